@@ -1,0 +1,123 @@
+#include "api.h"
+
+#include <string.h>
+
+#include "intercept.h"
+#include "reload.h"
+#include "state.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+char *api_dlerror(void)
+{
+	const char *text = error_take(&goaudit_state);
+
+	if (text)
+		return (char *)text;
+	return ((char *(*)(void))intercept_real_dlerror)();
+}
+
+/* A program knows a guest by the name that it opened. */
+static void user_name(Dl_info *info)
+{
+	struct goaudit *ga = &goaudit_state;
+	struct generation *gen;
+
+	if (!info->dli_fname || !snapshot_is_ours(ga, info->dli_fname))
+		return;
+	pthread_mutex_lock(&ga->lock);
+	gen = registry_find_address(ga, (uintptr_t)info->dli_fbase);
+	if (gen)
+		info->dli_fname = gen->guest->path;	/* lives as long as the process */
+	pthread_mutex_unlock(&ga->lock);
+}
+
+int api_dladdr(const void *address, Dl_info *info)
+{
+	int found = ((int (*)(const void *, Dl_info *))intercept_real_dladdr)(
+		address, info);
+
+	if (found)
+		user_name(info);
+	return found;
+}
+
+int api_dladdr1(const void *address, Dl_info *info, void **extra, int flags)
+{
+	int found = ((int (*)(const void *, Dl_info *, void **,
+			      int))intercept_real_dladdr1)(address, info, extra,
+							   flags);
+
+	if (found)
+		user_name(info);
+	return found;
+}
+
+int api_dlinfo(void *handle, int request, void *arg)
+{
+	struct goaudit *ga = &goaudit_state;
+	struct generation *gen = NULL;
+
+	error_clear(ga);
+	if (request == RTLD_DI_ORIGIN) {
+		pthread_mutex_lock(&ga->lock);
+		gen = registry_find_handle(ga, handle);
+		if (gen)	/* as with glibc, the caller's buffer has to be large enough */
+			strcpy(arg, gen->origin);
+		pthread_mutex_unlock(&ga->lock);
+	}
+	return gen ? 0 :
+		     ((int (*)(void *, int, void *))intercept_real_dlinfo)(
+			     handle, request, arg);
+}
+
+EXPORT void *dlreload(void *handle)
+{
+	error_clear(&goaudit_state);
+	return reload_reload(&goaudit_state, handle);
+}
+
+EXPORT int goaudit_reclaim(void *handle, int timeout_ms)
+{
+	struct goaudit *ga = &goaudit_state;
+	struct guest *guest = NULL;
+
+	error_clear(ga);
+	if (handle) {
+		pthread_mutex_lock(&ga->lock);
+		guest = registry_guest_of_handle(ga, handle);
+		pthread_mutex_unlock(&ga->lock);
+		if (!guest) {
+			error_set(ga, "%p: not a handle of a reloadable object: "
+				  "pass one that dlopen returned", handle);
+			return -1;
+		}
+	}
+	return reaper_wait(ga, guest, timeout_ms);
+}
+
+EXPORT size_t goaudit_generations(struct goaudit_generation *records,
+				  size_t count, size_t record_size)
+{
+	struct goaudit *ga = &goaudit_state;
+	size_t size = sizeof *records < record_size ? sizeof *records : record_size;
+	size_t n;
+
+	pthread_mutex_lock(&ga->lock);
+	n = registry_copy(ga, records, count, record_size, size);
+	pthread_mutex_unlock(&ga->lock);
+	return n;
+}
+
+EXPORT int goaudit_runtime_stats(struct goaudit_runtime *runtime, size_t size,
+				 int collect)
+{
+	struct goaudit_runtime full;
+
+	error_clear(&goaudit_state);
+	if (gort_stats(&goaudit_state, &full, collect) != 0)
+		return -1;
+	memset(runtime, 0, size);
+	memcpy(runtime, &full, size < sizeof full ? size : sizeof full);
+	return 0;
+}

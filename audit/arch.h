@@ -1,0 +1,44 @@
+/* What depends on the machine.  x86-64 is the only one so far: another one is
+ * another arch_*.S and another branch of the table below. */
+#ifndef GOAUDIT_ARCH_H
+#define GOAUDIT_ARCH_H
+
+#include <elf.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#if defined __x86_64__
+
+#define ARCH_ELF_MACHINE EM_X86_64
+#define ARCH_PAGE 4096ul
+#define ARCH_RET_BYTE 0xc3		/* near return */
+#define ARCH_BREAKPOINT_BYTE 0xcc	/* int3, what a debugger writes */
+#define ARCH_R_RELATIVE R_X86_64_RELATIVE
+#define ARCH_R_IRELATIVE R_X86_64_IRELATIVE
+
+/* A relocation that stores the plain address of a symbol. */
+static inline bool arch_reloc_is_address(unsigned type)
+{
+	return type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT ||
+	       type == R_X86_64_64;
+}
+
+#else
+#error "goaudit has been written for x86-64 only"
+#endif
+
+/* Answer of a decide_* function: what the entry in arch_*.S is to do. */
+struct decision {
+	uint64_t ours;		/* 0: jump to the real function */
+	uint64_t value;		/* otherwise: return this */
+};
+
+/* Calls fn(a, b, c) so that it appears to be called from the object that
+ * ret_insn, the address of a return instruction, lies in. */
+uint64_t arch_call_as(void *fn, const void *a, uint64_t b, uint64_t c,
+		      const void *ret_insn);
+
+extern char entry_dlopen[], entry_dlmopen[], entry_dlclose[], entry_dlsym[],
+	entry_dlvsym[];
+
+#endif

@@ -1,0 +1,163 @@
+/* The auditor's callbacks (rtld-audit(7)).
+ *
+ * They run in ld.so, on any thread, with its load lock held.  They record, turn
+ * an object's references, or run what a call of ours has left for them; nothing
+ * is decided here. */
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "debugger.h"
+#include "host.h"
+#include "intercept.h"
+#include "open.h"
+#include "origin.h"
+#include "state.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+struct goaudit goaudit_state = {
+	.settings.log_fd = -1,
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.calls_lock = PTHREAD_MUTEX_INITIALIZER,
+	.errors.lock = PTHREAD_MUTEX_INITIALIZER,
+	.changed = PTHREAD_COND_INITIALIZER,
+};
+
+void goaudit_log(struct goaudit *ga, const char *format, ...)
+{
+	char line[1024];
+	va_list ap;
+	int n;
+
+	if (ga->settings.log_fd < 0)
+		return;
+	n = snprintf(line, sizeof line, "goaudit[%d]: ", getpid());
+	va_start(ap, format);
+	n += vsnprintf(line + n, sizeof line - n - 1, format, ap);
+	va_end(ap);
+	if (n > (int)sizeof line - 2)
+		n = sizeof line - 2;
+	line[n++] = '\n';
+	/* Not stdio: what stands in the auditor's buffers at exit is lost. */
+	if (write(ga->settings.log_fd, line, n) < 0)
+		return;
+}
+
+static int open_log(const char *where)
+{
+	if (!where || !*where || strcmp(where, "0") == 0)
+		return -1;
+	if (strchr(where, '/'))
+		return open(where, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	return STDERR_FILENO;
+}
+
+static void read_settings(struct settings *s)
+{
+	s->secure = getauxval(AT_SECURE) != 0;
+	if (s->secure)
+		return;
+	s->reloadable = getenv("GOAUDIT_RELOADABLE");
+	s->cache = getenv("GOAUDIT_CACHE");
+	s->snapshots = getenv("GOAUDIT_SNAPSHOTS");
+	s->log_fd = open_log(getenv("GOAUDIT_LOG"));
+}
+
+/* ld.so hands the process's own vector to an auditor's constructors. */
+__attribute__((constructor)) static void remember_arguments(int argc, char **argv)
+{
+	goaudit_state.host.argc = argc;
+	goaudit_state.host.argv = argv;
+}
+
+static void find_home(struct goaudit *ga)
+{
+	Dl_info info;
+	char *slash;
+
+	if (!dladdr(&goaudit_state, &info) || !info.dli_fname)
+		return;
+	/* A relative LD_AUDIT is relative to where the process started. */
+	if (info.dli_fname[0] == '/' ||
+	    !getcwd(ga->home, sizeof ga->home - strlen(info.dli_fname) - 2))
+		ga->home[0] = 0;
+	else
+		strcat(ga->home, "/");
+	strncat(ga->home, info.dli_fname,
+		sizeof ga->home - strlen(ga->home) - 1);
+	slash = strrchr(ga->home, '/');
+	if (slash)
+		*slash = 0;
+	snprintf(ga->ldso.tiny_path, sizeof ga->ldso.tiny_path,
+		 "%.480s/libgoaudit-tiny.so", ga->home);
+}
+
+EXPORT unsigned int la_version(unsigned int version)
+{
+	struct goaudit *ga = &goaudit_state;
+
+	if (version < 1)
+		return 0;
+	read_settings(&ga->settings);
+	find_home(ga);
+	if (registry_init(ga) != 0)
+		return 0;	/* no address space: the host runs without us */
+	ldso_init(ga);
+	return version < LAV_CURRENT ? version : LAV_CURRENT;
+}
+
+EXPORT unsigned int la_objopen(struct link_map *map, Lmid_t ns, uintptr_t *cookie)
+{
+	struct goaudit *ga = &goaudit_state;
+
+	*cookie = (uintptr_t)map;
+	if (ns != LM_ID_BASE)
+		return 0;
+	if (!ga->ldso.head)
+		ga->ldso.head = map;
+	intercept_object(ga, map);
+	debugger_tiny_opened(ga, map);
+	return 0;		/* no symbol of it is audited */
+}
+
+EXPORT void la_preinit(uintptr_t *cookie)
+{
+	(void)cookie;
+	host_init(&goaudit_state);
+}
+
+EXPORT char *la_objsearch(const char *name, uintptr_t *cookie, unsigned int flag)
+{
+	struct goaudit *ga = &goaudit_state;
+	struct call *call = call_innermost(ga);
+
+	if (call && call->kind == CALL_TRANSACTION && flag == LA_SER_ORIG &&
+	    ldso_transaction_search(call, name))
+		return NULL;
+	if (call && call->kind == CALL_WATCH && open_watch(ga, call, name, flag))
+		return NULL;
+	if (flag == LA_SER_ORIG && ga->snapshots.root[0]) {
+		char *out = ga->search_result;
+		const struct link_map *requester =
+			cookie ? (const struct link_map *)*cookie : NULL;
+
+		if (origin_search(ga, requester, name, out, PATH_MAX))
+			return out;
+	}
+	return (char *)name;
+}
+
+EXPORT void la_activity(uintptr_t *cookie, unsigned int flag)
+{
+	(void)cookie;
+	if (flag == LA_ACT_DELETE)
+		debugger_activity_delete(&goaudit_state);
+}

@@ -1,0 +1,48 @@
+/* What a thread is doing inside ld.so on our behalf.
+ *
+ * ld.so's callbacks come without a context of ours, and the auditor must not
+ * have thread-local storage (glibc up to 2.34 mishandles an auditor's static
+ * TLS).  So each call that we make into ld.so stands on a list while it lasts,
+ * with the thread that makes it; the callback looks for its own thread's
+ * innermost one. */
+#ifndef GOAUDIT_CALL_H
+#define GOAUDIT_CALL_H
+
+#include <stdbool.h>
+
+struct goaudit;
+
+enum call_kind {
+	CALL_TRANSACTION,	/* run fn under the load lock */
+	CALL_WATCH,		/* a dlopen by bare name: is what it finds ours? */
+	CALL_PLAIN,		/* any other: hides outer calls from the callbacks */
+	CALL_NOTIFY,		/* opening or closing the tiny object: run fn inside */
+};
+
+struct call {
+	struct call *outer;		/* the list; guarded by goaudit.calls_lock */
+	const void *thread;
+	enum call_kind kind;
+	bool ran;
+	void (*fn)(void *);		/* CALL_TRANSACTION, CALL_NOTIFY */
+	void *arg;
+	const char *name;		/* CALL_WATCH: what was asked for */
+	bool flagged;			/* CALL_WATCH: any kind of object is ours */
+	bool over;			/* CALL_WATCH: ld.so has gone on to something else */
+	bool found;			/* CALL_WATCH: path is set */
+	char *path;			/* CALL_WATCH: PATH_MAX bytes, gets the first candidate */
+};
+
+void call_push(struct goaudit *ga, struct call *call);
+void call_pop(struct goaudit *ga, struct call *call);
+
+/* This thread's innermost call, NULL if none.  Costs a load when nobody on any
+ * thread is in such a call. */
+struct call *call_innermost(struct goaudit *ga);
+
+/* In a forked child: forgets the calls of the threads that are no more. */
+void call_forked(struct goaudit *ga);
+
+bool ldso_transaction_search(struct call *call, const char *name);
+
+#endif

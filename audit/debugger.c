@@ -1,0 +1,145 @@
+#include "debugger.h"
+
+#include <dlfcn.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "arch.h"
+#include "call.h"
+#include "state.h"
+
+struct notice {
+	struct goaudit *ga;
+	struct generation *gen;
+	bool insert;
+};
+
+bool debugger_present(const struct goaudit *ga)
+{
+	const unsigned char *brk =
+		(const unsigned char *)(uintptr_t)ga->ldso.debug->r_brk;
+
+	return brk && *(const volatile unsigned char *)brk == ARCH_BREAKPOINT_BYTE;
+}
+
+static void call_brk(struct r_debug *debug, int state)
+{
+	debug->r_state = state;
+	((void (*)(void))debug->r_brk)();
+}
+
+static void change(struct goaudit *ga, struct generation *gen, bool insert)
+{
+	if (insert)
+		ldso_reinsert(ga, gen->map, gen->global);
+	else
+		ldso_hide(ga, gen->map, &gen->global);
+}
+
+/* lldb compares the list only between RT_DELETE and RT_CONSISTENT, so the
+ * change stands between two such calls of its own when ld.so is not in the
+ * middle of one. */
+static void notify(void *arg)
+{
+	struct notice *n = arg;
+	struct r_debug *debug = n->ga->ldso.debug;
+	bool own = debug->r_state == RT_CONSISTENT;
+
+	if (own)
+		call_brk(debug, n->insert ? RT_ADD : RT_DELETE);
+	change(n->ga, n->gen, n->insert);
+	if (own)
+		call_brk(debug, RT_CONSISTENT);
+}
+
+/* When an object leaves the list, gdb forgets the breakpoints in it without
+ * restoring the bytes.  The text is a private mapping of an immutable file:
+ * dropping the pages that were written to brings the file's bytes back. */
+static void drop_breakpoints(const struct link_map *map)
+{
+	size_t n;
+	const ElfW(Phdr) *ph = ldso_phdrs(map, &n);
+	uint64_t v;
+
+	if (ldso_dynamic(map, DT_TEXTREL, &v) ||
+	    (ldso_dynamic(map, DT_FLAGS, &v) && (v & DF_TEXTREL)))
+		return;		/* ld.so itself wrote there */
+	for (size_t i = 0; ph && i < n; i++) {
+		uintptr_t from, to;
+
+		if (ph[i].p_type != PT_LOAD || !(ph[i].p_flags & PF_X) ||
+		    (ph[i].p_flags & PF_W))
+			continue;
+		from = (map->l_addr + ph[i].p_vaddr) & -ARCH_PAGE;
+		to = map->l_addr + ph[i].p_vaddr + ph[i].p_filesz;
+		madvise((void *)from, to - from, MADV_DONTNEED);
+	}
+}
+
+static void with_tiny(struct goaudit *ga, struct generation *gen, bool insert)
+{
+	struct notice n = { .ga = ga, .gen = gen, .insert = insert };
+	struct call call = { .kind = CALL_NOTIFY, .fn = notify, .arg = &n };
+	struct call plain = { .kind = CALL_PLAIN };
+	void *tiny;
+
+	call_push(ga, insert ? &call : &plain);
+	tiny = dlmopen(LM_ID_BASE, ga->ldso.tiny_path, RTLD_NOW);
+	call_pop(ga, insert ? &call : &plain);
+	if (tiny) {
+		call_push(ga, insert ? &plain : &call);
+		dlclose(tiny);
+		call_pop(ga, insert ? &plain : &call);
+	}
+	if (!call.ran)		/* no memory, say: the change itself must happen */
+		change(ga, gen, insert);
+}
+
+void debugger_hide(struct goaudit *ga, struct generation *gen)
+{
+	if (!debugger_present(ga)) {
+		change(ga, gen, false);
+	} else {
+		with_tiny(ga, gen, false);
+		drop_breakpoints(gen->map);
+	}
+	gen->hidden = true;
+}
+
+void debugger_reinsert(struct goaudit *ga, struct generation *gen)
+{
+	/* Before gdb looks again: a stale breakpoint byte would be taken for
+	 * the original one. */
+	if (!debugger_present(ga)) {
+		change(ga, gen, true);
+	} else {
+		drop_breakpoints(gen->map);
+		with_tiny(ga, gen, true);
+	}
+	gen->hidden = false;
+}
+
+static void run_notice(struct goaudit *ga, bool insert)
+{
+	struct call *call = call_innermost(ga);
+
+	if (!call || call->kind != CALL_NOTIFY || call->ran ||
+	    ((struct notice *)call->arg)->insert != insert)
+		return;
+	call->ran = true;
+	call->fn(call->arg);
+}
+
+/* Between RT_ADD and RT_CONSISTENT of the tiny object's dlopen. */
+void debugger_tiny_opened(struct goaudit *ga, const struct link_map *map)
+{
+	if (map->l_name && strcmp(map->l_name, ga->ldso.tiny_path) == 0)
+		run_notice(ga, true);
+}
+
+/* Before RT_DELETE of its dlclose.  LA_ACT_CONSISTENT is of no use: since glibc
+ * 2.41 it comes after the debugger has been told. */
+void debugger_activity_delete(struct goaudit *ga)
+{
+	run_notice(ga, false);
+}

@@ -1,0 +1,30 @@
+/* Telling a debugger that the link map has changed.
+ *
+ * A debugger reads the list when it is called at r_debug.r_brk (gdb without
+ * probes, lldb) or at ld.so's SDT probes (gdb with them).  Both happen inside a
+ * real dlopen or dlclose; so when a debugger is there, a change is made while a
+ * tiny object is opened (for an insertion) or closed (for a removal), at the
+ * point where ld.so is about to report.  Without a debugger nothing is done. */
+#ifndef GOAUDIT_DEBUGGER_H
+#define GOAUDIT_DEBUGGER_H
+
+#include <link.h>
+#include <stdbool.h>
+
+#include "registry.h"
+
+struct goaudit;
+
+/* Takes a generation's object out of the link map or puts it back, and tells
+ * the debugger if there is one.  Only in a transaction, without our lock. */
+void debugger_hide(struct goaudit *ga, struct generation *gen);
+void debugger_reinsert(struct goaudit *ga, struct generation *gen);
+
+/* Is a debugger attached? */
+bool debugger_present(const struct goaudit *ga);
+
+/* The callbacks' halves. */
+void debugger_tiny_opened(struct goaudit *ga, const struct link_map *map);
+void debugger_activity_delete(struct goaudit *ga);
+
+#endif

@@ -1,0 +1,76 @@
+#include "error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "state.h"
+
+static struct error_text **find(struct errors *e)
+{
+	const void *self = __builtin_thread_pointer();
+	struct error_text **p = &e->pending;
+
+	while (*p && (*p)->thread != self)
+		p = &(*p)->next;
+	return p;
+}
+
+void error_set(struct goaudit *ga, const char *format, ...)
+{
+	struct errors *e = &ga->errors;
+	struct error_text *t;
+	va_list ap;
+
+	pthread_mutex_lock(&e->lock);
+	t = *find(e);
+	if (!t && (t = malloc(sizeof *t))) {
+		t->thread = __builtin_thread_pointer();
+		t->next = e->pending;
+		__atomic_store_n(&e->pending, t, __ATOMIC_RELEASE);
+	}
+	if (t) {
+		t->shown = 0;
+		va_start(ap, format);
+		vsnprintf(t->text, sizeof t->text, format, ap);
+		va_end(ap);
+		goaudit_log(ga, "error: %s", t->text);
+	}
+	pthread_mutex_unlock(&e->lock);
+}
+
+void error_clear(struct goaudit *ga)
+{
+	struct errors *e = &ga->errors;
+	struct error_text **p, *t;
+
+	if (!__atomic_load_n(&e->pending, __ATOMIC_ACQUIRE))
+		return;
+	pthread_mutex_lock(&e->lock);
+	p = find(e);
+	t = *p;
+	if (t)
+		__atomic_store_n(p, t->next, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&e->lock);
+	free(t);
+}
+
+const char *error_take(struct goaudit *ga)
+{
+	struct errors *e = &ga->errors;
+	struct error_text *t;
+	const char *text = NULL;
+
+	if (!__atomic_load_n(&e->pending, __ATOMIC_ACQUIRE))
+		return NULL;
+	pthread_mutex_lock(&e->lock);
+	t = *find(e);
+	if (t && !t->shown) {
+		t->shown = 1;
+		text = t->text;
+	}
+	pthread_mutex_unlock(&e->lock);
+	if (!text)
+		error_clear(ga);
+	return text;
+}

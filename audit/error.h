@@ -1,0 +1,39 @@
+/* dlerror texts of ours.
+ *
+ * The host's libc keeps the text of its last failure per thread and offers no
+ * way to set it.  So dlerror is intercepted too: a text of ours, set for a
+ * thread, is what its next dlerror returns; any later dl* call of ours on that
+ * thread that succeeds forgets it, as glibc does. */
+#ifndef GOAUDIT_ERROR_H
+#define GOAUDIT_ERROR_H
+
+#include <pthread.h>
+
+struct goaudit;
+
+#define ERROR_TEXT_MAX 1536
+
+struct error_text {
+	struct error_text *next;
+	const void *thread;
+	int shown;			/* returned by dlerror once: the next call frees it */
+	char text[ERROR_TEXT_MAX];
+};
+
+struct errors {
+	pthread_mutex_t lock;		/* guards the list */
+	struct error_text *pending;
+};
+
+/* Sets this thread's text, "subject: reason: what to do". */
+void error_set(struct goaudit *ga, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Forgets it. */
+void error_clear(struct goaudit *ga);
+
+/* This thread's text, once; NULL if there is none.  Lives until the thread's
+ * next dl* call. */
+const char *error_take(struct goaudit *ga);
+
+#endif

@@ -1,0 +1,254 @@
+package runtime
+
+// Go modules that come and go.
+//
+// This overlay adds files to package runtime (and small ones to some packages
+// of std); it replaces nothing.  libstd.so is built with it, and then serves a
+// host that opens, closes and reopens other Go modules: shared objects built
+// with -buildmode=c-shared -linkshared, called guests below.  What plugin.Open
+// does once and for ever is done here for one guest, quickly, and undone:
+//
+//	goaudit.go         the requests, the list of known modules, the lock
+//	goaudit_init.go    a guest becomes a module: masks, list, package inits
+//	goaudit_types.go   its types are merged with the runtime library's
+//	goaudit_itab.go    its itabs enter and leave itabTable
+//	goaudit_canon.go   the one itab of a pair of library types
+//	goaudit_cache.go   type assertion caches that remember its types
+//	goaudit_unlink.go  the way out: check, purge, check again, commit
+//	goaudit_check.go   what plainly uses a module (frames, timers, ...)
+//	goaudit_purge.go   std's own caches, and reflect's names
+//	goaudit_panic.go   a panic or Goexit in an init ends the init only
+//	goaudit_*_goNNN.go what differs between Go releases, NNN being the first
+//	                   release a file is for
+//
+// The entry points below are called from C through crosscall2, on any thread,
+// each with the address of one request.  protocol.h holds the C declarations of
+// the same structs; they must agree field by field.  A request lives in C
+// memory: the collector ignores it, and nothing of Go is ever stored in it.
+//
+// Two locks.  goauditLock is a runtime mutex for the short, non-blocking part
+// of a registration: under it this goroutine cannot be preempted, so the world
+// cannot stop in the middle of one, and code that runs with the world stopped
+// needs no lock against it.  It is not held while package inits run, so inits
+// may nest and may run on several threads.  goauditUnlinking is a semaphore
+// held for a whole unlink.  Order: goauditUnlinking, worldsema, goauditLock,
+// itabLock.
+//
+// Not guarded here: a guest's constructor (runtime.addmoduledata) writes the
+// tail of the module list without any lock.  The caller must not let a guest's
+// constructors run while goauditUnlink does.
+
+import "unsafe"
+
+const goauditProtocol = 1
+
+// Verdicts and holders, as in protocol.h.
+const (
+	goauditOK       = 0
+	goauditNotFound = 1
+	goauditPanicked = 2
+	goauditHeld     = 3
+
+	goauditNoHolder = 0
+	goauditFrame    = 1
+	goauditStart    = 2
+	goauditDefer    = 3
+	goauditTimer    = 4
+	goauditFinal    = 5
+	goauditCleanup  = 6
+)
+
+type goauditHelloReq struct {
+	size       uint64
+	protocol   uint64
+	moduledata uint64
+	version    [64]byte
+}
+
+type goauditInitReq struct {
+	size       uint64
+	lo, hi     uint64
+	verdict    uint64
+	registerNs uint64
+	initNs     uint64
+	text       [1024]byte
+}
+
+type goauditCanonReq struct {
+	size   uint64
+	lo, hi uint64
+	in     uint64
+	out    uint64
+}
+
+type goauditModuleReq struct {
+	lo, hi    uint64
+	verdict   uint64
+	holder    uint64
+	goroutine uint64
+	text      [256]byte
+}
+
+type goauditUnlinkReq struct {
+	size      uint64
+	n         uint64
+	modules   *goauditModuleReq
+	stoppedNs uint64
+	totalNs   uint64
+}
+
+type goauditStatsReq struct {
+	size        uint64
+	gc          uint64
+	heapLive    uint64
+	heapObjects uint64
+	otherSys    uint64
+	modules     uint64
+	itabs       uint64
+	typemaps    uint64
+	goroutines  uint64
+}
+
+// goauditModule is what the overlay remembers of a registered module.  The
+// modules that were there when the runtime started have one too; they stay.
+type goauditModule struct {
+	md     *moduledata
+	caches []uintptr // addresses of its abi.TypeAssert and abi.InterfaceSwitch
+	pinned bool      // was there when the runtime started
+	busy   bool      // its package inits are running
+}
+
+var (
+	goauditLock      mutex
+	goauditModules   []*goauditModule // under goauditLock
+	goauditUnlinking uint32           = 1
+)
+
+// goauditSized refuses a request whose struct is not the one above.  Hello
+// has compared protocols by then, so this is a bug and not a mismatch; going
+// on would leave a verdict of 0, which says "unlinked".
+func goauditSized(have uint64, want uintptr) {
+	if have != uint64(want) {
+		println("goaudit: request of", have, "bytes, expected", want)
+		throw("goaudit: request of a wrong size")
+	}
+}
+
+// goauditHello is the first call.  cgocallback has waited for main_init_done,
+// so std is initialised.
+func goauditHello(p unsafe.Pointer) {
+	r := (*goauditHelloReq)(p)
+	r.protocol = goauditProtocol
+	if r.size != uint64(unsafe.Sizeof(*r)) {
+		return
+	}
+	r.moduledata = uint64(unsafe.Sizeof(moduledata{}))
+	b := goauditText{buf: r.version[:]}
+	b.str(Version())
+	lock(&goauditLock)
+	goauditIndexTypes()
+	unlock(&goauditLock)
+}
+
+// goauditFind returns the module whose text lies in [lo, hi), or nil.  The
+// list is walked under goauditLock, that is without preemption: a module it
+// stands on cannot be unlinked and unmapped meanwhile.
+func goauditFind(lo, hi uint64) (md *moduledata) {
+	lock(&goauditLock)
+	for md = &firstmoduledata; md != nil; md = md.next {
+		if uint64(md.text) >= lo && uint64(md.text) < hi {
+			break
+		}
+	}
+	unlock(&goauditLock)
+	return md
+}
+
+// goauditRecord returns the record of md, or nil.  goauditLock must be held,
+// or the world stopped.
+func goauditRecord(md *moduledata) *goauditModule {
+	for _, m := range goauditModules {
+		if m.md == md {
+			return m
+		}
+	}
+	return nil
+}
+
+func goauditStats(p unsafe.Pointer) {
+	r := (*goauditStatsReq)(p)
+	goauditSized(r.size, unsafe.Sizeof(*r))
+	for i := uint64(0); i < r.gc; i++ {
+		GC()
+	}
+	ms := new(MemStats)
+	ReadMemStats(ms)
+	r.heapLive = ms.HeapAlloc
+	r.heapObjects = ms.HeapObjects
+	r.otherSys = ms.OtherSys
+	r.goroutines = uint64(gcount())
+	lock(&goauditLock)
+	r.modules = 0
+	for md := &firstmoduledata; md != nil; md = md.next {
+		r.modules++
+	}
+	r.typemaps = uint64(len(pinnedTypemaps))
+	lock(&itabLock)
+	r.itabs = uint64(itabTable.count)
+	unlock(&itabLock)
+	unlock(&goauditLock)
+}
+
+// goauditText writes NUL-terminated text into C memory, cut where it does not
+// fit but never within a UTF-8 sequence, control characters as spaces.  It
+// does not allocate: the world may be stopped.
+type goauditText struct {
+	buf []byte
+	n   int
+}
+
+func (t *goauditText) str(s string) {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c < ' ' || c == 0x7f {
+			c = ' '
+		}
+		if t.n >= len(t.buf)-1 {
+			// cut; drop the part of a sequence that fitted
+			if c&0xc0 == 0x80 {
+				for t.n > 0 && t.buf[t.n-1]&0xc0 == 0x80 {
+					t.n--
+				}
+				if t.n > 0 && t.buf[t.n-1]&0xc0 == 0xc0 {
+					t.n--
+				}
+			}
+			break
+		}
+		t.buf[t.n] = c
+		t.n++
+	}
+	t.buf[t.n] = 0
+}
+
+func (t *goauditText) num(n int) {
+	var b [20]byte
+	t.str(string(itoa(b[:], uint64(n))))
+}
+
+// fn writes "func (file:line)".
+func (t *goauditText) fn(f funcInfo, pc uintptr) {
+	t.str(funcNameForPrint(funcname(f)))
+	file, line := funcline(f, pc)
+	for i := len(file) - 1; i >= 0; i-- {
+		if file[i] == '/' {
+			file = file[i+1:]
+			break
+		}
+	}
+	t.str(" (")
+	t.str(file)
+	t.str(":")
+	t.num(int(line))
+	t.str(")")
+}

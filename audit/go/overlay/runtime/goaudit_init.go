@@ -1,0 +1,122 @@
+package runtime
+
+// A guest becomes a module.
+//
+// dlopen has run the guest's constructors, so its moduledata is on the list
+// that starts at firstmoduledata, and stack walks find its functions.  Nothing
+// else knows it: the collector looks at modulesSlice, dynamic interface
+// conversions at itabTable and typemaps.  Registration fills those, for this
+// one module:
+//
+//  1. Pointer masks of data and bss.  modulesinit would take them from
+//     persistentalloc, which never frees; here they are pages of their own.
+//  2. The type map (goaudit_types.go) and the list of assertion caches
+//     (goaudit_cache.go).  Both depend on the guest and on the runtime library
+//     alone, so no lock is held so far.
+//  3. Under goauditLock: pin the type map, publish the module in modulesSlice,
+//     add its itabs.  A cycle that is marking does not see a module published
+//     now: markrootPrepare has counted the roots.  That is well, as plugin.Open
+//     relies on it too: the module's data leads to no heap object yet, and
+//     whatever its code stores there passes the write barrier.
+//
+// Then the package inits run, on this thread and without any lock: they may
+// block, call C, open and initialise another guest.
+
+import (
+	"internal/goarch"
+	"unsafe"
+)
+
+func goauditInit(p unsafe.Pointer) {
+	r := (*goauditInitReq)(p)
+	goauditSized(r.size, unsafe.Sizeof(*r))
+	r.text[0] = 0
+	r.registerNs, r.initNs = 0, 0
+	start := nanotime()
+	md := goauditFind(r.lo, r.hi)
+	if md == nil {
+		r.verdict = goauditNotFound
+		return
+	}
+	m := goauditRegister(md)
+	registered := nanotime()
+	r.registerNs = uint64(registered - start)
+	if m == nil { // it was registered before, with its inits
+		r.verdict = goauditOK
+		return
+	}
+	r.verdict = goauditRunInits(md, r.text[:])
+	r.initNs = uint64(nanotime() - registered)
+	lock(&goauditLock)
+	m.busy = false
+	unlock(&goauditLock)
+}
+
+// goauditRegister enters md into the tables of the runtime.  It returns nil if
+// that has been done before.
+func goauditRegister(md *moduledata) *goauditModule {
+	m := &goauditModule{md: md, busy: true, caches: goauditFindCaches(md)}
+	lock(&goauditLock)
+	known := goauditRecord(md) != nil
+	if !known {
+		goauditModules = append(goauditModules, m)
+		goauditIndexTypes()
+	}
+	unlock(&goauditLock)
+	if known {
+		return nil
+	}
+
+	goauditMakeMasks(md)
+	typemap := goauditMergeTypes(md)
+
+	lock(&goauditLock)
+	md.typemap = typemap
+	pinnedTypemaps = append(pinnedTypemaps, typemap)
+	old := activeModules()
+	mods := new([]*moduledata)
+	*mods = make([]*moduledata, len(old)+1)
+	copy(*mods, old)
+	(*mods)[len(old)] = md
+	atomicstorep(unsafe.Pointer(&modulesSlice), unsafe.Pointer(mods))
+	gcController.addGlobals(int64(md.edata - md.data + md.ebss - md.bss))
+	goauditAddItabs(md)
+	unlock(&goauditLock)
+	return m
+}
+
+// goauditMaskBytes returns the sizes of the pointer masks of data and bss, each
+// with a byte more for the sentinel that shows an overflow.
+func goauditMaskBytes(md *moduledata) (data, bss uintptr) {
+	data = alignUp((md.edata-md.data)/goarch.PtrSize/8+2, 8)
+	bss = (md.ebss-md.bss)/goarch.PtrSize/8 + 2
+	return
+}
+
+// goauditMakeMasks does what progToPointerMask does, in memory that can be
+// freed.  Both masks share one allocation; the data mask is its start.
+func goauditMakeMasks(md *moduledata) {
+	nd, nb := goauditMaskBytes(md)
+	x := goauditSysAlloc(alignUp(nd+nb, physPageSize))
+	md.gcdatamask = goauditMask(md.gcdata, x, nd)
+	md.gcbssmask = goauditMask(md.gcbss, add(x, nd), nb)
+}
+
+func goauditMask(prog uintptr, x unsafe.Pointer, n uintptr) bitvector {
+	end := (*byte)(add(x, n-1))
+	*end = 0xa1
+	bits := runGCProg((*byte)(unsafe.Pointer(prog)), (*byte)(x))
+	if *end != 0xa1 {
+		throw("goaudit: pointer mask overflow")
+	}
+	return bitvector{int32(bits), (*byte)(x)}
+}
+
+// goauditFreeMasks frees them.  The module is off modulesSlice, and no cycle
+// that still knew it is marking.
+func goauditFreeMasks(md *moduledata) {
+	nd, nb := goauditMaskBytes(md)
+	x := unsafe.Pointer(md.gcdatamask.bytedata)
+	md.gcdatamask, md.gcbssmask = bitvector{}, bitvector{}
+	sysFree(x, alignUp(nd+nb, physPageSize), &memstats.other_sys)
+}

@@ -1,0 +1,154 @@
+package runtime
+
+// Caches of std that know types.
+//
+// Packages such as reflect and encoding/json remember what they have found out
+// about a type for ever.  For the types of a guest that is to be unmapped they
+// must forget it.  Each of them has an overlay file too, which registers a
+// function here at init:
+//
+//	goauditOnPurge   called with the world running, may lock and allocate
+//	goauditOnStop    called with the world stopped, may do neither
+//
+// and asks about types and addresses while it runs:
+//
+//	goauditMentions  is the type one of a dying guest's, or composed of such?
+//	goauditOwns      does the address lie in a dying guest?
+//
+// They are linked by name (go:linkname), as package runtime cannot be imported
+// for unexported names.
+
+import (
+	"internal/abi"
+	"unsafe"
+)
+
+// All written by inits of std only, before main_init_done.
+var (
+	goauditOnPurgeFns []func()
+	goauditOnStopFns  []func()
+)
+
+// goauditMade are types made by reflect that are out of its caches since this
+// purge.  They must not be collected before the commit, which still reads them
+// where an itab or a header leads to one.  Under goauditUnlinking.
+var goauditMade []*_type
+
+//go:linkname goauditOnPurge
+func goauditOnPurge(purge func()) {
+	goauditOnPurgeFns = append(goauditOnPurgeFns, purge)
+}
+
+//go:linkname goauditOnStop
+func goauditOnStop(drop func()) {
+	goauditOnStopFns = append(goauditOnStopFns, drop)
+}
+
+// goauditOnWalk registers a function that walks the types of all modules.
+//
+//go:linkname goauditOnWalk
+func goauditOnWalk(entry uintptr) {
+	goauditWalkers = append(goauditWalkers, entry)
+}
+
+//go:linkname goauditOwns
+func goauditOwns(p unsafe.Pointer) bool {
+	return goauditDying.of(uintptr(p)) != nil
+}
+
+//go:linkname goauditMentions
+func goauditMentions(t unsafe.Pointer) bool {
+	return goauditDying.mentions((*_type)(t))
+}
+
+// goauditForget takes note of a made type that reflect has dropped.
+//
+//go:linkname goauditForget
+func goauditForget(t unsafe.Pointer) {
+	if t != nil && spanOf(uintptr(t)) != nil {
+		goauditMade = append(goauditMade, (*_type)(t))
+	}
+}
+
+func (b *goauditBatch) purge() {
+	for _, purge := range goauditOnPurgeFns {
+		purge()
+	}
+	b.purgeReflectOffs()
+}
+
+// mentions: is t a type of a guest of b, or an unnamed type composed of such?
+// A named type mentions only what its own module mentions.
+func (b *goauditBatch) mentions(t *_type) bool {
+	if t == nil {
+		return false
+	}
+	if b.of(uintptr(unsafe.Pointer(t))) != nil {
+		return true
+	}
+	if t.TFlag&abi.TFlagNamed != 0 {
+		return false
+	}
+	switch t.Kind() {
+	case abi.Array, abi.Chan, abi.Pointer, abi.Slice:
+		return b.mentions(t.Elem())
+	case abi.Map:
+		return b.mentions(t.Key()) || b.mentions(t.Elem())
+	case abi.Func:
+		f := (*functype)(unsafe.Pointer(t))
+		return b.mentionsAny(f.InSlice()) || b.mentionsAny(f.OutSlice())
+	case abi.Struct:
+		st := (*structtype)(unsafe.Pointer(t))
+		for i := range st.Fields {
+			if b.mentions(st.Fields[i].Typ) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (b *goauditBatch) mentionsAny(ts []*_type) bool {
+	for _, t := range ts {
+		if b.mentions(t) {
+			return true
+		}
+	}
+	return false
+}
+
+// madeOf: is p one of the types in goauditMade?
+func (b *goauditBatch) madeOf(p uintptr) bool {
+	for _, t := range goauditMade {
+		if uintptr(unsafe.Pointer(t)) == p {
+			return true
+		}
+	}
+	return false
+}
+
+// purgeReflectOffs removes what reflect has registered under negative offsets:
+// types and functions of the guests, dropped types and their names.
+func (b *goauditBatch) purgeReflectOffs() {
+	reflectOffsLock()
+	defer reflectOffsUnlock()
+	forget := func(id int32) {
+		if p, ok := reflectOffs.m[id]; ok {
+			delete(reflectOffs.m, id)
+			delete(reflectOffs.minv, p)
+		}
+	}
+	for _, t := range goauditMade {
+		if t.Str < 0 {
+			forget(int32(t.Str))
+		}
+		if id, ok := reflectOffs.minv[unsafe.Pointer(t)]; ok {
+			forget(id)
+		}
+	}
+	for id, p := range reflectOffs.m {
+		if b.of(uintptr(p)) != nil {
+			forget(id)
+		}
+	}
+}

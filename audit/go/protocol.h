@@ -1,0 +1,117 @@
+/* The calls from C into package runtime.
+ *
+ * Each request is one struct, passed by address through
+ *
+ *	crosscall2(fn, &request, 0, 0)
+ *
+ * where fn is the ABIInternal address of a Go func(unsafe.Pointer) that the
+ * overlay (audit/go/overlay) adds to package runtime; libstd.so exports it as
+ * "runtime.NAME.abiinternal".  crosscall2 is runtime/cgo's own way from C into
+ * Go (runtime/cgo/asm_amd64.s): it may be called on any thread, also on one
+ * that never ran Go, and returns when the Go function has returned.
+ *
+ * The Go side declares the same structs field by field
+ * (overlay/runtime/goaudit.go); both sides check `size` and `protocol`, so a
+ * runtime library built by another release of goaudit is refused, not
+ * misread.  All fields are 8 bytes wide or arrays of bytes, so no padding.
+ * Text is UTF-8, always NUL-terminated, cut where it does not fit. */
+#ifndef GOAUDIT_GO_PROTOCOL_H
+#define GOAUDIT_GO_PROTOCOL_H
+
+#include <stdint.h>
+
+#define GO_PROTOCOL 1
+
+#define GO_FN_HELLO  "runtime.goauditHello.abiinternal"
+#define GO_FN_INIT   "runtime.goauditInit.abiinternal"
+#define GO_FN_CANON  "runtime.goauditCanon.abiinternal"
+#define GO_FN_UNLINK "runtime.goauditUnlink.abiinternal"
+#define GO_FN_STATS  "runtime.goauditStats.abiinternal"
+
+/* First call into a runtime.  Returns only when the runtime and all of std
+ * are initialised (runtime.cgocallbackg waits for main_init_done), which is
+ * what makes a module that is opened next safe to initialise. */
+struct go_hello {
+	uint64_t size;		/* in: sizeof(struct go_hello) */
+	uint64_t protocol;	/* out: GO_PROTOCOL of the overlay */
+	uint64_t moduledata;	/* out: sizeof(moduledata), for the log */
+	char version[64];	/* out: runtime.Version() */
+};
+
+/* What became of an init or an unlink. */
+enum go_verdict {
+	GO_OK = 0,		/* initialised; unlinked */
+	GO_NOT_FOUND = 1,	/* no module of the list lies in [lo, hi) */
+	GO_PANIC = 2,		/* init: the guest's init panicked; the module is
+				 * registered and must be unlinked like any other */
+	GO_HELD = 3,		/* unlink: something still uses the module */
+};
+
+/* What holds a module (go_module.holder). */
+enum go_holder {
+	GO_HOLDER_NONE = 0,
+	GO_HOLDER_FRAME,	/* a goroutine has a frame in it */
+	GO_HOLDER_START,	/* a goroutine was started with a function of it */
+	GO_HOLDER_DEFER,	/* a deferred call or a panic in flight */
+	GO_HOLDER_TIMER,	/* a timer or ticker would call or reach it */
+	GO_HOLDER_FINALIZER,
+	GO_HOLDER_CLEANUP,
+};
+
+/* Registers and initialises the one module whose text lies in [lo, hi): the
+ * guest's DSO has been loaded and its constructors have put its moduledata on
+ * the list (runtime.addmoduledata).  Runs the package inits on this thread. */
+struct go_init {
+	uint64_t size;		/* in */
+	uint64_t lo, hi;	/* in: the DSO's mapping */
+	uint64_t verdict;	/* out: enum go_verdict */
+	uint64_t register_ns;	/* out: masks, types, itabs */
+	uint64_t init_ns;	/* out: package inits */
+	char text[1024];	/* out: GO_PANIC: the panic's text */
+};
+
+/* The one itab of a (interface, type) pair of the runtime library: such itabs
+ * are compared by address, so the loader points the guest's relocations at the
+ * library's own.  `out` is `in` when the pair has a type of the guest's. */
+struct go_canon {
+	uint64_t size;		/* in */
+	uint64_t lo, hi;	/* in: the DSO's mapping */
+	uint64_t in;		/* in: address of an itab in the guest */
+	uint64_t out;		/* out */
+};
+
+/* One candidate of an unlink. */
+struct go_module {
+	uint64_t lo, hi;	/* in: the DSO's mapping */
+	uint64_t verdict;	/* out: GO_OK (unlinked), GO_HELD, GO_NOT_FOUND */
+	uint64_t holder;	/* out: enum go_holder, with GO_HELD */
+	uint64_t goroutine;	/* out: its id, or 0 */
+	char text[256];		/* out: GO_HELD: "func (file:line)", one line */
+};
+
+/* Unlinks those of n modules that nothing uses: purges the caches of std that
+ * know their types (world running), then stops the world once, drops the
+ * stopped timers, checks, and takes the unused ones out of every table of the
+ * runtime in the same stop.  Verdicts are per module. */
+struct go_unlink {
+	uint64_t size;		/* in */
+	uint64_t n;		/* in */
+	struct go_module *modules;	/* in, out: n of them */
+	uint64_t stopped_ns;	/* out: how long the world stood */
+	uint64_t total_ns;	/* out */
+};
+
+/* Figures for tests and the soak. */
+struct go_stats {
+	uint64_t size;		/* in */
+	uint64_t gc;		/* in: how often to run the collector first */
+	uint64_t heap_live;	/* out: bytes of live and not yet swept objects */
+	uint64_t heap_objects;	/* out */
+	uint64_t other_sys;	/* out: persistentalloc and the like, bytes */
+	uint64_t modules;	/* out: entries of the module list */
+	uint64_t itabs;		/* out: entries of itabTable */
+	uint64_t typemaps;	/* out: entries of pinnedTypemaps */
+	uint64_t goroutines;	/* out */
+};
+
+#endif

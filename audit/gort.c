@@ -1,0 +1,303 @@
+#include "gort.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "arch.h"
+#include "clock.h"
+#include "go/protocol.h"
+#include "gort_find.h"
+#include "journal.h"
+#include "state.h"
+
+static void go_call(struct goaudit *ga, void *fn, void *request)
+{
+	ga->gort.crosscall2(fn, request, 0, 0);
+}
+
+/* The vector that the runtime reads (runtime.sysargs, goenvs): arguments, then
+ * the environment as the host has it now, then the kernel's auxiliary vector.
+ * It is kept for ever. */
+static char **make_arguments(struct goaudit *ga, int *argc)
+{
+	char **env = ga->host.environ ? *ga->host.environ : NULL, **old, **v;
+	size_t nenv = 0, naux = 0, at = 0;
+
+	while (env && env[nenv])
+		nenv++;
+	for (old = ga->host.argv + ga->host.argc + 1; *old;)
+		old++;
+	old++;		/* the auxiliary vector: pairs of words up to AT_NULL */
+	while (old[naux])
+		naux += 2;
+	v = calloc(ga->host.argc + 1 + nenv + 1 + naux + 2, sizeof *v);
+	if (!v)
+		return NULL;
+	for (int i = 0; i < ga->host.argc; i++)
+		v[at++] = strdup(ga->host.argv[i]);
+	at++;
+	for (size_t i = 0; i < nenv; i++)
+		v[at++] = strdup(env[i]);
+	at++;
+	memcpy(v + at, old, naux * sizeof *v);
+	*argc = ga->host.argc;
+	return v;
+}
+
+/* Opens a library of the host's namespace for good. */
+static void *open_global(const char *name)
+{
+	return dlmopen(LM_ID_BASE, name, RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
+}
+
+static int start(struct goaudit *ga, struct gort *rt)
+{
+	char stub[600];
+	void (*rt0)(int, char **);
+	void (*wait)(void);
+	char *islibrary, **argv;
+	int argc;
+
+	snprintf(stub, sizeof stub, "%s/libgoaudit-mainstub.so", ga->home);
+	if (!open_global(stub) || !(rt->map = open_global(rt->path))) {
+		error_set(ga, "%s: the Go runtime cannot be loaded: see above, or "
+			  "build it again with `goaudit runtime`", dlerror());
+		return -1;
+	}
+	rt0 = (void (*)(int, char **))ldso_lookup(rt->map, "_rt0_amd64_linux_lib");
+	wait = (void (*)(void))ldso_lookup(rt->map, "_cgo_wait_runtime_init_done");
+	islibrary = ldso_lookup(rt->map, "runtime.islibrary");
+	argv = make_arguments(ga, &argc);
+	if (!rt0 || !wait || !islibrary || !argv) {
+		error_set(ga, "%s: not a Go runtime library that can be started: "
+			  "build it with `goaudit runtime`", rt->path);
+		return -1;
+	}
+	*islibrary = 1;
+	rt0(argc, argv);
+	wait();
+	return 0;
+}
+
+static int bind(struct goaudit *ga, struct gort *rt)
+{
+	void *hello = ldso_lookup(rt->map, GO_FN_HELLO);
+	struct go_hello h = { .size = sizeof h };
+
+	rt->crosscall2 = (void (*)(void *, void *, int, uintptr_t))ldso_lookup(
+		rt->map, "crosscall2");
+	rt->init = ldso_lookup(rt->map, GO_FN_INIT);
+	rt->canon = ldso_lookup(rt->map, GO_FN_CANON);
+	rt->unlink = ldso_lookup(rt->map, GO_FN_UNLINK);
+	rt->stats = ldso_lookup(rt->map, GO_FN_STATS);
+	if (!hello || !rt->crosscall2 || !rt->init || !rt->canon || !rt->unlink ||
+	    !rt->stats) {
+		error_set(ga, "%s: it lacks the entry points of goaudit: build the "
+			  "runtime with `goaudit runtime`", rt->path);
+		return -1;
+	}
+	go_call(ga, hello, &h);
+	if (h.protocol != GO_PROTOCOL) {
+		error_set(ga, "%s: built by another release of goaudit (protocol "
+			  "%llu, here %d): build it again with `goaudit runtime`",
+			  rt->path, (unsigned long long)h.protocol, GO_PROTOCOL);
+		return -1;
+	}
+	snprintf(rt->version, sizeof rt->version, "%s", h.version);
+	return 0;
+}
+
+/* Finds or starts the runtime; only one thread is ever here. */
+static int bring_up(struct goaudit *ga, struct gort *rt,
+		    const struct image_facts *facts, const char *guest_path)
+{
+	uint64_t begin = clock_ns();
+
+	if (gort_find_loaded(ga, rt) < 0)
+		return -1;
+	if (!rt->map) {
+		if (gort_find_file(ga, facts, guest_path, rt) != 0 ||
+		    start(ga, rt) != 0)
+			return -1;
+	}
+	if (bind(ga, rt) != 0)
+		return -1;
+	rt->start_ns = clock_ns() - begin;
+	goaudit_log(ga, "%s: %s runs, start took %llu us", rt->path, rt->version,
+		    (unsigned long long)rt->start_ns / 1000);
+	return 0;
+}
+
+static void publish(struct gort *rt)
+{
+	journal_begin();
+	goaudit_debug.go_running = 1;
+	goaudit_debug.runtime.start_ns = rt->start_ns;
+	memcpy(goaudit_debug.runtime.version, rt->version, sizeof rt->version);
+	memcpy(goaudit_debug.runtime.path, rt->path, sizeof rt->path);
+	journal_end();
+}
+
+static void hex(const uint8_t *bytes, unsigned n, char *out)
+{
+	*out = 0;
+	for (unsigned i = 0; i < n && i < 8; i++)
+		out += sprintf(out, "%02x", bytes[i]);
+}
+
+int gort_check_hash(struct goaudit *ga, const struct gort *rt,
+		    const struct image_facts *facts, const char *guest_path)
+{
+	char want[2 * IMAGE_HASH_MAX + 1], have[2 * IMAGE_HASH_MAX + 1];
+
+	if (rt->abi_hash_len == facts->abi_hash_len &&
+	    memcmp(rt->abi_hash, facts->abi_hash, rt->abi_hash_len) == 0)
+		return 0;
+	hex(facts->abi_hash, facts->abi_hash_len, want);
+	hex(rt->abi_hash, rt->abi_hash_len, have);
+	error_set(ga, "%s: built for another Go runtime (ABI hash %s, the one of "
+		  "this process is %s): rebuild it with `goaudit build`",
+		  guest_path, want, have);
+	return -1;
+}
+
+int gort_ensure(struct goaudit *ga, const struct image_facts *facts,
+		const char *guest_path)
+{
+	struct gort *rt = &ga->gort;
+	int result;
+
+	pthread_mutex_lock(&ga->lock);
+	while (rt->state == GORT_STARTING)
+		pthread_cond_wait(&ga->changed, &ga->lock);
+	if (rt->state == GORT_NONE) {
+		rt->state = GORT_STARTING;
+		pthread_mutex_unlock(&ga->lock);
+		result = bring_up(ga, rt, facts, guest_path);
+		pthread_mutex_lock(&ga->lock);
+		/* Nothing was mapped yet when no library was found: another
+		 * guest, or a runtime built meanwhile, may do. */
+		rt->state = result == 0 ? GORT_READY :
+			    rt->map	? GORT_FAILED :
+					  GORT_NONE;
+		if (result == 0)
+			publish(rt);
+		pthread_cond_broadcast(&ga->changed);
+		pthread_mutex_unlock(&ga->lock);
+		if (result != 0)
+			return -1;
+	} else {
+		pthread_mutex_unlock(&ga->lock);
+	}
+	if (rt->state == GORT_FAILED) {
+		error_set(ga, "%s: the Go runtime of this process failed to start: "
+			  "restart the process", guest_path);
+		return -1;
+	}
+	if (ga->forked) {
+		error_set(ga, "%s: the Go runtime does not run in a forked child: "
+			  "exec a program first", guest_path);
+		return -1;
+	}
+	return gort_check_hash(ga, rt, facts, guest_path);
+}
+
+/* Stores a pointer that may lie in the read-only-after-relocation part. */
+static void store(struct generation *gen, uintptr_t *slot, uintptr_t value)
+{
+	uintptr_t page = (uintptr_t)slot & -ARCH_PAGE;
+	size_t n;
+	const ElfW(Phdr) *ph = ldso_phdrs(gen->map, &n);
+	bool relro = false;
+
+	for (size_t i = 0; ph && i < n; i++)
+		if (ph[i].p_type == PT_GNU_RELRO &&
+		    (uintptr_t)slot - gen->map->l_addr - ph[i].p_vaddr <
+			    ph[i].p_memsz)
+			relro = true;
+	if (relro && mprotect((void *)page, ARCH_PAGE, PROT_READ | PROT_WRITE) != 0)
+		return;
+	*slot = value;
+	if (relro)
+		mprotect((void *)page, ARCH_PAGE, PROT_READ);
+}
+
+/* An itab of a library interface and a library type is compared by address, and
+ * travels into library variables; the guest must use the library's own one. */
+static void use_library_itabs(struct goaudit *ga, struct generation *gen)
+{
+	const ElfW(Sym) *syms = (void *)ldso_dynamic_address(gen->map, DT_SYMTAB);
+	const char *strings = (void *)ldso_dynamic_address(gen->map, DT_STRTAB);
+	ElfW(Rela) *r = (void *)ldso_dynamic_address(gen->map, DT_RELA);
+	struct go_canon c = { .size = sizeof c, .lo = gen->info->lo,
+			      .hi = gen->info->hi };
+	uint64_t size = 0, relative = 0;
+
+	if (!syms || !strings || !r || !ldso_dynamic(gen->map, DT_RELASZ, &size))
+		return;
+	ldso_dynamic(gen->map, DT_RELACOUNT, &relative);
+	for (size_t i = relative; i < size / sizeof *r; i++) {
+		const char *name = strings + syms[ELF64_R_SYM(r[i].r_info)].st_name;
+		uintptr_t *slot = (uintptr_t *)(gen->map->l_addr + r[i].r_offset);
+
+		if (!arch_reloc_is_address(ELF64_R_TYPE(r[i].r_info)) ||
+		    strncmp(name, "go:itab.", 8) != 0 ||
+		    *slot - c.lo >= c.hi - c.lo)
+			continue;
+		c.in = *slot;
+		c.out = c.in;
+		go_call(ga, ga->gort.canon, &c);
+		if (c.out != c.in)
+			store(gen, slot, c.out);
+	}
+}
+
+void gort_init(struct goaudit *ga, struct generation *gen, struct go_init *init)
+{
+	uint64_t begin = clock_ns();
+
+	use_library_itabs(ga, gen);
+	memset(init, 0, sizeof *init);
+	init->size = sizeof *init;
+	init->lo = gen->info->lo;
+	init->hi = gen->info->hi;
+	go_call(ga, ga->gort.init, init);
+	gen->info->init_ns = clock_ns() - begin;
+}
+
+void gort_unlink(struct goaudit *ga, struct go_module *modules, unsigned n,
+		 uint64_t *stopped_ns)
+{
+	struct go_unlink u = { .size = sizeof u, .n = n, .modules = modules };
+
+	go_call(ga, ga->gort.unlink, &u);
+	*stopped_ns = u.stopped_ns;
+}
+
+int gort_stats(struct goaudit *ga, struct goaudit_runtime *out, int collect)
+{
+	struct gort *rt = &ga->gort;
+	struct go_stats s = { .size = sizeof s, .gc = collect };
+
+	memset(out, 0, sizeof *out);
+	if (rt->state != GORT_READY || ga->forked) {
+		error_set(ga, "goaudit_runtime_stats: no Go runtime runs in this "
+			  "process: open a guest first");
+		return -1;
+	}
+	go_call(ga, rt->stats, &s);
+	out->heap_live = s.heap_live;
+	out->heap_objects = s.heap_objects;
+	out->other_sys = s.other_sys;
+	out->modules = s.modules;
+	out->itabs = s.itabs;
+	out->goroutines = s.goroutines;
+	out->start_ns = rt->start_ns;
+	memcpy(out->version, rt->version, sizeof out->version);
+	memcpy(out->path, rt->path, sizeof out->path);
+	return 0;
+}

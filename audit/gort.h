@@ -1,0 +1,60 @@
+/* The one Go runtime of the process, and how to talk to it.
+ *
+ * It is a library of its own (libstd.so, built by `goaudit runtime`), found in
+ * a Go host that was linked with it, or started at the first guest:
+ *
+ *   main.main stub    RTLD_GLOBAL, before all: the library's one open symbol
+ *   libstd.so         RTLD_GLOBAL, never closed
+ *   runtime.islibrary = 1, or the end of main.main would end the process
+ *   _rt0_amd64_linux_lib(argc, argv), _cgo_wait_runtime_init_done()
+ *   goauditHello      returns only when all of std is initialised
+ */
+#ifndef GOAUDIT_GORT_H
+#define GOAUDIT_GORT_H
+
+#include <link.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "goaudit.h"
+#include "image/image.h"
+
+struct generation;
+struct go_init;
+struct go_module;
+struct goaudit;
+
+enum gort_state { GORT_NONE, GORT_STARTING, GORT_READY, GORT_FAILED };
+
+struct gort {
+	enum gort_state state;
+	struct link_map *map;
+	void (*crosscall2)(void *fn, void *arg, int size, uintptr_t context);
+	void *init, *canon, *unlink, *stats;	/* protocol.h's entry points */
+	uint8_t abi_hash[IMAGE_HASH_MAX];
+	unsigned abi_hash_len;
+	uint64_t start_ns;
+	char version[64];
+	char path[512];
+	char refusal[512];			/* GORT_FAILED: dlerror's text */
+};
+
+/* Makes the runtime run that a guest was linked against.
+ * Returns 0, or -1 with dlerror set. */
+int gort_ensure(struct goaudit *ga, const struct image_facts *facts,
+		const char *guest_path);
+
+/* Registers a loaded generation's module with the runtime and runs its package
+ * inits on this thread; figures go to its record.  `init` gets the verdict and,
+ * after a panic, its text.  Without locks. */
+void gort_init(struct goaudit *ga, struct generation *gen, struct go_init *init);
+
+/* Unlinks those of n modules that nothing uses.  Only in a transaction: ld.so
+ * must not run a guest's constructor meanwhile, which appends to the same list. */
+void gort_unlink(struct goaudit *ga, struct go_module *modules, unsigned n,
+		 uint64_t *stopped_ns);
+
+/* See goaudit_runtime_stats. */
+int gort_stats(struct goaudit *ga, struct goaudit_runtime *out, int collect);
+
+#endif

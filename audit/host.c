@@ -1,0 +1,94 @@
+#include "host.h"
+
+#include <dlfcn.h>
+#include <stddef.h>
+
+#include "intercept.h"
+#include "reload.h"
+#include "state.h"
+
+void host_init(struct goaudit *ga)
+{
+	struct host *h = &ga->host;
+	void *libc = dlmopen(LM_ID_BASE, "libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+	void *thread = dlmopen(LM_ID_BASE, "libpthread.so.0", RTLD_LAZY | RTLD_NOLOAD);
+	void *create;
+
+	intercept_find_real(ga);
+	h->dlerror = (char *(*)(void))intercept_real_dlerror;
+	if (!libc)
+		return;		/* a static host: la_* is never called there */
+	/* Up to glibc 2.33 in a library of its own. */
+	create = thread ? dlsym(thread, "pthread_create") : NULL;
+	if (!create)
+		create = dlsym(libc, "pthread_create");
+	h->pthread_create = (int (*)(pthread_t *, const pthread_attr_t *,
+				     void *(*)(void *), void *))create;
+	h->cxa_atexit = (int (*)(void (*)(void *), void *, void *))dlsym(
+		libc, "__cxa_atexit");
+	h->register_atfork = (int (*)(void (*)(void), void (*)(void), void (*)(void),
+				      void *))dlsym(libc, "__register_atfork");
+	h->environ = dlsym(libc, "environ");
+	ga->ldso.base_ret = ldso_find_ret(libc);
+	if (thread)
+		dlclose(thread);
+	dlclose(libc);
+}
+
+/* exit(3): before the destructors of the objects in the link map run. */
+static void at_exit(void *arg)
+{
+	struct goaudit *ga = arg;
+
+	reaper_finish(ga);
+	pthread_mutex_lock(&ga->lock);
+	ga->exiting = true;
+	pthread_mutex_unlock(&ga->lock);
+	reload_finish(ga);
+	snapshot_finish(ga);
+}
+
+/* The registry must not be in the middle of a change in the child. */
+static void before_fork(void)
+{
+	pthread_mutex_lock(&goaudit_state.lock);
+	pthread_mutex_lock(&goaudit_state.calls_lock);
+	pthread_mutex_lock(&goaudit_state.errors.lock);
+}
+
+static void after_fork_parent(void)
+{
+	pthread_mutex_unlock(&goaudit_state.errors.lock);
+	pthread_mutex_unlock(&goaudit_state.calls_lock);
+	pthread_mutex_unlock(&goaudit_state.lock);
+}
+
+static void after_fork_child(void)
+{
+	struct goaudit *ga = &goaudit_state;
+
+	call_forked(ga);
+	ga->forked = true;
+	ga->reaper.started = false;
+	ga->reaper.working = false;
+	pthread_cond_init(&ga->changed, NULL);
+	after_fork_parent();
+	snapshot_forked(ga);
+}
+
+void host_hook(struct goaudit *ga)
+{
+	bool first;
+
+	pthread_mutex_lock(&ga->lock);
+	first = !ga->host.hooked;
+	ga->host.hooked = true;
+	pthread_mutex_unlock(&ga->lock);
+	if (!first)
+		return;
+	if (ga->host.cxa_atexit)
+		ga->host.cxa_atexit(at_exit, ga, NULL);
+	if (ga->host.register_atfork)
+		ga->host.register_atfork(before_fork, after_fork_parent,
+					 after_fork_child, NULL);
+}

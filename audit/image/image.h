@@ -1,0 +1,97 @@
+/* Reading and mending ELF images, with libelf.
+ *
+ * Built twice from the same sources: into libgoaudit-image.so, which the audit
+ * module opens in its own namespace when the first candidate appears (so that
+ * the audited process never maps libelf), and into the goaudit tool.
+ *
+ * Thread safety: every function may be called from any thread; nothing is
+ * kept between calls.  No function prints or exits. */
+#ifndef GOAUDIT_IMAGE_H
+#define GOAUDIT_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define IMAGE_HASH_MAX 32	/* bytes of a Go ABI hash (Go up to 1.27: 20 or 32) */
+
+#define IMAGE_API __attribute__((visibility("default")))
+
+enum image_kind {
+	IMAGE_C,		/* no Go in it: C, C++, D, ... */
+	IMAGE_GO_GUEST,		/* Go code over a shared runtime library */
+	IMAGE_GO_RUNTIME,	/* a runtime library: built with -buildmode=shared */
+	IMAGE_GO_OWN_RUNTIME,	/* c-shared or plugin with a runtime of its own */
+};
+
+enum image_status {
+	IMAGE_OK = 0,
+	IMAGE_NOT_ELF,		/* no ELF header, or shorter than one */
+	IMAGE_WRONG_MACHINE,	/* class, byte order or machine differ from this process's */
+	IMAGE_NOT_SHARED,	/* not ET_DYN, or no PT_DYNAMIC */
+	IMAGE_TRUNCATED,	/* a header points outside of the file */
+	IMAGE_CORRUPT,		/* headers contradict each other */
+	IMAGE_NO_MEMORY,
+	IMAGE_UNMENDABLE,	/* Go guest whose init_array is not understood, or an
+				 * image with a Go runtime in it, which nothing can close */
+};
+
+/* What the dynamic part of an image says.  Strings are NUL-terminated; one
+ * that does not fit is IMAGE_CORRUPT, never cut: a cut path is another path. */
+struct image_facts {
+	size_t size;			/* sizeof, set by the caller, checked */
+	enum image_kind kind;
+	uint8_t abi_hash[IMAGE_HASH_MAX];	/* guest: hash it was linked against;
+						 * runtime: its own */
+	unsigned abi_hash_len;		/* 0: none found */
+	char go_version[32];		/* "go1.26.8", or "" where stripped of it */
+	char runtime_name[64];		/* guest: NEEDED name of its runtime, "libstd.so" */
+	char runpath[1024];		/* DT_RUNPATH or DT_RPATH, "" if none */
+	char soname[256];
+	bool nodelete;			/* DF_1_NODELETE */
+	bool symbolic;			/* DT_SYMBOLIC / DF_SYMBOLIC: splits type identity */
+	bool textrel;
+	bool static_tls;
+	bool has_dwarf;
+	bool has_unique;		/* STB_GNU_UNIQUE symbols defined (not looked for in
+					 * a runtime, which is never closed) */
+	bool overlay;			/* runtime: has goaudit's entry points */
+	uint64_t base;			/* lowest p_vaddr, page-aligned */
+	uint64_t extent;		/* bytes of address space its segments span */
+};
+
+/* Reads the facts of an image in memory.
+ *   data, len  the whole file's bytes; not modified, not kept
+ *   facts      filled on IMAGE_OK (facts->size must be set)
+ *   why        if not NULL: a few words on failure, no newline
+ * Never reads outside [data, data+len), whatever the bytes are. */
+IMAGE_API
+enum image_status image_inspect(const void *data, size_t len,
+				struct image_facts *facts,
+				char *why, size_t why_len);
+
+/* Mends, in place, what keeps an image from being closed:
+ *   - DF_1_NODELETE is cleared;
+ *   - STB_GNU_UNIQUE dynamic symbols become STB_GLOBAL;
+ *   - Go guest: the DT_INIT_ARRAY entry that would start a second runtime
+ *     (_rt0_amd64_linux_lib, always the last; recognised by its relocation)
+ *     is taken off.
+ * `data` is a private writable copy of the file.  facts are those of the
+ * unmended image.  On failure the bytes are unchanged.  Mending what is mended
+ * already changes nothing and succeeds. */
+IMAGE_API
+enum image_status image_mend(void *data, size_t len,
+			     const struct image_facts *facts,
+			     char *why, size_t why_len);
+
+/* What a status means, for messages: "not an ELF file", ... Never NULL. */
+IMAGE_API
+const char *image_status_text(enum image_status status);
+
+/* Offset of field `member` of struct `type` ("runtime.moduledata",
+ * "inittasks") from the DWARF of the file at path; -1 when it cannot be found.
+ * Uses libdw (separate: image_dwarf.c). */
+IMAGE_API
+long image_member_offset(const char *path, const char *type, const char *member);
+
+#endif

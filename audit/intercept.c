@@ -1,0 +1,284 @@
+#include "intercept.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "api.h"
+#include "arch.h"
+#include "open.h"
+#include "reload.h"
+#include "state.h"
+
+void *intercept_real_dlopen, *intercept_real_dlmopen, *intercept_real_dlclose,
+	*intercept_real_dlsym, *intercept_real_dlvsym, *intercept_real_dlerror,
+	*intercept_real_dladdr, *intercept_real_dladdr1, *intercept_real_dlinfo;
+
+struct target {
+	const char *name;
+	void *entry;		/* ours */
+	void **real;		/* the host's; NULL: the function exists only here */
+	void *(*resolver)(void);
+};
+
+static void *resolve(unsigned index);
+
+/* IRELATIVE resolvers take no argument, so each function has its own. */
+#define RESOLVER(n) static void *resolver_##n(void) { return resolve(n); }
+RESOLVER(0) RESOLVER(1) RESOLVER(2) RESOLVER(3) RESOLVER(4) RESOLVER(5)
+RESOLVER(6) RESOLVER(7) RESOLVER(8) RESOLVER(9) RESOLVER(10) RESOLVER(11)
+RESOLVER(12)
+
+static const struct target targets[] = {
+	{ "dlopen", entry_dlopen, &intercept_real_dlopen, resolver_0 },
+	{ "dlmopen", entry_dlmopen, &intercept_real_dlmopen, resolver_1 },
+	{ "dlclose", entry_dlclose, &intercept_real_dlclose, resolver_2 },
+	{ "dlsym", entry_dlsym, &intercept_real_dlsym, resolver_3 },
+	{ "dlvsym", entry_dlvsym, &intercept_real_dlvsym, resolver_4 },
+	{ "dlerror", api_dlerror, &intercept_real_dlerror, resolver_5 },
+	{ "dladdr", api_dladdr, &intercept_real_dladdr, resolver_6 },
+	{ "dladdr1", api_dladdr1, &intercept_real_dladdr1, resolver_7 },
+	{ "dlinfo", api_dlinfo, &intercept_real_dlinfo, resolver_8 },
+	{ "dlreload", dlreload, NULL, resolver_9 },
+	{ "goaudit_reclaim", goaudit_reclaim, NULL, resolver_10 },
+	{ "goaudit_generations", goaudit_generations, NULL, resolver_11 },
+	{ "goaudit_runtime_stats", goaudit_runtime_stats, NULL, resolver_12 },
+};
+
+#define TARGETS (sizeof targets / sizeof *targets)
+
+static int find_target(const char *name)
+{
+	if (!(name[0] == 'd' && name[1] == 'l') &&
+	    !(name[0] == 'g' && name[1] == 'o'))
+		return -1;
+	for (unsigned i = 0; i < TARGETS; i++)
+		if (strcmp(name, targets[i].name) == 0)
+			return i;
+	return -1;
+}
+
+static bool is_libc(const struct link_map *map)
+{
+	const char *base = map->l_name ? strrchr(map->l_name, '/') : NULL;
+
+	base = base ? base + 1 : map->l_name;
+	return base && (strcmp(base, "libc.so.6") == 0 ||
+			strcmp(base, "libdl.so.2") == 0);
+}
+
+/* The definition that callers would be bound to: the first one in the link
+ * map, which is the global scope's order. */
+static void *first_definition(struct goaudit *ga, const struct target *t,
+			      bool *libc)
+{
+	for (struct link_map *map = ga->ldso.head; map; map = map->l_next) {
+		void *p = ldso_lookup(map, t->name);
+
+		if (p) {
+			*libc = is_libc(map);
+			return p;
+		}
+	}
+	return NULL;
+}
+
+static void find_real(struct goaudit *ga, const struct target *t)
+{
+	for (struct link_map *map = ga->ldso.head; map && !*t->real;
+	     map = map->l_next)
+		if (is_libc(map))
+			*t->real = ldso_lookup(map, t->name);
+}
+
+/* Runs inside ld.so, while it relocates an object. */
+static void *resolve(unsigned index)
+{
+	struct goaudit *ga = &goaudit_state;
+	const struct target *t = &targets[index];
+	bool libc = false;
+	void *p;
+
+	if (!t->real)
+		return t->entry;
+	p = first_definition(ga, t, &libc);
+	if (p && !libc)
+		return p;
+	find_real(ga, t);
+	return *t->real ? t->entry : NULL;
+}
+
+void intercept_find_real(struct goaudit *ga)
+{
+	for (unsigned i = 0; i < TARGETS; i++)
+		if (targets[i].real && !*targets[i].real)
+			find_real(ga, &targets[i]);
+}
+
+/* Protection of the segment that an address lies in. */
+static int protection_at(const struct link_map *map, uintptr_t address)
+{
+	size_t n;
+	const ElfW(Phdr) *ph = ldso_phdrs(map, &n);
+
+	for (size_t i = 0; ph && i < n; i++)
+		if (ph[i].p_type == PT_LOAD &&
+		    address - map->l_addr - ph[i].p_vaddr < ph[i].p_memsz)
+			return (ph[i].p_flags & PF_R ? PROT_READ : 0) |
+			       (ph[i].p_flags & PF_W ? PROT_WRITE : 0) |
+			       (ph[i].p_flags & PF_X ? PROT_EXEC : 0);
+	return -1;
+}
+
+static void redirect(struct goaudit *ga, const struct link_map *map,
+		     ElfW(Rela) *r, const struct target *t)
+{
+	uintptr_t page = (uintptr_t)r & -ARCH_PAGE;
+	size_t size = (uintptr_t)(r + 1) - page;
+	int prot = protection_at(map, (uintptr_t)r);
+
+	if (prot < 0 || mprotect((void *)page, size, PROT_READ | PROT_WRITE) != 0) {
+		goaudit_log(ga, "%s: its calls of %s stay glibc's own",
+			    map->l_name, t->name);
+		return;
+	}
+	r->r_info = ELF64_R_INFO(0, ARCH_R_IRELATIVE);
+	r->r_addend = (uintptr_t)t->resolver - map->l_addr;
+	mprotect((void *)page, size, prot);
+}
+
+static void scan(struct goaudit *ga, const struct link_map *map,
+		 ElfW(Rela) *relocs, size_t size, const ElfW(Sym) *syms,
+		 const char *strings)
+{
+	size_t n = size / sizeof *relocs;
+
+	for (size_t i = 0; i < n; i++) {
+		ElfW(Rela) *r = &relocs[i];
+		const ElfW(Sym) *sym = &syms[ELF64_R_SYM(r->r_info)];
+		int t;
+
+		if (!arch_reloc_is_address(ELF64_R_TYPE(r->r_info)) ||
+		    sym->st_shndx != SHN_UNDEF || r->r_addend != 0)
+			continue;
+		t = find_target(strings + sym->st_name);
+		if (t >= 0)
+			redirect(ga, map, r, &targets[t]);
+	}
+}
+
+void intercept_object(struct goaudit *ga, const struct link_map *map)
+{
+	const ElfW(Sym) *syms = (void *)ldso_dynamic_address(map, DT_SYMTAB);
+	const char *strings = (void *)ldso_dynamic_address(map, DT_STRTAB);
+	ElfW(Rela) *rela = (void *)ldso_dynamic_address(map, DT_RELA);
+	ElfW(Rela) *plt = (void *)ldso_dynamic_address(map, DT_JMPREL);
+	uint64_t rela_size, plt_size, relative, kind;
+
+	if (!syms || !strings)
+		return;
+	if (rela && ldso_dynamic(map, DT_RELASZ, &rela_size)) {
+		/* The relative ones come first and name no symbol. */
+		if (!ldso_dynamic(map, DT_RELACOUNT, &relative) ||
+		    relative * sizeof *rela > rela_size)
+			relative = 0;
+		scan(ga, map, rela + relative,
+		     rela_size - relative * sizeof *rela, syms, strings);
+	}
+	if (plt && ldso_dynamic(map, DT_PLTRELSZ, &plt_size) &&
+	    ldso_dynamic(map, DT_PLTREL, &kind) && kind == DT_RELA)
+		scan(ga, map, plt, plt_size, syms, strings);
+}
+
+static const void *ret_in_caller(struct goaudit *ga, const void *caller)
+{
+	struct link_map *map = ldso_object_at(caller);
+	const void *ret = map ? ldso_find_ret(map) : NULL;
+
+	return ret ? ret : ga->ldso.base_ret;
+}
+
+void *intercept_dlopen_as(struct goaudit *ga, const char *file, int mode,
+			  const void *caller)
+{
+	return (void *)arch_call_as(intercept_real_dlopen, file, mode, 0,
+				    ret_in_caller(ga, caller));
+}
+
+/* What the entries ask (arch_*.S): the call's first four arguments, and the
+ * caller's return address. */
+
+#define NOT_OURS ((struct decision){ 0, 0 })
+#define OURS(v) ((struct decision){ 1, (uint64_t)(v) })
+
+struct decision decide_dlopen(const char *file, uint64_t mode, uint64_t a,
+			      uint64_t b, const void *caller)
+{
+	void *handle;
+
+	(void)a, (void)b;
+	if (!open_call(&goaudit_state, file, mode, caller, &handle))
+		return NOT_OURS;
+	return OURS(handle);
+}
+
+struct decision decide_dlmopen(Lmid_t ns, const char *file, uint64_t mode,
+			       uint64_t a, const void *caller)
+{
+	void *handle;
+
+	(void)a;
+	if (ns != LM_ID_BASE ||
+	    !open_call(&goaudit_state, file, mode, caller, &handle))
+		return NOT_OURS;
+	return OURS(handle);
+}
+
+struct decision decide_dlclose(void *handle, uint64_t a, uint64_t b, uint64_t c,
+			       const void *caller)
+{
+	int result;
+
+	(void)a, (void)b, (void)c, (void)caller;
+	if (!reload_close(&goaudit_state, handle, &result))
+		return NOT_OURS;
+	return OURS((int64_t)result);
+}
+
+/* dlsym and dlvsym of one of our names: whoever finds the host's function
+ * finds ours. */
+static struct decision decide_symbol(void *real, void *handle, const char *name,
+				     const char *version, const void *caller)
+{
+	struct goaudit *ga = &goaudit_state;
+	const struct target *t;
+	void *found;
+	int i;
+
+	error_clear(ga);
+	i = name ? find_target(name) : -1;
+	if (i < 0)
+		return NOT_OURS;
+	t = &targets[i];
+	intercept_find_real(ga);
+	found = (void *)arch_call_as(real, handle, (uint64_t)name,
+				     (uint64_t)version, ret_in_caller(ga, caller));
+	if (t->real)
+		return OURS(found && found == *t->real ? t->entry : found);
+	if (!found && ga->host.dlerror)
+		ga->host.dlerror();	/* that the name is unknown is no error now */
+	return OURS(found ? found : t->entry);
+}
+
+struct decision decide_dlsym(void *handle, const char *name, uint64_t a,
+			     uint64_t b, const void *caller)
+{
+	(void)a, (void)b;
+	return decide_symbol(intercept_real_dlsym, handle, name, NULL, caller);
+}
+
+struct decision decide_dlvsym(void *handle, const char *name,
+			      const char *version, uint64_t a, const void *caller)
+{
+	(void)a;
+	return decide_symbol(intercept_real_dlvsym, handle, name, version, caller);
+}

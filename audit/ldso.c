@@ -1,0 +1,370 @@
+#include "ldso.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "arch.h"
+#include "call.h"
+#include "intercept.h"
+#include "state.h"
+
+/* The name that a transaction asks ld.so for.  It has no slash, so ld.so works
+ * out who is calling and asks la_objsearch before it looks at any file
+ * (elf/dl-load.c, _dl_map_object); there we run, and then refuse the name. */
+#define TRANSACTION_NAME "libgoaudit-transaction"
+
+void ldso_init(struct goaudit *ga)
+{
+	struct ldso *ld = &ga->ldso;
+
+	ld->ns = dlsym(RTLD_DEFAULT, "_rtld_global");
+	ld->debug = dlsym(RTLD_DEFAULT, "_r_debug");
+}
+
+static bool in_list(const struct link_map *head, const struct link_map *map)
+{
+	for (; head; head = head->l_next)
+		if (head == map)
+			return true;
+	return false;
+}
+
+static const char *check_layout(const struct ldso *ld)
+{
+	const struct ldso_namespace *ns = ld->ns;
+	const struct link_map *previous = NULL, *map;
+	unsigned int n = 0;
+
+	if (!ns || !ld->debug || !ld->debug->r_map)
+		return "ld.so exports no _rtld_global or _r_debug";
+	if (ns->loaded != ld->debug->r_map || ns->loaded->l_prev)
+		return "_rtld_global does not start with the link map";
+	for (map = ns->loaded; map; previous = map, map = map->l_next, n++)
+		if (map->l_prev != previous)
+			return "the link map's chain is broken";
+	if (ns->nloaded != n)
+		return "_ns_nloaded is not where it was expected";
+	if (ns->padding)
+		return "padding after _ns_nloaded is not zero";
+	if (!ns->main_searchlist || !ns->main_searchlist->list ||
+	    ns->main_searchlist->n > n ||
+	    ns->main_searchlist->list[0] != ns->loaded)
+		return "the main search list is not where it was expected";
+	for (unsigned int i = 0; i < ns->main_searchlist->n; i++)
+		if (!in_list(ns->loaded, ns->main_searchlist->list[i]))
+			return "the main search list has an object that the link map lacks";
+	return NULL;
+}
+
+/* glibc's mutex (sysdeps/nptl/bits/struct_mutex.h), as far as it matters here. */
+struct ldso_mutex {
+	int lock;
+	unsigned int count;
+	int owner;
+	unsigned int nusers;
+	int kind;
+};
+
+/* In a transaction this thread holds the load lock and no other of ld.so's.
+ * So it is the one recursive mutex in _rtld_global whose owner we are; if two
+ * places look like it, neither is believed. */
+static const int *find_load_lock(const struct ldso *ld)
+{
+	int self = syscall(SYS_gettid);
+	const ElfW(Sym) *sym = NULL;
+	const int *found = NULL;
+	Dl_info info;
+
+	if (!dladdr1(ld->ns, &info, (void **)&sym, RTLD_DL_SYMENT) || !sym)
+		return NULL;
+	for (size_t at = 0; at + sizeof(struct ldso_mutex) <= sym->st_size; at += 8) {
+		const struct ldso_mutex *m = (void *)((char *)ld->ns + at);
+
+		if (m->owner != self || m->kind != PTHREAD_MUTEX_RECURSIVE ||
+		    m->lock == 0 || m->count == 0)
+			continue;
+		if (found)
+			return NULL;
+		found = &m->owner;
+	}
+	return found;
+}
+
+bool ldso_lock_is_mine(const struct goaudit *ga)
+{
+	const int *owner = ga->ldso.lock_owner;
+
+	return !owner || __atomic_load_n(owner, __ATOMIC_RELAXED) ==
+				 syscall(SYS_gettid);
+}
+
+const char *ldso_validate(struct goaudit *ga)
+{
+	struct ldso *ld = &ga->ldso;
+	const char *why;
+	unsigned int before;
+	void *tiny;
+
+	if (ld->checked)
+		return ld->refusal[0] ? ld->refusal : NULL;
+	ld->checked = true;
+	ld->lock_owner = find_load_lock(ld);
+	why = check_layout(ld);
+	if (!why) {
+		before = ld->ns->nloaded;
+		tiny = dlmopen(LM_ID_BASE, ld->tiny_path, RTLD_NOW);
+		if (!tiny)
+			why = dlerror();
+		else if (ld->ns->nloaded != before + 1)
+			why = "_ns_nloaded did not follow a dlopen";
+		if (!why)
+			why = check_layout(ld);
+		if (tiny)
+			dlclose(tiny);
+		if (!why && ld->ns->nloaded != before)
+			why = "_ns_nloaded did not follow a dlclose";
+		if (!why)
+			why = check_layout(ld);
+	}
+	if (why)
+		snprintf(ld->refusal, sizeof ld->refusal, "%s", why);
+	return why ? ld->refusal : NULL;
+}
+
+bool ldso_transaction(struct goaudit *ga, void (*fn)(void *), void *arg)
+{
+	struct call call = { .kind = CALL_TRANSACTION, .fn = fn, .arg = arg };
+
+	call_push(ga, &call);
+	arch_call_as(intercept_real_dlopen, TRANSACTION_NAME,
+		     RTLD_LAZY | RTLD_NOLOAD, 0, ga->ldso.base_ret);
+	call_pop(ga, &call);
+	/* The refusal leaves a text in the host's dlerror. */
+	if (ga->host.dlerror)
+		ga->host.dlerror();
+	return call.ran;
+}
+
+/* la_objsearch's half of a transaction. */
+bool ldso_transaction_search(struct call *call, const char *name)
+{
+	if (call->ran || strcmp(name, TRANSACTION_NAME) != 0)
+		return false;
+	call->ran = true;
+	call->fn(call->arg);
+	return true;
+}
+
+struct list_change {
+	struct goaudit *ga;
+	struct link_map *map;
+	bool insert, global;
+};
+
+static void replace_in_searchlist(struct ldso_namespace *ns,
+				  struct link_map *from, struct link_map *to)
+{
+	struct ldso_searchlist *sl = ns->main_searchlist;
+
+	/* Slot 0 is the main program's own. */
+	for (unsigned int i = 1; i < sl->n; i++)
+		if (sl->list[i] == from) {
+			__atomic_store_n(&sl->list[i], to, __ATOMIC_RELEASE);
+			return;
+		}
+}
+
+/* Runs with both locks: the write lock is dl_iterate_phdr's.  Readers without
+ * a lock (dladdr of old glibcs, debuggers) may look at any moment, so the
+ * forward chain is whole after every single store. */
+static int change_list(struct dl_phdr_info *info, size_t size, void *data)
+{
+	struct list_change *c = data;
+	struct ldso_namespace *ns = c->ga->ldso.ns;
+	struct link_map *map = c->map, *tail;
+
+	(void)info, (void)size;
+	if (c->insert) {
+		for (tail = ns->loaded; tail->l_next;)
+			tail = tail->l_next;
+		map->l_prev = tail;
+		map->l_next = NULL;
+		__atomic_store_n(&tail->l_next, map, __ATOMIC_RELEASE);
+		ns->nloaded++;
+		if (c->global)
+			replace_in_searchlist(ns, ns->loaded, map);
+	} else {
+		for (unsigned int i = 1; i < ns->main_searchlist->n; i++)
+			c->global |= ns->main_searchlist->list[i] == map;
+		if (c->global)
+			replace_in_searchlist(ns, map, ns->loaded);
+		__atomic_store_n(&map->l_prev->l_next, map->l_next,
+				 __ATOMIC_RELEASE);
+		if (map->l_next)
+			map->l_next->l_prev = map->l_prev;
+		ns->nloaded--;
+	}
+	return 1;
+}
+
+void ldso_hide(struct goaudit *ga, struct link_map *map, bool *was_global)
+{
+	struct list_change c = { .ga = ga, .map = map };
+
+	dl_iterate_phdr(change_list, &c);
+	*was_global = c.global;
+}
+
+void ldso_reinsert(struct goaudit *ga, struct link_map *map, bool was_global)
+{
+	struct list_change c = {
+		.ga = ga, .map = map, .insert = true, .global = was_global
+	};
+
+	dl_iterate_phdr(change_list, &c);
+}
+
+bool ldso_dynamic(const struct link_map *map, int64_t tag, uint64_t *value)
+{
+	for (const ElfW(Dyn) *d = map->l_ld; d && d->d_tag != DT_NULL; d++)
+		if (d->d_tag == tag) {
+			*value = d->d_un.d_val;
+			return true;
+		}
+	return false;
+}
+
+uintptr_t ldso_dynamic_address(const struct link_map *map, int64_t tag)
+{
+	uint64_t v;
+
+	if (!ldso_dynamic(map, tag, &v))
+		return 0;
+	/* ld.so relocates these entries in place, except where the dynamic
+	 * section is read-only (the vdso). */
+	return v < map->l_addr ? v + map->l_addr : v;
+}
+
+const ElfW(Phdr) *ldso_phdrs(const struct link_map *map, size_t *n)
+{
+	const ElfW(Ehdr) *eh = (const void *)map->l_addr;
+
+	if (!map->l_prev && map->l_name && !map->l_name[0]) {
+		/* The main program may be linked to a fixed address. */
+		*n = getauxval(AT_PHNUM);
+		return (const void *)getauxval(AT_PHDR);
+	}
+	if (!map->l_addr || memcmp(eh->e_ident, ELFMAG, SELFMAG) != 0)
+		return NULL;
+	*n = eh->e_phnum;
+	return (const void *)(map->l_addr + eh->e_phoff);
+}
+
+bool ldso_range(const struct link_map *map, uintptr_t *lo, uintptr_t *hi)
+{
+	size_t n;
+	const ElfW(Phdr) *ph = ldso_phdrs(map, &n);
+
+	*lo = UINTPTR_MAX;
+	*hi = 0;
+	for (size_t i = 0; ph && i < n; i++) {
+		uintptr_t b, e;
+
+		if (ph[i].p_type != PT_LOAD)
+			continue;
+		b = (map->l_addr + ph[i].p_vaddr) & -ARCH_PAGE;
+		e = (map->l_addr + ph[i].p_vaddr + ph[i].p_memsz + ARCH_PAGE - 1) &
+		    -ARCH_PAGE;
+		*lo = b < *lo ? b : *lo;
+		*hi = e > *hi ? e : *hi;
+	}
+	return *hi != 0;
+}
+
+const void *ldso_find_ret(const struct link_map *map)
+{
+	size_t n;
+	const ElfW(Phdr) *ph = ldso_phdrs(map, &n);
+
+	for (size_t i = 0; ph && i < n; i++)
+		if (ph[i].p_type == PT_LOAD && (ph[i].p_flags & PF_X) &&
+		    (ph[i].p_flags & PF_R))
+			return memchr((void *)(map->l_addr + ph[i].p_vaddr),
+				      ARCH_RET_BYTE, ph[i].p_filesz);
+	return NULL;
+}
+
+struct link_map *ldso_object_at(const void *address)
+{
+	struct link_map *map = NULL;
+	Dl_info info;
+
+	if (!dladdr1(address, &info, (void **)&map, RTLD_DL_LINKMAP))
+		return NULL;
+	return map;
+}
+
+static const void *gnu_lookup(const struct link_map *map, const uint32_t *table,
+			      const ElfW(Sym) *syms, const char *strings,
+			      const char *name)
+{
+	uint32_t hash = 5381, nbuckets = table[0], symoffset = table[1];
+	uint32_t bloom_size = table[2], index;
+	const uint32_t *buckets =
+		(const uint32_t *)((const uint64_t *)(table + 4) + bloom_size);
+	const uint32_t *chain = buckets + nbuckets;
+
+	for (const char *p = name; *p; p++)
+		hash = hash * 33 + (unsigned char)*p;
+	index = nbuckets ? buckets[hash % nbuckets] : 0;
+	if (index < symoffset)
+		return NULL;
+	for (;; index++) {
+		uint32_t h = chain[index - symoffset];
+
+		if ((h | 1) == (hash | 1) && syms[index].st_shndx != SHN_UNDEF &&
+		    strcmp(strings + syms[index].st_name, name) == 0)
+			return (void *)(map->l_addr + syms[index].st_value);
+		if (h & 1)
+			return NULL;
+	}
+}
+
+static const void *sysv_lookup(const struct link_map *map, const uint32_t *table,
+			       const ElfW(Sym) *syms, const char *strings,
+			       const char *name)
+{
+	uint32_t hash = 0, high;
+
+	for (const char *p = name; *p; p++) {
+		hash = (hash << 4) + (unsigned char)*p;
+		high = hash & 0xf0000000;
+		hash = (hash ^ (high >> 24)) & ~high;
+	}
+	for (uint32_t i = table[0] ? table[2 + hash % table[0]] : 0; i;
+	     i = table[2 + table[0] + i])
+		if (syms[i].st_shndx != SHN_UNDEF &&
+		    strcmp(strings + syms[i].st_name, name) == 0)
+			return (void *)(map->l_addr + syms[i].st_value);
+	return NULL;
+}
+
+void *ldso_lookup(const struct link_map *map, const char *name)
+{
+	const ElfW(Sym) *syms = (void *)ldso_dynamic_address(map, DT_SYMTAB);
+	const char *strings = (void *)ldso_dynamic_address(map, DT_STRTAB);
+	const uint32_t *gnu = (void *)ldso_dynamic_address(map, DT_GNU_HASH);
+	const uint32_t *sysv = (void *)ldso_dynamic_address(map, DT_HASH);
+
+	if (!syms || !strings)
+		return NULL;
+	if (gnu)
+		return (void *)gnu_lookup(map, gnu, syms, strings, name);
+	if (sysv)
+		return (void *)sysv_lookup(map, sysv, syms, strings, name);
+	return NULL;
+}

@@ -1,0 +1,88 @@
+/* The part of glibc's loader that is not public: layout, locks, the link map.
+ *
+ * Locks of ld.so, in the order in which ld.so itself takes them:
+ *   load lock   (_dl_load_lock, recursive): dlopen, dlclose, dlsym, la_*
+ *   write lock  (_dl_load_write_lock): the link map's pointers; dl_iterate_phdr
+ *
+ * Neither can be named from outside, so ldso_transaction() borrows them. */
+#ifndef GOAUDIT_LDSO_H
+#define GOAUDIT_LDSO_H
+
+#include <link.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct goaudit;
+
+/* Head of `_rtld_global`, i.e. of its first element _dl_ns[LM_ID_BASE]
+ * (glibc, sysdeps/generic/ldsodefs.h, struct link_namespaces). */
+struct ldso_namespace {
+	struct link_map *loaded;
+	unsigned int nloaded;
+	unsigned int padding;
+	struct ldso_searchlist {
+		struct link_map **list;
+		unsigned int n;
+	} *main_searchlist;
+};
+
+struct ldso {
+	struct link_map *head;		/* the main program; from la_objopen on */
+	struct r_debug *debug;
+	struct ldso_namespace *ns;
+	const void *base_ret;		/* a return instruction in the host's libc */
+	bool checked;			/* ldso_validate has run; guarded by the load lock */
+	const int *lock_owner;		/* the load lock's owner, a thread id; NULL: not found */
+	char refusal[192];		/* why the layout is not trusted, or "" */
+	char tiny_path[512];		/* libgoaudit-tiny.so */
+};
+
+/* Finds ld.so's variables.  Called once, from la_preinit. */
+void ldso_init(struct goaudit *ga);
+
+/* Checks that the private layout is the one that was built for: pointers,
+ * chain and counts agree, and opening and closing a tiny object moves the count
+ * by exactly one.  Touches nothing on failure.  Only in a transaction.
+ * Returns NULL, or why not. */
+const char *ldso_validate(struct goaudit *ga);
+
+/* Runs fn(arg) on this thread with the load lock held, as a constructor would:
+ * the loader may be called from it.  Costs about a microsecond.  Sets no error
+ * that dlerror would show.  Returns false if ld.so could not be brought to
+ * call us (fn has not run then). */
+bool ldso_transaction(struct goaudit *ga, void (*fn)(void *), void *arg);
+
+/* Does this thread hold the load lock: is it in a constructor, say?  True also
+ * where that cannot be known. */
+bool ldso_lock_is_mine(const struct goaudit *ga);
+
+/* Takes an object out of the link map, and puts it back at the tail.
+ * `was_global`: it stands in the global search list (RTLD_GLOBAL); hide tells
+ * it, reinsert wants it back.  Only in a transaction.  The caller tells the
+ * debugger (debugger.h). */
+void ldso_hide(struct goaudit *ga, struct link_map *map, bool *was_global);
+void ldso_reinsert(struct goaudit *ga, struct link_map *map, bool was_global);
+
+/* Address of a symbol that the object itself defines, in its own hash table;
+ * NULL if none.  Needs no lock and no relocation: works from la_objopen on. */
+void *ldso_lookup(const struct link_map *map, const char *name);
+
+/* A dynamic entry's value; pointers come relocated, whatever ld.so did. */
+bool ldso_dynamic(const struct link_map *map, int64_t tag, uint64_t *value);
+uintptr_t ldso_dynamic_address(const struct link_map *map, int64_t tag);
+
+/* Program headers of a loaded object, from its mapped ELF header; NULL when the
+ * header is not mapped at l_addr (a program linked to a fixed address). */
+const ElfW(Phdr) *ldso_phdrs(const struct link_map *map, size_t *n);
+
+/* [lo, hi) of a loaded object, page-aligned. */
+bool ldso_range(const struct link_map *map, uintptr_t *lo, uintptr_t *hi);
+
+/* A return instruction in the object's code; NULL if none. */
+const void *ldso_find_ret(const struct link_map *map);
+
+/* The object of the host's namespace that an address lies in; NULL if none. */
+struct link_map *ldso_object_at(const void *address);
+
+#endif

@@ -1,0 +1,261 @@
+#include "open.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "arch.h"
+#include "goaudit.h"
+#include "intercept.h"
+#include "reload.h"
+#include "state.h"
+
+bool open_notes_are_go(const unsigned char *notes, size_t size)
+{
+	size_t at = 0;
+
+	while (size - at >= sizeof(ElfW(Nhdr))) {
+		ElfW(Nhdr) h;
+		size_t body;
+
+		memcpy(&h, notes + at, sizeof h);
+		body = at + sizeof h;
+		if (h.n_namesz == 4 && size - body >= 4 &&
+		    memcmp(notes + body, "Go\0", 4) == 0)
+			return true;
+		if (h.n_namesz > size - body)
+			return false;
+		body += (h.n_namesz + 3) & ~3u;
+		if (body > size || h.n_descsz > size - body)
+			return false;
+		at = body + ((h.n_descsz + 3) & ~3u);
+		if (at > size)
+			return false;
+	}
+	return false;
+}
+
+/* A first look at a file that the host wants to open: does the Go linker's
+ * note stand in it?  This runs for every dlopen of the host, and libelf must
+ * not be brought in for a host that never opens a guest; so these few headers
+ * are read here, and everything else of a file by the image library. */
+static bool looks_like_go(int fd)
+{
+	unsigned char head[4096], notes[2048];
+	ssize_t n = pread(fd, head, sizeof head, 0);
+	ElfW(Ehdr) eh;
+
+	if (n < (ssize_t)sizeof eh)
+		return false;
+	memcpy(&eh, head, sizeof eh);
+	if (memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0 ||
+	    eh.e_phentsize != sizeof(ElfW(Phdr)) ||
+	    eh.e_phoff > (size_t)n)
+		return false;
+	for (unsigned i = 0; i < eh.e_phnum; i++) {
+		size_t at = eh.e_phoff + i * sizeof(ElfW(Phdr));
+		ElfW(Phdr) ph;
+		ssize_t got;
+
+		if (at + sizeof ph > (size_t)n)
+			return false;
+		memcpy(&ph, head + at, sizeof ph);
+		if (ph.p_type != PT_NOTE)
+			continue;
+		got = pread(fd, notes,
+			    ph.p_filesz < sizeof notes ? ph.p_filesz : sizeof notes,
+			    ph.p_offset);
+		if (got > 0 && open_notes_are_go(notes, got))
+			return true;
+	}
+	return false;
+}
+
+/* Does one of the colon-separated globs match the path or its last part? */
+static bool globs_match(const char *globs, const char *path)
+{
+	const char *base = strrchr(path, '/');
+	char glob[PATH_MAX];
+
+	while (globs && *globs) {
+		size_t n = strcspn(globs, ":");
+
+		if (n && n < sizeof glob) {
+			memcpy(glob, globs, n);
+			glob[n] = 0;
+			if (fnmatch(glob, path, 0) == 0 ||
+			    (base && fnmatch(glob, base + 1, 0) == 0))
+				return true;
+		}
+		globs += n + (globs[n] == ':');
+	}
+	return false;
+}
+
+static bool known_guest(struct goaudit *ga, const char *path, const struct stat *st)
+{
+	struct guest *g;
+
+	pthread_mutex_lock(&ga->lock);
+	g = registry_find_path(ga, path);
+	if (!g && st)
+		g = registry_find_file(ga, st->st_dev, st->st_ino);
+	pthread_mutex_unlock(&ga->lock);
+	return g && g->current;
+}
+
+/* Is the open file fd, named path, for us to load? */
+static bool is_ours(struct goaudit *ga, const char *path, int fd, bool flagged)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return false;
+	if (flagged || globs_match(ga->settings.reloadable, path))
+		return true;
+	return known_guest(ga, path, &st) ||
+	       (looks_like_go(fd) && reload_is_go_guest(ga, fd));
+}
+
+/* "$ORIGIN/x" in a snapshot means the folder that the user's file is in. */
+static bool expand_origin(struct goaudit *ga, const char *file,
+			  const void *caller, char *out, size_t size)
+{
+	struct generation *gen;
+	size_t skip = strncmp(file, "$ORIGIN", 7) == 0 ? 7 :
+		      strncmp(file, "${ORIGIN}", 9) == 0 ? 9 : 0;
+
+	if (!skip || strchr(file + skip, '$'))
+		return false;
+	pthread_mutex_lock(&ga->lock);
+	gen = registry_find_address(ga, (uintptr_t)caller);
+	if (gen)
+		snprintf(out, size, "%s%s", gen->origin, file + skip);
+	pthread_mutex_unlock(&ga->lock);
+	return gen != NULL;
+}
+
+/* Opens a file whose path is settled.  false: glibc's. */
+static bool open_path(struct goaudit *ga, const char *file, int mode,
+		      const void *caller, void **handle)
+{
+	bool flagged = mode & RTLD_RELOADABLE, ours;
+	char path[PATH_MAX];
+	struct open_request request = {
+		.caller = caller, .mode = mode & ~RTLD_RELOADABLE,
+	};
+
+	if (file[0] == '/' && strlen(file) < sizeof path &&
+	    known_guest(ga, file, NULL))
+		strcpy(path, file);	/* resolved when it was first opened */
+	else if (!realpath(file, path))
+		return false;
+	request.path = path;
+	request.fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (request.fd < 0) {
+		/* The file is gone; glibc finds an open object by its name. */
+		ours = known_guest(ga, path, NULL) && errno == ENOENT &&
+		       reload_open_existing(ga, path, handle);
+		return ours;
+	}
+	ours = is_ours(ga, path, request.fd, flagged);
+	if (ours) {
+		request.reloadable =
+			flagged || globs_match(ga->settings.reloadable, path);
+		*handle = reload_open(ga, &request);
+	}
+	close(request.fd);
+	return ours;
+}
+
+/* A bare name is looked for by ld.so itself, in the caller's name; what it
+ * finds is ours to load if it is a guest (open_watch). */
+static bool open_bare(struct goaudit *ga, const char *file, int mode,
+		      const void *caller, void **handle)
+{
+	char path[PATH_MAX];
+	struct call call = {
+		.kind = CALL_WATCH, .name = file,
+		.flagged = mode & RTLD_RELOADABLE, .path = path,
+	};
+	void *h;
+
+	call_push(ga, &call);
+	h = intercept_dlopen_as(ga, file, mode & ~RTLD_RELOADABLE, caller);
+	call_pop(ga, &call);
+	if (call.found) {
+		if (h)		/* found elsewhere after all */
+			((int (*)(void *))intercept_real_dlclose)(h);
+		else
+			ga->host.dlerror();	/* refused by us: no error of the host */
+		if (open_path(ga, path, mode, caller, handle))
+			return true;
+		h = intercept_dlopen_as(ga, path, mode & ~RTLD_RELOADABLE, caller);
+	} else if (h) {
+		/* ld.so may know one of our generations by its SONAME; then the
+		 * reference is to be counted by us. */
+		h = reload_adopt(ga, h);
+	}
+	*handle = h;
+	return true;
+}
+
+bool open_call(struct goaudit *ga, const char *file, int mode, const void *caller,
+	       void **handle)
+{
+	char expanded[PATH_MAX];
+
+	error_clear(ga);
+	if (!file || !*file)
+		return false;
+	if (strchr(file, '$') &&
+	    expand_origin(ga, file, caller, expanded, sizeof expanded))
+		file = expanded;
+	if (!strchr(file, '/') || strchr(file, '$'))
+		return open_bare(ga, file, mode, caller, handle);
+	if (open_path(ga, file, mode, caller, handle))
+		return true;
+	if (file != expanded && !(mode & RTLD_RELOADABLE))
+		return false;
+	/* Not ours after all, but the host's arguments cannot be passed on as
+	 * they are; the failure, if it is one, is glibc's own. */
+	*handle = intercept_dlopen_as(ga, file, mode & ~RTLD_RELOADABLE, caller);
+	return true;
+}
+
+bool open_watch(struct goaudit *ga, struct call *call, const char *candidate,
+		unsigned int flag)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (flag == LA_SER_ORIG) {
+		/* The first name asked for is the host's; any other one is of
+		 * a dependency of what has been found. */
+		call->over |= strcmp(candidate, call->name) != 0;
+		return false;
+	}
+	if (call->over)
+		return false;
+	if (call->found)
+		return true;
+	fd = open(candidate, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	if (realpath(candidate, path) && is_ours(ga, path, fd, call->flagged)) {
+		strcpy(call->path, path);
+		call->found = true;
+	} else {
+		call->over = true;	/* ld.so takes the first that is there */
+	}
+	close(fd);
+	return call->found;
+}

@@ -1,0 +1,25 @@
+/* From dlopen's arguments to a file, and whether it is ours. */
+#ifndef GOAUDIT_OPEN_H
+#define GOAUDIT_OPEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct call;
+struct goaudit;
+
+/* A host's dlopen.  Returns false when the call is glibc's: nothing has
+ * happened then.  Otherwise *handle is what dlopen returns; on NULL dlerror's
+ * text is set. */
+bool open_call(struct goaudit *ga, const char *file, int mode, const void *caller,
+	       void **handle);
+
+/* la_objsearch's half of a dlopen by bare name: a candidate that ld.so is about
+ * to try.  Returns true when ld.so must not load it. */
+bool open_watch(struct goaudit *ga, struct call *call, const char *candidate,
+		unsigned int flag);
+
+/* Does a note segment hold one of the Go linker's notes? */
+bool open_notes_are_go(const unsigned char *notes, size_t size);
+
+#endif

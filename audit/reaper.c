@@ -1,0 +1,238 @@
+#include "reaper.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+#include "go/protocol.h"
+#include "journal.h"
+#include "reload.h"
+#include "state.h"
+
+#define BATCH 32
+
+struct batch {
+	struct goaudit *ga;
+	unsigned n;
+	struct generation *gen[BATCH];
+	struct go_module module[BATCH];
+};
+
+void reaper_add(struct goaudit *ga, struct generation *gen)
+{
+	struct reaper *r = &ga->reaper;
+
+	if (!r->tail)
+		r->tail = &r->queue;
+	gen->next_retired = NULL;
+	*r->tail = gen;
+	r->tail = &gen->next_retired;
+	r->queued++;
+	r->wanted++;
+	pthread_cond_broadcast(&ga->changed);
+}
+
+/* Takes those out of the queue that have not been tried in this round. */
+static void take_batch(struct goaudit *ga, struct batch *b, uint64_t round)
+{
+	struct generation *gen;
+
+	b->n = 0;
+	for (gen = ga->reaper.queue; gen && b->n < BATCH; gen = gen->next_retired) {
+		if (gen->tried == round)
+			continue;
+		gen->tried = round;
+		b->module[b->n] = (struct go_module){
+			.lo = gen->info->lo, .hi = gen->info->hi,
+		};
+		b->gen[b->n++] = gen;
+	}
+}
+
+static void leave_queue(struct reaper *r, struct generation *gen)
+{
+	struct generation **p = &r->queue;
+
+	while (*p && *p != gen)
+		p = &(*p)->next_retired;
+	if (!*p)
+		return;
+	*p = gen->next_retired;
+	if (r->tail == &gen->next_retired)
+		r->tail = p;
+}
+
+/* What an attempt has found, for those who ask. */
+static void record(struct goaudit *ga, struct generation *gen,
+		   const struct go_module *m)
+{
+	journal_begin();
+	gen->info->attempts++;
+	gen->info->holder = m->verdict == GO_HELD ? m->holder : GO_HOLDER_NONE;
+	gen->info->goroutine = m->goroutine;
+	memcpy(gen->info->holder_text, m->text, sizeof gen->info->holder_text);
+	journal_end();
+	if (m->verdict == GO_HELD)
+		goaudit_log(ga, "%s: generation %u is held: %s", gen->guest->path,
+			    gen->info->number, m->text);
+}
+
+/* In a transaction: the module list must not grow meanwhile. */
+static void reap(void *arg)
+{
+	struct batch *b = arg;
+	struct goaudit *ga = b->ga;
+	uint64_t begin = clock_ns(), stopped, share;
+
+	gort_unlink(ga, b->module, b->n, &stopped);
+	share = (clock_ns() - begin) / b->n;
+	for (unsigned i = 0; i < b->n; i++) {
+		struct generation *gen = b->gen[i];
+
+		pthread_mutex_lock(&ga->lock);
+		record(ga, gen, &b->module[i]);
+		if (b->module[i].verdict != GO_HELD) {
+			leave_queue(&ga->reaper, gen);
+			gen->info->unload_ns = share;
+		}
+		pthread_mutex_unlock(&ga->lock);
+		if (b->module[i].verdict != GO_HELD)
+			reload_unmap(ga, gen);
+	}
+}
+
+static void *reaper_thread(void *arg)
+{
+	struct goaudit *ga = arg;
+	struct reaper *r = &ga->reaper;
+	static struct batch batch;	/* there is one reaper; 12 KB are much for a stack */
+	uint64_t round;
+
+	batch.ga = ga;
+	pthread_mutex_lock(&ga->lock);
+	while (!r->stop) {
+		if (r->done == r->wanted) {
+			pthread_cond_wait(&ga->changed, &ga->lock);
+			continue;
+		}
+		round = r->wanted;
+		r->queued = 0;
+		r->working = true;
+		for (take_batch(ga, &batch, round); batch.n && !r->stop;
+		     take_batch(ga, &batch, round)) {
+			pthread_mutex_unlock(&ga->lock);
+			ldso_transaction(ga, reap, &batch);
+			pthread_mutex_lock(&ga->lock);
+		}
+		r->done = round;
+		r->working = false;
+		pthread_cond_broadcast(&ga->changed);
+	}
+	r->started = false;
+	pthread_cond_broadcast(&ga->changed);
+	pthread_mutex_unlock(&ga->lock);
+	return NULL;
+}
+
+void reaper_start(struct goaudit *ga)
+{
+	pthread_attr_t attr;
+	sigset_t all, old;
+	pthread_t thread;
+	int error;
+
+	pthread_mutex_lock(&ga->lock);
+	if (ga->reaper.started || ga->exiting || ga->forked) {
+		pthread_mutex_unlock(&ga->lock);
+		return;
+	}
+	ga->reaper.started = true;
+	pthread_mutex_unlock(&ga->lock);
+	/* The host's signals are for the host's threads; SIGURG is how Go
+	 * preempts. */
+	sigfillset(&all);
+	sigdelset(&all, SIGURG);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	error = ga->host.pthread_create(&thread, &attr, reaper_thread, ga);
+	pthread_attr_destroy(&attr);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (error == 0)
+		return;
+	goaudit_log(ga, "no thread for the reaper: error %d: nothing is unmapped "
+		    "until the next guest is opened", error);
+	pthread_mutex_lock(&ga->lock);
+	ga->reaper.started = false;
+	pthread_mutex_unlock(&ga->lock);
+}
+
+void reaper_throttle(struct goaudit *ga)
+{
+	struct reaper *r = &ga->reaper;
+
+	/* In a constructor this thread holds the lock that the reaper needs. */
+	if (ldso_lock_is_mine(ga))
+		return;
+	pthread_mutex_lock(&ga->lock);
+	while (r->queued > REAPER_BACKLOG && r->started)
+		pthread_cond_wait(&ga->changed, &ga->lock);
+	pthread_mutex_unlock(&ga->lock);
+}
+
+static int count_left(struct goaudit *ga, const struct guest *guest)
+{
+	int n = 0;
+
+	for (struct generation *g = ga->registry.live; g; g = g->next_live)
+		n += g->info->state == GOAUDIT_RETIRED &&
+		     (!guest || g->guest == guest);
+	return n;
+}
+
+int reaper_wait(struct goaudit *ga, struct guest *guest, int timeout_ms)
+{
+	struct reaper *r = &ga->reaper;
+	struct timespec end;
+	uint64_t round;
+	int error = 0, left;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += timeout_ms / 1000;
+	end.tv_nsec += timeout_ms % 1000 * 1000000l;
+	if (end.tv_nsec >= 1000000000l) {
+		end.tv_sec++;
+		end.tv_nsec -= 1000000000l;
+	}
+	pthread_mutex_lock(&ga->lock);
+	left = count_left(ga, guest);
+	round = left ? ++r->wanted : r->wanted;
+	pthread_cond_broadcast(&ga->changed);
+	while (left && r->done < round && r->started && error == 0)
+		error = timeout_ms < 0 ?
+				pthread_cond_wait(&ga->changed, &ga->lock) :
+				pthread_cond_timedwait(&ga->changed, &ga->lock, &end);
+	left = count_left(ga, guest);
+	pthread_mutex_unlock(&ga->lock);
+	return left;
+}
+
+void reaper_finish(struct goaudit *ga)
+{
+	struct reaper *r = &ga->reaper;
+	struct timespec end;
+	int error = 0;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += 1;
+	pthread_mutex_lock(&ga->lock);
+	r->stop = true;
+	pthread_cond_broadcast(&ga->changed);
+	/* It is in the middle of a round for a moment only; a host that calls
+	 * exit inside a constructor must not wait for it for ever. */
+	while (r->started && error == 0)
+		error = pthread_cond_timedwait(&ga->changed, &ga->lock, &end);
+	pthread_mutex_unlock(&ga->lock);
+}

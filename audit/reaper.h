@@ -1,0 +1,45 @@
+/* Unmapping retired Go generations, on a thread of its own.
+ *
+ * dlclose and dlreload only queue a generation here.  The thread takes all that
+ * are queued together: they may hold each other, and they share one stop of
+ * the world.  Those in use stay queued and are tried again when another one is
+ * retired or when somebody asks (goaudit_reclaim). */
+#ifndef GOAUDIT_REAPER_H
+#define GOAUDIT_REAPER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct generation;
+struct goaudit;
+struct guest;
+
+/* A queue this long makes the thread that adds to it wait for a round, so that
+ * a host that reloads in a loop cannot outrun the reaper. */
+#define REAPER_BACKLOG 32
+
+/* All guarded by goaudit.lock. */
+struct reaper {
+	struct generation *queue, **tail;	/* retired, oldest first */
+	unsigned queued;			/* of them not yet tried */
+	bool started, stop, working;
+	uint64_t wanted, done;			/* rounds asked for, and finished */
+};
+
+/* Queues a retired generation and wakes the thread.  With goaudit.lock. */
+void reaper_add(struct goaudit *ga, struct generation *gen);
+
+/* Makes sure that the thread runs; without our lock. */
+void reaper_start(struct goaudit *ga);
+
+/* Waits for a round when the backlog is long.  Without our lock. */
+void reaper_throttle(struct goaudit *ga);
+
+/* Has all retired generations tried, and returns how many of the guest's (NULL:
+ * of all) are left; see goaudit_reclaim. */
+int reaper_wait(struct goaudit *ga, struct guest *guest, int timeout_ms);
+
+/* Stops the thread; at exit. */
+void reaper_finish(struct goaudit *ga);
+
+#endif

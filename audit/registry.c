@@ -1,0 +1,260 @@
+#include "registry.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "journal.h"
+#include "state.h"
+#include "text.h"
+
+/* File systems stamp changes with a clock that ticks every few milliseconds. */
+#define RACY_NS 50000000ll
+
+static void *reserve(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+int registry_init(struct goaudit *ga)
+{
+	struct registry *r = &ga->registry;
+	struct goaudit_generation *records;
+
+	r->guests_tail = &r->guests;
+	records = reserve(REGISTRY_RECORDS * sizeof *records);
+	r->generations = reserve(REGISTRY_RECORDS * sizeof *r->generations);
+	if (!records || !r->generations)
+		return -ENOMEM;
+	journal_init(records);
+	return 0;
+}
+
+struct guest *registry_find_path(struct goaudit *ga, const char *path)
+{
+	struct guest *g;
+
+	for (g = ga->registry.guests; g; g = g->next)
+		if (strcmp(g->path, path) == 0)
+			return g;
+	return NULL;
+}
+
+struct guest *registry_find_file(struct goaudit *ga, dev_t dev, ino_t ino)
+{
+	struct guest *g;
+
+	for (g = ga->registry.guests; g; g = g->next)
+		if (g->current && g->current->info->state != GOAUDIT_PARKED &&
+		    g->current->signature.dev == dev &&
+		    g->current->signature.ino == ino)
+			return g;
+	return NULL;
+}
+
+struct guest *registry_guest(struct goaudit *ga, const char *path)
+{
+	struct guest *g = registry_find_path(ga, path);
+
+	if (g)
+		return g;
+	g = calloc(1, sizeof *g);
+	if (!g)
+		return NULL;
+	text_copy(g->path, sizeof g->path, path);
+	g->id = goaudit_debug.guests++;
+	*ga->registry.guests_tail = g;
+	ga->registry.guests_tail = &g->next;
+	return g;
+}
+
+#define FOR_EACH_LIVE(ga, gen)                                                \
+	for (struct generation *gen = (ga)->registry.live; gen;               \
+	     gen = gen->next_live)
+
+struct generation *registry_find_handle(struct goaudit *ga, const void *handle)
+{
+	if (!handle)
+		return NULL;
+	FOR_EACH_LIVE(ga, gen)
+		if (gen->map == handle)
+			return gen;
+	return NULL;
+}
+
+struct generation *registry_find_address(struct goaudit *ga, uintptr_t address)
+{
+	FOR_EACH_LIVE(ga, gen)
+		if (address - gen->info->lo < gen->info->hi - gen->info->lo)
+			return gen;
+	return NULL;
+}
+
+struct generation *registry_find_snapshot(struct goaudit *ga, const char *file)
+{
+	FOR_EACH_LIVE(ga, gen)
+		if (strcmp(gen->info->snapshot, file) == 0)
+			return gen;
+	return NULL;
+}
+
+struct guest *registry_guest_of_handle(struct goaudit *ga, const void *handle)
+{
+	struct generation *gen = registry_find_handle(ga, handle);
+	struct guest *newest = NULL;
+	uint64_t at = 0;
+
+	if (gen)
+		return gen->guest;
+	/* An address may have been used by several; the last one counts. */
+	for (uint32_t i = 0; i < goaudit_debug.records; i++) {
+		const struct goaudit_generation *info = journal_record(i);
+
+		if (info->handle == (uintptr_t)handle && info->opened_at >= at) {
+			at = info->opened_at;
+			newest = ga->registry.generations[i].guest;
+		}
+	}
+	return newest;
+}
+
+size_t registry_copy(struct goaudit *ga, void *records, size_t count,
+		     size_t stride, size_t size)
+{
+	uint32_t n = goaudit_debug.records, first = 0, copied = 0;
+
+	(void)ga;
+	/* Slots are reused round about: the oldest is where the ring starts. */
+	for (uint32_t i = 1; i < n; i++)
+		if (journal_record(i)->opened_at < journal_record(first)->opened_at)
+			first = i;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct goaudit_generation *info =
+			journal_record((first + i) % n);
+
+		if (info->state == GOAUDIT_FREE)
+			continue;
+		if (copied < count)
+			memcpy((char *)records + copied * stride, info, size);
+		copied++;
+	}
+	return copied;
+}
+
+/* A record to use: a fresh one, or one whose generation has long been gone. */
+static struct generation *take_record(struct registry *r)
+{
+	uint32_t i, n = goaudit_debug.records;
+
+	if (r->gone > REGISTRY_HISTORY || n == REGISTRY_RECORDS) {
+		for (i = 0; i < n; i++) {
+			struct generation *gen =
+				&r->generations[(r->oldest + i) % n];
+
+			if (gen->info->state == GOAUDIT_GONE) {
+				r->oldest = (r->oldest + i + 1) % n;
+				r->gone--;
+				return gen;
+			}
+		}
+	}
+	return n < REGISTRY_RECORDS ? &r->generations[n] : NULL;
+}
+
+static void forget(struct generation *gen)
+{
+	struct generation **p = &gen->guest->all;
+
+	while (*p && *p != gen)
+		p = &(*p)->next;
+	if (*p)
+		*p = gen->next;
+}
+
+struct generation *registry_generation(struct goaudit *ga, struct guest *guest)
+{
+	struct registry *r = &ga->registry;
+	struct generation *gen = take_record(r);
+	struct goaudit_generation *info;
+	struct timespec now;
+
+	if (!gen)
+		return NULL;
+	if (gen->guest)
+		forget(gen);
+	info = journal_record(gen - r->generations);
+	journal_begin();
+	memset(gen, 0, sizeof *gen);
+	memset(info, 0, sizeof *info);
+	gen->info = info;
+	gen->guest = guest;
+	gen->next = guest->all;
+	guest->all = gen;
+	gen->next_live = r->live;
+	r->live = gen;
+	info->guest = guest->id;
+	info->number = ++guest->generations;
+	info->state = GOAUDIT_LOADING;
+	clock_gettime(CLOCK_REALTIME, &now);
+	info->opened_at = now.tv_sec * 1000000000ull + now.tv_nsec;
+	text_copy(info->path, sizeof info->path, guest->path);
+	if (gen - r->generations == goaudit_debug.records)
+		goaudit_debug.records++;
+	journal_end();
+	return gen;
+}
+
+static void leave_live(struct registry *r, struct generation *gen)
+{
+	struct generation **p = &r->live;
+
+	while (*p != gen)
+		p = &(*p)->next_live;
+	*p = gen->next_live;
+}
+
+void registry_set_state(struct goaudit *ga, struct generation *gen,
+			enum goaudit_state state)
+{
+	journal_begin();
+	gen->info->state = state;
+	if (state == GOAUDIT_GONE) {
+		gen->map = NULL;
+		leave_live(&ga->registry, gen);
+		ga->registry.gone++;
+	}
+	journal_end();
+	pthread_cond_broadcast(&ga->changed);
+	goaudit_log(ga, "%s: generation %u: %s", gen->guest->path,
+		    gen->info->number, journal_state_name(state));
+}
+
+struct signature signature_of(const struct stat *st)
+{
+	struct signature s = {
+		.dev = st->st_dev, .ino = st->st_ino, .size = st->st_size,
+		.mtime = st->st_mtim, .ctime = st->st_ctim,
+	};
+	struct timespec now;
+	long long age;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	age = (now.tv_sec - s.ctime.tv_sec) * 1000000000ll + now.tv_nsec -
+	      s.ctime.tv_nsec;
+	s.racy = age < RACY_NS;
+	return s;
+}
+
+bool signature_same(const struct signature *a, const struct signature *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
+	       a->mtime.tv_sec == b->mtime.tv_sec &&
+	       a->mtime.tv_nsec == b->mtime.tv_nsec &&
+	       a->ctime.tv_sec == b->ctime.tv_sec &&
+	       a->ctime.tv_nsec == b->ctime.tv_nsec;
+}

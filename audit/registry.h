@@ -1,0 +1,113 @@
+/* Guests and their generations.
+ *
+ * A guest is a path that was opened; it has generations, of which at most one
+ * is current.  Records are never freed: a guest lives as long as the process,
+ * a generation's slot is used again once it is gone and old enough.
+ *
+ * Everything here is guarded by goaudit.lock. */
+#ifndef GOAUDIT_REGISTRY_H
+#define GOAUDIT_REGISTRY_H
+
+#include <limits.h>
+#include <link.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "goaudit-debug.h"
+#include "goaudit.h"
+
+struct goaudit;
+
+/* What tells one content of a file from another without reading it. */
+struct signature {
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct timespec mtime, ctime;
+	bool racy;		/* changed so shortly before it was read that another
+				 * change could bear the same time stamp */
+};
+
+#define GENERATION_PINS 32
+
+struct generation {
+	struct goaudit_generation *info;	/* the public half: state, references, figures */
+	struct guest *guest;
+	struct generation *next;		/* of the guest's, newest first */
+	struct generation *next_live;		/* the registry's list of those not gone */
+	struct generation *next_retired;	/* reaper's queue, oldest first */
+	struct link_map *map;			/* NULL until loaded, and when gone */
+	const void *owner;			/* the thread that loads or initialises it */
+	struct signature signature;		/* of the file it was made from */
+	uint64_t hash[2];			/* of that file's content */
+	bool global;				/* stands in the global search list while hidden */
+	bool hidden;
+	bool reloadable;			/* opened with RTLD_RELOADABLE, or by GOAUDIT_RELOADABLE */
+	bool permanent;				/* RTLD_NODELETE: one reference is never given back */
+	bool unlinked;				/* Go: out of the runtime, still mapped */
+	uint64_t tried;				/* reaper round of the last attempt */
+	unsigned pins;				/* references to its dependencies, */
+	void *pin[GENERATION_PINS];		/* which would be unmapped while it is hidden */
+	bool symbolic;
+	char origin[PATH_MAX];			/* folder of the file: what $ORIGIN means */
+	char runpath[1024];			/* DT_RUNPATH as it stands in the file */
+};
+
+struct guest {
+	struct guest *next;
+	uint32_t id;
+	uint32_t generations;			/* how many there have been */
+	struct generation *current;		/* newest that loaded; NULL if none is kept */
+	struct generation *all;
+	bool busy;				/* a thread opens or reloads it: see reload.c */
+	char path[PATH_MAX];			/* absolute, symbolic links resolved */
+};
+
+#define REGISTRY_RECORDS 65536		/* address space for records; touched as used */
+#define REGISTRY_HISTORY 256		/* gone generations that stay readable */
+
+struct registry {
+	struct guest *guests;
+	struct guest **guests_tail;
+	struct generation *live;		/* newest first */
+	struct generation *generations;		/* parallel to the public records */
+	uint32_t gone;				/* records in state GOAUDIT_GONE */
+	uint32_t oldest;			/* where the search for a slot starts */
+};
+
+/* Reserves the records.  Returns 0 or -ENOMEM. */
+int registry_init(struct goaudit *ga);
+
+/* The guest of a path, made if need be; NULL: out of memory. */
+struct guest *registry_guest(struct goaudit *ga, const char *path);
+struct guest *registry_find_path(struct goaudit *ga, const char *path);
+
+/* The guest whose current generation was made from this very file (a hard link
+ * or another name of it); NULL if none. */
+struct guest *registry_find_file(struct goaudit *ga, dev_t dev, ino_t ino);
+
+/* A generation by its handle, its address range, or its snapshot's name. */
+struct generation *registry_find_handle(struct goaudit *ga, const void *handle);
+struct generation *registry_find_address(struct goaudit *ga, uintptr_t address);
+struct generation *registry_find_snapshot(struct goaudit *ga, const char *file);
+
+/* The guest that a handle belongs to or, if it is closed by now, belonged to;
+ * NULL: never one of ours. */
+struct guest *registry_guest_of_handle(struct goaudit *ga, const void *handle);
+
+/* Copies `size` bytes of each record, oldest first; see goaudit_generations. */
+size_t registry_copy(struct goaudit *ga, void *records, size_t count,
+		     size_t stride, size_t size);
+
+/* A new generation of a guest, in state GOAUDIT_LOADING; NULL: no record free. */
+struct generation *registry_generation(struct goaudit *ga, struct guest *guest);
+
+/* Sets the state, inside journal_begin/journal_end, and wakes all who wait. */
+void registry_set_state(struct goaudit *ga, struct generation *gen,
+			enum goaudit_state state);
+
+struct signature signature_of(const struct stat *st);
+bool signature_same(const struct signature *a, const struct signature *b);
+
+#endif

@@ -1,0 +1,714 @@
+#include "reload.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "debugger.h"
+#include "go/protocol.h"
+#include "host.h"
+#include "intercept.h"
+#include "journal.h"
+#include "state.h"
+
+/* How long a constructor waits for another thread's package inits: it holds
+ * ld.so's lock, and the inits may need it. */
+#define CONSTRUCTOR_WAIT_S 10
+
+enum outcome {
+	DONE,		/* job.handle is the answer */
+	PREPARE,	/* a new generation is needed, but no snapshot was made */
+	BUSY,		/* another thread initialises the guest: wait, try again */
+	INITIALISE,	/* loaded; a Go generation's inits are to be run */
+	FAILED,		/* dlerror is set */
+};
+
+/* One open or reload while it is under way; lives on its thread's stack. */
+struct job {
+	struct goaudit *ga;
+	const struct open_request *request;
+	struct guest *guest;
+	struct snapshot *snapshot;	/* NULL: none made (yet) */
+	bool unchanged;			/* the file is that of `seen` */
+	struct generation *seen;	/* current generation when the file was looked at */
+	struct generation *reloading;	/* dlreload: the caller's generation; else NULL */
+	struct generation *old, *gen;	/* current before, and new */
+	enum outcome outcome;
+	void *handle;
+};
+
+static void add_reference(struct generation *gen, int mode)
+{
+	journal_begin();
+	gen->info->references++;
+	journal_end();
+	gen->permanent |= (mode & RTLD_NODELETE) != 0;
+}
+
+static void drop_reference(struct generation *gen)
+{
+	journal_begin();
+	gen->info->references--;
+	journal_end();
+}
+
+/* --- retiring and unmapping ---------------------------------------------- */
+
+void reload_unmap(struct goaudit *ga, struct generation *gen)
+{
+	uint64_t begin = clock_ns();
+	char snapshot[sizeof gen->info->snapshot];
+
+	memcpy(snapshot, gen->info->snapshot, sizeof snapshot);
+	/* _dl_close_worker counts the objects in the list, so it must be back in
+	 * it; the debugger is not told of this, only of the dlclose. */
+	if (gen->hidden) {
+		ldso_reinsert(ga, gen->map, gen->global);
+		gen->hidden = false;
+	}
+	dlclose(gen->map);
+	for (unsigned i = 0; i < gen->pins; i++)
+		dlclose(gen->pin[i]);
+	snapshot_remove(ga, snapshot);
+	pthread_mutex_lock(&ga->lock);
+	gen->info->unload_ns += clock_ns() - begin;
+	if (gen->guest->current == gen)
+		gen->guest->current = NULL;
+	registry_set_state(ga, gen, GOAUDIT_GONE);
+	pthread_mutex_unlock(&ga->lock);
+}
+
+/* Nobody refers to a hidden generation any more.  In a transaction. */
+static void retire(struct goaudit *ga, struct generation *gen)
+{
+	bool go = gen->info->is_go;
+
+	pthread_mutex_lock(&ga->lock);
+	if (gen->guest->current == gen)
+		gen->guest->current = NULL;
+	registry_set_state(ga, gen, GOAUDIT_RETIRED);
+	if (go)
+		reaper_add(ga, gen);
+	pthread_mutex_unlock(&ga->lock);
+	if (!go)
+		reload_unmap(ga, gen);
+}
+
+/* A C generation that dlreload has replaced may still be executing below the
+ * caller; there is no way to know.  It is kept until the guest's next step. */
+static void unmap_replaced(struct goaudit *ga, struct guest *guest)
+{
+	struct generation *gen, *next;
+
+	for (gen = guest->all; gen; gen = next) {
+		next = gen->next;
+		if (gen->info->state == GOAUDIT_RETIRED && !gen->info->is_go)
+			reload_unmap(ga, gen);
+	}
+}
+
+/* --- loading -------------------------------------------------------------- */
+
+/* A hidden object's dependencies are garbage to ld.so; a reference of ours to
+ * each keeps them. Those of the process itself never go. */
+static void pin_dependencies(struct goaudit *ga, struct generation *gen)
+{
+	const char *strings = (void *)ldso_dynamic_address(gen->map, DT_STRTAB);
+	struct call plain = { .kind = CALL_PLAIN };
+
+	call_push(ga, &plain);
+	for (const ElfW(Dyn) *d = gen->map->l_ld; d->d_tag != DT_NULL; d++) {
+		const char *name = strings + d->d_un.d_val;
+		void *pin;
+
+		if (d->d_tag != DT_NEEDED || strcmp(name, "libc.so.6") == 0 ||
+		    gen->pins == GENERATION_PINS)
+			continue;
+		pin = dlmopen(LM_ID_BASE, name, RTLD_LAZY | RTLD_NOLOAD);
+		if (pin && pin != ga->gort.map)
+			gen->pin[gen->pins++] = pin;
+		else if (pin)
+			dlclose(pin);	/* the runtime is never closed anyway */
+	}
+	call_pop(ga, &plain);
+}
+
+/* dlerror's text of a failed dlmopen, with the user's name for the file. */
+static void loader_error(struct goaudit *ga, const struct generation *gen)
+{
+	const char *text = dlerror(), *snapshot = gen->info->snapshot;
+	size_t n = strlen(snapshot);
+
+	if (text && strncmp(text, snapshot, n) == 0)
+		error_set(ga, "%s%s", gen->guest->path, text + n);
+	else
+		error_set(ga, "%s: %s", gen->guest->path,
+			  text ? text : "cannot be loaded");
+}
+
+static struct generation *new_generation(struct job *job)
+{
+	struct goaudit *ga = job->ga;
+	struct snapshot *s = job->snapshot;
+	struct generation *gen = registry_generation(ga, job->guest);
+	char *slash;
+
+	if (!gen)
+		return NULL;
+	gen->owner = __builtin_thread_pointer();
+	gen->signature = s->signature;
+	memcpy(gen->hash, s->hash, sizeof gen->hash);
+	gen->reloadable = job->request->reloadable;
+	gen->symbolic = s->facts.symbolic;
+	snprintf(gen->origin, sizeof gen->origin, "%s", job->guest->path);
+	slash = strrchr(gen->origin, '/');
+	slash[slash == gen->origin] = 0;
+	memcpy(gen->runpath, s->facts.runpath, sizeof gen->runpath);
+	journal_begin();
+	gen->info->is_go = s->facts.kind == IMAGE_GO_GUEST;
+	gen->info->snapshot_ns = s->ns;
+	memcpy(gen->info->snapshot, s->file, sizeof gen->info->snapshot);
+	journal_end();
+	return gen;
+}
+
+/* The new generation did not load: it never was. */
+static void discard(struct goaudit *ga, struct generation *gen)
+{
+	pthread_mutex_lock(&ga->lock);
+	gen->guest->generations--;
+	registry_set_state(ga, gen, GOAUDIT_GONE);
+	pthread_mutex_unlock(&ga->lock);
+}
+
+/* Loads job->snapshot as the guest's next generation.  In a transaction. */
+static void load(struct job *job)
+{
+	struct goaudit *ga = job->ga;
+	struct call plain = { .kind = CALL_PLAIN };
+	struct generation *gen;
+	struct link_map *map;
+	uint64_t begin;
+
+	pthread_mutex_lock(&ga->lock);
+	job->old = job->guest->current;
+	gen = job->gen = new_generation(job);
+	pthread_mutex_unlock(&ga->lock);
+	if (!gen) {
+		error_set(ga, "%s: too many generations are held: close some",
+			  job->guest->path);
+		job->outcome = FAILED;
+		return;
+	}
+	/* Two generations in the list at once would mix up their symbols. */
+	if (job->old && !job->old->hidden)
+		debugger_hide(ga, job->old);
+	begin = clock_ns();
+	call_push(ga, &plain);
+	map = dlmopen(LM_ID_BASE, gen->info->snapshot,
+		      job->request->mode & ~RTLD_NODELETE);
+	call_pop(ga, &plain);
+	if (!map) {
+		loader_error(ga, gen);
+		if (job->old && job->old->info->state == GOAUDIT_OPEN)
+			debugger_reinsert(ga, job->old);
+		discard(ga, gen);
+		job->outcome = FAILED;
+		return;
+	}
+	gen->map = map;
+	pin_dependencies(ga, gen);
+	pthread_mutex_lock(&ga->lock);
+	journal_begin();
+	gen->info->handle = (uintptr_t)map;
+	gen->info->load_ns = clock_ns() - begin;
+	ldso_range(map, (uintptr_t *)&gen->info->lo, (uintptr_t *)&gen->info->hi);
+	journal_end();
+	job->guest->current = gen;
+	registry_set_state(ga, gen, GOAUDIT_INITIALISING);
+	pthread_mutex_unlock(&ga->lock);
+	job->snapshot->file[0] = 0;	/* the generation's from now on */
+	job->handle = map;
+	job->outcome = INITIALISE;
+}
+
+/* The new generation is good: it becomes the current one for all. */
+static void commit(void *arg)
+{
+	struct job *job = arg;
+	struct goaudit *ga = job->ga;
+	struct generation *old = job->old, *gen = job->gen;
+	bool retired = false;
+
+	unmap_replaced(ga, job->guest);
+	pthread_mutex_lock(&ga->lock);
+	gen->owner = NULL;
+	add_reference(gen, job->request->mode);
+	registry_set_state(ga, gen, GOAUDIT_OPEN);
+	if (old) {
+		if (job->reloading == old)
+			drop_reference(old);
+		retired = !old->info->references && !old->permanent;
+		if (!retired)
+			registry_set_state(ga, old, GOAUDIT_SUPERSEDED);
+		else if (job->reloading && !old->info->is_go)
+			registry_set_state(ga, old, GOAUDIT_RETIRED);
+	}
+	pthread_mutex_unlock(&ga->lock);
+	if (retired && (old->info->is_go || !job->reloading))
+		retire(ga, old);
+	job->outcome = DONE;
+}
+
+/* Its package inits panicked: the old generation is the current one again. */
+static void roll_back(void *arg)
+{
+	struct job *job = arg;
+	struct goaudit *ga = job->ga;
+
+	debugger_hide(ga, job->gen);
+	pthread_mutex_lock(&ga->lock);
+	job->gen->owner = NULL;
+	pthread_mutex_unlock(&ga->lock);
+	retire(ga, job->gen);
+	pthread_mutex_lock(&ga->lock);
+	job->guest->current = job->old;
+	pthread_mutex_unlock(&ga->lock);
+	if (job->old && job->old->info->state == GOAUDIT_OPEN && job->old->hidden)
+		debugger_reinsert(ga, job->old);
+	job->outcome = FAILED;
+	job->handle = NULL;
+}
+
+static void initialise(struct job *job)
+{
+	struct goaudit *ga = job->ga;
+	struct generation *gen = job->gen;
+	struct go_init init = { .verdict = GO_OK };
+
+	if (gen->info->is_go)
+		gort_init(ga, gen, &init);
+	if (init.verdict == GO_OK) {
+		ldso_transaction(ga, commit, job);
+		return;
+	}
+	if (init.verdict == GO_PANIC)
+		error_set(ga, "%s: its package init panicked: %s: mend the guest and "
+			  "build it again", job->guest->path, init.text);
+	else
+		error_set(ga, "%s: the Go runtime does not find its module: rebuild "
+			  "it with `goaudit build`", job->guest->path);
+	ldso_transaction(ga, roll_back, job);
+}
+
+/* --- opening -------------------------------------------------------------- */
+
+static bool hideable(struct job *job)
+{
+	const char *why = ldso_validate(job->ga);
+
+	if (!why)
+		return true;
+	pthread_mutex_lock(&job->ga->lock);
+	journal_begin();
+	snprintf(goaudit_debug.refusal, sizeof goaudit_debug.refusal, "%s", why);
+	journal_end();
+	pthread_mutex_unlock(&job->ga->lock);
+	if (!job->request->reloadable)
+		return true;	/* it runs, and is kept for ever */
+	error_set(job->ga, "%s: reloading is off in this process: %s: use a glibc "
+		  "that goaudit(7) lists", job->guest->path, why);
+	job->outcome = FAILED;
+	return false;
+}
+
+static void promote(struct job *job, struct generation *gen)
+{
+	void *h;
+
+	if (!(job->request->mode & RTLD_GLOBAL))
+		return;
+	h = dlmopen(LM_ID_BASE, gen->info->snapshot,
+		    RTLD_LAZY | RTLD_NOLOAD | RTLD_GLOBAL);
+	if (h)
+		dlclose(h);
+}
+
+/* One look at the guest, and one step.  In a transaction. */
+static void open_step(void *arg)
+{
+	struct job *job = arg;
+	struct goaudit *ga = job->ga;
+	struct generation *cur = job->guest->current;
+	uint32_t state = cur ? cur->info->state : GOAUDIT_FREE;
+	bool own = cur && cur->owner == __builtin_thread_pointer();
+
+	job->handle = NULL;
+	job->outcome = DONE;
+	if (state == GOAUDIT_INITIALISING && !own) {
+		job->outcome = BUSY;
+	} else if (state == GOAUDIT_OPEN || state == GOAUDIT_INITIALISING) {
+		promote(job, cur);
+		pthread_mutex_lock(&ga->lock);
+		add_reference(cur, job->request->mode);
+		cur->reloadable |= job->request->reloadable;
+		pthread_mutex_unlock(&ga->lock);
+		job->handle = cur->map;
+	} else if (job->request->mode & RTLD_NOLOAD) {
+		job->handle = NULL;
+	} else if (state == GOAUDIT_PARKED && job->unchanged && cur == job->seen) {
+		debugger_reinsert(ga, cur);
+		pthread_mutex_lock(&ga->lock);
+		add_reference(cur, job->request->mode);
+		registry_set_state(ga, cur, GOAUDIT_OPEN);
+		pthread_mutex_unlock(&ga->lock);
+		job->handle = cur->map;
+		promote(job, cur);
+	} else if (!job->snapshot) {
+		job->outcome = PREPARE;
+	} else if (hideable(job)) {
+		load(job);
+	}
+}
+
+/* Is the file what the current generation was made from?  Without locks: the
+ * answer is about `seen`, and a step checks that it is still the current one. */
+static void look_at_file(struct job *job, bool *fresh)
+{
+	struct generation *cur;
+	struct signature now, then;
+	uint64_t hash[2], old_hash[2];
+	struct stat st;
+
+	*fresh = false;
+	job->unchanged = false;
+	pthread_mutex_lock(&job->ga->lock);
+	cur = job->seen = job->guest->current;
+	if (cur) {
+		then = cur->signature;
+		memcpy(old_hash, cur->hash, sizeof old_hash);
+	}
+	pthread_mutex_unlock(&job->ga->lock);
+	if (fstat(job->request->fd, &st) != 0)
+		return;
+	if (cur) {
+		now = signature_of(&st);
+		job->unchanged =
+			(signature_same(&now, &then) && !then.racy) ||
+			(snapshot_hash(job->request->fd, hash) == 0 &&
+			 memcmp(hash, old_hash, sizeof hash) == 0);
+		if (job->unchanged) {
+			pthread_mutex_lock(&job->ga->lock);
+			cur->signature = now;
+			pthread_mutex_unlock(&job->ga->lock);
+		}
+	}
+	*fresh = !job->unchanged;
+}
+
+/* Makes the snapshot, and the Go runtime run that it needs. */
+static bool prepare(struct job *job, struct snapshot *snapshot)
+{
+	struct goaudit *ga = job->ga;
+
+	if (job->snapshot)
+		return true;
+	if (snapshot_make(ga, job->request->fd, job->request->path, snapshot) != 0)
+		return false;
+	job->snapshot = snapshot;
+	host_hook(ga);
+	if (snapshot->facts.kind != IMAGE_GO_GUEST)
+		return true;
+	if (snapshot->facts.symbolic)
+		goaudit_log(ga, "%s: warning: linked with -Bsymbolic: types of the "
+			    "runtime library are split in it; reflect, signal.Notify "
+			    "and protobuf misbehave: build it with `goaudit build`",
+			    job->guest->path);
+	if (gort_ensure(ga, &snapshot->facts, job->guest->path) != 0)
+		return false;
+	reaper_start(ga);
+	reaper_throttle(ga);
+	return true;
+}
+
+/* Waits until the guest is not being initialised by another thread. */
+static bool wait_for_guest(struct job *job)
+{
+	struct goaudit *ga = job->ga;
+	bool bounded = ldso_lock_is_mine(ga);
+	struct generation *cur;
+	struct timespec end;
+	int error = 0;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += CONSTRUCTOR_WAIT_S;
+	pthread_mutex_lock(&ga->lock);
+	while ((cur = job->guest->current) && error == 0 &&
+	       cur->info->state == GOAUDIT_INITIALISING)
+		error = bounded ? pthread_cond_timedwait(&ga->changed, &ga->lock, &end) :
+				  pthread_cond_wait(&ga->changed, &ga->lock);
+	pthread_mutex_unlock(&ga->lock);
+	if (error == 0)
+		return true;
+	error_set(ga, "%s: another thread is initialising it, and this one is in a "
+		  "constructor: open it from outside of constructors",
+		  job->guest->path);
+	return false;
+}
+
+static bool step(struct job *job, void (*fn)(void *))
+{
+	if (ldso_transaction(job->ga, fn, job))
+		return true;
+	error_set(job->ga, "%s: ld.so does not call the audit module: is another "
+		  "auditor in front of it in LD_AUDIT?", job->guest->path);
+	job->outcome = FAILED;
+	return false;
+}
+
+/* Runs one open or reload to its end. */
+static void *run(struct job *job, void (*first)(void *))
+{
+	struct snapshot snapshot = { .file = "" };
+	bool fresh, going = true;
+
+	while (going) {
+		look_at_file(job, &fresh);
+		if (fresh && job->seen && !(job->request->mode & RTLD_NOLOAD) &&
+		    (job->reloading || job->seen->info->state == GOAUDIT_PARKED) &&
+		    !prepare(job, &snapshot)) {
+			job->outcome = FAILED;
+			break;
+		}
+		if (!step(job, first))
+			break;
+		if (job->outcome == BUSY)
+			going = wait_for_guest(job);
+		else if (job->outcome == PREPARE)
+			going = prepare(job, &snapshot);
+		else
+			going = false;
+	}
+	if (job->outcome == INITIALISE)
+		initialise(job);
+	if (snapshot.file[0])
+		snapshot_remove(job->ga, snapshot.file);
+	return job->outcome == DONE ? job->handle : NULL;
+}
+
+void *reload_open(struct goaudit *ga, const struct open_request *request)
+{
+	struct job job = { .ga = ga, .request = request };
+	struct stat st;
+
+	pthread_mutex_lock(&ga->lock);
+	job.guest = registry_find_path(ga, request->path);
+	if (!job.guest && fstat(request->fd, &st) == 0)
+		job.guest = registry_find_file(ga, st.st_dev, st.st_ino);
+	if (!job.guest)
+		job.guest = registry_guest(ga, request->path);
+	pthread_mutex_unlock(&ga->lock);
+	if (!job.guest) {
+		error_set(ga, "%s: out of memory: close some guests", request->path);
+		return NULL;
+	}
+	return run(&job, open_step);
+}
+
+bool reload_open_existing(struct goaudit *ga, const char *path, void **handle)
+{
+	struct guest *guest;
+	bool open;
+
+	pthread_mutex_lock(&ga->lock);
+	guest = registry_find_path(ga, path);
+	open = guest && guest->current &&
+	       guest->current->info->state == GOAUDIT_OPEN;
+	if (open) {
+		add_reference(guest->current, 0);
+		*handle = guest->current->map;
+	}
+	pthread_mutex_unlock(&ga->lock);
+	return open;
+}
+
+void *reload_adopt(struct goaudit *ga, void *handle)
+{
+	struct generation *gen;
+
+	pthread_mutex_lock(&ga->lock);
+	gen = registry_find_handle(ga, handle);
+	if (gen)
+		add_reference(gen, 0);
+	pthread_mutex_unlock(&ga->lock);
+	if (gen)
+		((int (*)(void *))intercept_real_dlclose)(handle);
+	return handle;
+}
+
+bool reload_is_go_guest(struct goaudit *ga, int fd)
+{
+	return snapshot_kind(ga, fd) == IMAGE_GO_GUEST;
+}
+
+/* --- reloading ------------------------------------------------------------ */
+
+static void reload_step(void *arg)
+{
+	struct job *job = arg;
+	struct goaudit *ga = job->ga;
+	struct generation *gen = job->reloading, *cur = job->guest->current;
+
+	job->outcome = DONE;
+	if (cur && cur->info->state == GOAUDIT_INITIALISING &&
+	    cur->owner != __builtin_thread_pointer()) {
+		job->outcome = BUSY;
+	} else if (cur != job->seen) {
+		job->outcome = BUSY;	/* look again */
+	} else if (job->unchanged && cur == gen) {
+		debugger_hide(ga, gen);
+		debugger_reinsert(ga, gen);
+		job->handle = gen->map;
+	} else if (job->unchanged && cur) {
+		/* Somebody else has brought the new file in: move over to it. */
+		bool last;
+
+		pthread_mutex_lock(&ga->lock);
+		if (cur->info->state == GOAUDIT_PARKED) {
+			pthread_mutex_unlock(&ga->lock);
+			debugger_reinsert(ga, cur);
+			pthread_mutex_lock(&ga->lock);
+			registry_set_state(ga, cur, GOAUDIT_OPEN);
+		}
+		add_reference(cur, 0);
+		drop_reference(gen);
+		last = !gen->info->references && !gen->permanent;
+		pthread_mutex_unlock(&ga->lock);
+		if (last)
+			retire(ga, gen);
+		job->handle = cur->map;
+	} else if (!job->snapshot) {
+		job->outcome = PREPARE;
+	} else if (hideable(job)) {
+		load(job);
+	}
+}
+
+void *reload_reload(struct goaudit *ga, void *handle)
+{
+	struct open_request request = { .mode = RTLD_NOW, .reloadable = true };
+	struct job job = { .ga = ga, .request = &request };
+	void *result;
+
+	pthread_mutex_lock(&ga->lock);
+	job.reloading = registry_find_handle(ga, handle);
+	if (job.reloading && !job.reloading->info->references)
+		job.reloading = NULL;
+	pthread_mutex_unlock(&ga->lock);
+	if (!job.reloading) {
+		error_set(ga, "%p: not an open handle of a reloadable object: open it "
+			  "with RTLD_RELOADABLE first", handle);
+		return NULL;
+	}
+	job.guest = job.reloading->guest;
+	request.path = job.guest->path;
+	request.fd = open(request.path, O_RDONLY | O_CLOEXEC);
+	if (request.fd < 0) {
+		error_set(ga, "%s: cannot be read: %s: the old generation goes on",
+			  request.path, strerrorname_np(errno));
+		return NULL;
+	}
+	if (job.reloading->global)
+		request.mode |= RTLD_GLOBAL;
+	result = run(&job, reload_step);
+	close(request.fd);
+	return result;
+}
+
+/* --- closing -------------------------------------------------------------- */
+
+struct closing {
+	struct goaudit *ga;
+	struct generation *gen;
+	bool bad;
+};
+
+/* The last reference, as it seems.  In a transaction. */
+static void close_step(void *arg)
+{
+	struct closing *c = arg;
+	struct goaudit *ga = c->ga;
+	struct generation *gen = c->gen;
+	bool untrusted = ldso_validate(ga) != NULL, kept, last;
+
+	pthread_mutex_lock(&ga->lock);
+	c->bad = !gen->info->references;
+	if (!c->bad)
+		drop_reference(gen);
+	last = !c->bad && !gen->info->references;
+	kept = gen->permanent || untrusted || ga->exiting;
+	pthread_mutex_unlock(&ga->lock);
+	if (!last || (kept && gen->info->state == GOAUDIT_OPEN))
+		return;
+	unmap_replaced(ga, gen->guest);
+	if (gen->info->state != GOAUDIT_OPEN) {
+		retire(ga, gen);	/* superseded: hidden already */
+		return;
+	}
+	debugger_hide(ga, gen);
+	if (!gen->reloadable) {
+		retire(ga, gen);
+		return;
+	}
+	pthread_mutex_lock(&ga->lock);
+	registry_set_state(ga, gen, GOAUDIT_PARKED);
+	pthread_mutex_unlock(&ga->lock);
+}
+
+bool reload_close(struct goaudit *ga, void *handle, int *result)
+{
+	struct closing c = { .ga = ga };
+	bool step = false;
+
+	error_clear(ga);
+	pthread_mutex_lock(&ga->lock);
+	c.gen = registry_find_handle(ga, handle);
+	if (c.gen && c.gen->info->references > 1)
+		drop_reference(c.gen);
+	else
+		step = c.gen != NULL;
+	pthread_mutex_unlock(&ga->lock);
+	if (!c.gen)
+		return false;
+	if (step && !ldso_transaction(ga, close_step, &c))
+		c.bad = true;
+	*result = c.bad ? -1 : 0;
+	if (c.bad)
+		error_set(ga, "%s: the handle is not open: it was closed before",
+			  c.gen->guest->path);
+	return true;
+}
+
+/* --- exit ----------------------------------------------------------------- */
+
+static void reinsert_all(void *arg)
+{
+	struct goaudit *ga = arg;
+
+	for (struct generation *g = ga->registry.live; g; g = g->next_live)
+		if (g->hidden && g->map) {
+			ldso_reinsert(ga, g->map, g->global);
+			g->hidden = false;
+		}
+}
+
+void reload_finish(struct goaudit *ga)
+{
+	ldso_transaction(ga, reinsert_all, ga);
+}

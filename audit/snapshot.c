@@ -1,0 +1,464 @@
+#include "snapshot.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "state.h"
+
+/* How often a file is read again that changes while it is read. */
+#define READ_TRIES 5
+
+static uint64_t start_time(int pid)
+{
+	char name[64], text[1024], *p;
+	int fd, fields = 0;
+	ssize_t n;
+
+	snprintf(name, sizeof name, "/proc/%d/stat", pid);
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read(fd, text, sizeof text - 1);
+	close(fd);
+	if (n <= 0)
+		return 0;
+	text[n] = 0;
+	/* proc(5): the start time is field 22; the name, field 2, may hold
+	 * anything, so count from its closing bracket. */
+	p = strrchr(text, ')');
+	while (p && fields < 20) {
+		p = strchr(p + 1, ' ');
+		fields++;
+	}
+	return p ? strtoull(p, NULL, 10) : 0;
+}
+
+static void remove_tree(int at, const char *name, int depth)
+{
+	struct dirent *e;
+	DIR *dir;
+	int fd;
+
+	if (unlinkat(at, name, 0) == 0 || depth == 0)
+		return;
+	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return;
+	}
+	while ((e = readdir(dir)))
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			remove_tree(fd, e->d_name, depth - 1);
+	closedir(dir);
+	unlinkat(at, name, AT_REMOVEDIR);
+}
+
+/* Is the process alive that "PID.STARTTIME" names? */
+static bool owner_alive(const char *name)
+{
+	char *end;
+	long pid = strtol(name, &end, 10);
+
+	if (pid <= 0 || *end != '.')
+		return false;
+	return start_time(pid) == strtoull(end + 1, NULL, 10);
+}
+
+static bool has_living_user(int at, const char *name)
+{
+	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct dirent *e;
+	bool found = false;
+	DIR *dir;
+
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	while (!found && (e = readdir(dir)))
+		found = strncmp(e->d_name, "user.", 5) == 0 &&
+			owner_alive(e->d_name + 5);
+	closedir(dir);
+	return found;
+}
+
+/* Removes what crashed processes have left. */
+static void collect(struct goaudit *ga, const char *root)
+{
+	int fd = open(root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((e = readdir(dir))) {
+		if (e->d_name[0] == '.' || owner_alive(e->d_name) ||
+		    has_living_user(fd, e->d_name))
+			continue;
+		goaudit_log(ga, "%s/%s: removed: left by a process that is gone",
+			    root, e->d_name);
+		remove_tree(fd, e->d_name, 3);
+	}
+	closedir(dir);
+}
+
+/* Makes or accepts a folder that only this user can enter. */
+static bool private_folder(const char *name)
+{
+	struct statvfs fs;
+	struct stat st;
+
+	if (mkdir(name, 0700) != 0 && errno != EEXIST)
+		return false;
+	if (lstat(name, &st) != 0 || !S_ISDIR(st.st_mode) ||
+	    st.st_uid != geteuid() || (st.st_mode & 077) != 0)
+		return false;
+	return statvfs(name, &fs) == 0 && !(fs.f_flag & ST_NOEXEC);
+}
+
+static bool choose_root(struct goaudit *ga, char *root, size_t size)
+{
+	const char *run = ga->settings.secure ? NULL : getenv("XDG_RUNTIME_DIR");
+
+	if (ga->settings.snapshots) {
+		snprintf(root, size, "%s", ga->settings.snapshots);
+		return private_folder(root);	/* asked for: no second choice */
+	}
+	if (run && run[0] == '/') {
+		snprintf(root, size, "%s/goaudit", run);
+		if (private_folder(root))
+			return true;
+	}
+	snprintf(root, size, "/dev/shm/goaudit-%u", geteuid());
+	if (private_folder(root))
+		return true;
+	snprintf(root, size, "/tmp/goaudit-%u", geteuid());
+	return private_folder(root);
+}
+
+/* This process's folder. Returns 0, or -1 with dlerror set. */
+static int ensure_root(struct goaudit *ga)
+{
+	char root[200], own[256];
+
+	if (ga->snapshots.root[0])
+		return 0;
+	if (!choose_root(ga, root, sizeof root)) {
+		error_set(ga, "%s: not a folder that only this user can enter and "
+			  "run programs from: remove it, or name another one in "
+			  "GOAUDIT_SNAPSHOTS", root);
+		return -1;
+	}
+	collect(ga, root);
+	snprintf(own, sizeof own, "%s/%d.%llu", root, getpid(),
+		 (unsigned long long)start_time(getpid()));
+	if (mkdir(own, 0700) != 0 && errno != EEXIST) {
+		error_set(ga, "%s: cannot make the folder for snapshots: %m: free "
+			  "space, or name another one in GOAUDIT_SNAPSHOTS", own);
+		return -1;
+	}
+	pthread_mutex_lock(&ga->lock);
+	if (!ga->snapshots.root[0])
+		memcpy(ga->snapshots.root, own, sizeof own);
+	pthread_mutex_unlock(&ga->lock);
+	return 0;
+}
+
+/* The image library lives in the auditor's namespace: the host never sees
+ * libelf.  Returns 0, or -1 with dlerror set. */
+static int ensure_image(struct goaudit *ga)
+{
+	struct snapshots *s = &ga->snapshots;
+	char name[600];
+	void *inspect, *mend, *text, *library;
+
+	if (__atomic_load_n(&s->inspect, __ATOMIC_ACQUIRE))
+		return 0;
+	snprintf(name, sizeof name, "%s/libgoaudit-image.so", ga->home);
+	library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+	inspect = library ? dlsym(library, "image_inspect") : NULL;
+	mend = library ? dlsym(library, "image_mend") : NULL;
+	text = library ? dlsym(library, "image_status_text") : NULL;
+	if (!inspect || !mend || !text) {
+		error_set(ga, "%s: install it beside libgoaudit.so", dlerror());
+		return -1;
+	}
+	pthread_mutex_lock(&ga->lock);
+	s->status_text = (const char *(*)(enum image_status))text;
+	s->mend = (enum image_status(*)(void *, size_t, const struct image_facts *,
+					char *, size_t))mend;
+	__atomic_store_n(&s->inspect,
+			 (enum image_status(*)(const void *, size_t,
+					       struct image_facts *, char *,
+					       size_t))inspect,
+			 __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&ga->lock);
+	return 0;
+}
+
+enum image_kind snapshot_kind(struct goaudit *ga, int fd)
+{
+	struct image_facts facts = { .size = sizeof facts };
+	enum image_status status;
+	struct stat st;
+	void *data;
+
+	if (fstat(fd, &st) != 0 || st.st_size == 0 || ensure_image(ga) != 0)
+		return IMAGE_C;
+	data = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (data == MAP_FAILED)
+		return IMAGE_C;
+	status = ga->snapshots.inspect(data, st.st_size, &facts, NULL, 0);
+	munmap(data, st.st_size);
+	return status == IMAGE_OK ? facts.kind : IMAGE_C;
+}
+
+static int read_all(int fd, char *to, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = pread(fd, to + done, size - done, done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -1;	/* an error, or the file has become shorter */
+		done += n;
+	}
+	return 0;
+}
+
+static void hash_bytes(const void *data, size_t size, uint64_t hash[2])
+{
+	XXH128_hash_t h = XXH3_128bits(data, size);
+
+	hash[0] = h.high64;
+	hash[1] = h.low64;
+}
+
+int snapshot_hash(int fd, uint64_t hash[2])
+{
+	struct stat st;
+	int result;
+	char *data;
+
+	if (fstat(fd, &st) != 0 || st.st_size == 0)
+		return -1;
+	data = mmap(NULL, st.st_size, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (data == MAP_FAILED)
+		return -1;
+	result = read_all(fd, data, st.st_size);
+	if (result == 0)
+		hash_bytes(data, st.st_size, hash);
+	munmap(data, st.st_size);
+	return result;
+}
+
+/* Reads fd into a file mapping of `size` bytes until it stood still meanwhile. */
+static int read_stable(struct goaudit *ga, int fd, const char *path, char *to,
+		       struct snapshot *s, size_t size)
+{
+	struct stat before, after;
+
+	for (int i = 0; i < READ_TRIES; i++) {
+		if (fstat(fd, &before) != 0 || (size_t)before.st_size != size)
+			break;
+		s->signature = signature_of(&before);
+		if (read_all(fd, to, size) != 0)
+			break;
+		if (fstat(fd, &after) != 0)
+			break;
+		if (before.st_mtim.tv_sec == after.st_mtim.tv_sec &&
+		    before.st_mtim.tv_nsec == after.st_mtim.tv_nsec &&
+		    before.st_size == after.st_size) {
+			hash_bytes(to, size, s->hash);
+			return 0;
+		}
+	}
+	error_set(ga, "%s: the file is being written: open it again when its "
+		  "build is done", path);
+	return -1;
+}
+
+static int refuse(struct goaudit *ga, const char *path, enum image_status status,
+		  const char *why)
+{
+	const char *text = ga->snapshots.status_text(status);
+
+	error_set(ga, "%s: %s%s%s: rebuild it for this machine, or copy it again",
+		  path, text, why[0] ? ": " : "", why);
+	return -1;
+}
+
+static int check_and_mend(struct goaudit *ga, const char *path, char *data,
+			  size_t size, struct snapshot *s)
+{
+	char why[200] = "";
+	enum image_status status;
+
+	s->facts.size = sizeof s->facts;
+	status = ga->snapshots.inspect(data, size, &s->facts, why, sizeof why);
+	if (status != IMAGE_OK)
+		return refuse(ga, path, status, why);
+	if (s->facts.kind == IMAGE_GO_OWN_RUNTIME) {
+		error_set(ga, "%s: it carries a Go runtime of its own, which cannot "
+			  "be closed: build it with `goaudit build`", path);
+		return -1;
+	}
+	if (s->facts.kind == IMAGE_GO_RUNTIME) {
+		error_set(ga, "%s: it is the Go runtime library itself: open a "
+			  "guest instead", path);
+		return -1;
+	}
+	status = ga->snapshots.mend(data, size, &s->facts, why, sizeof why);
+	if (status != IMAGE_OK)
+		return refuse(ga, path, status, why);
+	return 0;
+}
+
+/* Fills the new file `out` from fd. */
+static int fill(struct goaudit *ga, int fd, int out, const char *path,
+		struct snapshot *s)
+{
+	struct stat st;
+	char *data;
+	int result;
+
+	if (fstat(fd, &st) != 0 || st.st_size == 0) {
+		error_set(ga, "%s: the file is empty: build it again", path);
+		return -1;
+	}
+	if (posix_fallocate(out, 0, st.st_size) != 0) {
+		error_set(ga, "%s: no room for a snapshot of %lld bytes: free space, "
+			  "or name another folder in GOAUDIT_SNAPSHOTS", path,
+			  (long long)st.st_size);
+		return -1;
+	}
+	data = mmap(NULL, st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, out, 0);
+	if (data == MAP_FAILED) {
+		error_set(ga, "%s: cannot map its snapshot: %m: close guests, or "
+			  "raise vm.max_map_count", path);
+		return -1;
+	}
+	result = read_stable(ga, fd, path, data, s, st.st_size);
+	if (result == 0)
+		result = check_and_mend(ga, path, data, st.st_size, s);
+	munmap(data, st.st_size);
+	return result;
+}
+
+int snapshot_make(struct goaudit *ga, int fd, const char *path, struct snapshot *s)
+{
+	const char *base = strrchr(path, '/') + 1;
+	uint64_t begin = clock_ns(), n;
+	char working[400], folder[400];
+	int out, result;
+
+	s->file[0] = 0;
+	if (ensure_root(ga) != 0 || ensure_image(ga) != 0)
+		return -1;
+	n = __atomic_add_fetch(&ga->snapshots.serial, 1, __ATOMIC_RELAXED);
+	snprintf(working, sizeof working, "%s/new.%llu", ga->snapshots.root,
+		 (unsigned long long)n);
+	if (mkdir(working, 0700) != 0) {
+		error_set(ga, "%s: cannot make the folder of a snapshot: %m: name "
+			  "another place in GOAUDIT_SNAPSHOTS", working);
+		return -1;
+	}
+	snprintf(s->file, sizeof s->file, "%s/%s", working, base);
+	out = open(s->file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
+	if (out < 0) {
+		error_set(ga, "%s: cannot make a snapshot: %m: free space, or name "
+			  "another place in GOAUDIT_SNAPSHOTS", s->file);
+		rmdir(working);
+		s->file[0] = 0;
+		return -1;
+	}
+	result = fill(ga, fd, out, path, s);
+	close(out);
+	snprintf(folder, sizeof folder, "%s/%016llx%016llx.%llu",
+		 ga->snapshots.root, (unsigned long long)s->hash[0],
+		 (unsigned long long)s->hash[1], (unsigned long long)n);
+	/* The content's hash is known only now. Nobody has seen the file yet. */
+	if (result == 0 && rename(working, folder) != 0) {
+		error_set(ga, "%s: cannot name a snapshot: %m: name another place "
+			  "in GOAUDIT_SNAPSHOTS", folder);
+		result = -1;
+	}
+	if (result == 0)
+		snprintf(s->file, sizeof s->file, "%s/%s", folder, base);
+	else
+		snapshot_remove(ga, s->file), s->file[0] = 0;
+	s->ns = clock_ns() - begin;
+	return result;
+}
+
+void snapshot_remove(struct goaudit *ga, const char *file)
+{
+	char folder[512];
+	char *slash;
+
+	/* A forked child may have it mapped: its debugger needs the file. */
+	if (ga->snapshots.shared || !snapshot_is_ours(ga, file))
+		return;
+	unlink(file);
+	snprintf(folder, sizeof folder, "%s", file);
+	slash = strrchr(folder, '/');
+	*slash = 0;
+	rmdir(folder);
+}
+
+void snapshot_finish(struct goaudit *ga)
+{
+	if (!ga->snapshots.root[0] || ga->forked ||
+	    has_living_user(AT_FDCWD, ga->snapshots.root))
+		return;
+	remove_tree(AT_FDCWD, ga->snapshots.root, 3);
+}
+
+/* After fork, in the child: only system calls. */
+void snapshot_forked(struct goaudit *ga)
+{
+	char name[400];
+	int fd;
+
+	if (!ga->snapshots.root[0])
+		return;
+	ga->snapshots.shared = true;
+	snprintf(name, sizeof name, "%s/user.%d.%llu", ga->snapshots.root, getpid(),
+		 (unsigned long long)start_time(getpid()));
+	fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		close(fd);
+}
+
+bool snapshot_is_ours(const struct goaudit *ga, const char *name)
+{
+	size_t n = strlen(ga->snapshots.root);
+
+	return n && strncmp(name, ga->snapshots.root, n) == 0 && name[n] == '/';
+}

@@ -1,0 +1,92 @@
+/* The audit module's one state.
+ *
+ * Data flows one way:
+ *
+ *   ld.so's callbacks (audit.c)      record, or run a transaction's function
+ *   intercept.c                      which calls of the host are ours
+ *   registry.c                       guests and their generations
+ *   reload.c                         the state machine: open, close, reload
+ *   reaper.c                         unloading, on a thread of its own
+ *   gort.c                           the Go runtime
+ *   debugger.c, journal.c            who is told: r_debug, goaudit-debug.h
+ *
+ * Locks, in the order in which they may be taken:
+ *   1. ld.so's load lock    (ldso_transaction) every change of a generation's
+ *                           state that the link map sees
+ *   2. ld.so's write lock   (dl_iterate_phdr) the link map's pointers
+ *   3. lock                 registry: guests, generations, the retired queue
+ *   4. calls_lock           the list of calls; a leaf
+ *      errors_lock          pending dlerror texts; a leaf
+ * No lock of ours is held across a call into ld.so, Go, or the host. */
+#ifndef GOAUDIT_STATE_H
+#define GOAUDIT_STATE_H
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "call.h"
+#include "error.h"
+#include "gort.h"
+#include "ldso.h"
+#include "reaper.h"
+#include "registry.h"
+#include "snapshot.h"
+
+/* From the environment, read once in la_version; all empty under secure
+ * execution (goaudit(7), ENVIRONMENT). */
+struct settings {
+	bool secure;
+	const char *reloadable;		/* GOAUDIT_RELOADABLE: globs, colon-separated */
+	const char *cache;		/* GOAUDIT_CACHE: runtimes */
+	const char *snapshots;		/* GOAUDIT_SNAPSHOTS */
+	int log_fd;			/* GOAUDIT_LOG; -1: no log */
+};
+
+/* Functions of the host's own libc, for what must run there: threads and exit
+ * handlers.  Set by host_init, in la_preinit. */
+struct host {
+	int (*pthread_create)(pthread_t *, const pthread_attr_t *,
+			      void *(*)(void *), void *);
+	int (*cxa_atexit)(void (*)(void *), void *, void *);
+	int (*register_atfork)(void (*)(void), void (*)(void), void (*)(void),
+			       void *);
+	char *(*dlerror)(void);
+	char ***environ;
+	int argc;
+	char **argv;			/* the process's own, followed by environment and auxv */
+	bool hooked;			/* exit and fork handlers are registered; guarded by lock */
+};
+
+struct goaudit {
+	struct settings settings;
+	struct host host;
+	struct ldso ldso;
+
+	pthread_mutex_t calls_lock;
+	struct call *calls;		/* guarded by calls_lock */
+
+	struct errors errors;
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed;		/* a generation's state, the runtime's, or the
+					 * reaper's progress has changed; with lock */
+	struct registry registry;	/* guarded by lock */
+	struct reaper reaper;		/* guarded by lock */
+	struct gort gort;		/* guarded by lock; constant once ready */
+	struct snapshots snapshots;	/* see snapshot.h */
+
+	bool forked;			/* this is a forked child: Go does not run here */
+	bool exiting;			/* the exit handler has run */
+	char search_result[PATH_MAX];	/* la_objsearch's answer; guarded by the load lock */
+	char home[512];			/* folder of libgoaudit.so and its companions */
+};
+
+extern struct goaudit goaudit_state;
+
+/* Appends a line to the log, when there is one. printf-like. */
+void goaudit_log(struct goaudit *ga, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,16 @@
+#ifndef GOAUDIT_TEXT_H
+#define GOAUDIT_TEXT_H
+
+#include <stddef.h>
+#include <string.h>
+
+/* Copies a text, cut where it does not fit; always terminated. */
+static inline void text_copy(char *to, size_t size, const char *from)
+{
+	size_t n = strnlen(from, size - 1);
+
+	memcpy(to, from, n);
+	to[n] = 0;
+}
+
+#endif

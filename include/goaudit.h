@@ -1,0 +1,127 @@
+/* goaudit - closing and reloading shared libraries in a running process.
+ *
+ * The functions below exist in a process that was started with
+ * LD_AUDIT=libgoaudit.so; nothing has to be linked.  They are declared weak:
+ *
+ *	if (dlreload)			// NULL: not under the audit module
+ *		handle = dlreload(handle);
+ *
+ * A program that is not linked as PIE finds them with
+ * dlsym(RTLD_DEFAULT, "dlreload").
+ *
+ * Every function here may be called from any thread, also from constructors
+ * and from a guest's own code.  Failures are reported as for dlopen(3): NULL
+ * or -1, and a text from dlerror(3) of the form "subject: reason: what to do".
+ */
+#ifndef GOAUDIT_H
+#define GOAUDIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A mode bit of dlopen(3).  The last dlclose(3) takes the object out of the
+ * link map without destroying it ("parks" it); opening the same path again
+ * puts the very same object back, or, when the file has changed, loads it as
+ * a new generation and retires the old one.  glibc rejects the bit ("invalid
+ * mode for dlopen(): Invalid argument"), so a failing dlopen with it also
+ * tells that the audit module is not there. */
+#define RTLD_RELOADABLE 0x00100000
+
+/* Brings the file behind an open handle in, if it has changed.
+ *
+ *   handle  from dlopen or dlreload, open.
+ *
+ * Returns the handle of the current generation.  One reference, the caller's,
+ * moves from `handle` to it: when they differ, `handle` must not be used by
+ * this caller again, while other openers keep theirs until they close it or
+ * reload it themselves.  Function addresses taken from the old generation stay
+ * valid as long as somebody holds a reference to it.  When the file has not
+ * changed, the object is taken out of the link map and put back, so that a
+ * debugger reads it again, and `handle` is returned.
+ *
+ * On failure NULL is returned, dlerror(3) tells why, and the old generation
+ * goes on with its references and its state unchanged. */
+void *dlreload(void *handle) __attribute__((weak));
+
+/* Waits until retired generations have been unmapped or found to be in use.
+ *
+ *   handle      a handle of the guest whose generations are meant, also one
+ *               that is closed by now; NULL: all guests.
+ *   timeout_ms  how long to wait at the most; negative: no limit.
+ *
+ * Returns how many retired generations are left (0: all unmapped), -1 on a
+ * handle that was never ours. */
+int goaudit_reclaim(void *handle, int timeout_ms) __attribute__((weak));
+
+/* Where a generation is in its life. */
+enum goaudit_state {
+	GOAUDIT_FREE = 0,	/* the record is unused */
+	GOAUDIT_LOADING,	/* ld.so is mapping and relocating it */
+	GOAUDIT_INITIALISING,	/* Go: its package inits run */
+	GOAUDIT_OPEN,		/* in the link map, referenced */
+	GOAUDIT_PARKED,		/* closed: out of the link map, comes back on a reopen */
+	GOAUDIT_SUPERSEDED,	/* a newer one is current, this one still referenced */
+	GOAUDIT_RETIRED,	/* nobody refers to it: to be unmapped once unused */
+	GOAUDIT_GONE,		/* unmapped; the record is history */
+};
+
+/* One generation, as goaudit_generations() and the debug interface
+ * (goaudit-debug.h) show it.  Fields are only ever added at the end. */
+struct goaudit_generation {
+	uint32_t guest;		/* index of its guest, from 0, in order of first opening */
+	uint32_t number;	/* generation of that guest, from 1 */
+	uint32_t state;		/* enum goaudit_state */
+	uint32_t references;	/* opens minus closes */
+	uint32_t is_go;		/* a Go guest, else C, C++, ... */
+	uint32_t holder;	/* retired: what holds it (enum go_holder, protocol.h), 0 none */
+	uint64_t goroutine;	/* retired: the goroutine that holds it, 0 none */
+	uint64_t handle;	/* dlopen's handle: the address of the link_map */
+	uint64_t lo, hi;	/* its mapping */
+	uint64_t opened_at;	/* CLOCK_REALTIME, ns */
+	uint64_t snapshot_ns;	/* copying, checking and mending the file */
+	uint64_t load_ns;	/* ld.so: mapping, relocation, constructors */
+	uint64_t init_ns;	/* Go: registration and package inits */
+	uint64_t unload_ns;	/* gone: check, unlinking and unmapping */
+	uint64_t attempts;	/* retired: how often the check was made */
+	char holder_text[256];	/* retired: "function (file:line)" of what holds it */
+	char path[512];		/* the file that the program named, absolute */
+	char snapshot[512];	/* the file that is mapped */
+};
+
+/* Copies the records of all generations, gone ones of the recent past included,
+ * oldest first.
+ *
+ *   records      array of `count` structs; may be NULL when count is 0.
+ *   record_size  sizeof(struct goaudit_generation) of the caller: a caller
+ *                built against an older header gets the fields it knows.
+ *
+ * Returns how many there are, which may be more than `count`. */
+size_t goaudit_generations(struct goaudit_generation *records, size_t count,
+			   size_t record_size) __attribute__((weak));
+
+/* Figures of the one Go runtime in the process. */
+struct goaudit_runtime {
+	uint64_t heap_live;	/* bytes of objects not yet swept */
+	uint64_t heap_objects;
+	uint64_t other_sys;	/* bytes of the runtime's own permanent tables */
+	uint64_t modules;	/* Go modules linked into it */
+	uint64_t itabs;
+	uint64_t goroutines;
+	uint64_t start_ns;	/* what its start took */
+	char version[64];	/* "go1.26.8" */
+	char path[512];		/* of the runtime library */
+};
+
+/* Fills *runtime (of `size` bytes); collect: how many collections to run first.
+ * Returns 0, or -1 when no Go runtime runs. */
+int goaudit_runtime_stats(struct goaudit_runtime *runtime, size_t size,
+			  int collect) __attribute__((weak));
+
+#ifdef __cplusplus
+}
+#endif
+#endif
