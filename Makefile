@@ -1,4 +1,4 @@
-# goaudit: make demo, make check; see README.md.
+# goaudit: `make demo` shows it, `make check` tests it; see README.md.
 
 VERSION := 0.1.0
 B := .build
@@ -10,41 +10,119 @@ ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -fPIC \
 SOLDFLAGS := -shared -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 
 AUDIT_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/*.c audit/*.S))
-IMAGE_SRCS := $(filter-out audit/image/image_dwarf.c,$(wildcard audit/image/*.c))
-IMAGE_OBJS := $(patsubst %,$B/%.o,$(IMAGE_SRCS))
+# libdw is for the tools only; the audit module's companion needs libelf.
+IMAGE_OBJS := $(patsubst %,$B/%.o,$(filter-out audit/image/image_dwarf.c,\
+	$(wildcard audit/image/*.c)))
 TOOL_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/tool/*.c))
 
-PRODUCTS := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-tiny.so \
-	$B/libgoaudit-mainstub.so $B/goaudit $B/overlay
+LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-tiny.so \
+	$B/libgoaudit-mainstub.so
+PRODUCTS := $(LIBRARIES) $B/goaudit $B/overlay
+UNIT_TESTS := $(patsubst test/%.c,$B/test/%,$(wildcard test/unit_*.c))
+TEST_PROGRAMS := $B/test/demo-host $B/test/bench $(UNIT_TESTS)
 
 .PHONY: all
-all: $(PRODUCTS)
+all: deps
+	@$(MAKE) --no-print-directory $(PRODUCTS)
+
+# What the build and the tests need, by Debian package. Nothing is installed
+# when nothing is missing.
+PACKAGES := gcc:gcc g++:g++ pkg-config:pkg-config gdb:gdb \
+	/usr/include/libelf.h:libelf-dev /usr/include/elfutils/libdw.h:libdw-dev \
+	/usr/include/check.h:check /usr/include/xxhash.h:libxxhash-dev
+
+.PHONY: deps
+deps:
+	@missing=; for p in $(PACKAGES); do \
+		what=$${p%%:*}; \
+		case $$what in \
+		/*) [ -e $$what ] ;; \
+		*) command -v $$what >/dev/null ;; \
+		esac || missing="$$missing $${p##*:}"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+		echo "installing:$$missing"; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq $$missing >/dev/null; } || { \
+			echo "make: cannot install$$missing: run apt-get install$$missing as root" >&2; \
+			exit 1; }; \
+	fi
+	@command -v go >/dev/null || { \
+		echo "make: go is not in PATH: install Go 1.22 or later" >&2; exit 1; }
 
 $B/%.c.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	@echo "  CC   $<"
+	@$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $B/%.S.o: %.S
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	@echo "  AS   $<"
+	@$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $B/libgoaudit.so: $(AUDIT_OBJS) audit/libgoaudit.map
-	$(CC) $(SOLDFLAGS) -Wl,--version-script=audit/libgoaudit.map -o $@ $(AUDIT_OBJS)
+	@echo "  LINK $@"
+	@$(CC) $(SOLDFLAGS) -Wl,--version-script=audit/libgoaudit.map -o $@ $(AUDIT_OBJS)
 
 $B/libgoaudit-image.so: $(IMAGE_OBJS)
-	$(CC) $(SOLDFLAGS) -o $@ $(IMAGE_OBJS) -lelf
+	@echo "  LINK $@"
+	@$(CC) $(SOLDFLAGS) -o $@ $(IMAGE_OBJS) -lelf
 
+# No libc and no code: they only have to be objects.
 $B/libgoaudit-tiny.so: audit/base/tiny.c
-	$(CC) $(CFLAGS) -shared -fPIC -nostdlib -o $@ $<
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -shared -fPIC -nostdlib -o $@ $<
 
 $B/libgoaudit-mainstub.so: audit/base/mainstub.c
-	$(CC) $(CFLAGS) -shared -fPIC -nostdlib -o $@ $<
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -shared -fPIC -nostdlib -o $@ $<
 
 $B/goaudit: $(TOOL_OBJS) $(IMAGE_OBJS)
-	$(CC) -o $@ $^ -lelf
+	@echo "  LINK $@"
+	@$(CC) -o $@ $^ -lelf
 
 $B/overlay:
 	@mkdir -p $B
-	ln -sfn ../audit/go/overlay $@
+	@ln -sfn ../audit/go/overlay $@
+
+$B/test/demo-host: test/demo/host.c include/goaudit.h
+	@mkdir -p $(@D)
+	@$(CC) -O2 -g -Wall -Wextra -Werror -Iinclude -o $@ $<
+
+$B/test/bench: test/bench/bench.c include/goaudit.h
+	@mkdir -p $(@D)
+	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $<
+
+$B/test/unit_%: test/unit_%.c $(IMAGE_OBJS)
+	@mkdir -p $(@D)
+	@$(CC) $(ALL_CFLAGS) -o $@ $< $(IMAGE_OBJS) -lelf \
+		$$(pkg-config --cflags --libs check)
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
+
+.PHONY: test-programs
+test-programs: all
+	@$(MAKE) --no-print-directory $(TEST_PROGRAMS)
+
+.PHONY: demo
+demo: test-programs
+	@test/demo/run
+
+.PHONY: check
+check: test-programs
+	@$B/goaudit runtime
+	@test/run
+
+.PHONY: bench
+bench: test-programs
+	@$B/goaudit runtime
+	@test/bench/run
+
+.PHONY: soak
+soak: test-programs
+	@$B/goaudit runtime
+	@test/soak/run
+
+.PHONY: clean
+clean:
+	rm -rf $B

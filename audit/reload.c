@@ -34,7 +34,7 @@ struct job {
 	struct goaudit *ga;
 	const struct open_request *request;
 	struct guest *guest;
-	struct snapshot *snapshot;	/* NULL: none made (yet) */
+	struct snapshot snapshot;	/* what has been read and made so far */
 	bool unchanged;			/* the file is that of `seen` */
 	struct generation *seen;	/* current generation when the file was looked at */
 	struct generation *reloading;	/* dlreload: the caller's generation; else NULL */
@@ -155,7 +155,7 @@ static void loader_error(struct goaudit *ga, const struct generation *gen)
 static struct generation *new_generation(struct job *job)
 {
 	struct goaudit *ga = job->ga;
-	struct snapshot *s = job->snapshot;
+	const struct snapshot *s = &job->snapshot;
 	struct generation *gen = registry_generation(ga, job->guest);
 	char *slash;
 
@@ -233,7 +233,7 @@ static void load(struct job *job)
 	job->guest->current = gen;
 	registry_set_state(ga, gen, GOAUDIT_INITIALISING);
 	pthread_mutex_unlock(&ga->lock);
-	job->snapshot->file[0] = 0;	/* the generation's from now on */
+	job->snapshot.file[0] = 0;	/* the generation's from now on */
 	job->handle = map;
 	job->outcome = INITIALISE;
 }
@@ -370,7 +370,7 @@ static void open_step(void *arg)
 		pthread_mutex_unlock(&ga->lock);
 		job->handle = cur->map;
 		promote(job, cur);
-	} else if (!job->snapshot) {
+	} else if (!job->snapshot.file[0]) {
 		job->outcome = PREPARE;
 	} else if (hideable(job)) {
 		load(job);
@@ -378,59 +378,68 @@ static void open_step(void *arg)
 }
 
 /* Is the file what the current generation was made from?  Without locks: the
- * answer is about `seen`, and a step checks that it is still the current one. */
-static void look_at_file(struct job *job, bool *fresh)
+ * answer is about `seen`, and a step checks that it is still the current one.
+ * Reads the file when its stamps do not tell.  false: dlerror is set. */
+static bool look_at_file(struct job *job)
 {
+	struct goaudit *ga = job->ga;
 	struct generation *cur;
-	struct signature now, then;
-	uint64_t hash[2], old_hash[2];
+	struct signature then, now;
+	uint64_t hash[2];
 	struct stat st;
 
-	*fresh = false;
 	job->unchanged = false;
-	pthread_mutex_lock(&job->ga->lock);
+	pthread_mutex_lock(&ga->lock);
 	cur = job->seen = job->guest->current;
 	if (cur) {
 		then = cur->signature;
-		memcpy(old_hash, cur->hash, sizeof old_hash);
+		memcpy(hash, cur->hash, sizeof hash);
 	}
-	pthread_mutex_unlock(&job->ga->lock);
-	if (fstat(job->request->fd, &st) != 0)
-		return;
-	if (cur) {
-		now = signature_of(&st);
-		job->unchanged =
-			(signature_same(&now, &then) && !then.racy) ||
-			(snapshot_hash(job->request->fd, hash) == 0 &&
-			 memcmp(hash, old_hash, sizeof hash) == 0);
-		if (job->unchanged) {
-			pthread_mutex_lock(&job->ga->lock);
-			cur->signature = now;
-			pthread_mutex_unlock(&job->ga->lock);
-		}
+	/* An open guest is what it is, unless it is to be reloaded. */
+	if (!job->reloading && cur && cur->info->state != GOAUDIT_PARKED)
+		cur = NULL;
+	pthread_mutex_unlock(&ga->lock);
+	if (!cur || fstat(job->request->fd, &st) != 0)
+		return true;
+	now = signature_of(&st);
+	job->unchanged = signature_same(&now, &then) && !then.racy;
+	if (job->unchanged || (job->request->mode & RTLD_NOLOAD))
+		return true;
+	if (!job->snapshot.file[0] &&
+	    snapshot_read(ga, job->request->fd, job->request->path,
+			  &job->snapshot) != 0)
+		return false;
+	job->unchanged = memcmp(job->snapshot.hash, hash, sizeof hash) == 0;
+	if (job->unchanged) {
+		pthread_mutex_lock(&ga->lock);
+		cur->signature = job->snapshot.signature;
+		pthread_mutex_unlock(&ga->lock);
 	}
-	*fresh = !job->unchanged;
+	return true;
 }
 
 /* Makes the snapshot, and the Go runtime run that it needs. */
-static bool prepare(struct job *job, struct snapshot *snapshot)
+static bool prepare(struct job *job)
 {
 	struct goaudit *ga = job->ga;
+	struct snapshot *s = &job->snapshot;
 
-	if (job->snapshot)
+	if (s->file[0])
 		return true;
-	if (snapshot_make(ga, job->request->fd, job->request->path, snapshot) != 0)
+	if (!s->data &&
+	    snapshot_read(ga, job->request->fd, job->request->path, s) != 0)
 		return false;
-	job->snapshot = snapshot;
+	if (snapshot_make(ga, job->request->path, s) != 0)
+		return false;
 	host_hook(ga);
-	if (snapshot->facts.kind != IMAGE_GO_GUEST)
+	if (s->facts.kind != IMAGE_GO_GUEST)
 		return true;
-	if (snapshot->facts.symbolic)
+	if (s->facts.symbolic)
 		goaudit_log(ga, "%s: warning: linked with -Bsymbolic: types of the "
 			    "runtime library are split in it; reflect, signal.Notify "
 			    "and protobuf misbehave: build it with `goaudit build`",
 			    job->guest->path);
-	if (gort_ensure(ga, &snapshot->facts, job->guest->path) != 0)
+	if (gort_ensure(ga, &s->facts, job->guest->path) != 0)
 		return false;
 	reaper_start(ga);
 	reaper_throttle(ga);
@@ -475,30 +484,28 @@ static bool step(struct job *job, void (*fn)(void *))
 /* Runs one open or reload to its end. */
 static void *run(struct job *job, void (*first)(void *))
 {
-	struct snapshot snapshot = { .file = "" };
-	bool fresh, going = true;
+	bool going = true;
 
 	while (going) {
-		look_at_file(job, &fresh);
-		if (fresh && job->seen && !(job->request->mode & RTLD_NOLOAD) &&
-		    (job->reloading || job->seen->info->state == GOAUDIT_PARKED) &&
-		    !prepare(job, &snapshot)) {
-			job->outcome = FAILED;
+		job->outcome = FAILED;
+		if (!look_at_file(job))
 			break;
-		}
+		if (job->snapshot.data && !job->unchanged && !prepare(job))
+			break;
 		if (!step(job, first))
 			break;
 		if (job->outcome == BUSY)
 			going = wait_for_guest(job);
 		else if (job->outcome == PREPARE)
-			going = prepare(job, &snapshot);
+			going = prepare(job);
 		else
 			going = false;
 	}
 	if (job->outcome == INITIALISE)
 		initialise(job);
-	if (snapshot.file[0])
-		snapshot_remove(job->ga, snapshot.file);
+	if (job->snapshot.file[0])
+		snapshot_remove(job->ga, job->snapshot.file);
+	snapshot_release(&job->snapshot);
 	return job->outcome == DONE ? job->handle : NULL;
 }
 
@@ -593,7 +600,7 @@ static void reload_step(void *arg)
 		if (last)
 			retire(ga, gen);
 		job->handle = cur->map;
-	} else if (!job->snapshot) {
+	} else if (!job->snapshot.file[0]) {
 		job->outcome = PREPARE;
 	} else if (hideable(job)) {
 		load(job);

@@ -251,57 +251,61 @@ static int read_all(int fd, char *to, size_t size)
 	return 0;
 }
 
-static void hash_bytes(const void *data, size_t size, uint64_t hash[2])
-{
-	XXH128_hash_t h = XXH3_128bits(data, size);
-
-	hash[0] = h.high64;
-	hash[1] = h.low64;
-}
-
-int snapshot_hash(int fd, uint64_t hash[2])
-{
-	struct stat st;
-	int result;
-	char *data;
-
-	if (fstat(fd, &st) != 0 || st.st_size == 0)
-		return -1;
-	data = mmap(NULL, st.st_size, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (data == MAP_FAILED)
-		return -1;
-	result = read_all(fd, data, st.st_size);
-	if (result == 0)
-		hash_bytes(data, st.st_size, hash);
-	munmap(data, st.st_size);
-	return result;
-}
-
-/* Reads fd into a file mapping of `size` bytes until it stood still meanwhile. */
-static int read_stable(struct goaudit *ga, int fd, const char *path, char *to,
-		       struct snapshot *s, size_t size)
+/* Reads fd until it stood still meanwhile. */
+static int read_stable(int fd, struct snapshot *s)
 {
 	struct stat before, after;
+	XXH128_hash_t hash;
 
 	for (int i = 0; i < READ_TRIES; i++) {
-		if (fstat(fd, &before) != 0 || (size_t)before.st_size != size)
-			break;
+		if (fstat(fd, &before) != 0 || (size_t)before.st_size != s->size)
+			return -1;
 		s->signature = signature_of(&before);
-		if (read_all(fd, to, size) != 0)
-			break;
-		if (fstat(fd, &after) != 0)
-			break;
-		if (before.st_mtim.tv_sec == after.st_mtim.tv_sec &&
-		    before.st_mtim.tv_nsec == after.st_mtim.tv_nsec &&
-		    before.st_size == after.st_size) {
-			hash_bytes(to, size, s->hash);
-			return 0;
-		}
+		if (read_all(fd, s->data, s->size) != 0 || fstat(fd, &after) != 0)
+			return -1;
+		if (before.st_mtim.tv_sec != after.st_mtim.tv_sec ||
+		    before.st_mtim.tv_nsec != after.st_mtim.tv_nsec ||
+		    before.st_size != after.st_size)
+			continue;
+		hash = XXH3_128bits(s->data, s->size);
+		s->hash[0] = hash.high64;
+		s->hash[1] = hash.low64;
+		return 0;
 	}
-	error_set(ga, "%s: the file is being written: open it again when its "
-		  "build is done", path);
 	return -1;
+}
+
+int snapshot_read(struct goaudit *ga, int fd, const char *path, struct snapshot *s)
+{
+	uint64_t begin = clock_ns();
+	struct stat st;
+
+	snapshot_release(s);
+	if (fstat(fd, &st) != 0 || st.st_size == 0) {
+		error_set(ga, "%s: the file is empty: build it again", path);
+		return -1;
+	}
+	s->size = st.st_size;
+	s->data = malloc(s->size);
+	if (!s->data) {
+		error_set(ga, "%s: no memory to read its %zu bytes: close some "
+			  "guests", path, s->size);
+		return -1;
+	}
+	if (read_stable(fd, s) != 0) {
+		snapshot_release(s);
+		error_set(ga, "%s: the file cannot be read, or is being written: "
+			  "open it again when its build is done", path);
+		return -1;
+	}
+	s->ns = clock_ns() - begin;
+	return 0;
+}
+
+void snapshot_release(struct snapshot *s)
+{
+	free(s->data);
+	s->data = NULL;
 }
 
 static int refuse(struct goaudit *ga, const char *path, enum image_status status,
@@ -314,14 +318,13 @@ static int refuse(struct goaudit *ga, const char *path, enum image_status status
 	return -1;
 }
 
-static int check_and_mend(struct goaudit *ga, const char *path, char *data,
-			  size_t size, struct snapshot *s)
+static int check_and_mend(struct goaudit *ga, const char *path, struct snapshot *s)
 {
 	char why[200] = "";
 	enum image_status status;
 
 	s->facts.size = sizeof s->facts;
-	status = ga->snapshots.inspect(data, size, &s->facts, why, sizeof why);
+	status = ga->snapshots.inspect(s->data, s->size, &s->facts, why, sizeof why);
 	if (status != IMAGE_OK)
 		return refuse(ga, path, status, why);
 	if (s->facts.kind == IMAGE_GO_OWN_RUNTIME) {
@@ -334,87 +337,60 @@ static int check_and_mend(struct goaudit *ga, const char *path, char *data,
 			  "guest instead", path);
 		return -1;
 	}
-	status = ga->snapshots.mend(data, size, &s->facts, why, sizeof why);
+	status = ga->snapshots.mend(s->data, s->size, &s->facts, why, sizeof why);
 	if (status != IMAGE_OK)
 		return refuse(ga, path, status, why);
 	return 0;
 }
 
-/* Fills the new file `out` from fd. */
-static int fill(struct goaudit *ga, int fd, int out, const char *path,
-		struct snapshot *s)
+static int write_file(const char *name, const struct snapshot *s)
 {
-	struct stat st;
-	char *data;
-	int result;
+	int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+		      0400);
+	size_t done = 0;
 
-	if (fstat(fd, &st) != 0 || st.st_size == 0) {
-		error_set(ga, "%s: the file is empty: build it again", path);
+	if (fd < 0)
+		return -1;
+	while (done < s->size) {
+		ssize_t n = write(fd, s->data + done, s->size - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		done += n;
+	}
+	if (close(fd) != 0 || done < s->size) {
+		unlink(name);
 		return -1;
 	}
-	if (posix_fallocate(out, 0, st.st_size) != 0) {
-		error_set(ga, "%s: no room for a snapshot of %lld bytes: free space, "
-			  "or name another folder in GOAUDIT_SNAPSHOTS", path,
-			  (long long)st.st_size);
-		return -1;
-	}
-	data = mmap(NULL, st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, out, 0);
-	if (data == MAP_FAILED) {
-		error_set(ga, "%s: cannot map its snapshot: %m: close guests, or "
-			  "raise vm.max_map_count", path);
-		return -1;
-	}
-	result = read_stable(ga, fd, path, data, s, st.st_size);
-	if (result == 0)
-		result = check_and_mend(ga, path, data, st.st_size, s);
-	munmap(data, st.st_size);
-	return result;
+	return 0;
 }
 
-int snapshot_make(struct goaudit *ga, int fd, const char *path, struct snapshot *s)
+int snapshot_make(struct goaudit *ga, const char *path, struct snapshot *s)
 {
 	const char *base = strrchr(path, '/') + 1;
 	uint64_t begin = clock_ns(), n;
-	char working[400], folder[400];
-	int out, result;
+	char folder[400];
 
-	s->file[0] = 0;
-	if (ensure_root(ga) != 0 || ensure_image(ga) != 0)
+	if (ensure_image(ga) != 0 || check_and_mend(ga, path, s) != 0 ||
+	    ensure_root(ga) != 0)
 		return -1;
+	/* Unique in the process: no two generations share a file. */
 	n = __atomic_add_fetch(&ga->snapshots.serial, 1, __ATOMIC_RELAXED);
-	snprintf(working, sizeof working, "%s/new.%llu", ga->snapshots.root,
-		 (unsigned long long)n);
-	if (mkdir(working, 0700) != 0) {
-		error_set(ga, "%s: cannot make the folder of a snapshot: %m: name "
-			  "another place in GOAUDIT_SNAPSHOTS", working);
-		return -1;
-	}
-	snprintf(s->file, sizeof s->file, "%s/%s", working, base);
-	out = open(s->file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
-	if (out < 0) {
-		error_set(ga, "%s: cannot make a snapshot: %m: free space, or name "
-			  "another place in GOAUDIT_SNAPSHOTS", s->file);
-		rmdir(working);
-		s->file[0] = 0;
-		return -1;
-	}
-	result = fill(ga, fd, out, path, s);
-	close(out);
 	snprintf(folder, sizeof folder, "%s/%016llx%016llx.%llu",
 		 ga->snapshots.root, (unsigned long long)s->hash[0],
 		 (unsigned long long)s->hash[1], (unsigned long long)n);
-	/* The content's hash is known only now. Nobody has seen the file yet. */
-	if (result == 0 && rename(working, folder) != 0) {
-		error_set(ga, "%s: cannot name a snapshot: %m: name another place "
-			  "in GOAUDIT_SNAPSHOTS", folder);
-		result = -1;
+	snprintf(s->file, sizeof s->file, "%s/%s", folder, base);
+	if (mkdir(folder, 0700) != 0 || write_file(s->file, s) != 0) {
+		error_set(ga, "%s: cannot make a snapshot: %m: free space, or name "
+			  "another place in GOAUDIT_SNAPSHOTS", s->file);
+		rmdir(folder);
+		s->file[0] = 0;
+		return -1;
 	}
-	if (result == 0)
-		snprintf(s->file, sizeof s->file, "%s/%s", folder, base);
-	else
-		snapshot_remove(ga, s->file), s->file[0] = 0;
-	s->ns = clock_ns() - begin;
-	return result;
+	s->ns += clock_ns() - begin;
+	return 0;
 }
 
 void snapshot_remove(struct goaudit *ga, const char *file)

@@ -37,24 +37,32 @@ struct snapshots {
 	const char *(*status_text)(enum image_status);
 };
 
+/* A file's content on its way to becoming a snapshot. */
 struct snapshot {
+	char *data;			/* its bytes, mended once the snapshot is made; */
+	size_t size;			/* NULL: not read */
 	struct signature signature;
-	uint64_t hash[2];
+	uint64_t hash[2];		/* of the unmended bytes */
 	struct image_facts facts;
 	char file[512];			/* "" : none made */
-	uint64_t ns;			/* what it took */
+	uint64_t ns;			/* what reading and making it took */
 };
 
-/* Copies, checks and mends the open file fd, whose name is path.
- * Returns 0, or -1 with dlerror set; nothing is left behind then. */
-int snapshot_make(struct goaudit *ga, int fd, const char *path,
+/* Reads the open file fd into memory and hashes it; a file that is changed
+ * meanwhile is read again.  path is its name, for messages.
+ * Returns 0, or -1 with dlerror set. */
+int snapshot_read(struct goaudit *ga, int fd, const char *path,
 		  struct snapshot *snapshot);
+
+/* Checks and mends what was read, and writes the private file.
+ * Returns 0, or -1 with dlerror set; nothing is left behind then. */
+int snapshot_make(struct goaudit *ga, const char *path, struct snapshot *snapshot);
+
+/* Frees what was read; the file stays. */
+void snapshot_release(struct snapshot *snapshot);
 
 /* What kind of image the open file is; IMAGE_C when it cannot be told. */
 enum image_kind snapshot_kind(struct goaudit *ga, int fd);
-
-/* Hashes the open file only; 0, or -1 (no error set: treat as changed). */
-int snapshot_hash(int fd, uint64_t hash[2]);
 
 /* Removes a snapshot's file and folder. */
 void snapshot_remove(struct goaudit *ga, const char *file);

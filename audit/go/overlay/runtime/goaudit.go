@@ -186,7 +186,7 @@ func goauditStats(p unsafe.Pointer) {
 	r.heapLive = ms.HeapAlloc
 	r.heapObjects = ms.HeapObjects
 	r.otherSys = ms.OtherSys
-	r.goroutines = uint64(gcount())
+	r.goroutines = uint64(NumGoroutine())
 	lock(&goauditLock)
 	r.modules = 0
 	for md := &firstmoduledata; md != nil; md = md.next {

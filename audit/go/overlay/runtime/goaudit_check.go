@@ -84,8 +84,7 @@ func (b *goauditBatch) holdFor(c *goauditCand, holder, goid uint64, w uintptr) {
 }
 
 func (b *goauditBatch) checkG(gp *g) {
-	switch readgstatus(gp) &^ _Gscan {
-	case _Gidle, _Gdead, goauditDeadExtra:
+	if s := readgstatus(gp) &^ _Gscan; s == _Gidle || s == _Gdead || s == goauditDeadExtra {
 		return
 	}
 	var u unwinder
@@ -186,7 +185,7 @@ func (b *goauditBatch) leads(p uintptr, depth int) (*goauditCand, uintptr) {
 func (b *goauditBatch) checkSpecials() {
 	for _, ai := range goauditArenas() {
 		ha := mheap_.arenas[ai.l1()][ai.l2()]
-		for i, bits := range ha.pageSpecials {
+		for i, bits := range ha.pageSpecials[:] {
 			for j := uintptr(0); bits != 0; j, bits = j+1, bits>>1 {
 				if bits&1 == 0 {
 					continue

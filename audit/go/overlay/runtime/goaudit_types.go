@@ -17,8 +17,6 @@ package runtime
 // The library has some ten thousand types.  They are indexed by hash once, in
 // a table without pointers.
 
-import "unsafe"
-
 // goauditTypeIndex is an open-addressing hash table of the runtime library's
 // types: numbers into goauditTypelinks(&firstmoduledata), plus one.
 var goauditTypeIndex []uint32

@@ -1,0 +1,75 @@
+package gob
+
+// What gob knows of types: how they are encoded, their ids, and the names they
+// were registered under (gob.Register by the next generation of a guest would
+// panic if they stayed).  See goaudit_purge.go of package runtime.
+
+import (
+	"reflect"
+	"sync"
+	_ "unsafe" // for linkname
+)
+
+//go:linkname goauditOnPurge runtime.goauditOnPurge
+func goauditOnPurge(purge func())
+
+//go:linkname goauditDies reflect.goauditDies
+func goauditDies(t reflect.Type) bool
+
+func init() {
+	goauditOnPurge(goauditPurge)
+}
+
+func goauditPurge() {
+	for _, m := range [...]*sync.Map{&userTypeCache, &concreteTypeToName} {
+		m.Range(func(k, _ any) bool {
+			if goauditDies(k.(reflect.Type)) {
+				m.Delete(k)
+			}
+			return true
+		})
+	}
+	nameToConcreteType.Range(func(k, v any) bool {
+		if goauditDies(v.(reflect.Type)) {
+			nameToConcreteType.Delete(k)
+		}
+		return true
+	})
+	typeLock.Lock()
+	defer typeLock.Unlock()
+	goauditPurgeIds()
+	goauditPurgeInfo()
+}
+
+// goauditPurgeIds forgets the ids.  Those at the end of the table are given
+// anew, so that it does not grow with each generation.  typeLock is held.
+func goauditPurgeIds() {
+	for t, g := range types {
+		if goauditDies(t) {
+			delete(types, t)
+			if id := int(g.id()); id < len(idToTypeSlice) && idToTypeSlice[id] == g {
+				idToTypeSlice[id] = nil
+			}
+		}
+	}
+	n := len(idToTypeSlice)
+	for n > firstUserId && idToTypeSlice[n-1] == nil {
+		n--
+	}
+	idToTypeSlice = idToTypeSlice[:n]
+}
+
+// goauditPurgeInfo replaces typeInfoMap, which readers load without a lock.
+// typeLock is held.
+func goauditPurgeInfo() {
+	m, _ := typeInfoMap.Load().(map[reflect.Type]*typeInfo)
+	keep := make(map[reflect.Type]*typeInfo, len(m))
+	for t, info := range m {
+		if !goauditDies(t) {
+			keep[t] = info
+		}
+	}
+	if len(keep) < len(m) {
+		typeInfoMap.Store(keep)
+	}
+}

@@ -1,0 +1,208 @@
+/* goaudit runtime: builds, finds, lists and removes runtime libraries. */
+#include "runtime.h"
+
+#include <argp.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct options {
+	enum { BUILD, PRINT, LIST, CLEAN } what;
+	bool json;
+	struct list keys;	/* --clean: only these */
+};
+
+static const struct argp_option option_table[] = {
+	{ "print", 'p', NULL, 0, "Print the path of libstd.so only", 0 },
+	{ "list", 'l', NULL, 0, "List the libraries in the cache", 0 },
+	{ "json", 'j', NULL, 0, "With --list: as JSON", 0 },
+	{ "clean", 'c', NULL, 0, "Remove the libraries named by KEY, or all", 0 },
+	{ 0 },
+};
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case 'p': o->what = PRINT; return 0;
+	case 'l': o->what = LIST; return 0;
+	case 'c': o->what = CLEAN; return 0;
+	case 'j': o->json = true; return 0;
+	case ARGP_KEY_ARG:
+		list_add(&o->keys, copy_text(arg));
+		return 0;
+	case ARGP_KEY_END:
+		if (o->json && o->what != LIST)
+			argp_error(state, "--json goes with --list");
+		if (o->keys.n > 0 && o->what != CLEAN)
+			argp_error(state, "%s: unexpected: a KEY goes with --clean",
+				   o->keys.item[0]);
+		return 0;
+	default: return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static int
+not_hidden(const struct dirent *d)
+{
+	return d->d_name[0] != '.' && strcmp(d->d_name, "by-abi") != 0;
+}
+
+/* The keys in the cache, finished or not. */
+static void
+find_keys(const struct tool *t, struct list *keys)
+{
+	char *base = format("%s/runtime", t->cache);
+	struct dirent **d = NULL;
+	int n = scandir(base, &d, not_hidden, alphasort);
+
+	for (int i = 0; i < n; i++) {
+		list_add(keys, copy_text(d[i]->d_name));
+		free(d[i]);
+	}
+	free(d);
+	free(base);
+}
+
+static void
+list_one(const struct tool *t, const char *key, bool json, bool first)
+{
+	char *dir = format("%s/runtime/%s", t->cache, key);
+	char *lib = format("%s/libstd.so", dir), *abi = runtime_abi(dir);
+	struct stat st = { 0 };
+	struct text out = { 0 };
+
+	stat(lib, &st);
+	if (json) {
+		char *tail = format(", \"bytes\": %lld, \"complete\": %s}",
+				    (long long)st.st_size, abi != NULL ? "true" : "false");
+
+		text_puts(&out, first ? "\n  {\"key\": " : ",\n  {\"key\": ");
+		text_json(&out, key);
+		text_puts(&out, ", \"libstd\": ");
+		text_json(&out, lib);
+		text_puts(&out, ", \"abi\": ");
+		text_json(&out, abi != NULL ? abi : "");
+		text_puts(&out, tail);
+		free(tail);
+		fputs(out.s, stdout);
+		free(out.s);
+	} else {
+		printf("%s  %lld MB  %.16s\n", key, (long long)st.st_size >> 20,
+		       abi != NULL ? abi : "incomplete");
+	}
+	free(dir);
+	free(lib);
+	free(abi);
+}
+
+static int
+list_all(struct tool *t, bool json)
+{
+	struct list keys = { 0 };
+	int status = tool_open_cache(t);
+
+	if (status != STATUS_OK)
+		return status;
+	find_keys(t, &keys);
+	if (json)
+		putchar('[');
+	for (size_t i = 0; i < keys.n; i++)
+		list_one(t, keys.item[i], json, i == 0);
+	if (json)
+		puts(keys.n > 0 ? "\n]" : "]");
+	list_free(&keys);
+	return STATUS_OK;
+}
+
+static int
+remove_key(const struct tool *t, const char *key)
+{
+	char *dir = format("%s/runtime/%s", t->cache, key);
+	char *abi = runtime_abi(dir), *link = NULL, target[512];
+	int status = STATUS_OK, lock = -1;
+	ssize_t n;
+
+	if (strchr(key, '/') != NULL || key[0] == '.' || !file_exists(dir))
+		status = tool_error("%s: no such library: see goaudit runtime --list", key);
+	else if ((lock = runtime_lock(t, key, false)) < 0)
+		status = tool_error("%s: %s", key, errno == EWOULDBLOCK ?
+				    "it is being built: try again later" : strerror(errno));
+	if (status == STATUS_OK && abi != NULL) {
+		link = format("%s/runtime/by-abi/%s", t->cache, abi);
+		n = readlink(link, target, sizeof target - 1);
+		if (n > 3 && (size_t)n == strlen(key) + 3 &&
+		    memcmp(target + 3, key, (size_t)n - 3) == 0)
+			unlink(link);
+	}
+	if (status == STATUS_OK && remove_tree(dir) != 0)
+		status = tool_error("%s: %s: remove it by hand", dir, strerror(errno));
+	if (lock >= 0)
+		close(lock);
+	free(dir);
+	free(abi);
+	free(link);
+	return status;
+}
+
+static int
+clean(struct tool *t, struct list *keys)
+{
+	int status = tool_open_cache(t);
+
+	if (status != STATUS_OK)
+		return status;
+	if (keys->n == 0)
+		find_keys(t, keys);
+	for (size_t i = 0; i < keys->n; i++)
+		if (remove_key(t, keys->item[i]) != STATUS_OK)
+			status = STATUS_FAILED;
+	return status;
+}
+
+static int
+build(struct tool *t, bool print)
+{
+	struct runtime rt;
+	int status = runtime_locate(t, &rt);
+
+	if (status == STATUS_OK)
+		status = runtime_ensure(t, &rt, RUNTIME_QUIET);
+	if (status == STATUS_OK && print)
+		puts(rt.libstd);
+	else if (status == STATUS_OK)
+		printf("runtime %s: %s\n", rt.version, rt.libstd);
+	runtime_free(&rt);
+	return status;
+}
+
+int
+cmd_runtime(struct tool *t, int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = option_table,
+		.parser = parse,
+		.args_doc = "[--clean KEY...]",
+		.doc = "Builds the shared Go runtime library for the go command in PATH "
+		       "(or $GO), once per toolchain, and says where it is.\v"
+		       "Libraries are kept in $GOAUDIT_CACHE, or in goaudit in "
+		       "$XDG_CACHE_HOME or ~/.cache.",
+	};
+	struct options o = { .what = BUILD };
+	int status;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	if (o.what == LIST)
+		status = list_all(t, o.json);
+	else if (o.what == CLEAN)
+		status = clean(t, &o.keys);
+	else
+		status = build(t, o.what == PRINT);
+	list_free(&o.keys);
+	return status;
+}

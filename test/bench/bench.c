@@ -1,0 +1,240 @@
+/* Measures what README and goaudit(7) quote.  Each subcommand prints lines
+ * "NAME VALUE UNIT"; test/bench/run puts them side by side.
+ *
+ *	bench reload GUEST A B PLUGIN  close+open of a guest that changes between
+ *	                               A and B, in turn with dlopen+dlclose of PLUGIN
+ *	bench reopen GUEST PLUGIN      close+open of an unchanged, parked guest
+ *	bench call GUEST PLUGIN        a call of Add in each
+ *	bench plt                      a call through the PLT
+ *	bench spawn N PROGRAM [ARG..]  start to end of a program, N times
+ *	bench rss                      resident memory of a host without guests
+ *	bench parked GUEST             what a parked generation keeps */
+#include <dlfcn.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "goaudit.h"
+
+#define ROUNDS 400
+
+extern char **environ;
+
+static double ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1e9 + t.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *v, int n)
+{
+	qsort(v, n, sizeof *v, compare);
+	return v[n / 2];
+}
+
+static void *must(void *p, const char *what)
+{
+	if (!p) {
+		fprintf(stderr, "bench: %s: %s\n", what, dlerror());
+		exit(1);
+	}
+	return p;
+}
+
+static long resident_kb(void)
+{
+	long size, resident = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	if (!f || fscanf(f, "%ld %ld", &size, &resident) != 2)
+		resident = 0;
+	if (f)
+		fclose(f);
+	return resident * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+typedef long add_fn(long, long);
+
+static double plugin_once(const char *plugin)
+{
+	double t = ns();
+	void *h = must(dlopen(plugin, RTLD_NOW), plugin);
+
+	dlclose(h);
+	return ns() - t;
+}
+
+static int reload(char **a)
+{
+	static double go[ROUNDS], c[ROUNDS], in_open[ROUNDS];
+	const char *builds[2] = { a[1], a[2] };
+	int now = 0;
+	void *h;
+
+	must(rename(builds[0], a[0]) == 0 ? a : NULL, "rename");
+	h = must(dlopen(a[0], RTLD_NOW | RTLD_RELOADABLE), a[0]);
+	for (int i = 0; i < ROUNDS; i++) {
+		double t, mid;
+
+		rename(a[0], builds[now]);
+		now = !now;
+		rename(builds[now], a[0]);
+		t = ns();
+		dlclose(h);
+		mid = ns();
+		h = must(dlopen(a[0], RTLD_NOW | RTLD_RELOADABLE), a[0]);
+		go[i] = ns() - t;
+		in_open[i] = ns() - mid;
+		if (((add_fn *)must(dlsym(h, "Add"), "Add"))(i, 1) != i + 1)
+			return 1;
+		c[i] = plugin_once(a[3]);
+		/* The reaper works beside us, not in our time. */
+		goaudit_reclaim(NULL, 10000);
+	}
+	rename(a[0], builds[now]);
+	printf("reload_changed %.2f us\n", median(go, ROUNDS) / 1e3);
+	printf("reload_changed_open_part %.2f us\n", median(in_open, ROUNDS) / 1e3);
+	printf("plugin_open_close %.2f us\n", median(c, ROUNDS) / 1e3);
+	return 0;
+}
+
+static int reopen(char **a)
+{
+	static double go[ROUNDS], c[ROUNDS];
+	void *h = must(dlopen(a[0], RTLD_NOW | RTLD_RELOADABLE), a[0]);
+	struct timespec pause = { .tv_nsec = 100000000 };
+
+	nanosleep(&pause, NULL);	/* the file's stamp is then old enough to be trusted */
+	for (int i = 0; i < ROUNDS; i++) {
+		double t;
+
+		dlclose(h);
+		t = ns();
+		h = must(dlopen(a[0], RTLD_NOW | RTLD_RELOADABLE), a[0]);
+		go[i] = ns() - t;
+		c[i] = plugin_once(a[1]);
+	}
+	printf("reopen_parked %.2f us\n", median(go, ROUNDS) / 1e3);
+	printf("plugin_open_close %.2f us\n", median(c, ROUNDS) / 1e3);
+	return 0;
+}
+
+static double per_call(add_fn *f, long n)
+{
+	double t = ns();
+	volatile long sum = 0;
+
+	for (long i = 0; i < n; i++)
+		sum += f(i, 1);
+	return (ns() - t) / n;
+}
+
+static int call(char **a)
+{
+	void *g = must(dlopen(a[0], RTLD_NOW | RTLD_RELOADABLE), a[0]);
+	void *p = must(dlopen(a[1], RTLD_NOW), a[1]);
+	add_fn *go = (add_fn *)must(dlsym(g, "Add"), "Add");
+	add_fn *c = (add_fn *)must(dlsym(p, "Add"), "Add");
+	static double vg[21], vc[21];
+
+	for (int i = 0; i < 21; i++) {
+		vg[i] = per_call(go, 200000);
+		vc[i] = per_call(c, 2000000);
+	}
+	printf("call_go %.2f ns\n", median(vg, 21));
+	printf("call_c %.2f ns\n", median(vc, 21));
+	return 0;
+}
+
+static int plt(void)
+{
+	static double v[21];
+	volatile long sum = 0;
+
+	for (int k = 0; k < 21; k++) {
+		double t = ns();
+
+		for (int i = 0; i < 5000000; i++)
+			sum += getpagesize();
+		v[k] = (ns() - t) / 5000000;
+	}
+	printf("plt_call %.3f ns\n", median(v, 21));
+	return 0;
+}
+
+static int spawn(int n, char **argv)
+{
+	double *v = calloc(n, sizeof *v);
+
+	for (int i = 0; i < n; i++) {
+		double t = ns();
+		int status;
+		pid_t pid;
+
+		if (posix_spawn(&pid, argv[0], NULL, NULL, argv, environ) != 0 ||
+		    waitpid(pid, &status, 0) != pid || status != 0)
+			return 1;
+		v[i] = ns() - t;
+	}
+	printf("process %.1f us\n", median(v, n) / 1e3);
+	free(v);
+	return 0;
+}
+
+static int parked(char **a)
+{
+	struct goaudit_generation g;
+	long before, after;
+	void *h;
+
+	/* The first opening brings the runtime and our own tables in. */
+	h = must(dlopen(a[0], RTLD_NOW | RTLD_RELOADABLE), a[0]);
+	dlclose(h);
+	before = resident_kb();
+	for (int i = 0; i < 1000; i++) {
+		h = must(dlopen(a[0], RTLD_NOW | RTLD_RELOADABLE), a[0]);
+		dlclose(h);
+	}
+	after = resident_kb();
+	goaudit_generations(&g, 1, sizeof g);
+	printf("parked_reopen_1000 %ld KB\n", after - before);
+	printf("parked_mapping %lu KB\n", (unsigned long)(g.hi - g.lo) / 1024);
+	printf("parked_record %zu bytes\n", sizeof g);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+
+	if (strcmp(what, "reload") == 0 && argc == 6)
+		return reload(argv + 2);
+	if (strcmp(what, "reopen") == 0 && argc == 4)
+		return reopen(argv + 2);
+	if (strcmp(what, "call") == 0 && argc == 4)
+		return call(argv + 2);
+	if (strcmp(what, "plt") == 0)
+		return plt();
+	if (strcmp(what, "spawn") == 0 && argc > 3)
+		return spawn(atoi(argv[2]), argv + 3);
+	if (strcmp(what, "rss") == 0)
+		return printf("rss %ld KB\n", resident_kb()) < 0;
+	if (strcmp(what, "parked") == 0 && argc == 3)
+		return parked(argv + 2);
+	fprintf(stderr, "usage: see the head of test/bench/bench.c\n");
+	return 2;
+}
