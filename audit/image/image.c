@@ -68,12 +68,10 @@ scan_note_segment(struct scan *sc, const GElf_Phdr *ph)
 
 	if (ph->p_filesz == 0)
 		return IMAGE_OK;
-	if (ph->p_offset > sc->img->len || sc->img->len - ph->p_offset < ph->p_filesz)
-		return image_fail(sc->img, IMAGE_TRUNCATED, "notes end past the file");
-	d = elf_getdata_rawchunk(sc->img->elf, (int64_t)ph->p_offset, ph->p_filesz,
-				 ph->p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
+	d = image_file_chunk(sc->img, ph->p_offset, ph->p_filesz,
+			     ph->p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
 	if (d == NULL)
-		return image_fail(sc->img, IMAGE_NO_MEMORY, "notes");
+		return image_fail(sc->img, IMAGE_TRUNCATED, "notes end past the file");
 	while ((next = gelf_getnote(d, off, &nh, &name, &desc)) > off) {
 		const char *bytes = d->d_buf;
 
@@ -121,10 +119,9 @@ read_go_version(struct scan *sc, const GElf_Shdr *sh)
 	Elf_Data *d;
 	size_t len;
 
-	if (sh->sh_type == SHT_NOBITS || sh->sh_size < 33 || sh->sh_offset > sc->img->len ||
-	    sc->img->len - sh->sh_offset < sh->sh_size)
+	if (sh->sh_type == SHT_NOBITS || sh->sh_size < 33)
 		return;
-	d = elf_getdata_rawchunk(sc->img->elf, (int64_t)sh->sh_offset, sh->sh_size, ELF_T_BYTE);
+	d = image_file_chunk(sc->img, sh->sh_offset, sh->sh_size, ELF_T_BYTE);
 	if (d == NULL)
 		return;
 	p = d->d_buf;
@@ -195,7 +192,7 @@ scan_symbols(struct scan *sc)
 /* The pointer that the slot at vaddr will hold, relative to the load address:
  * from its relocation or, with packed ones, from the slot itself. */
 static bool
-slot_pointer(const struct image_elf *img, uint64_t vaddr, uint64_t *out)
+slot_pointer(struct image_elf *img, uint64_t vaddr, uint64_t *out)
 {
 	GElf_Rela r;
 	Elf_Data *d;
@@ -218,7 +215,7 @@ slot_pointer(const struct image_elf *img, uint64_t vaddr, uint64_t *out)
 static enum image_status
 read_guest_hash(struct scan *sc)
 {
-	const struct image_elf *img = sc->img;
+	struct image_elf *img = sc->img;
 	size_t from = img->tag.relacount < img->rela_count ? img->tag.relacount : 0;
 	uint64_t text, len = 0;
 	GElf_Rela r;
@@ -329,7 +326,8 @@ gather(struct scan *sc)
 		return st;
 	scan_sections(sc);
 	scan_symbols(sc);
-	return classify_go(sc);
+	st = classify_go(sc);
+	return st == IMAGE_OK && img->no_memory ? image_fail(img, IMAGE_NO_MEMORY, " ") : st;
 }
 
 enum image_status

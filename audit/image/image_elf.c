@@ -32,6 +32,11 @@ image_fail(struct image_elf *img, enum image_status status, const char *fmt, ...
 {
 	va_list ap;
 
+	if (img->no_memory) {
+		if (img->why != NULL && img->why_len > 0)
+			snprintf(img->why, img->why_len, "reading it");
+		return IMAGE_NO_MEMORY;
+	}
 	if (img->why != NULL && img->why_len > 0) {
 		va_start(ap, fmt);
 		vsnprintf(img->why, img->why_len, fmt, ap);
@@ -189,7 +194,7 @@ read_dynamic(struct image_elf *img, const GElf_Phdr *ph)
 		return image_fail(img, IMAGE_CORRUPT, "dynamic segment is not in a loaded one");
 	img->dyn = image_chunk(img, ph->p_vaddr, n * sizeof(Elf64_Dyn), ELF_T_DYN);
 	if (img->dyn == NULL)
-		return image_fail(img, IMAGE_NO_MEMORY, "dynamic table");
+		return image_fail(img, IMAGE_CORRUPT, "dynamic table");
 	for (i = 0; i < n; i++) {
 		if (gelf_getdyn(img->dyn, (int)i, &d) == NULL)
 			return image_fail(img, IMAGE_CORRUPT, "dynamic entry %zu", i);
@@ -273,7 +278,7 @@ read_symbols(struct image_elf *img)
 		return image_fail(img, IMAGE_CORRUPT, "dynamic symbols outside of the segments");
 	img->sym = image_chunk(img, t->symtab, room - room % sizeof(Elf64_Sym), ELF_T_SYM);
 	if (img->sym == NULL)
-		return image_fail(img, IMAGE_NO_MEMORY, "dynamic symbols");
+		return image_fail(img, IMAGE_CORRUPT, "dynamic symbols");
 	if ((t->gnu_hash != 0 && !read_gnu_hash(img)) ||
 	    (t->gnu_hash == 0 && t->hash != 0 && !read_sysv_hash(img)))
 		return image_fail(img, IMAGE_CORRUPT, "hash table runs out of its segment");
@@ -324,9 +329,10 @@ image_elf_open(struct image_elf *img, const void *data, size_t len,
 	errno = 0;
 	/* elf_memory takes no const, but opens for reading only. */
 	img->elf = elf_memory((char *)(uintptr_t)data, len);
-	if (img->elf == NULL)
-		return image_fail(img, errno == ENOMEM ? IMAGE_NO_MEMORY : IMAGE_CORRUPT,
-				  "%s", elf_errmsg(-1));
+	if (img->elf == NULL) {
+		img->no_memory = errno == ENOMEM;
+		return image_fail(img, IMAGE_CORRUPT, "%s", elf_errmsg(-1));
+	}
 	if (elf_getphdrnum(img->elf, &img->phnum) != 0)
 		st = image_fail(img, IMAGE_CORRUPT, "%s", elf_errmsg(-1));
 	if (st == IMAGE_OK)
@@ -370,13 +376,26 @@ image_offset(const struct image_elf *img, uint64_t vaddr, uint64_t size,
 }
 
 Elf_Data *
-image_chunk(const struct image_elf *img, uint64_t vaddr, uint64_t size, Elf_Type type)
+image_file_chunk(struct image_elf *img, uint64_t offset, uint64_t size, Elf_Type type)
+{
+	Elf_Data *d;
+
+	if (size == 0 || !within(offset, size, img->len))
+		return NULL;
+	d = elf_getdata_rawchunk(img->elf, (int64_t)offset, size, type);
+	if (d == NULL)		/* the range is sound: nothing else can be wrong */
+		img->no_memory = true;
+	return d;
+}
+
+Elf_Data *
+image_chunk(struct image_elf *img, uint64_t vaddr, uint64_t size, Elf_Type type)
 {
 	uint64_t off;
 
-	if (size == 0 || !image_offset(img, vaddr, size, &off, NULL))
+	if (!image_offset(img, vaddr, size, &off, NULL))
 		return NULL;
-	return elf_getdata_rawchunk(img->elf, (int64_t)off, size, type);
+	return image_file_chunk(img, off, size, type);
 }
 
 const char *

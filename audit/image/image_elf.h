@@ -48,6 +48,7 @@ struct image_elf {
 	size_t bucket_count;
 	const Elf32_Word *chains;	/* of symbols sym_hashed ... sym_count - 1 */
 
+	bool no_memory;			/* libelf ran out of it on the way */
 	char *why;			/* the caller's buffer, may be NULL */
 	size_t why_len;
 };
@@ -58,7 +59,8 @@ enum image_status image_elf_open(struct image_elf *img, const void *data,
 				 size_t len, char *why, size_t why_len);
 void image_elf_close(struct image_elf *img);
 
-/* Puts the reason into the caller's buffer, and returns status. */
+/* Puts the reason into the caller's buffer, and returns status; or, where
+ * memory has run out, IMAGE_NO_MEMORY, since what looks missing then is not. */
 enum image_status image_fail(struct image_elf *img, enum image_status status,
 			     const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -69,9 +71,14 @@ enum image_status image_fail(struct image_elf *img, enum image_status status,
 bool image_offset(const struct image_elf *img, uint64_t vaddr, uint64_t size,
 		  uint64_t *offset, uint64_t *room);
 
-/* The bytes there as libelf data, NULL if outside or out of memory. */
-Elf_Data *image_chunk(const struct image_elf *img, uint64_t vaddr,
+/* The bytes there as libelf data, NULL if outside or out of memory (then
+ * img->no_memory is set). */
+Elf_Data *image_chunk(struct image_elf *img, uint64_t vaddr,
 		      uint64_t size, Elf_Type type);
+
+/* The same for bytes of the file, wherever they are loaded or not. */
+Elf_Data *image_file_chunk(struct image_elf *img, uint64_t offset,
+			   uint64_t size, Elf_Type type);
 
 /* The dynamic string at an offset of strtab, NULL if it does not end in it. */
 const char *image_string(const struct image_elf *img, uint64_t offset);

@@ -66,7 +66,7 @@ func (b *goauditBatch) hold(c *goauditCand, holder, goid uint64) goauditText {
 }
 
 // holdFor is hold for a word w that leads to c: the address of a function, of
-// a func value, or of something else in the guest.
+// a func value, of an itab or a type, or of something else in the guest.
 func (b *goauditBatch) holdFor(c *goauditCand, holder, goid uint64, w uintptr) {
 	if c.req.verdict == goauditHeld {
 		return
@@ -78,9 +78,30 @@ func (b *goauditBatch) holdFor(c *goauditCand, holder, goid uint64, w uintptr) {
 	}
 	if f.valid() {
 		t.fn(f, f.entry())
+	} else if typ := goauditTypeAt(c.md, w); typ != nil {
+		t.str("type ")
+		t.str(toRType(typ).string())
 	} else {
 		t.str("data of the module")
 	}
+}
+
+// goauditTypeAt returns the type that w is the address of, or whose itab.
+func goauditTypeAt(md *moduledata, w uintptr) (typ *_type) {
+	goauditEachItab(md, func(m *itab) {
+		if uintptr(unsafe.Pointer(m)) == w {
+			_, typ = goauditItabPair(m)
+		}
+	})
+	if typ != nil {
+		return typ
+	}
+	for _, l := range goauditTypelinks(md) {
+		if t := goauditLinkedType(md, l); uintptr(unsafe.Pointer(t)) == w {
+			return t
+		}
+	}
+	return nil
 }
 
 func (b *goauditBatch) checkG(gp *g) {

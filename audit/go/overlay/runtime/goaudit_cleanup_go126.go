@@ -15,8 +15,8 @@ func (b *goauditBatch) checkCleanup(sp *special) {
 }
 
 func (b *goauditBatch) checkCleanupFn(c *cleanupFn) {
-	b.checkFn(*(**funcval)(unsafe.Pointer(&c.call)), goauditCleanup, 0)
 	b.checkFn(c.fn, goauditCleanup, 0)
+	b.checkFn(*(**funcval)(unsafe.Pointer(&c.call)), goauditCleanup, 0)
 }
 
 func (b *goauditBatch) checkQueuedCleanups() {

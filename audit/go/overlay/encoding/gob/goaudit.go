@@ -47,7 +47,8 @@ func goauditPurgeIds() {
 	for t, g := range types {
 		if goauditDies(t) {
 			delete(types, t)
-			if id := int(g.id()); id < len(idToTypeSlice) && idToTypeSlice[id] == g {
+			// type K int has the id of int, an interface that of tInterface
+			if id := int(g.id()); id >= firstUserId && id < len(idToTypeSlice) {
 				idToTypeSlice[id] = nil
 			}
 		}
