@@ -34,7 +34,8 @@ skip() { # REASON
 
 [ -f "$AUDIT" ] || fail "$AUDIT: not built"
 
-CFLAGS="-g -O1 -Wall -Wno-unused -I$ROOT/include -I$ROOT/test/c"
+CFLAGS="-g -O1 -Wall -Wno-unused -Wno-format-truncation \
+	-I$ROOT/include -I$ROOT/test/c"
 
 # Compiles the C (C++) source on standard input: cc_so OUT [gcc option...]
 cc_so() {

@@ -41,9 +41,11 @@ static const struct {
 		"-Wl,-z,nodelete -Wl,-soname,libc-sample.so -Wl,-rpath,/run/path "
 		"-Wl,--enable-new-dtags" },
 	[RUNTIME] = { "std", NOTE(".note.go.abihash", "2", HASH)
-		".text\n.globl _rt0_amd64_linux_lib\n_rt0_amd64_linux_lib: ret\n"
+		".text\n.globl _rt0_amd64_linux_lib\n.type _rt0_amd64_linux_lib,@function\n"
+		".size _rt0_amd64_linux_lib,1\n_rt0_amd64_linux_lib: ret\n"
 		".globl runtime.goauditHello.abiinternal\nruntime.goauditHello.abiinternal: ret\n"
-		".data\n.globl \"go:link.abihash.libstd.so\"\n\"go:link.abihash.libstd.so\": .quad 0\n",
+		".data\n.globl \"go:link.abihash.libstd.so\"\n.type \"go:link.abihash.libstd.so\",@object\n"
+		".size \"go:link.abihash.libstd.so\",8\n\"go:link.abihash.libstd.so\": .quad 0\n",
 		"" },
 	[GUEST] = { "guest", EXPORT NOTE(".note.go.buildid", "4", "id") MODULE_HASH
 		".section .go.buildinfo,\"aw\"\n.balign 16\n.ascii \"\\377 Go buildinf:\\10\\2\"\n"
@@ -389,6 +391,25 @@ START_TEST(no_sections)
 }
 END_TEST
 
+/* The caller's buffer need not be aligned. */
+START_TEST(unaligned)
+{
+	struct image_facts aligned = facts_of(GUEST), f;
+	unsigned char *b = calloc(1, file[GUEST].len + 16);
+
+	memcpy(b, file[GUEST].bytes, file[GUEST].len);
+	for (size_t more = 0; more < 16; more++) {
+		struct image im = guarded(b, file[GUEST].len + more);
+
+		ck_assert_int_eq(inspect(&im, &f, NULL, 0), IMAGE_OK);
+		ck_assert_mem_eq(&f, &aligned, sizeof f);
+		ck_assert_int_eq(image_mend(im.bytes, im.len, &f, NULL, 0), IMAGE_OK);
+		release(&im);
+	}
+	free(b);
+}
+END_TEST
+
 static size_t
 differences(const struct image *im, enum sample s)
 {
@@ -607,6 +628,7 @@ suite(void)
 	tcase_add_test(facts, guest_facts);
 	tcase_add_test(facts, runtime_facts);
 	tcase_add_test(facts, no_sections);
+	tcase_add_test(facts, unaligned);
 	suite_add_tcase(s, facts);
 	tcase_add_test(mend, mend_guest);
 	tcase_add_test(mend, mend_refuses);

@@ -1,6 +1,7 @@
 #!/bin/bash
-# A closed guest whose file has changed is loaded anew at the next opening: the
-# old one's destructor runs, its memory and its snapshot go.  The change is seen
+# A closed guest whose file has changed is loaded anew at the next opening; when
+# that has gone well, the old one's destructor runs, its memory and its snapshot
+# go.  The change is seen
 # however it was made: by rename, or by writing into the file within the same
 # second, of the same size, with its time stamp set back.
 . "$(dirname "$0")/../lib.sh"
@@ -86,19 +87,19 @@ cp v1.so guest.so
 expect_output run_audited ./host <<'E'
 constructor 1
 first: 100 101, generation 1
-destructor 1
 constructor 2
+destructor 1
 renamed over: 200 201, generation 2
-destructor 2
 constructor 3
+destructor 2
 written into, same size and time: 300 301, generation 3
 unchanged: 302 303, generation 3
 same bytes in a new file: 304 305, generation 3
-destructor 3
 constructor 5
+destructor 3
 changed twice: 500 501, generation 4
-destructor 5
 constructor 1
+destructor 5
 changed back: 100 101, generation 5
 guest 0 generation 1 state 7
 guest 0 generation 2 state 7

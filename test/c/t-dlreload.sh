@@ -1,7 +1,8 @@
 #!/bin/bash
 # dlreload of an open guest: unchanged it returns the same handle with its state;
 # changed it returns a new one, whose code runs from then on; the old code still
-# runs to its end when it is the one that has called dlreload.
+# runs to its end when it is the one that has called dlreload: what dlreload has
+# replaced is destroyed at the guest's next step.
 . "$(dirname "$0")/../lib.sh"
 
 source_of() { # GENERATION
@@ -104,10 +105,11 @@ constructor 2
 changed: 200
 unchanged: 201
 constructor 3
+destructor 1
 still in generation 2: 202
-destructor 2
 changed from within: 300
 constructor 1
+destructor 2
 superseded: 301, current: 100
 destructor 3
 current: 101

@@ -27,7 +27,7 @@ func init() {
 	// copy: a goroutine preempted there goes on with types that are gone.
 	for _, f := range [...]uintptr{
 		abi.FuncPCABIInternal(typesByString),
-		abi.FuncPCABIInternal(ptrTo),
+		abi.FuncPCABIInternal((*rtype).ptrTo),
 		abi.FuncPCABIInternal(ArrayOf),
 		abi.FuncPCABIInternal(ChanOf),
 		abi.FuncPCABIInternal(FuncOf),

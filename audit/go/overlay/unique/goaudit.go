@@ -20,11 +20,11 @@ func goauditOwns(p unsafe.Pointer) bool
 
 func init() {
 	goauditOnPurge(func() {
-		uniqueMaps.Range(func(t *abi.Type, m any) bool {
+		uniqueMaps.All()(func(t *abi.Type, m any) bool {
 			// A map for a library type may be of a type of the guest's: the
 			// guest was the first to instantiate Make with it.
 			if goauditMentions(unsafe.Pointer(t)) || goauditOwns(*(*unsafe.Pointer)(unsafe.Pointer(&m))) {
-				uniqueMaps.LoadAndDelete(t)
+				uniqueMaps.CompareAndDelete(t, m)
 			}
 			return true
 		})

@@ -1,0 +1,63 @@
+# What the tests with Go guests share; after lib.sh.
+# shellcheck shell=bash
+
+command -v go >/dev/null || skip "no go command in PATH"
+
+GO_FOLDER=$ROOT/test/go
+CFLAGS="$CFLAGS -I$GO_FOLDER"
+
+# The collector makes a use of freed memory visible, and marks twice.
+export GODEBUG=clobberfree=1,gccheckmark=1
+
+# go_file NAME/FILE: the file's text is on standard input.  Every first folder
+# is a module of its own; it gets a go.mod unless it brings one.
+go_file() {
+	local folder=src/${1%%/*}
+	mkdir -p "$(dirname "src/$1")"
+	cat >"src/$1"
+	[ -e "$folder/go.mod" ] ||
+		printf 'module example.com/%s\n\ngo 1.22\n' "${1%%/*}" >"$folder/go.mod"
+}
+
+# build_guest OUT.so FOLDER [go build flag...]
+build_guest() {
+	local out=$TEST_DIR/$1 folder=$2
+	shift 2
+	(cd "src/$folder" && "$GOAUDIT_BUILD/goaudit" build "$@" -o "$out" .) \
+		>"$out.log" 2>&1 || {
+		cat "$out.log" >&2
+		fail "$out: does not build"
+	}
+}
+
+# build_guests NAME...: src/NAME becomes NAME.so; two at a time, for a build is
+# half of the time one process.
+build_guests() {
+	local name pids=() pid
+	for name; do
+		if [ ${#pids[@]} -ge 2 ]; then
+			wait "${pids[0]}" || exit 1
+			pids=("${pids[@]:1}")
+		fi
+		build_guest "$name.so" "$name" &
+		pids+=($!)
+	done
+	for pid in "${pids[@]}"; do
+		wait "$pid" || exit 1
+	done
+}
+
+# variant FROM.so TO.so OLD NEW: a changed guest without a build: a text of its
+# constants is replaced by another one of the same length.
+variant() {
+	[ ${#3} = ${#4} ] || fail "variant: $3 and $4 differ in length"
+	grep -qaF "$3" "$1" || fail "variant: no $3 in $1"
+	perl -pe "s/\\Q$3\\E/$4/g" "$1" >"$2"
+}
+
+# build_host NAME [gcc option...]: NAME.c of test/go becomes ./NAME.
+build_host() {
+	local name=$1
+	shift
+	cc_host "$name" "$@" <"$GO_FOLDER/$name.c"
+}
