@@ -58,6 +58,11 @@ static void drop_reference(struct generation *gen)
 	journal_end();
 }
 
+static bool unreferenced(const struct generation *gen)
+{
+	return !gen->info->references && !gen->permanent;
+}
+
 /* --- retiring and unmapping ---------------------------------------------- */
 
 void reload_unmap(struct goaudit *ga, struct generation *gen)
@@ -111,6 +116,25 @@ static void unmap_replaced(struct goaudit *ga, struct guest *guest)
 		if (gen->info->state == GOAUDIT_RETIRED && !gen->info->is_go)
 			reload_unmap(ga, gen);
 	}
+}
+
+/* A generation that was hidden to make way for one that failed. */
+static void bring_back(struct goaudit *ga, struct generation *old)
+{
+	if (!old || old->info->state != GOAUDIT_OPEN || !old->hidden)
+		return;
+	if (!unreferenced(old)) {
+		debugger_reinsert(ga, old);
+		return;
+	}
+	/* All have closed it meanwhile (close_step). */
+	if (!old->reloadable) {
+		retire(ga, old);
+		return;
+	}
+	pthread_mutex_lock(&ga->lock);
+	registry_set_state(ga, old, GOAUDIT_PARKED);
+	pthread_mutex_unlock(&ga->lock);
 }
 
 /* --- loading -------------------------------------------------------------- */
@@ -216,8 +240,7 @@ static void load(struct job *job)
 	call_pop(ga, &plain);
 	if (!map) {
 		loader_error(ga, gen);
-		if (job->old && job->old->info->state == GOAUDIT_OPEN)
-			debugger_reinsert(ga, job->old);
+		bring_back(ga, job->old);
 		discard(ga, gen);
 		job->outcome = FAILED;
 		return;
@@ -238,31 +261,44 @@ static void load(struct job *job)
 	job->outcome = INITIALISE;
 }
 
+/* A newer generation has taken over from this one.  In a transaction. */
+static void supersede(struct job *job, struct generation *gen)
+{
+	struct goaudit *ga = job->ga;
+	enum goaudit_state state = GOAUDIT_SUPERSEDED;
+
+	if (unreferenced(gen)) {
+		if (gen->info->is_go || !job->reloading) {
+			retire(ga, gen);
+			return;
+		}
+		state = GOAUDIT_RETIRED;	/* until unmap_replaced */
+	}
+	pthread_mutex_lock(&ga->lock);
+	registry_set_state(ga, gen, state);
+	pthread_mutex_unlock(&ga->lock);
+}
+
 /* The new generation is good: it becomes the current one for all. */
 static void commit(void *arg)
 {
 	struct job *job = arg;
 	struct goaudit *ga = job->ga;
-	struct generation *old = job->old, *gen = job->gen;
-	bool retired = false;
+	struct generation *old = job->old, *gen = job->gen, *mine = job->reloading;
 
 	unmap_replaced(ga, job->guest);
 	pthread_mutex_lock(&ga->lock);
 	gen->owner = NULL;
 	add_reference(gen, job->request->mode);
 	registry_set_state(ga, gen, GOAUDIT_OPEN);
-	if (old) {
-		if (job->reloading == old)
-			drop_reference(old);
-		retired = !old->info->references && !old->permanent;
-		if (!retired)
-			registry_set_state(ga, old, GOAUDIT_SUPERSEDED);
-		else if (job->reloading && !old->info->is_go)
-			registry_set_state(ga, old, GOAUDIT_RETIRED);
-	}
+	if (mine)
+		drop_reference(mine);
 	pthread_mutex_unlock(&ga->lock);
-	if (retired && (old->info->is_go || !job->reloading))
-		retire(ga, old);
+	if (old)
+		supersede(job, old);
+	/* The caller may have come from an older one still. */
+	if (mine && mine != old && unreferenced(mine))
+		retire(ga, mine);
 	job->outcome = DONE;
 }
 
@@ -280,8 +316,7 @@ static void roll_back(void *arg)
 	pthread_mutex_lock(&ga->lock);
 	job->guest->current = job->old;
 	pthread_mutex_unlock(&ga->lock);
-	if (job->old && job->old->info->state == GOAUDIT_OPEN && job->old->hidden)
-		debugger_reinsert(ga, job->old);
+	bring_back(ga, job->old);
 	job->outcome = FAILED;
 	job->handle = NULL;
 }
@@ -584,8 +619,6 @@ static void reload_step(void *arg)
 		job->handle = gen->map;
 	} else if (job->unchanged && cur) {
 		/* Somebody else has brought the new file in: move over to it. */
-		bool last;
-
 		pthread_mutex_lock(&ga->lock);
 		if (cur->info->state == GOAUDIT_PARKED) {
 			pthread_mutex_unlock(&ga->lock);
@@ -595,9 +628,8 @@ static void reload_step(void *arg)
 		}
 		add_reference(cur, 0);
 		drop_reference(gen);
-		last = !gen->info->references && !gen->permanent;
 		pthread_mutex_unlock(&ga->lock);
-		if (last)
+		if (unreferenced(gen))
 			retire(ga, gen);
 		job->handle = cur->map;
 	} else if (!job->snapshot.file[0]) {
@@ -661,7 +693,8 @@ static void close_step(void *arg)
 	last = !c->bad && !gen->info->references;
 	kept = gen->permanent || untrusted || ga->exiting;
 	pthread_mutex_unlock(&ga->lock);
-	if (!last || (kept && gen->info->state == GOAUDIT_OPEN))
+	/* Open and hidden: a reload is under way, and settles it. */
+	if (!last || (gen->info->state == GOAUDIT_OPEN && (kept || gen->hidden)))
 		return;
 	unmap_replaced(ga, gen->guest);
 	if (gen->info->state != GOAUDIT_OPEN) {

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,17 +140,23 @@ ask_go(const struct tool *t, struct list *answers)
 }
 
 static int
-check_go(char *const *env)
+minor_of(const char *version)
 {
 	int minor;
 
+	return sscanf(version, "go1.%d", &minor) == 1 ? minor : INT_MAX;
+}
+
+static int
+check_go(char *const *env)
+{
 	if (strcmp(env[E_OS], "linux") != 0 || strcmp(env[E_ARCH], "amd64") != 0)
 		return tool_error("GOOS=%s GOARCH=%s: guests are for this process's machine: "
 				  "unset them", env[E_OS], env[E_ARCH]);
 	if (strcmp(env[E_CGO], "1") != 0)
 		return tool_error("CGO_ENABLED=%s: a shared library needs cgo: unset it "
 				  "and install a C compiler", env[E_CGO]);
-	if (sscanf(env[E_VERSION], "go1.%d", &minor) == 1 && minor < OLDEST_MINOR)
+	if (minor_of(env[E_VERSION]) < OLDEST_MINOR)
 		return tool_error("%s: too old: use Go 1.%d or later", env[E_VERSION],
 				  OLDEST_MINOR);
 	return STATUS_OK;
@@ -183,6 +190,7 @@ runtime_locate(struct tool *t, struct runtime *rt)
 		hash_tool(&h, env.item[E_GOROOT], "compile");
 		hash_tool(&h, env.item[E_GOROOT], "link");
 		rt->version = copy_text(env.item[E_VERSION]);
+		rt->minor = minor_of(rt->version);
 		rt->goroot = copy_text(env.item[E_GOROOT]);
 		rt->goflags = copy_text(env.item[E_GOFLAGS]);
 		rt->key = make_key(rt->version, &h);

@@ -18,6 +18,7 @@
 
 struct runtime {
 	char *version;		/* "go1.26.8" */
+	int minor;		/* 26; of a development version: larger than any */
 	char *goroot;
 	char *goflags;		/* what the user has set for every build */
 	char *key;

@@ -4,7 +4,8 @@
  * built with it, it changes how every package is compiled, and without it
  * here each cache of compiled packages would be made twice.  It turns DWARF
  * off, which -w=0 turns on again.  -checklinkname=0 is for the overlay, which
- * reaches into other packages of std. */
+ * reaches into other packages of std; Go 1.22 does not check, and has no such
+ * flag. */
 #include "runtime.h"
 #include "../image/image.h"
 
@@ -19,7 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOG_TAIL 3000	/* bytes of go's output shown when it fails */
+#define LOG_SHOWN 2000	/* bytes of go's output shown when it fails: the first
+			 * error explains those that follow */
 
 /* Copies one overlay file beside the library: later changes of the original
  * must not leak into the guests of this one. */
@@ -116,14 +118,14 @@ watch(const struct tool *t, const struct runtime *rt, pid_t pid, const char *pkg
 }
 
 static void
-show_tail(const char *log)
+show_log(const char *log)
 {
 	char *bytes;
 	size_t n;
 
 	if (read_file(log, &bytes, &n) != 0)
 		return;
-	fputs(n > LOG_TAIL ? bytes + n - LOG_TAIL : bytes, stderr);
+	fprintf(stderr, "%.*s%s", LOG_SHOWN, bytes, n > LOG_SHOWN ? "...\n" : "");
 	free(bytes);
 }
 
@@ -134,7 +136,8 @@ run_go(struct tool *t, struct runtime *rt)
 	char *argv[] = {
 		(char *)(uintptr_t)t->go, "install", "-buildmode=shared", "-linkshared",
 		"-overlay", rt->overlay_json, "-pkgdir", pkg,
-		"-ldflags=-checklinkname=0 -w=0", "std", NULL,
+		rt->minor >= 23 ? "-ldflags=-checklinkname=0 -w=0" : "-ldflags=-w=0",
+		"std", NULL,
 	};
 	struct child c = { .argv = argv, .dir = rt->dir, .env = runtime_env };
 	void (*old)(int) = signal(SIGINT, SIG_IGN);
@@ -150,7 +153,7 @@ run_go(struct tool *t, struct runtime *rt)
 		if (status > 128)
 			tool_error("go install std: ended by signal %d", status - 128);
 		else if (status != 0) {
-			show_tail(log);
+			show_log(log);
 			status = tool_error("go install -buildmode=shared std: exit status %d: "
 					    "see %s", status, log);
 		}

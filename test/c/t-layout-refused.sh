@@ -11,9 +11,7 @@ C
 cc_host host <<'C'
 #include "host.h"
 
-extern struct goaudit_debug { char x; } goaudit_debug __attribute__((weak));
-
-int main(void)
+int main(int argc, char **argv)
 {
 	void *h;
 
@@ -30,6 +28,8 @@ int main(void)
 		CHECK(!dlerror());
 		CHECK(maps_with("/guest.so") == 0 && snapshot_files() == 0);
 	}
+	if (argc > 1)
+		return 0;
 	/* Plain use: really closed, so it starts anew. */
 	for (int i = 0; i < 2; i++) {
 		h = open_mode("./guest.so", RTLD_NOW | RTLD_GLOBAL);
@@ -71,9 +71,7 @@ try "a word in front" \
 	"_rtld_global does not start with the link map"
 
 # The control: the tree as it is.
-expect_output run_audited ./host <<'E'
+expect_output run_audited ./host only-reloading <<'E'
 opened: 1
 opened: 2
-plain: 3
-plain: 4
 E

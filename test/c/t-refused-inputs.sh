@@ -30,10 +30,8 @@ bend no-headers 56 '\x00\x00'
 bend many-headers 56 '\xff\x7f'
 bend header-size 54 '\x20'
 bend headers-far 32 '\xff\xff\xff\xff\xff\xff\xff\x7f'
-# GNU properties and notes that lie about their size, and a loop in nothing.
 cc_host in/pie <<<'int main(void) { return 0; }'
 cc_host in/no-pie -no-pie <<<'int main(void) { return 0; }'
-gcc -static -o in/static -x c - <<<'int main(void) { return 0; }' || rm -f in/static
 gcc -c -o in/object.o -x c - <<<'int x;'
 cp good.so in/unreadable
 chmod 0 in/unreadable
@@ -43,7 +41,7 @@ cat >host.c <<'C'
 
 int main(int argc, char **argv)
 {
-	int maps = 0, files = 0, snapshots = 0, here = argc;
+	int maps, files, snapshots;
 
 	/* The first failure of all brings the image library in. */
 	dlopen("in/text", FLAGS);
@@ -76,14 +74,33 @@ int main(int argc, char **argv)
 C
 cc_host host <host.c
 cd in
-names=$(ls -d -- * | grep -vx -e static -e unreadable -e pie -e no-pie)
+names=$(ls -d -- * | grep -vx -e unreadable -e pie -e no-pie)
 cd ..
 # shellcheck disable=SC2086,SC2046
 expect_output run_audited ./host $(for n in $names; do echo in/$n; done) <<'E'
+in/arm64: built for another machine: machine 183, wanted 62: rebuild it for this machine, or copy it again
+in/big-endian: built for another machine: class 2, byte order 2: rebuild it for this machine, or copy it again
+in/class-32: built for another machine: class 1, byte order 1: rebuild it for this machine, or copy it again
+in/core-file: not a shared object: ELF type 4: rebuild it for this machine, or copy it again
+in/empty: the file is empty: build it again
+in/folder: cannot read file data: Is a directory
+in/header-cut: not an ELF file: 63 bytes are fewer than an ELF header: rebuild it for this machine, or copy it again
+in/header-size: corrupt: header sizes 64, 32: rebuild it for this machine, or copy it again
+in/headers-far: truncated: program headers end past the file: rebuild it for this machine, or copy it again
+in/i386: built for another machine: machine 3, wanted 62: rebuild it for this machine, or copy it again
+in/many-headers: truncated: program headers end past the file: rebuild it for this machine, or copy it again
+in/no-headers: corrupt: 0 program headers: rebuild it for this machine, or copy it again
+in/object.o: not a shared object: ELF type 1: rebuild it for this machine, or copy it again
+in/one-byte: not an ELF file: 1 bytes are fewer than an ELF header: rebuild it for this machine, or copy it again
+in/relocatable: not a shared object: ELF type 1: rebuild it for this machine, or copy it again
+in/text: not an ELF file: no ELF magic: rebuild it for this machine, or copy it again
+in/version-0: corrupt: ELF version 1: rebuild it for this machine, or copy it again
 E
 
-# Programs are refused by ld.so itself, with its words.
+# Programs: one that is linked as PIE is refused by ld.so itself, with its words.
 expect_output run_audited ./host in/pie in/no-pie <<'E'
+in/pie: cannot dynamically load position-independent executable
+in/no-pie: not a shared object: ELF type 2: rebuild it for this machine, or copy it again
 E
 
 # Cut at every length: either refused by us, or (when only what no loader needs
@@ -94,11 +111,9 @@ cc_host cut <<'C'
 int main(void)
 {
 	struct stat st;
-	int refused = 0, opened = 0, maps, step;
+	int refused = 0, opened = 0;
 
 	CHECK(stat("good.so", &st) == 0);
-	overwrite("good.so", "cut.so");
-	maps = -1;
 	for (off_t size = 0; size < st.st_size; size += size < 600 ? 1 : 97) {
 		void *h;
 
@@ -129,30 +144,24 @@ int main(void)
 C
 expect_output run_audited ./cut <<<lives
 
-# Bytes overwritten at random: the host lives whatever comes of it (an object
-# that loads is not run).
-cc_host bent -Wl,-z,now <<'C'
+# A byte of the ELF header at random: the host lives whatever comes of it.
+cc_host bent <<'C'
 #include "host.h"
-#include <sys/wait.h>
 
-/* Only headers and the dynamic part, which are ours to check. */
 int main(void)
 {
 	unsigned seed = 12345, refused = 0;
-	char bytes[64];
+	char byte;
+	void *h;
 	int fd;
 
 	for (int round = 0; round < 400; round++) {
-		pid_t child;
-
 		overwrite("good.so", "bent.so");
 		fd = open("bent.so", O_WRONLY | O_CLOEXEC);
 		seed = seed * 1103515245 + 12345;
-		bytes[0] = seed >> 16;
-		CHECK(pwrite(fd, bytes, 1, (seed >> 8) % 64) == 1);
+		byte = seed >> 16;
+		CHECK(pwrite(fd, &byte, 1, (seed >> 8) % 64) == 1);
 		close(fd);
-		void *h = dlopen("./bent.so", FLAGS | RTLD_NOLOAD);
-		CHECK(!h);
 		h = dlopen("./bent.so", FLAGS);
 		if (h)
 			close_guest(h);
@@ -168,7 +177,7 @@ expect_output run_audited ./bent <<<lives
 
 # A file that may not be read: glibc's own words, as ever.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
-	chmod 755 . && mkdir -m 777 theirs
+	mkdir -m 777 theirs
 	GOAUDIT_SNAPSHOTS=$PWD/theirs/s expect_output \
 		setpriv --reuid 65534 --clear-groups env LD_AUDIT="$AUDIT" \
 		./host in/unreadable <<'E'
