@@ -30,6 +30,8 @@ struct call {
 	bool flagged;			/* CALL_WATCH: any kind of object is ours */
 	bool over;			/* CALL_WATCH: ld.so has gone on to something else */
 	bool found;			/* CALL_WATCH: path is set */
+	void *module;			/* CALL_PLAIN: the moduledata of the Go guest that
+					 * was loaded by it */
 	char *path;			/* CALL_WATCH: PATH_MAX bytes, gets the first candidate */
 };
 

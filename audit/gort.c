@@ -256,6 +256,15 @@ static void use_library_itabs(struct goaudit *ga, struct generation *gen)
 	}
 }
 
+/* The linker's constructor calls without regard to the stack's alignment. */
+__attribute__((force_align_arg_pointer)) void gort_module_found(void *moduledata)
+{
+	struct call *call = call_innermost(&goaudit_state);
+
+	if (call)
+		call->module = moduledata;
+}
+
 void gort_init(struct goaudit *ga, struct generation *gen, struct go_init *init)
 {
 	uint64_t begin = clock_ns();
@@ -265,6 +274,7 @@ void gort_init(struct goaudit *ga, struct generation *gen, struct go_init *init)
 	init->size = sizeof *init;
 	init->lo = gen->info->lo;
 	init->hi = gen->info->hi;
+	init->module = (uintptr_t)gen->module;
 	go_call(ga, ga->gort.init, init);
 	gen->info->init_ns = clock_ns() - begin;
 }

@@ -44,13 +44,17 @@ struct gort {
 int gort_ensure(struct goaudit *ga, const struct image_facts *facts,
 		const char *guest_path);
 
+/* What a guest's constructor calls in place of runtime.addmoduledata: notes the
+ * module for the load that is under way on this thread. */
+void gort_module_found(void *moduledata);
+
 /* Registers a loaded generation's module with the runtime and runs its package
  * inits on this thread; figures go to its record.  `init` gets the verdict and,
  * after a panic, its text.  Without locks. */
 void gort_init(struct goaudit *ga, struct generation *gen, struct go_init *init);
 
-/* Unlinks those of n modules that nothing uses.  Only in a transaction: ld.so
- * must not run a guest's constructor meanwhile, which appends to the same list. */
+/* Unlinks those of n modules that nothing uses.  Without locks: it may wait for
+ * a garbage collection to end. */
 void gort_unlink(struct goaudit *ga, struct go_module *modules, unsigned n,
 		 uint64_t *stopped_ns);
 

@@ -46,6 +46,16 @@ static const struct target targets[] = {
 
 #define TARGETS (sizeof targets / sizeof *targets)
 
+/* For Go guests only: a Go program links its own module. */
+static void *resolver_module(void)
+{
+	return gort_module_found;
+}
+
+static const struct target guest_target = {
+	"runtime.addmoduledata.abi0", gort_module_found, NULL, resolver_module
+};
+
 static int find_target(const char *name)
 {
 	if (!(name[0] == 'd' && name[1] == 'l') &&
@@ -150,19 +160,24 @@ static void scan(struct goaudit *ga, const struct link_map *map,
 		 ElfW(Rela) *relocs, size_t size, const ElfW(Sym) *syms,
 		 const char *strings)
 {
+	bool guest = snapshot_is_ours(ga, map->l_name);
 	size_t n = size / sizeof *relocs;
 
 	for (size_t i = 0; i < n; i++) {
 		ElfW(Rela) *r = &relocs[i];
 		const ElfW(Sym) *sym = &syms[ELF64_R_SYM(r->r_info)];
+		const char *name;
 		int t;
 
 		if (!arch_reloc_is_address(ELF64_R_TYPE(r->r_info)) ||
 		    sym->st_shndx != SHN_UNDEF || r->r_addend != 0)
 			continue;
-		t = find_target(strings + sym->st_name);
+		name = strings + sym->st_name;
+		t = find_target(name);
 		if (t >= 0)
 			redirect(ga, map, r, &targets[t]);
+		else if (guest && strcmp(name, guest_target.name) == 0)
+			redirect(ga, map, r, &guest_target);
 	}
 }
 

@@ -9,6 +9,9 @@
  * its mere presence makes glibc keep l_reloc_result tables that it never frees
  * (2.36: 32 bytes a PLT slot and dlopen).
  *
+ * In a Go guest the constructor's call of runtime.addmoduledata is turned too:
+ * the module goes onto the runtime's list when it is initialised (gort.h).
+ *
  * A program or library that defines dlopen itself keeps its place: callers are
  * bound to it as before, and it comes to us when it asks dlsym for the next one. */
 #ifndef GOAUDIT_INTERCEPT_H

@@ -79,28 +79,36 @@ static void record(struct goaudit *ga, struct generation *gen,
 			    gen->info->number, m->text);
 }
 
-/* In a transaction: the module list must not grow meanwhile. */
-static void reap(void *arg)
+static void unmap(void *arg)
 {
 	struct batch *b = arg;
+
+	for (unsigned i = 0; i < b->n; i++)
+		if (b->module[i].verdict != GO_HELD)
+			reload_unmap(b->ga, b->gen[i]);
+}
+
+/* The runtime is asked without ld.so's lock: it may have to wait for a garbage
+ * collection, and no dlopen of the host shall wait for that. */
+static void reap(struct batch *b)
+{
 	struct goaudit *ga = b->ga;
 	uint64_t begin = clock_ns(), stopped, share;
 
 	gort_unlink(ga, b->module, b->n, &stopped);
 	share = (clock_ns() - begin) / b->n;
+	pthread_mutex_lock(&ga->lock);
 	for (unsigned i = 0; i < b->n; i++) {
 		struct generation *gen = b->gen[i];
 
-		pthread_mutex_lock(&ga->lock);
 		record(ga, gen, &b->module[i]);
 		if (b->module[i].verdict != GO_HELD) {
 			leave_queue(&ga->reaper, gen);
 			gen->info->unload_ns = share;
 		}
-		pthread_mutex_unlock(&ga->lock);
-		if (b->module[i].verdict != GO_HELD)
-			reload_unmap(ga, gen);
 	}
+	pthread_mutex_unlock(&ga->lock);
+	ldso_transaction(ga, unmap, b);
 }
 
 static void *reaper_thread(void *arg)
@@ -123,7 +131,7 @@ static void *reaper_thread(void *arg)
 		for (take_batch(ga, &batch, round); batch.n && !r->stop;
 		     take_batch(ga, &batch, round)) {
 			pthread_mutex_unlock(&ga->lock);
-			ldso_transaction(ga, reap, &batch);
+			reap(&batch);
 			pthread_mutex_lock(&ga->lock);
 		}
 		r->done = round;

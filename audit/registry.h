@@ -38,6 +38,7 @@ struct generation {
 	struct generation *next_live;		/* the registry's list of those not gone */
 	struct generation *next_retired;	/* reaper's queue, oldest first */
 	struct link_map *map;			/* NULL until loaded, and when gone */
+	void *module;				/* Go: its moduledata */
 	const void *owner;			/* the thread that loads or initialises it */
 	struct signature signature;		/* of the file it was made from */
 	uint64_t hash[2];			/* of that file's content */

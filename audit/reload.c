@@ -246,6 +246,7 @@ static void load(struct job *job)
 		return;
 	}
 	gen->map = map;
+	gen->module = plain.module;
 	pin_dependencies(ga, gen);
 	pthread_mutex_lock(&ga->lock);
 	journal_begin();

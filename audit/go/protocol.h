@@ -58,12 +58,16 @@ enum go_holder {
 	GO_HOLDER_CLEANUP,
 };
 
-/* Registers and initialises the one module whose text lies in [lo, hi): the
- * guest's DSO has been loaded and its constructors have put its moduledata on
- * the list (runtime.addmoduledata).  Runs the package inits on this thread. */
+/* Registers and initialises one module and runs its package inits on this
+ * thread.  The guest's DSO has been loaded.  Its constructor has not put its
+ * moduledata on the list itself (runtime.addmoduledata does so without a lock)
+ * but handed it to us (intercept.h), so that the list has one writer: the Go
+ * side, under its own lock. */
 struct go_init {
 	uint64_t size;		/* in */
 	uint64_t lo, hi;	/* in: the DSO's mapping */
+	uint64_t module;	/* in: address of its moduledata, not on the list yet;
+				 * 0: it is on the list, to be found by lo and hi */
 	uint64_t verdict;	/* out: enum go_verdict */
 	uint64_t register_ns;	/* out: masks, types, itabs */
 	uint64_t init_ns;	/* out: package inits */

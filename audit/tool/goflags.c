@@ -42,7 +42,6 @@ static const struct flag {
 	{ "installsuffix", PASS, NULL },
 	{ "mod", PASS, NULL },
 	{ "modfile", PASS, NULL },
-	{ "modcacherw", DROP, NULL },
 	{ "pgo", PASS, NULL },
 	{ "tags", PASS, NULL },
 	{ "asmflags", OTHER_STD, NULL },
@@ -149,28 +148,54 @@ take_arg(struct goflags *g, char **argv, int *used)
 	return take_flag(g, f, raw, value);
 }
 
-/* GOFLAGS is a list of -name=value.  The go command reads it too: only what
- * goaudit itself has to know is taken from it. */
+/* The next field of *s, NULL at the end; *bad where a quote does not end. */
+static char *
+next_field(const char **s, bool *bad)
+{
+	const char *p = *s + strspn(*s, " \t\n\r"), *end;
+	char *field;
+
+	*s = p;
+	if (*p == '\0')
+		return NULL;
+	if (*p == '\'' || *p == '"') {
+		end = strchr(p + 1, *p);
+		if (end == NULL) {
+			*bad = true;
+			return NULL;
+		}
+		field = format("%.*s", (int)(end - p - 1), p + 1);
+		*s = end + 1;
+	} else {
+		end = p + strcspn(p, " \t\n\r");
+		field = format("%.*s", (int)(end - p), p);
+		*s = end;
+	}
+	return field;
+}
+
+/* GOFLAGS is a list of -name=value, with quotes as in -ldflags.  The go
+ * command reads it too: only what goaudit has to know is taken from it. */
 static int
 take_env(struct goflags *g, const char *env)
 {
-	char *all = copy_text(env), *rest = all, *word;
 	struct goflags seen = { 0 };
 	int status = STATUS_OK, used;
+	bool bad = false;
+	char *field;
 
-	while (status == STATUS_OK && (word = strsep(&rest, " \t")) != NULL) {
-		char *argv[] = { word, NULL };
+	while (status == STATUS_OK && (field = next_field(&env, &bad)) != NULL) {
+		char *argv[] = { field, NULL };
 
-		if (word[0] == '-' && word[1] != '\0' && strchr(word, '=') != NULL)
+		if (field[0] == '-' && field[1] != '\0')
 			status = take_arg(&seen, argv, &used);
-		else if (strcmp(word, "-trimpath") == 0)
-			seen.other_std = true;
+		free(field);
 	}
 	g->other_std = seen.other_std;
+	g->dry = seen.dry;
 	for (size_t i = 0; i < seen.ldflags.n; i++)
 		list_add(&g->ldflags, copy_text(seen.ldflags.item[i]));
 	goflags_free(&seen);
-	free(all);
 	return status;
 }
 
@@ -197,32 +222,6 @@ goflags_free(struct goflags *g)
 	free(g->output);
 	free(g->dir);
 	*g = (struct goflags){ 0 };
-}
-
-/* The next field of *s, NULL at the end; *bad where a quote does not end. */
-static char *
-next_field(const char **s, bool *bad)
-{
-	const char *p = *s + strspn(*s, " \t\n\r"), *end;
-	char *field;
-
-	*s = p;
-	if (*p == '\0')
-		return NULL;
-	if (*p == '\'' || *p == '"') {
-		end = strchr(p + 1, *p);
-		if (end == NULL) {
-			*bad = true;
-			return NULL;
-		}
-		field = format("%.*s", (int)(end - p - 1), p + 1);
-		*s = end + 1;
-	} else {
-		end = p + strcspn(p, " \t\n\r");
-		field = format("%.*s", (int)(end - p), p);
-		*s = end;
-	}
-	return field;
 }
 
 /* Appends a field, in quotes where it needs them; false if it has both. */

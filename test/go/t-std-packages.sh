@@ -451,7 +451,8 @@ type ctxKey struct{}
 
 //export Test
 func Test() *C.char {
-	once.Do(func() { count.Add(100) })
+	count.Store(0)
+	once.Do(func() { shared.Store(token{"once"}, -1) })
 	for i := 0; i < 100; i++ {
 		b := pool.Get().(*buffer)
 		b.data[0] = byte(i)
@@ -584,10 +585,10 @@ cat >embed.text <<'E'
 "one of generation 1\n" 20 [. one.txt sub sub/two.txt] "two of generation 1\n" <nil> open three: file does not exist
 E
 cat >sync.text <<'E'
-generation 1 108 8 8 {value} context canceled
+generation 1 8 8 9 {value} context canceled
 E
 cat >inits.text <<'E'
-generation 1 a,b,init1,init2 12 2cycle true[rest] 192.0.2.0/24<nil>truetrue hello true 1970-01-01T01:00:00+01:00 main.go
+generation 1 a,b,init1,init2 1 2 2cycle true [rest] 192.0.2.0/24 <nil> true true hello true 1970-01-01T01:00:00+01:00 main.go
 E
 for name in $all; do
 	{ expected $name; echo "guests in the runtime: 1"; } >$name.expected

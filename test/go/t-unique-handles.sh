@@ -39,10 +39,10 @@ mv unique.so unique.1
 variant unique.1 unique.2 "generation 1" "generation 2"
 build_host cycle
 expect_output run_audited ./cycle unique <<'E'
-{generation 1}true true {u}
-{generation 2}true true {u}
-{generation 2}true true {u}
-{generation 1}true true {u}
-{generation 1}true true {u}
+{generation 1} true true {u}
+{generation 2} true true {u}
+{generation 2} true true {u}
+{generation 1} true true {u}
+{generation 1} true true {u}
 guests in the runtime: 1
 E

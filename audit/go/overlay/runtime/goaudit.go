@@ -68,6 +68,7 @@ type goauditHelloReq struct {
 type goauditInitReq struct {
 	size       uint64
 	lo, hi     uint64
+	module     uint64
 	verdict    uint64
 	registerNs uint64
 	initNs     uint64
@@ -162,6 +163,15 @@ func goauditFind(lo, hi uint64) (md *moduledata) {
 	}
 	unlock(&goauditLock)
 	return md
+}
+
+// goauditLink puts md at the end of the module list, as addmoduledata does.
+// Readers of the list take no lock: md is complete before it can be found.
+func goauditLink(md *moduledata) {
+	lock(&goauditLock)
+	lastmoduledatap.next = md
+	lastmoduledatap = md
+	unlock(&goauditLock)
 }
 
 // goauditRecord returns the record of md, or nil.  goauditLock must be held,

@@ -2,9 +2,9 @@ package runtime
 
 // A guest becomes a module.
 //
-// dlopen has run the guest's constructors, so its moduledata is on the list
-// that starts at firstmoduledata, and stack walks find its functions.  Nothing
-// else knows it: the collector looks at modulesSlice, dynamic interface
+// dlopen has run the guest's constructors, and the C side has caught its
+// moduledata on the way to addmoduledata.  Put on the list that starts at
+// firstmoduledata, stack walks find its functions.  Nothing else knows it: the collector looks at modulesSlice, dynamic interface
 // conversions at itabTable and typemaps.  Registration fills those, for this
 // one module:
 //
@@ -33,7 +33,12 @@ func goauditInit(p unsafe.Pointer) {
 	r.text[0] = 0
 	r.registerNs, r.initNs = 0, 0
 	start := nanotime()
-	md := goauditFind(r.lo, r.hi)
+	md := (*moduledata)(unsafe.Pointer(uintptr(r.module)))
+	if md != nil {
+		goauditLink(md)
+	} else {
+		md = goauditFind(r.lo, r.hi)
+	}
 	if md == nil {
 		r.verdict = goauditNotFound
 		return
