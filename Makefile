@@ -93,6 +93,11 @@ $B/test/bench: test/bench/bench.c include/goaudit.h
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $<
 
+$B/test/unit_audit: test/unit_audit.c $(AUDIT_OBJS)
+	@mkdir -p $(@D)
+	@$(CC) $(ALL_CFLAGS) -o $@ $< $(AUDIT_OBJS) \
+		$$(pkg-config --cflags --libs check)
+
 $B/test/unit_%: test/unit_%.c $(IMAGE_OBJS)
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CFLAGS) -o $@ $< $(IMAGE_OBJS) -lelf \

@@ -123,27 +123,30 @@ struct guest *registry_guest_of_handle(struct goaudit *ga, const void *handle)
 	return newest;
 }
 
+static int by_opening(const void *a, const void *b)
+{
+	const struct goaudit_generation *x = *(void *const *)a, *y = *(void *const *)b;
+
+	return (x->opened_at > y->opened_at) - (x->opened_at < y->opened_at);
+}
+
 size_t registry_copy(struct goaudit *ga, void *records, size_t count,
 		     size_t stride, size_t size)
 {
-	uint32_t n = goaudit_debug.records, first = 0, copied = 0;
+	uint32_t n = goaudit_debug.records, used = 0;
+	struct goaudit_generation **order = malloc((n + 1) * sizeof *order);
 
 	(void)ga;
-	/* Slots are reused round about: the oldest is where the ring starts. */
-	for (uint32_t i = 1; i < n; i++)
-		if (journal_record(i)->opened_at < journal_record(first)->opened_at)
-			first = i;
-	for (uint32_t i = 0; i < n; i++) {
-		const struct goaudit_generation *info =
-			journal_record((first + i) % n);
-
-		if (info->state == GOAUDIT_FREE)
-			continue;
-		if (copied < count)
-			memcpy((char *)records + copied * stride, info, size);
-		copied++;
-	}
-	return copied;
+	if (!order)
+		return 0;
+	for (uint32_t i = 0; i < n; i++)
+		if (journal_record(i)->state != GOAUDIT_FREE)
+			order[used++] = journal_record(i);
+	qsort(order, used, sizeof *order, by_opening);
+	for (uint32_t i = 0; i < used && i < count; i++)
+		memcpy((char *)records + i * stride, order[i], size);
+	free(order);
+	return used;
 }
 
 /* A record to use: a fresh one, or one whose generation has long been gone. */

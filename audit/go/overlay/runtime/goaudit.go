@@ -38,7 +38,10 @@ package runtime
 // tail of the module list without any lock.  The caller must not let a guest's
 // constructors run while goauditUnlink does.
 
-import "unsafe"
+import (
+	"internal/bytealg"
+	"unsafe"
+)
 
 const goauditProtocol = 1
 
@@ -246,9 +249,18 @@ func (t *goauditText) num(n int) {
 	t.str(string(itoa(b[:], uint64(n))))
 }
 
-// fn writes "func (file:line)".
+// fn writes "func (file:line)", type arguments as "[...]".
 func (t *goauditText) fn(f funcInfo, pc uintptr) {
-	t.str(funcNameForPrint(funcname(f)))
+	name := funcname(f)
+	from := bytealg.IndexByteString(name, '[')
+	to := bytealg.LastIndexByteString(name, ']')
+	if from < 0 || to < from {
+		t.str(name)
+	} else {
+		t.str(name[:from])
+		t.str("[...]")
+		t.str(name[to+1:])
+	}
 	file, line := funcline(f, pc)
 	for i := len(file) - 1; i >= 0; i-- {
 		if file[i] == '/' {

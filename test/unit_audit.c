@@ -1,0 +1,248 @@
+/* Units of the audit module that can be had without ld.so: the registry, the
+ * dlerror texts, snapshots.  The argument is the build folder. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "journal.h"
+#include "state.h"
+
+static struct goaudit *const ga = &goaudit_state;
+static const char *build;
+static char folder[64];
+
+static void setup(void)
+{
+	strcpy(folder, "/tmp/goaudit-unit-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	ck_assert_int_eq(registry_init(ga), 0);
+	snprintf(ga->home, sizeof ga->home, "%s", build);
+}
+
+static void teardown(void)
+{
+	char command[100];
+
+	snprintf(command, sizeof command, "rm -rf %s", folder);
+	ck_assert_int_eq(system(command), 0);
+}
+
+/* --- registry ------------------------------------------------------------- */
+
+static struct generation *add(struct guest *guest, uintptr_t handle)
+{
+	struct generation *gen = registry_generation(ga, guest);
+
+	ck_assert_ptr_nonnull(gen);
+	gen->map = (struct link_map *)handle;
+	gen->info->handle = handle;
+	gen->info->lo = handle;
+	gen->info->hi = handle + 0x1000;
+	return gen;
+}
+
+START_TEST(generations_are_found_and_forgotten)
+{
+	struct guest *guest = registry_guest(ga, "/x/a.so");
+	struct generation *one = add(guest, 0x10000), *two = add(guest, 0x20000);
+
+	ck_assert_ptr_eq(registry_guest(ga, "/x/a.so"), guest);
+	ck_assert_ptr_null(registry_find_path(ga, "/x/b.so"));
+	ck_assert_uint_eq(one->info->number, 1);
+	ck_assert_uint_eq(two->info->number, 2);
+	ck_assert_ptr_eq(registry_find_handle(ga, (void *)0x10000), one);
+	ck_assert_ptr_eq(registry_find_address(ga, 0x20fff), two);
+	ck_assert_ptr_null(registry_find_address(ga, 0x21000));
+	registry_set_state(ga, one, GOAUDIT_GONE);
+	ck_assert_ptr_null(registry_find_handle(ga, (void *)0x10000));
+	ck_assert_ptr_eq(registry_guest_of_handle(ga, (void *)0x10000), guest);
+	ck_assert_ptr_null(registry_guest_of_handle(ga, (void *)0x30000));
+}
+END_TEST
+
+START_TEST(records_are_used_again_after_their_history)
+{
+	struct guest *guest = registry_guest(ga, "/x/a.so");
+	static struct goaudit_generation out[2 * REGISTRY_HISTORY];
+	struct generation *kept = add(guest, 0x1000);
+	size_t n;
+
+	for (unsigned i = 0; i < 5 * REGISTRY_HISTORY; i++)
+		registry_set_state(ga, add(guest, 0x100000 + i * 0x1000),
+				   GOAUDIT_GONE);
+	ck_assert_uint_le(goaudit_debug.records, REGISTRY_HISTORY + 4);
+	ck_assert_ptr_eq(registry_find_handle(ga, (void *)0x1000), kept);
+	n = registry_copy(ga, out, 2 * REGISTRY_HISTORY, sizeof *out, sizeof *out);
+	ck_assert_uint_eq(n, goaudit_debug.records);
+	for (size_t i = 1; i < n; i++)
+		ck_assert_uint_ge(out[i].opened_at, out[i - 1].opened_at);
+	ck_assert_uint_eq(goaudit_debug.sequence % 2, 0);
+}
+END_TEST
+
+START_TEST(a_smaller_record_gets_the_fields_it_knows)
+{
+	struct goaudit_generation out[2];
+
+	memset(out, 0x55, sizeof out);
+	add(registry_guest(ga, "/x/a.so"), 0x1000);
+	ck_assert_uint_eq(registry_copy(ga, out, 1, sizeof *out, 16), 1);
+	ck_assert_uint_eq(out[0].number, 1);
+	ck_assert_uint_eq(out[0].goroutine, 0x5555555555555555);
+}
+END_TEST
+
+START_TEST(a_fresh_stamp_is_not_trusted)
+{
+	char name[100];
+	struct stat st;
+	struct signature s;
+	int fd;
+
+	snprintf(name, sizeof name, "%s/f", folder);
+	fd = open(name, O_CREAT | O_WRONLY, 0600);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert(signature_of(&st).racy);
+	st.st_ctim.tv_sec -= 10;
+	s = signature_of(&st);
+	ck_assert(!s.racy);
+	ck_assert(signature_same(&s, &s));
+	close(fd);
+}
+END_TEST
+
+/* --- dlerror -------------------------------------------------------------- */
+
+static void *other_thread(void *arg)
+{
+	(void)arg;
+	return (void *)error_take(ga);
+}
+
+START_TEST(an_error_is_the_thread_s_own_and_told_once)
+{
+	pthread_t t;
+	void *seen;
+
+	error_set(ga, "%s: bad: mend it", "x.so");
+	pthread_create(&t, NULL, other_thread, NULL);
+	pthread_join(t, &seen);
+	ck_assert_ptr_null(seen);
+	ck_assert_str_eq(error_take(ga), "x.so: bad: mend it");
+	ck_assert_ptr_null(error_take(ga));
+	error_set(ga, "again");
+	error_clear(ga);
+	ck_assert_ptr_null(error_take(ga));
+	ck_assert_ptr_null(ga->errors.pending);
+}
+END_TEST
+
+/* --- snapshots ------------------------------------------------------------ */
+
+static int make(const char *snapshots, struct snapshot *s)
+{
+	char path[300];
+	int fd, result;
+
+	/* Any shared object will do. */
+	snprintf(path, sizeof path, "%s/libgoaudit-tiny.so", build);
+	ga->settings.snapshots = snapshots;
+	fd = open(path, O_RDONLY);
+	ck_assert_int_ge(fd, 0);
+	memset(s, 0, sizeof *s);
+	result = snapshot_read(ga, fd, path, s);
+	if (result == 0)
+		result = snapshot_make(ga, path, s);
+	close(fd);
+	snapshot_release(s);
+	return result;
+}
+
+START_TEST(a_snapshot_is_private_and_immutable)
+{
+	struct snapshot a, b;
+	struct stat st;
+
+	ck_assert_int_eq(make(folder, &a), 0);
+	ck_assert_int_eq(make(folder, &b), 0);
+	ck_assert_str_ne(a.file, b.file);
+	ck_assert_uint_eq(a.hash[0], b.hash[0]);
+	ck_assert_int_eq(stat(a.file, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0400);
+	ck_assert(snapshot_is_ours(ga, a.file));
+	ck_assert(!snapshot_is_ours(ga, "/usr/lib/x.so"));
+	snapshot_remove(ga, a.file);
+	ck_assert_int_eq(stat(a.file, &st), -1);
+	snapshot_finish(ga);
+	ck_assert_int_eq(stat(b.file, &st), -1);
+}
+END_TEST
+
+START_TEST(a_folder_that_others_can_enter_is_refused)
+{
+	struct snapshot s;
+
+	chmod(folder, 0755);
+	ck_assert_int_eq(make(folder, &s), -1);
+	ck_assert_ptr_nonnull(strstr(error_take(ga), "only this user"));
+	ck_assert_str_eq(s.file, "");
+}
+END_TEST
+
+START_TEST(leftovers_are_collected_and_the_living_are_not)
+{
+	char dead[100], living[100], path[200];
+	struct snapshot s;
+	struct stat st;
+
+	/* Process 1 lives, but did not start at time 1. */
+	snprintf(dead, sizeof dead, "%s/1.1", folder);
+	snprintf(living, sizeof living, "%s/99999999.1", folder);
+	ck_assert_int_eq(mkdir(dead, 0700), 0);
+	ck_assert_int_eq(mkdir(living, 0700), 0);
+	/* A process that is gone, but its forked child, this one, is not. */
+	ck_assert_int_eq(make(folder, &s), 0);
+	snprintf(path, sizeof path, "%s/user.%s", living,
+		 strrchr(ga->snapshots.root, '/') + 1);
+	ck_assert_int_eq(stat(dead, &st), -1);
+	ck_assert_int_eq(stat(living, &st), -1);
+	ck_assert_int_eq(mkdir(living, 0700), 0);
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	ga->snapshots.root[0] = 0;
+	ck_assert_int_eq(make(folder, &s), 0);
+	ck_assert_int_eq(stat(living, &st), 0);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+	Suite *suite = suite_create("audit");
+	TCase *tc = tcase_create("units");
+	SRunner *runner;
+	int failed;
+
+	build = argc > 1 ? argv[1] : getenv("GOAUDIT_BUILD");
+	if (!build)
+		build = ".build";
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, generations_are_found_and_forgotten);
+	tcase_add_test(tc, records_are_used_again_after_their_history);
+	tcase_add_test(tc, a_smaller_record_gets_the_fields_it_knows);
+	tcase_add_test(tc, a_fresh_stamp_is_not_trusted);
+	tcase_add_test(tc, an_error_is_the_thread_s_own_and_told_once);
+	tcase_add_test(tc, a_snapshot_is_private_and_immutable);
+	tcase_add_test(tc, a_folder_that_others_can_enter_is_refused);
+	tcase_add_test(tc, leftovers_are_collected_and_the_living_are_not);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed;
+}
