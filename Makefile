@@ -10,9 +10,7 @@ ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -fPIC \
 SOLDFLAGS := -shared -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 
 AUDIT_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/*.c audit/*.S))
-# libdw is for the tools only; the audit module's companion needs libelf.
-IMAGE_OBJS := $(patsubst %,$B/%.o,$(filter-out audit/image/image_dwarf.c,\
-	$(wildcard audit/image/*.c)))
+IMAGE_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/image/*.c))
 TOOL_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/tool/*.c))
 
 LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-tiny.so \
@@ -28,8 +26,7 @@ all: deps
 # What the build and the tests need, by Debian package. Nothing is installed
 # when nothing is missing.
 PACKAGES := gcc:gcc g++:g++ pkg-config:pkg-config gdb:gdb \
-	/usr/include/libelf.h:libelf-dev /usr/include/elfutils/libdw.h:libdw-dev \
-	/usr/include/check.h:check /usr/include/xxhash.h:libxxhash-dev
+	/usr/include/libelf.h:libelf-dev /usr/include/check.h:check /usr/include/xxhash.h:libxxhash-dev
 
 .PHONY: deps
 deps:

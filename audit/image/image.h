@@ -88,10 +88,4 @@ enum image_status image_mend(void *data, size_t len,
 IMAGE_API
 const char *image_status_text(enum image_status status);
 
-/* Offset of field `member` of struct `type` ("runtime.moduledata",
- * "inittasks") from the DWARF of the file at path; -1 when it cannot be found.
- * Uses libdw (separate: image_dwarf.c). */
-IMAGE_API
-long image_member_offset(const char *path, const char *type, const char *member);
-
 #endif

@@ -60,7 +60,8 @@ __attribute__((constructor)) static void start(void)
 }
 __attribute__((destructor)) static void end(void)
 {
-	CHECK(dlreload(holder) != NULL);
+	holder = dlreload(holder);
+	CHECK(holder);
 	close_guest(holder);
 	close_guest(leaf);
 	puts("plain ends");

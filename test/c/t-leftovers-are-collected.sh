@@ -18,7 +18,7 @@ folders() { find "$GOAUDIT_SNAPSHOTS" -mindepth 1 -maxdepth 1 | wc -l; }
 
 start() { # sets pid; the process ends when descriptor 9 is closed
 	mkfifo in.$1 out.$1
-	run_audited ./host <in.$1 >out.$1 &
+	env LD_AUDIT="$AUDIT" ./host <in.$1 >out.$1 &
 	pid=$!
 	eval "exec $1>in.$1"
 	read -r line <out.$1
