@@ -124,6 +124,7 @@ EXPORT unsigned int la_objopen(struct link_map *map, Lmid_t ns, uintptr_t *cooki
 	if (!ga->ldso.head)
 		ga->ldso.head = map;
 	intercept_object(ga, map);
+	origin_settle(ga, map);
 	debugger_tiny_opened(ga, map);
 	return 0;		/* no symbol of it is audited */
 }
@@ -144,13 +145,12 @@ EXPORT char *la_objsearch(const char *name, uintptr_t *cookie, unsigned int flag
 		return NULL;
 	if (call && call->kind == CALL_WATCH && open_watch(ga, call, name, flag))
 		return NULL;
-	if (flag == LA_SER_ORIG && ga->snapshots.root[0]) {
-		char *out = ga->search_result;
-		const struct link_map *requester =
-			cookie ? (const struct link_map *)*cookie : NULL;
+	if (flag == LA_SER_ORIG && cookie) {
+		const char *runtime = origin_runtime(
+			ga, (const struct link_map *)*cookie, name);
 
-		if (origin_search(ga, requester, name, out, PATH_MAX))
-			return out;
+		if (runtime)
+			return (char *)runtime;
 	}
 	return (char *)name;
 }

@@ -17,6 +17,7 @@
 #include "intercept.h"
 #include "reload.h"
 #include "state.h"
+#include "text.h"
 
 bool open_notes_are_go(const unsigned char *notes, size_t size)
 {
@@ -125,22 +126,50 @@ static bool is_ours(struct goaudit *ga, const char *path, int fd, bool flagged)
 	       (looks_like_go(fd) && reload_is_go_guest(ga, fd));
 }
 
-/* "$ORIGIN/x" in a snapshot means the folder that the user's file is in. */
-static bool expand_origin(struct goaudit *ga, const char *file,
-			  const void *caller, char *out, size_t size)
+/* The folder of the object that makes a call; for one of ours, that of the
+ * user's file. */
+static bool caller_folder(struct goaudit *ga, const void *caller, char *out,
+			  size_t size, bool *ours)
 {
 	struct generation *gen;
-	size_t skip = strncmp(file, "$ORIGIN", 7) == 0 ? 7 :
-		      strncmp(file, "${ORIGIN}", 9) == 0 ? 9 : 0;
+	const struct link_map *map;
+	char *slash;
+	ssize_t n;
 
-	if (!skip || strchr(file + skip, '$'))
-		return false;
 	pthread_mutex_lock(&ga->lock);
 	gen = registry_find_address(ga, (uintptr_t)caller);
+	*ours = gen != NULL;
 	if (gen)
-		snprintf(out, size, "%s%s", gen->origin, file + skip);
+		text_copy(out, size, gen->origin);
 	pthread_mutex_unlock(&ga->lock);
-	return gen != NULL;
+	if (*ours)
+		return true;
+	map = ldso_object_at(caller);
+	if (map && map->l_name && map->l_name[0] == '/') {
+		text_copy(out, size, map->l_name);
+	} else {
+		n = readlink("/proc/self/exe", out, size - 1);
+		if (n <= 0 || map != ga->ldso.head)
+			return false;
+		out[n] = 0;
+	}
+	slash = strrchr(out, '/');
+	slash[slash == out] = 0;
+	return true;
+}
+
+/* Expands "$ORIGIN/x".  Other names with a dollar are ld.so's business. */
+static bool expand_origin(struct goaudit *ga, const char *file,
+			  const void *caller, char *out, size_t size, bool *ours)
+{
+	size_t skip = strncmp(file, "$ORIGIN", 7) == 0 ? 7 :
+		      strncmp(file, "${ORIGIN}", 9) == 0 ? 9 : 0;
+	char folder[PATH_MAX];
+
+	if (!skip || strchr(file + skip, '$') || ga->settings.secure ||
+	    !caller_folder(ga, caller, folder, sizeof folder, ours))
+		return false;
+	return (size_t)snprintf(out, size, "%s%s", folder, file + skip) < size;
 }
 
 /* Opens a file whose path is settled.  false: glibc's. */
@@ -212,22 +241,25 @@ bool open_call(struct goaudit *ga, const char *file, int mode, const void *calle
 	       void **handle)
 {
 	char expanded[PATH_MAX];
+	const char *name = file;
+	bool from_snapshot = false;
 
 	error_clear(ga);
 	if (!file || !*file)
 		return false;
-	if (strchr(file, '$') &&
-	    expand_origin(ga, file, caller, expanded, sizeof expanded))
-		file = expanded;
-	if (!strchr(file, '/') || strchr(file, '$'))
+	if (strchr(file, '$') && expand_origin(ga, file, caller, expanded,
+					       sizeof expanded, &from_snapshot))
+		name = expanded;
+	if (!strchr(name, '/') || strchr(name, '$'))
 		return open_bare(ga, file, mode, caller, handle);
-	if (open_path(ga, file, mode, caller, handle))
+	if (open_path(ga, name, mode, caller, handle))
 		return true;
-	if (file != expanded && !(mode & RTLD_RELOADABLE))
+	if (!from_snapshot && !(mode & RTLD_RELOADABLE))
 		return false;
 	/* Not ours after all, but the host's arguments cannot be passed on as
 	 * they are; the failure, if it is one, is glibc's own. */
-	*handle = intercept_dlopen_as(ga, file, mode & ~RTLD_RELOADABLE, caller);
+	*handle = intercept_dlopen_as(ga, from_snapshot ? name : file,
+				      mode & ~RTLD_RELOADABLE, caller);
 	return true;
 }
 

@@ -1,61 +1,71 @@
 #include "origin.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "state.h"
 
-static bool exists_in(const char *folders, const char *origin, const char *name,
-		      char *out, size_t size)
+/* Replaces $ORIGIN; false: there is none, or the result does not fit. */
+static bool expand(const char *from, const char *origin, char *to, size_t size)
 {
-	while (*folders) {
-		size_t n = strcspn(folders, ":;");
-		size_t k = strncmp(folders, "$ORIGIN", 7) == 0 ? 7 :
-			   strncmp(folders, "${ORIGIN}", 9) == 0 ? 9 : 0;
+	size_t at = 0, folder = strlen(origin);
+	bool found = false;
 
-		snprintf(out, size, "%s%.*s/%s", k ? origin : "", (int)(n - k),
-			 folders + k, name);
-		if (n && access(out, R_OK) == 0)
-			return true;
-		folders += n + (folders[n] != 0);
+	while (*from) {
+		size_t skip = strncmp(from, "$ORIGIN", 7) == 0 ? 7 :
+			      strncmp(from, "${ORIGIN}", 9) == 0 ? 9 : 0;
+
+		if (size - at <= (skip ? folder : 1))
+			return false;
+		if (skip) {
+			memcpy(to + at, origin, folder);
+			at += folder;
+			from += skip;
+			found = true;
+		} else {
+			to[at++] = *from++;
+		}
 	}
-	return false;
+	to[at] = 0;
+	return found;
 }
 
-const char *origin_search(struct goaudit *ga, const struct link_map *requester,
-			  const char *name, char *out, size_t size)
+void origin_settle(struct goaudit *ga, const struct link_map *map)
 {
-	const char *library_path =
-		ga->settings.secure ? NULL : getenv("LD_LIBRARY_PATH");
-	char origin[PATH_MAX], runpath[1024];
+	uintptr_t strings = ldso_dynamic_address(map, DT_STRTAB);
+	struct generation *gen;
+
+	if (!snapshot_is_ours(ga, map->l_name) || !strings)
+		return;
+	pthread_mutex_lock(&ga->lock);
+	gen = registry_find_snapshot(ga, map->l_name);
+	for (ElfW(Dyn) *d = map->l_ld; gen && d->d_tag != DT_NULL; d++) {
+		char *to = gen->search_path[d->d_tag == DT_RUNPATH];
+
+		if ((d->d_tag != DT_RUNPATH && d->d_tag != DT_RPATH) ||
+		    !expand((char *)strings + d->d_un.d_val, gen->origin, to,
+			    sizeof gen->search_path[0]))
+			continue;
+		/* ld.so adds the value to the string table's address when it
+		 * first needs the path (elf/dl-load.c, decompose_rpath). */
+		d->d_un.d_val = (uintptr_t)to - strings;
+	}
+	pthread_mutex_unlock(&ga->lock);
+}
+
+const char *origin_runtime(struct goaudit *ga, const struct link_map *requester,
+			   const char *name)
+{
 	struct generation *gen;
 	bool go;
 
-	if (!requester || !requester->l_name || strchr(name, '/') ||
+	/* The one Go runtime, wherever the guest thinks that it is. */
+	if (!ga->gort.map || !requester || !requester->l_name ||
+	    strcmp(name, strrchr(ga->gort.path, '/') + 1) != 0 ||
 	    !snapshot_is_ours(ga, requester->l_name))
 		return NULL;
 	pthread_mutex_lock(&ga->lock);
 	gen = registry_find_snapshot(ga, requester->l_name);
-	if (gen) {
-		memcpy(origin, gen->origin, sizeof origin);
-		memcpy(runpath, gen->runpath, sizeof runpath);
-		go = gen->info->is_go;
-	}
+	go = gen && gen->info->is_go;
 	pthread_mutex_unlock(&ga->lock);
-	if (!gen)
-		return NULL;
-	/* The one Go runtime, wherever the guest thinks that it is. */
-	if (go && ga->gort.map && strcmp(name, strrchr(ga->gort.path, '/') + 1) == 0) {
-		snprintf(out, size, "%s", ga->gort.path);
-		return out;
-	}
-	/* Without $ORIGIN ld.so's own search is right. With it, the order is
-	 * ld.so's: LD_LIBRARY_PATH comes before RUNPATH. */
-	if (!strstr(runpath, "$ORIGIN") && !strstr(runpath, "${ORIGIN}"))
-		return NULL;
-	if (library_path && exists_in(library_path, origin, name, out, size))
-		return out;
-	return exists_in(runpath, origin, name, out, size) ? out : NULL;
+	return go ? ga->gort.path : NULL;
 }

@@ -52,7 +52,7 @@ struct generation {
 	void *pin[GENERATION_PINS];		/* which would be unmapped while it is hidden */
 	bool symbolic;
 	char origin[PATH_MAX];			/* folder of the file: what $ORIGIN means */
-	char runpath[1024];			/* DT_RUNPATH as it stands in the file */
+	char search_path[2][PATH_MAX];		/* RPATH and RUNPATH as ld.so reads them */
 };
 
 struct guest {

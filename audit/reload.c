@@ -193,7 +193,6 @@ static struct generation *new_generation(struct job *job)
 	snprintf(gen->origin, sizeof gen->origin, "%s", job->guest->path);
 	slash = strrchr(gen->origin, '/');
 	slash[slash == gen->origin] = 0;
-	memcpy(gen->runpath, s->facts.runpath, sizeof gen->runpath);
 	journal_begin();
 	gen->info->is_go = s->facts.kind == IMAGE_GO_GUEST;
 	gen->info->snapshot_ns = s->ns;

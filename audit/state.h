@@ -79,7 +79,6 @@ struct goaudit {
 
 	bool forked;			/* this is a forked child: Go does not run here */
 	bool exiting;			/* the exit handler has run */
-	char search_result[PATH_MAX];	/* la_objsearch's answer; guarded by the load lock */
 	char home[512];			/* folder of libgoaudit.so and its companions */
 };
 

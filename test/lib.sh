@@ -85,7 +85,8 @@ expect_refused() {
 # Nothing is left in the snapshot folder by processes that are gone.
 expect_no_snapshots() {
 	local left
-	left=$(cd "$GOAUDIT_SNAPSHOTS" 2>/dev/null && find . -mindepth 1)
+	[ -d "$GOAUDIT_SNAPSHOTS" ] || return 0
+	left=$(find "$GOAUDIT_SNAPSHOTS" -mindepth 1)
 	[ -z "$left" ] || fail "left in the snapshot folder:
 $left"
 }

@@ -26,11 +26,11 @@ static int status_of(pid_t child)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
 	void *open, *parked, *h;
 	pid_t child;
-	int in[2];
+	int in[2], out[2];
 	char c;
 
 	setvbuf(stdout, NULL, _IONBF, 0);
@@ -89,23 +89,66 @@ int main(int argc, char **argv)
 	CHECK(open_guest("./parked.so") == parked);
 	printf("%d\n", call(parked, "value"));
 	puts("-- the parent ends first");
-	CHECK(pipe(in) == 0);
+	CHECK(pipe(in) == 0 && pipe(out) == 0);
 	child = fork();
 	if (!child) {
 		close(in[1]);
+		CHECK(write(out[1], "", 1) == 1);
 		CHECK(read(in[0], &c, 1) == 0);	/* until the parent is gone */
 		struct goaudit_generation gen = generation_of(open);
 		printf("child: %d, snapshot %s\n", call(open, "value"),
 		       access(gen.snapshot, R_OK) == 0 ? "there" : "gone");
 		exit(0);
 	}
+	CHECK(read(out[0], &c, 1) == 1);
 	return 0;
 }
 C
 expect_refused ./host
-# The last child's output comes after its parent's end: cat waits for both.
-run() { run_audited ./host | cat; }
-expect_output run <<'E'
+# The last child outlives its parent: wait for both.
+cc_host all <<'C'
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	if (fork() == 0)
+		execvp(argv[1], argv + 1);
+	while (wait(NULL) > 0)
+		;
+	return 0;
+}
+C
+expect_output ./all env LD_AUDIT="$AUDIT" ./host <<'E'
+100
+100
+-- a child that only exits
+destructor 1
+destructor 1
+-- a child that leaves by _exit
+-- a child that uses them
+101
+102
+101
+destructor 1
+destructor 1
+-- a child that brings in a new generation
+destructor 1
+200
+100
+destructor 2
+destructor 1
+destructor 1
+-- the parent goes on
+101
+101
+-- the parent ends first
+destructor 1
+destructor 1
+child: 102, snapshot there
+destructor 1
+destructor 1
 E
 # What the child has left is collected by the next process of this user.
 cc_host next <<'C'

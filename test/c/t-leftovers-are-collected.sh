@@ -1,6 +1,6 @@
 #!/bin/bash
-# The snapshots of a process that was killed are removed by the next one; those
-# of a living process are not, nor is a folder that is nobody's.
+# The snapshots of a process that was killed are removed by the next one, also
+# while nobody has waited for it; those of a living process are not.
 . "$(dirname "$0")/../lib.sh"
 
 cc_so guest.so <<<'int value(void) { return 1; }'
@@ -40,4 +40,28 @@ run_audited ./host </dev/null >/dev/null
 ls -d "$GOAUDIT_SNAPSHOTS"/$second.* >/dev/null || fail "a living one's is gone"
 exec 8>&-
 wait $second || fail "the second one: status $?"
+expect_no_snapshots
+
+# Dead, but its parent has not asked for its exit status (a zombie).
+cc_host zombie <<'C'
+#include "host.h"
+#include <signal.h>
+#include <sys/wait.h>
+int main(int argc, char **argv)
+{
+	siginfo_t info;
+	pid_t child = fork();
+
+	if (!child) {
+		open_guest("./guest.so");
+		raise(SIGKILL);
+	}
+	CHECK(waitid(P_PID, child, &info, WEXITED | WNOWAIT) == 0);
+	CHECK(snapshot_files() == 1);
+	close_guest(open_guest("./guest.so"));
+	CHECK(snapshot_files() == 1);
+	return 0;
+}
+C
+expect_output run_audited ./zombie </dev/null
 expect_no_snapshots

@@ -1,5 +1,5 @@
 #!/bin/bash
-# A guest with C code of its own: static C state, a C constructor, a callback
+# A guest with C code of its own: static C state, a callback
 # from C into Go, the host's function called from the guest, thread-local C data.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
@@ -10,12 +10,8 @@ go_file cgo/part.c <<'C'
 
 static int counter = 40;
 static __thread int local = 7;
-static const char *constructed = "not constructed";
-
-__attribute__((constructor)) static void construct(void) { constructed = "constructed"; }
 int next(void) { return ++counter; }
 int next_local(void) { return ++local; }
-const char *is_constructed(void) { return constructed; }
 int through_c(int n) { return n == 0 ? 0 : 1 + fromC(n); }
 int with_callback(callback *f, int n) { return f(n); }
 C
@@ -24,7 +20,6 @@ go_file cgo/part.h <<'C'
 typedef int callback(int);
 int next(void);
 int next_local(void);
-const char *is_constructed(void);
 int through_c(int n);
 int with_callback(callback *f, int n);
 int host_function(int n) __attribute__((weak));
@@ -78,7 +73,7 @@ func Test() *C.char {
 		}()
 	}
 	wg.Wait()
-	return C.CString(fmt.Sprint(generation, " ", C.next(), C.next(), " ", C.GoString(C.is_constructed()), " ", C.strlen(text), " ",
+	return C.CString(fmt.Sprint(generation, " ", C.next(), C.next(), " ", C.strlen(text), " ",
 		C.through_c(20), " ", C.square_by_pointer(9), " ", err, p, locals, " host ", C.call_host(5)))
 }
 
@@ -90,10 +85,10 @@ variant cgo.1 cgo.2 "generation 1" "generation 2"
 (cat "$GO_FOLDER/cycle.c"; echo 'int host_function(int n) { return 100 + n; }') |
 	cc_host cycle -rdynamic
 expect_output run_audited ./cycle cgo <<'E'
-generation 1 41 42 constructed 4 20 81 no such file or directory{3 1.5}[-1 -1] host 105
-generation 2 41 42 constructed 4 20 81 no such file or directory{3 1.5}[-1 -1] host 105
-generation 2 43 44 constructed 4 20 81 no such file or directory{3 1.5}[-1 -1] host 105
-generation 1 41 42 constructed 4 20 81 no such file or directory{3 1.5}[-1 -1] host 105
-generation 1 43 44 constructed 4 20 81 no such file or directory{3 1.5}[-1 -1] host 105
+generation 1 41 42 4 20 81 no such file or directory {3 1.5} [-1 -1] host 105
+generation 2 41 42 4 20 81 no such file or directory {3 1.5} [-1 -1] host 105
+generation 2 43 44 4 20 81 no such file or directory {3 1.5} [-1 -1] host 105
+generation 1 41 42 4 20 81 no such file or directory {3 1.5} [-1 -1] host 105
+generation 1 43 44 4 20 81 no such file or directory {3 1.5} [-1 -1] host 105
 guests in the runtime: 1
 E

@@ -521,7 +521,7 @@ var (
 	b       = add("b", a)
 	a       = add("a", 0)
 	started = time.Now()
-	args    = len(os.Args)
+	args    = len(os.Args) > 1
 	program = filepath.Base(os.Args[0])
 	flags   = flag.NewFlagSet(os.Args[0], flag.ContinueOnError)
 	verbose = flags.Bool("v", false, "say more")
@@ -540,7 +540,7 @@ func Test() *C.char {
 	ok := netip.MustParsePrefix("192.0.2.0/24").Contains(netip.MustParseAddr("192.0.2.7"))
 	rand.Shuffle(3, func(i, j int) {})
 	_, file, _, _ := runtime.Caller(0)
-	return C.CString(fmt.Sprint(generation, " ", strings.Join(order, ","), " ", a, b, " ", args, program, " ", *verbose, flags.Args(), " ",
+	return C.CString(fmt.Sprint(generation, " ", strings.Join(order, ","), " ", a, b, " ", args, " ", program, " ", *verbose, flags.Args(), " ",
 		cidr, cidrErr, ok, cidr.Contains(net.IPv4(192, 0, 2, 9)), " ", home, " ", time.Since(started) >= 0, " ",
 		time.Unix(0, 0).In(zone).Format(time.RFC3339), " ", filepath.Base(file)))
 }
@@ -588,7 +588,7 @@ cat >sync.text <<'E'
 generation 1 8 8 9 {value} context canceled
 E
 cat >inits.text <<'E'
-generation 1 a,b,init1,init2 1 2 2cycle true [rest] 192.0.2.0/24 <nil> true true hello true 1970-01-01T01:00:00+01:00 main.go
+generation 1 a,b,init1,init2 1 2 true cycle true [rest] 192.0.2.0/24 <nil> true true hello true 1970-01-01T01:00:00+01:00 main.go
 E
 for name in $all; do
 	{ expected $name; echo "guests in the runtime: 1"; } >$name.expected

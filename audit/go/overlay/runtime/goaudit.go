@@ -34,9 +34,9 @@ package runtime
 // held for a whole unlink.  Order: goauditUnlinking, worldsema, goauditLock,
 // itabLock.
 //
-// Not guarded here: a guest's constructor (runtime.addmoduledata) writes the
-// tail of the module list without any lock.  The caller must not let a guest's
-// constructors run while goauditUnlink does.
+// The module list has one writer, too: a guest's constructor would append to it
+// without any lock (addmoduledata), so the C side catches that call and hands
+// the moduledata to goauditInit.
 
 import (
 	"internal/bytealg"
@@ -170,11 +170,10 @@ func goauditFind(lo, hi uint64) (md *moduledata) {
 
 // goauditLink puts md at the end of the module list, as addmoduledata does.
 // Readers of the list take no lock: md is complete before it can be found.
+// goauditLock must be held.
 func goauditLink(md *moduledata) {
-	lock(&goauditLock)
 	lastmoduledatap.next = md
 	lastmoduledatap = md
-	unlock(&goauditLock)
 }
 
 // goauditRecord returns the record of md, or nil.  goauditLock must be held,

@@ -4,7 +4,8 @@ package runtime
 //
 // dlopen has run the guest's constructors, and the C side has caught its
 // moduledata on the way to addmoduledata.  Put on the list that starts at
-// firstmoduledata, stack walks find its functions.  Nothing else knows it: the collector looks at modulesSlice, dynamic interface
+// firstmoduledata, it lets stack walks find the guest's functions.  Nothing
+// else knows it: the collector looks at modulesSlice, dynamic interface
 // conversions at itabTable and typemaps.  Registration fills those, for this
 // one module:
 //
@@ -34,16 +35,15 @@ func goauditInit(p unsafe.Pointer) {
 	r.registerNs, r.initNs = 0, 0
 	start := nanotime()
 	md := (*moduledata)(unsafe.Pointer(uintptr(r.module)))
-	if md != nil {
-		goauditLink(md)
-	} else {
+	listed := md == nil
+	if listed {
 		md = goauditFind(r.lo, r.hi)
 	}
 	if md == nil {
 		r.verdict = goauditNotFound
 		return
 	}
-	m := goauditRegister(md)
+	m := goauditRegister(md, listed)
 	registered := nanotime()
 	r.registerNs = uint64(registered - start)
 	if m == nil { // it was registered before, with its inits
@@ -57,15 +57,18 @@ func goauditInit(p unsafe.Pointer) {
 	unlock(&goauditLock)
 }
 
-// goauditRegister enters md into the tables of the runtime.  It returns nil if
-// that has been done before.
-func goauditRegister(md *moduledata) *goauditModule {
+// goauditRegister enters md into the tables of the runtime, and on the module
+// list unless it is there.  It returns nil if all that has been done before.
+func goauditRegister(md *moduledata, listed bool) *goauditModule {
 	m := &goauditModule{md: md, busy: true, caches: goauditFindCaches(md)}
 	lock(&goauditLock)
 	known := goauditRecord(md) != nil
 	if !known {
 		goauditModules = append(goauditModules, m)
 		goauditIndexTypes()
+		if !listed {
+			goauditLink(md)
+		}
 	}
 	unlock(&goauditLock)
 	if known {
