@@ -95,9 +95,10 @@ $B/test/unit_audit: test/unit_audit.c $(AUDIT_OBJS)
 	@$(CC) $(ALL_CFLAGS) -o $@ $< $(AUDIT_OBJS) \
 		$$(pkg-config --cflags --libs check)
 
+# It puts its own malloc before libc's.
 $B/test/unit_%: test/unit_%.c $(IMAGE_OBJS)
 	@mkdir -p $(@D)
-	@$(CC) $(ALL_CFLAGS) -o $@ $< $(IMAGE_OBJS) -lelf \
+	@$(CC) $(ALL_CFLAGS) -fvisibility=default -o $@ $< $(IMAGE_OBJS) -lelf \
 		$$(pkg-config --cflags --libs check)
 
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -54,7 +54,7 @@ static const struct {
 		"-Wl,-z,nodelete -L. -l:libstd.so" },
 	[OWN] = { "own", EXPORT NOTE(".note.go.buildid", "4", "id"), "-Wl,-Bsymbolic" },
 	[ODD_GUEST] = { "odd", EXPORT MODULE_HASH
-		".section .init_array,\"aw\"\n.quad _rt0_amd64_linux_lib\n.quad answer\n",
+		".section .init_array,\"aw\"\n.quad _rt0_amd64_linux_lib\n.quad 1\n",
 		"-Wl,-z,nodelete -L. -l:libstd.so" },
 	[UNIQUE] = { "unique", EXPORT
 		".data\n.globl one\n.type one,@gnu_unique_object\n.size one,8\none: .quad 7\n", "" },

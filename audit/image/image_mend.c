@@ -9,40 +9,83 @@
 
 #define SLOT sizeof(Elf64_Addr)
 
-/* Go guest: sets *size to what DT_INIT_ARRAYSZ must become.  The entry point
- * that starts a runtime must be in the last slot and in no other, or, where
- * the image has been mended before, in the one behind the last. */
-static enum image_status
-plan_init_array(struct image_elf *img, uint64_t *size)
+#define SLOTS_MAX 512
+
+/* What becomes of a Go guest's DT_INIT_ARRAY.  C constructors of a cgo package
+ * may stand behind the entry that starts a runtime; each of them moves one slot
+ * up, over that entry, so that their order stays.  The last slot falls off the
+ * end; its relocation stays as it is, among the RELATIVE ones if it is one. */
+struct init_plan {
+	uint64_t offset;		/* of DT_RELA in the file */
+	uint64_t size;			/* what DT_INIT_ARRAYSZ becomes */
+	size_t moved;			/* relocations of the slots from the entry on */
+	size_t index[SLOTS_MAX];	/* their places in DT_RELA, by slot */
+};
+
+static bool
+starts_runtime(const struct image_elf *img, const GElf_Rela *r)
 {
-	uint64_t at = img->tag.init_array, end = at + *size, off;
-	bool last = false, behind = false, other = false;
+	return GELF_R_TYPE(r->r_info) == image_machine.reloc_abs && r->r_addend == 0 &&
+	       strcmp(image_symbol_name(img, GELF_R_SYM(r->r_info)),
+		      image_machine.rt0_lib) == 0;
+}
+
+/* The entry that starts a runtime must be in one slot, or, where the image has
+ * been mended before, in the one behind the last. */
+static enum image_status
+plan_init_array(struct image_elf *img, struct init_plan *plan)
+{
+	uint64_t at = img->tag.init_array, size = img->tag.init_arraysz, entry = 0;
+	size_t slots = size / SLOT, found = 0, named = 0, place[SLOTS_MAX + 1];
 	GElf_Rela r;
 
-	if (*size == 0 || *size % SLOT != 0 || !image_offset(img, at, *size, &off, NULL))
+	plan->size = size;
+	plan->moved = 0;
+	if (size == 0 || size % SLOT != 0 || slots > SLOTS_MAX ||
+	    !image_offset(img, at, size, &plan->offset, NULL) || img->rela == NULL ||
+	    !image_offset(img, img->tag.rela, img->tag.relasz, &plan->offset, NULL))
 		return image_fail(img, IMAGE_UNMENDABLE, "Go guest without a sound init_array");
+	memset(place, 0xff, sizeof place);
 	for (size_t i = 0; i < img->rela_count; i++) {
 		if (gelf_getrela(img->rela, (int)i, &r) == NULL)
 			break;
-		if (r.r_offset < at || r.r_offset > end ||
-		    strcmp(image_symbol_name(img, GELF_R_SYM(r.r_info)), image_machine.rt0_lib) != 0)
+		if (r.r_offset < at || r.r_offset > at + size || (r.r_offset - at) % SLOT != 0)
 			continue;
-		if (GELF_R_TYPE(r.r_info) != image_machine.reloc_abs || r.r_addend != 0)
-			other = true;
-		else if (r.r_offset == end)
-			behind = true;
-		else if (r.r_offset == end - SLOT)
-			last = true;
-		else
-			other = true;
+		place[(r.r_offset - at) / SLOT] = i;
+		if (starts_runtime(img, &r)) {
+			named++;
+			entry = (r.r_offset - at) / SLOT;
+		}
 	}
-	if (other || last == behind)
+	for (size_t slot = entry; slot < slots; slot++)
+		found += place[slot] != SIZE_MAX;
+	if (place[slots] != SIZE_MAX && (named == 0 || (named == 1 && entry == slots)))
+		return IMAGE_OK;	/* mended before */
+	if (named != 1 || found != slots - entry)
 		return image_fail(img, IMAGE_UNMENDABLE,
-				  "%s is not the last of %llu init_array entries",
-				  image_machine.rt0_lib, (unsigned long long)(*size / SLOT));
-	if (last)
-		*size -= SLOT;
+				  "%s is not one of %zu relocated init_array entries",
+				  image_machine.rt0_lib, slots);
+	plan->moved = slots - entry;
+	memcpy(plan->index, place + entry, plan->moved * sizeof *place);
+	plan->size -= SLOT;
 	return IMAGE_OK;
+}
+
+/* What a relocation stores, without where. */
+static void
+move_relocation(uint8_t *relocs, size_t from, size_t to)
+{
+	const size_t what = offsetof(Elf64_Rela, r_info);
+
+	memcpy(relocs + to * sizeof(Elf64_Rela) + what,
+	       relocs + from * sizeof(Elf64_Rela) + what, sizeof(Elf64_Rela) - what);
+}
+
+static void
+mend_init_array(uint8_t *data, const struct init_plan *plan)
+{
+	for (size_t i = 1; i < plan->moved; i++)
+		move_relocation(data + plan->offset, plan->index[i], plan->index[i - 1]);
 }
 
 static void
@@ -90,11 +133,11 @@ image_mend(void *data, size_t len, const struct image_facts *facts,
 {
 	struct image_elf img;
 	enum image_status st = image_elf_open(&img, data, len, why, why_len);
-	uint64_t init_arraysz;
+	struct init_plan plan = { .moved = 0 };
 
 	if (st != IMAGE_OK)
 		return st;
-	init_arraysz = img.tag.init_arraysz;
+	plan.size = img.tag.init_arraysz;
 	if (facts->size != sizeof *facts || facts->base != img.base ||
 	    facts->extent != img.end - img.base)
 		st = image_fail(&img, IMAGE_CORRUPT, "facts of another image");
@@ -102,9 +145,10 @@ image_mend(void *data, size_t len, const struct image_facts *facts,
 		st = image_fail(&img, IMAGE_UNMENDABLE,
 				"a Go runtime has threads that never end: it cannot be closed");
 	else if (facts->kind == IMAGE_GO_GUEST)
-		st = plan_init_array(&img, &init_arraysz);
+		st = plan_init_array(&img, &plan);
 	if (st == IMAGE_OK) {
-		mend_dynamic(&img, data, init_arraysz);
+		mend_dynamic(&img, data, plan.size);
+		mend_init_array(data, &plan);
 		if (facts->has_unique)
 			mend_symbols(&img, data);
 	}

@@ -127,8 +127,8 @@ expect_refused env LD_LIBRARY_PATH=. ./host
 cp guest-v1.so guest.so
 expect_output run_audited env LD_LIBRARY_PATH=. ./host <<'E'
 churned
-1203 2204
-parked: 1205 2206
-alone: 207
+1201 2202
+parked: 1203 2204
+alone: 205
 E
 expect_no_snapshots
