@@ -265,7 +265,8 @@ __attribute__((force_align_arg_pointer)) void gort_module_found(void *moduledata
 		call->module = moduledata;
 }
 
-void gort_init(struct goaudit *ga, struct generation *gen, struct go_init *init)
+void gort_init(struct goaudit *ga, struct generation *gen,
+	       const struct generation *old, struct go_init *init)
 {
 	uint64_t begin = clock_ns();
 
@@ -275,6 +276,10 @@ void gort_init(struct goaudit *ga, struct generation *gen, struct go_init *init)
 	init->lo = gen->info->lo;
 	init->hi = gen->info->hi;
 	init->module = (uintptr_t)gen->module;
+	if (old && old->info->is_go) {
+		init->old_lo = old->info->lo;
+		init->old_hi = old->info->hi;
+	}
 	go_call(ga, ga->gort.init, init);
 	gen->info->init_ns = clock_ns() - begin;
 }

@@ -49,9 +49,11 @@ int gort_ensure(struct goaudit *ga, const struct image_facts *facts,
 void gort_module_found(void *moduledata);
 
 /* Registers a loaded generation's module with the runtime and runs its package
- * inits on this thread; figures go to its record.  `init` gets the verdict and,
- * after a panic, its text.  Without locks. */
-void gort_init(struct goaudit *ga, struct generation *gen, struct go_init *init);
+ * inits on this thread.  `old` (or NULL) is the one that it replaces.  Figures
+ * go to its record; `init` gets the verdict and, after a panic, its text.
+ * Without locks. */
+void gort_init(struct goaudit *ga, struct generation *gen,
+	       const struct generation *old, struct go_init *init);
 
 /* Unlinks those of n modules that nothing uses.  Without locks: it may wait for
  * a garbage collection to end. */

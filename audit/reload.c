@@ -321,6 +321,20 @@ static void roll_back(void *arg)
 	job->handle = NULL;
 }
 
+/* The guest's newest other generation, whose names the new one takes over: the
+ * current one so far, or one that is closed and not unmapped yet. */
+static struct generation *predecessor(struct job *job)
+{
+	struct generation *gen;
+
+	pthread_mutex_lock(&job->ga->lock);
+	for (gen = job->guest->all; gen; gen = gen->next)
+		if (gen != job->gen && gen->info->state != GOAUDIT_GONE)
+			break;
+	pthread_mutex_unlock(&job->ga->lock);
+	return gen;
+}
+
 static void initialise(struct job *job)
 {
 	struct goaudit *ga = job->ga;
@@ -328,7 +342,7 @@ static void initialise(struct job *job)
 	struct go_init init = { .verdict = GO_OK };
 
 	if (gen->info->is_go)
-		gort_init(ga, gen, &init);
+		gort_init(ga, gen, predecessor(job), &init);
 	if (init.verdict == GO_OK) {
 		ldso_transaction(ga, commit, job);
 		return;

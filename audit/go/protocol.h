@@ -68,6 +68,9 @@ struct go_init {
 	uint64_t lo, hi;	/* in: the DSO's mapping */
 	uint64_t module;	/* in: address of its moduledata, not on the list yet;
 				 * 0: it is on the list, to be found by lo and hi */
+	uint64_t old_lo, old_hi; /* in: the generation that it is to replace: names
+				 * that it has registered with flag, gob and expvar
+				 * are taken back, or stay if the inits panic; 0, 0 */
 	uint64_t verdict;	/* out: enum go_verdict */
 	uint64_t register_ns;	/* out: masks, types, itabs */
 	uint64_t init_ns;	/* out: package inits */

@@ -52,6 +52,43 @@ references: 3 3
 ping 2, pong 1
 E
 
+# Its own constructor opens and closes it, and cannot reload it.
+cc_so self.so <<'C'
+#include "host.h"
+static char error[300];
+const char *said(void) { return error; }
+__attribute__((constructor)) static void start(void)
+{
+	void *h = open_guest("./self.so");
+
+	CHECK(find(h, "said") == (void *)said);
+	close_guest(h);
+	CHECK(dlclose(h) == -1);
+	h = open_guest("./self.so");
+	CHECK(!dlreload(h));
+	strcpy(error, strrchr(dlerror(), '/') + 1);
+	close_guest(h);
+}
+C
+cc_host alone <<'C'
+#include "host.h"
+int main(void)
+{
+	void *h = open_guest("./self.so");
+
+	CHECK(generation_of(h).references == 1 && generation_of(h).number == 1);
+	puts(((const char *(*)(void))find(h, "said"))());
+	close_guest(h);
+	CHECK(generation_of(h).state == GOAUDIT_PARKED);
+	CHECK(open_guest("./self.so") == h);
+	CHECK(dlreload(h) == h);
+	return 0;
+}
+C
+expect_output run_audited ./alone <<'E'
+self.so: its own constructor or package init cannot reload it: do so later
+E
+
 # Two threads, from both ends: neither waits for the other for ever.
 cc_host crossing -pthread <<'C'
 #include "host.h"

@@ -148,6 +148,28 @@ int main(void)
 C
 try later-constructor ./late-constructor
 
+# Two libraries that were linked to start at the same address, not at 0: one of
+# them is loaded elsewhere, where its l_addr points nowhere.
+for i in 1 2; do
+	cc_so fixed$i.so -Wl,-Ttext-segment=0x10000000 <<C
+#include "host.h"
+void *fixed$i(void) { return dlopen("./guest.so", FLAGS); }
+C
+done
+cc_host fixed ./fixed1.so ./fixed2.so <<'C'
+#include "host.h"
+void *fixed1(void), *fixed2(void);
+int main(void)
+{
+	void *h = fixed1();
+	if (!h)
+		printf("%s\n", dlerror());
+	CHECK(fixed2() == h);
+	return !h || printf("%d\n", call(h, "answer")) < 0;
+}
+C
+try "libraries linked at an address" ./fixed
+
 # Somebody else's dlopen stands in front: it is called, and comes to us.
 cat >wrapper.c <<'C'
 #include "host.h"

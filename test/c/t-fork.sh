@@ -88,6 +88,31 @@ int main(void)
 	printf("%d\n", call(open, "value"));
 	CHECK(open_guest("./parked.so") == parked);
 	printf("%d\n", call(parked, "value"));
+	puts("-- the parent replaces what a child has mapped");
+	CHECK(pipe(in) == 0 && pipe(out) == 0);
+	child = fork();
+	if (!child) {
+		close(in[1]);
+		CHECK(write(out[1], "", 1) == 1);
+		CHECK(read(in[0], &c, 1) == 0);	/* until it has replaced it */
+		printf("child: %d, snapshot %s\n", call(parked, "value"),
+		       access(generation_of(parked).snapshot, R_OK) == 0 ? "there" :
+									   "gone");
+		_exit(7);
+	}
+	CHECK(read(out[0], &c, 1) == 1);
+	h = parked;
+	replace("v2.so", "parked.so");
+	parked = dlreload(parked);
+	if (!parked)
+		puts(dlerror());
+	CHECK(parked && parked != h);
+	printf("%d\n", call(parked, "value"));
+	close_guest(parked);	/* and with that, the old one goes */
+	CHECK(generation_of(h).state == GOAUDIT_FREE);
+	close(in[1]);
+	CHECK(status_of(child) == 7);
+
 	puts("-- the parent ends first");
 	CHECK(pipe(in) == 0 && pipe(out) == 0);
 	child = fork();
@@ -143,12 +168,16 @@ destructor 1
 -- the parent goes on
 101
 101
--- the parent ends first
-destructor 1
+-- the parent replaces what a child has mapped
+200
 destructor 1
 child: 102, snapshot there
+-- the parent ends first
 destructor 1
+destructor 2
+child: 102, snapshot there
 destructor 1
+destructor 2
 E
 # What the child has left is collected by the next process of this user.
 cc_host next <<'C'

@@ -28,6 +28,18 @@ static int open_and_call(const char *name, int mode)
 		dlclose(h);
 	return value;
 }
+static char *early, early_name[PATH_MAX];
+__attribute__((constructor)) static void start(void)
+{
+	void *h = dlopen("$ORIGIN/plugins/x.so", FLAGS);
+	Dl_info info;
+
+	early = h ? "opens" : strdup(dlerror());
+	if (h)
+		dlclose(h);
+	if (dladdr((void *)start, &info))
+		strcpy(early_name, info.dli_fname);
+}
 void opens(void)
 {
 	printf("  $ORIGIN/plugins: %d\n", open_and_call("$ORIGIN/plugins/x.so", RTLD_NOW));
@@ -44,6 +56,7 @@ void shows(void *h)
 	struct link_map *map;
 
 	printf("  value: %d\n", dep() + middle());
+	printf("  in its constructor: %s, %s\n", early, early_name);
 	CHECK(dladdr((void *)shows, &info));
 	printf("  dladdr: %s\n", info.dli_fname);
 	CHECK(dladdr1((void *)shows, &info, (void **)&map, RTLD_DL_LINKMAP));
@@ -81,6 +94,7 @@ C
 expected() { # FILE
 	cat <<E
   value: 11
+  in its constructor: opens, $TEST_DIR/app/$1
   dladdr: $TEST_DIR/app/$1
   dladdr1: $TEST_DIR/app/$1
   origin: $TEST_DIR/app

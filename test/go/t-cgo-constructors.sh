@@ -62,8 +62,8 @@ int main(void)
 	close_guest(h);
 	replace("made.2", "made.so");
 	h = open_guest("./made.so");
-	print_text(h, "Test");
 	reclaim_all();
+	print_text(h, "Test");
 	check_gone("made.so", 1);
 	runtime_now(10);
 	print_text(h, "Test");
@@ -81,9 +81,9 @@ first constructor
 second constructor
 object made
 package init
-generation 2 6
-object destroyed
 destructor
+object destroyed
+generation 2 6
 generation 2 6
 end of main
 object destroyed

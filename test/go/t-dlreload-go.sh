@@ -12,7 +12,7 @@ import "C"
 
 import "fmt"
 
-const generation = "generation 1"
+var generation = "generation 1"
 
 var calls int
 
@@ -47,6 +47,9 @@ static void *reloader(void *arg)
 		*h = dlreload(*h);
 		if (!*h)
 			printf("dlreload: %s\n", dlerror());
+		if (*h && call(*h, "Number") != n)
+			printf("reload number %d returned generation %d, number %u\n", n,
+			       call(*h, "Number"), generation_of(*h).number);
 		CHECK(*h && call(*h, "Number") == n);
 	}
 	return NULL;

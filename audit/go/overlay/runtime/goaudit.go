@@ -72,6 +72,8 @@ type goauditInitReq struct {
 	size       uint64
 	lo, hi     uint64
 	module     uint64
+	oldLo      uint64
+	oldHi      uint64
 	verdict    uint64
 	registerNs uint64
 	initNs     uint64
@@ -251,6 +253,11 @@ func (t *goauditText) num(n int) {
 // fn writes "func (file:line)", type arguments as "[...]".
 func (t *goauditText) fn(f funcInfo, pc uintptr) {
 	name := funcname(f)
+	if name == "" && f.nameOff == 0 && len(f.datap.funcnametab) != 0 {
+		// an offset of 0 stands for no name, but since 1.27 the linker puts
+		// some function's name there
+		name = gostringnocopy(&f.datap.funcnametab[0])
+	}
 	from := bytealg.IndexByteString(name, '[')
 	to := bytealg.LastIndexByteString(name, ']')
 	if from < 0 || to < from {

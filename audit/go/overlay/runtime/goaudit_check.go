@@ -19,10 +19,12 @@ import (
 
 // goauditWalkers are the entry points of functions that walk the types of all
 // modules and may be preempted on the way (registered by package reflect).  A
-// goroutine in one of them holds every guest.
+// goroutine in one of them holds every guest, for as long as it is there.
 var goauditWalkers []uintptr
 
-func (b *goauditBatch) check() {
+// check holds the guests that are in use.  It notes in b.walked whether somebody
+// walks the types of all modules, and counts that as use only the last time.
+func (b *goauditBatch) check(last bool) {
 	for i := range b.cands {
 		if c := &b.cands[i]; c.m != nil && c.m.busy && c.req.verdict != goauditHeld {
 			t := b.hold(c, goauditFrame, 0)
@@ -33,7 +35,7 @@ func (b *goauditBatch) check() {
 		if b.allHeld() {
 			return
 		}
-		b.checkG(gp)
+		b.checkG(gp, last)
 	}
 	for _, pp := range allp {
 		goauditEachTimer(pp, b, (*goauditBatch).checkTimer)
@@ -104,7 +106,7 @@ func goauditTypeAt(md *moduledata, w uintptr) (typ *_type) {
 	return nil
 }
 
-func (b *goauditBatch) checkG(gp *g) {
+func (b *goauditBatch) checkG(gp *g, last bool) {
 	if s := readgstatus(gp) &^ _Gscan; s == _Gidle || s == _Gdead || s == goauditDeadExtra {
 		return
 	}
@@ -118,7 +120,11 @@ func (b *goauditBatch) checkG(gp *g) {
 			continue
 		}
 		for _, pc := range goauditWalkers {
-			if u.frame.fn.entry() == pc {
+			if u.frame.fn.entry() != pc {
+				continue
+			}
+			b.walked = true
+			if last {
 				b.holdAll(gp.goid, u.frame.fn, u.symPC())
 			}
 		}

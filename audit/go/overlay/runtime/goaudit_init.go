@@ -50,7 +50,14 @@ func goauditInit(p unsafe.Pointer) {
 		r.verdict = goauditOK
 		return
 	}
+	restore := goauditWithdraw(r.oldLo, r.oldHi)
 	r.verdict = goauditRunInits(md, r.text[:])
+	if r.verdict != goauditOK {
+		goauditWithdraw(r.lo, r.hi)
+		for _, put := range restore {
+			put()
+		}
+	}
 	r.initNs = uint64(nanotime() - registered)
 	lock(&goauditLock)
 	m.busy = false

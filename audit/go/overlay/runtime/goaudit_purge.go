@@ -29,9 +29,11 @@ var (
 	goauditOnStopFns  []func()
 )
 
-// goauditMade are types made by reflect that are out of its caches since this
-// purge.  They must not be collected before the commit, which still reads them
-// where an itab or a header leads to one.  Under goauditUnlinking.
+// goauditMade are types made by reflect that are out of its caches, and composed
+// of types of guests that are not unlinked yet.  itabTable and the headers of
+// objects lead to them without keeping them alive; this list does, until the
+// commit has removed the itabs.  A guest that turns out to be in use after its
+// purge keeps the types it has made.  Under goauditUnlinking.
 var goauditMade []*_type
 
 //go:linkname goauditOnPurge
@@ -74,7 +76,6 @@ func (b *goauditBatch) purge() {
 	for _, purge := range goauditOnPurgeFns {
 		purge()
 	}
-	b.purgeReflectOffs()
 }
 
 // mentions: is t a type of a guest of b, or an unnamed type composed of such?
@@ -117,28 +118,34 @@ func (b *goauditBatch) mentionsAny(ts []*_type) bool {
 	return false
 }
 
-// madeOf: is p one of the types in goauditMade?
+// madeOf: is p a type that reflect has made of types of a guest of b?
 func (b *goauditBatch) madeOf(p uintptr) bool {
 	for _, t := range goauditMade {
 		if uintptr(unsafe.Pointer(t)) == p {
-			return true
+			return b.mentions(t)
 		}
 	}
 	return false
 }
 
-// purgeReflectOffs removes what reflect has registered under negative offsets:
-// types and functions of the guests, dropped types and their names.
-func (b *goauditBatch) purgeReflectOffs() {
+// forgetMade lets go of the made types of the guests of b, and of all that
+// reflect has registered for them under negative offsets: types and functions
+// of the guests, made types and their names.  It follows the commit: a value of
+// a made type can be asked for its name as long as there is one.
+func (b *goauditBatch) forgetMade() {
 	reflectOffsLock()
-	defer reflectOffsUnlock()
 	forget := func(id int32) {
 		if p, ok := reflectOffs.m[id]; ok {
 			delete(reflectOffs.m, id)
 			delete(reflectOffs.minv, p)
 		}
 	}
+	keep := goauditMade[:0]
 	for _, t := range goauditMade {
+		if !b.mentions(t) {
+			keep = append(keep, t)
+			continue
+		}
 		if t.Str < 0 {
 			forget(int32(t.Str))
 		}
@@ -151,4 +158,7 @@ func (b *goauditBatch) purgeReflectOffs() {
 			forget(id)
 		}
 	}
+	reflectOffsUnlock()
+	clear(goauditMade[len(keep):])
+	goauditMade = keep
 }

@@ -43,7 +43,8 @@ type goauditCand struct {
 type goauditBatch struct {
 	cands   []goauditCand // those not known to be in use
 	lo, hi  uintptr       // covers all of them
-	gone    []goauditCand
+	gone    bool          // cands have been committed
+	walked  bool          // a goroutine walks the types of all modules
 	stopped int64
 }
 
@@ -59,11 +60,16 @@ func goauditUnlink(p unsafe.Pointer) {
 	b := goauditMakeBatch(r)
 	goauditDying = b
 	if len(b.cands) != 0 {
-		b.stop(false)
+		b.stop(false, false)
 	}
 	if len(b.cands) != 0 {
 		b.purge()
-		b.stop(true)
+	}
+	for try := 0; len(b.cands) != 0 && !b.gone; try++ {
+		if try != 0 {
+			timeSleep(50_000)
+		}
+		b.stop(true, try == goauditTries)
 	}
 	b.release()
 	goauditDying = nil
@@ -126,22 +132,27 @@ func (b *goauditBatch) of(p uintptr) *goauditCand {
 
 // stop stops the world, checks, and commits if told to.  stopTheWorldGC also
 // waits for a running cycle to end, so no mark phase spans a commit.
-func (b *goauditBatch) stop(commit bool) {
+func (b *goauditBatch) stop(commit, last bool) {
 	w := stopTheWorldGC(stwReadMemStats)
 	start := nanotime()
 	for _, pp := range allp {
 		goauditDrainTimers(pp)
 	}
+	b.walked = false
 	systemstack(func() {
-		b.check()
+		b.check(last)
 	})
 	b.dropHeld()
-	if commit && len(b.cands) != 0 {
+	if commit && !b.walked && len(b.cands) != 0 {
 		b.commit()
 	}
 	startTheWorldGC(w)
 	b.stopped += nanotime() - start
 }
+
+// Whoever walks the types of all modules is done in microseconds: it is waited
+// for so many times before it counts as a holder.
+const goauditTries = 10
 
 // dropHeld removes the guests that are in use.
 func (b *goauditBatch) dropHeld() {
@@ -174,7 +185,7 @@ func (b *goauditBatch) commit() {
 	for i := range b.cands {
 		b.cands[i].req.verdict = goauditOK
 	}
-	b.gone = b.cands
+	b.gone = true
 }
 
 // dropModules removes the guests from modulesSlice, from the records, and
@@ -291,12 +302,15 @@ func (b *goauditBatch) flushPCValues() {
 // release frees what the unlinked guests had outside of their mapping.  The
 // world is running.
 func (b *goauditBatch) release() {
-	for i := range b.gone {
-		c := &b.gone[i]
+	if !b.gone {
+		return
+	}
+	b.forgetMade()
+	for i := range b.cands {
+		c := &b.cands[i]
 		goauditForgetTypelinks(c.md)
 		if c.m != nil {
 			goauditFreeMasks(c.md)
 		}
 	}
-	goauditMade = nil
 }

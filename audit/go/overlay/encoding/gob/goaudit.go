@@ -16,8 +16,44 @@ func goauditOnPurge(purge func())
 //go:linkname goauditDies reflect.goauditDies
 func goauditDies(t reflect.Type) bool
 
+//go:linkname goauditOnReplace runtime.goauditOnReplace
+func goauditOnReplace(withdraw func() (restore func()))
+
 func init() {
 	goauditOnPurge(goauditPurge)
+	goauditOnReplace(goauditWithdraw)
+}
+
+// goauditWithdraw takes back the names, which the next generation registers
+// for types of its own.
+func goauditWithdraw() (restore func()) {
+	types := make(map[any]any)
+	concreteTypeToName.Range(func(k, v any) bool {
+		if goauditDies(k.(reflect.Type)) {
+			types[k] = v
+			concreteTypeToName.Delete(k)
+		}
+		return true
+	})
+	names := make(map[any]any)
+	nameToConcreteType.Range(func(k, v any) bool {
+		if goauditDies(v.(reflect.Type)) {
+			names[k] = v
+			nameToConcreteType.Delete(k)
+		}
+		return true
+	})
+	if len(types) == 0 && len(names) == 0 {
+		return nil
+	}
+	return func() {
+		for t, name := range types {
+			concreteTypeToName.Store(t, name)
+		}
+		for name, t := range names {
+			nameToConcreteType.Store(name, t)
+		}
+	}
 }
 
 func goauditPurge() {
