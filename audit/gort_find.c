@@ -148,7 +148,7 @@ int gort_find_file(struct goaudit *ga, const struct image_facts *facts,
 	const char *entry = facts->runpath;
 	struct image_facts have;
 	char path[PATH_MAX];
-	bool without_entries = false;
+	bool wrong_entries = false;
 
 	while (*entry) {
 		size_t n = strcspn(entry, ":");
@@ -158,16 +158,16 @@ int gort_find_file(struct goaudit *ga, const struct image_facts *facts,
 		if (library_facts(ga, path, &have) && matches(&have, facts)) {
 			if (have.overlay)
 				return take(rt, path, &have), 0;
-			without_entries = true;
+			wrong_entries = true;
 		}
 		entry += n + (entry[n] == ':');
 	}
 	cached_library(ga, facts, path, sizeof path);
 	if (library_facts(ga, path, &have) && matches(&have, facts) && have.overlay)
 		return take(rt, path, &have), 0;
-	if (without_entries)
-		error_set(ga, "%s: its Go runtime library was not built by goaudit "
-			  "and cannot unload: rebuild it with `goaudit build`",
+	if (wrong_entries)
+		error_set(ga, "%s: its Go runtime library was not built by this "
+			  "release of goaudit: rebuild it with `goaudit build`",
 			  guest_path);
 	else
 		error_set(ga, "%s: its Go runtime library (%s, for %s) is not on "

@@ -12,8 +12,10 @@ AUDIT=$GOAUDIT_BUILD/libgoaudit.so
 
 if [ -z "${TEST_DIR:-}" ]; then		# not started by test/run
 	TEST_DIR=$(cd "$(mktemp -d)" && pwd -P)
-	trap 'rm -rf "$TEST_DIR"' EXIT
+	own_folder=$TEST_DIR
 fi
+cleanup() { [ -z "${own_folder:-}" ] || rm -rf "$own_folder"; }
+trap cleanup EXIT
 cd "$TEST_DIR"
 export TEST_DIR
 

@@ -11,18 +11,19 @@
  * that never ran Go, and returns when the Go function has returned.
  *
  * The Go side declares the same structs field by field
- * (overlay/runtime/goaudit.go); both sides check `size` and `protocol`, so a
- * runtime library built by another release of goaudit is refused, not
- * misread.  All fields are 8 bytes wide or arrays of bytes, so no padding.
+ * (overlay/runtime/goaudit.go).  All fields are 8 bytes wide or arrays of bytes, so no padding.
  * Text is UTF-8, always NUL-terminated, cut where it does not fit. */
 #ifndef GOAUDIT_GO_PROTOCOL_H
 #define GOAUDIT_GO_PROTOCOL_H
 
 #include <stdint.h>
 
-#define GO_PROTOCOL 1
+/* Raised with every change of a struct below.  It is part of the first entry's
+ * name, so that a library of another release is seen to be one before it is
+ * loaded: image_inspect looks for that name. */
+#define GO_PROTOCOL 2
 
-#define GO_FN_HELLO  "runtime.goauditHello.abiinternal"
+#define GO_FN_HELLO  "runtime.goauditHello2.abiinternal"
 #define GO_FN_INIT   "runtime.goauditInit.abiinternal"
 #define GO_FN_CANON  "runtime.goauditCanon.abiinternal"
 #define GO_FN_UNLINK "runtime.goauditUnlink.abiinternal"

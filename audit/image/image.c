@@ -17,13 +17,13 @@
  *
  * None of these is touched by strip. */
 #include "image_elf.h"
+#include "go/protocol.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define GO_NOTE_ABIHASH 2
 #define ABIHASH_PREFIX "go:link.abihash."
-#define HELLO "runtime.goauditHello.abiinternal"
 
 /* What is seen on the way, beside the facts. */
 struct scan {
@@ -172,7 +172,7 @@ scan_symbols(struct scan *sc)
 	GElf_Sym sym;
 
 	if (sc->facts->kind == IMAGE_GO_RUNTIME) {
-		sc->facts->overlay = image_find_symbol(img, HELLO) != 0;
+		sc->facts->overlay = image_find_symbol(img, GO_FN_HELLO) != 0;
 		return;
 	}
 	for (size_t i = 1; i < img->sym_count && i < INT32_MAX; i++) {

@@ -124,6 +124,26 @@ value() { run_audited env LD_LIBRARY_PATH=elsewhere ./host "$1" | sed -n 1p; }
 [ "$(value app/runpath.so)" = "  value: 9" ] || fail "LD_LIBRARY_PATH and RUNPATH"
 [ "$(value app/rpath.so)" = "  value: 11" ] || fail "LD_LIBRARY_PATH and RPATH"
 
+# $ORIGIN of a caller that is no guest: the program, and a library that was
+# opened by a relative name.
+cc_so app/opener.so <<'C'
+#include "host.h"
+void *from_library(void) { return dlopen("$ORIGIN/plugins/x.so", FLAGS); }
+C
+cc_host others <<'C'
+#include "host.h"
+int main(void)
+{
+	void *h = dlopen("$ORIGIN/app/plugins/x.so", FLAGS), *again;
+
+	CHECK(h && generation_of(h).references == 1);
+	again = ((void *(*)(void))find(open_mode("app/opener.so", RTLD_NOW), "from_library"))();
+	CHECK(again == h && generation_of(h).references == 2);
+	return 0;
+}
+C
+expect_output run_audited ./others </dev/null
+
 # The same answers as glibc gives without the audit module.
 cc_host plain <<'C'
 #include "host.h"

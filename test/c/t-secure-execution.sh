@@ -11,7 +11,7 @@ system=$(dirname "$(gcc -print-file-name=libc.so.6)")
 command -v setpriv >/dev/null || skip "no setpriv"
 # In that mode ld.so wants the set-user-ID bit on an audit library, too.
 name=libgoaudit-test-$$.so
-trap 'rm -f "$system/$name"' EXIT
+trap 'rm -f "$system/$name"; cleanup' EXIT
 install -m 4755 "$AUDIT" "$system/$name"
 
 cc_so guest.so <<<'static int n; int value(void) { return ++n; }'

@@ -9,6 +9,17 @@
 
 #include "gohost.h"
 
+static int threads(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	int n = -2;
+
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
 static void sample(int n)
 {
 	struct goaudit_runtime rt;
@@ -18,11 +29,11 @@ static void sample(int n)
 	while (goaudit_reclaim(NULL, 10000) > 0)
 		;
 	rt = runtime_now(3);
-	printf("%d %ld %d %d %d %lu %lu %lu %lu %lu %lu %zu\n", n, rss_kb(), maps_with(""),
+	printf("%d %ld %d %d %d %lu %lu %lu %lu %lu %lu %d %zu\n", n, rss_kb(), maps_with(""),
 	       open_files(), snapshot_files(), (unsigned long)rt.heap_live,
 	       (unsigned long)rt.heap_objects, (unsigned long)rt.other_sys,
 	       (unsigned long)rt.modules, (unsigned long)rt.itabs,
-	       (unsigned long)rt.goroutines, mallinfo2().uordblks);
+	       (unsigned long)rt.goroutines, threads(), mallinfo2().uordblks);
 	fflush(stdout);
 }
 
@@ -34,7 +45,7 @@ int main(int argc, char **argv)
 	if (reloads < 1 || every < 1)
 		return 2;
 	printf("reloads rss_kb mappings files snapshots heap_bytes heap_objects other_sys "
-	       "modules itabs goroutines host_malloc\n");
+	       "modules itabs goroutines threads host_malloc\n");
 	for (int i = 0; i < reloads; i++) {
 		int v = i % (argc - 4);
 		char want[32], *text;
@@ -42,6 +53,8 @@ int main(int argc, char **argv)
 
 		replace(argv[4 + v], guest);
 		h = open_guest(guest);
+		if (i == 0)
+			((void (*)(void))find(h, "Warm"))();
 		text = ((char *(*)(void))find(h, "Test"))();
 		snprintf(want, sizeof want, "generation %04d", v + 1);
 		if (!strstr(text, want)) {

@@ -16,6 +16,7 @@ package runtime
 //	goaudit_cache.go   type assertion caches that remember its types
 //	goaudit_unlink.go  the way out: check, purge, check again, commit
 //	goaudit_check.go   what plainly uses a module (frames, timers, ...)
+//	goaudit_passing.go who is about to let go of it
 //	goaudit_purge.go   std's own caches, and reflect's names
 //	goaudit_panic.go   a panic or Goexit in an init ends the init only
 //	goaudit_*_goNNN.go what differs between Go releases, NNN being the first
@@ -43,7 +44,7 @@ import (
 	"unsafe"
 )
 
-const goauditProtocol = 1
+const goauditProtocol = 2
 
 // Verdicts and holders, as in protocol.h.
 const (
@@ -61,7 +62,7 @@ const (
 	goauditCleanup  = 6
 )
 
-type goauditHelloReq struct {
+type goauditHello2Req struct {
 	size       uint64
 	protocol   uint64
 	moduledata uint64
@@ -140,10 +141,10 @@ func goauditSized(have uint64, want uintptr) {
 	}
 }
 
-// goauditHello is the first call.  cgocallback has waited for main_init_done,
+// goauditHello2 is the first call.  cgocallback has waited for main_init_done,
 // so std is initialised.
-func goauditHello(p unsafe.Pointer) {
-	r := (*goauditHelloReq)(p)
+func goauditHello2(p unsafe.Pointer) {
+	r := (*goauditHello2Req)(p)
 	r.protocol = goauditProtocol
 	if r.size != uint64(unsafe.Sizeof(*r)) {
 		return

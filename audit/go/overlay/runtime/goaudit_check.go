@@ -17,14 +17,8 @@ import (
 	"unsafe"
 )
 
-// goauditWalkers are the entry points of functions that walk the types of all
-// modules and may be preempted on the way (registered by package reflect).  A
-// goroutine in one of them holds every guest, for as long as it is there.
-var goauditWalkers []uintptr
-
-// check holds the guests that are in use.  It notes in b.walked whether somebody
-// walks the types of all modules, and counts that as use only the last time.
-func (b *goauditBatch) check(last bool) {
+// check holds the guests that are in use.
+func (b *goauditBatch) check() {
 	for i := range b.cands {
 		if c := &b.cands[i]; c.m != nil && c.m.busy && c.req.verdict != goauditHeld {
 			t := b.hold(c, goauditFrame, 0)
@@ -35,7 +29,7 @@ func (b *goauditBatch) check(last bool) {
 		if b.allHeld() {
 			return
 		}
-		b.checkG(gp, last)
+		b.checkG(gp)
 	}
 	for _, pp := range allp {
 		goauditEachTimer(pp, b, (*goauditBatch).checkTimer)
@@ -106,7 +100,7 @@ func goauditTypeAt(md *moduledata, w uintptr) (typ *_type) {
 	return nil
 }
 
-func (b *goauditBatch) checkG(gp *g, last bool) {
+func (b *goauditBatch) checkG(gp *g) {
 	if s := readgstatus(gp) &^ _Gscan; s == _Gidle || s == _Gdead || s == goauditDeadExtra {
 		return
 	}
@@ -116,16 +110,6 @@ func (b *goauditBatch) checkG(gp *g, last bool) {
 			if c.req.verdict != goauditHeld {
 				t := b.hold(c, goauditFrame, gp.goid)
 				t.fn(u.frame.fn, u.symPC())
-			}
-			continue
-		}
-		for _, pc := range goauditWalkers {
-			if u.frame.fn.entry() != pc {
-				continue
-			}
-			b.walked = true
-			if last {
-				b.holdAll(gp.goid, u.frame.fn, u.symPC())
 			}
 		}
 	}
@@ -137,15 +121,6 @@ func (b *goauditBatch) checkG(gp *g, last bool) {
 	}
 	for p := gp._panic; p != nil; p = p.link {
 		b.checkAny(&p.arg, goauditDefer, gp.goid)
-	}
-}
-
-func (b *goauditBatch) holdAll(goid uint64, f funcInfo, pc uintptr) {
-	for i := range b.cands {
-		if c := &b.cands[i]; c.req.verdict != goauditHeld {
-			t := b.hold(c, goauditFrame, goid)
-			t.fn(f, pc)
-		}
 	}
 }
 

@@ -10,14 +10,16 @@ package runtime
 //
 //	stop the world   check; guests in use are held and leave the batch
 //	world running    purge std's caches of the types of the rest
-//	stop the world   check again, commit
-//	world running    free the masks
+//	stop the world   check again, wait for who is on its way, commit
+//	world running    purge again, free the masks
 //
 // The purge cannot be done with the world stopped, since a goroutine may have
 // been stopped with a cache's lock in hand.  It is not done before the first
 // check, since some of the caches are what makes types identical (reflect's
 // made types, unique's maps, gob's names), and a guest that lives on needs
-// them.  A guest in use costs one stop and no purge.
+// them.  A guest in use costs one stop and no purge.  Before the commit, so that
+// nobody finds a type of the guest in a table when the runtime has no names for
+// it any more; and after, since until then somebody could put one into a cache.
 //
 // The commit must leave nothing behind that the collector or the runtime
 // follows without asking, because the caller unmaps the guest right after:
@@ -44,7 +46,7 @@ type goauditBatch struct {
 	cands   []goauditCand // those not known to be in use
 	lo, hi  uintptr       // covers all of them
 	gone    bool          // cands have been committed
-	walked  bool          // a goroutine walks the types of all modules
+	putOff  bool          // somebody is on its way: try again
 	stopped int64
 }
 
@@ -60,16 +62,16 @@ func goauditUnlink(p unsafe.Pointer) {
 	b := goauditMakeBatch(r)
 	goauditDying = b
 	if len(b.cands) != 0 {
-		b.stop(false, false)
+		b.survey()
 	}
 	if len(b.cands) != 0 {
 		b.purge()
 	}
-	for try := 0; len(b.cands) != 0 && !b.gone; try++ {
-		if try != 0 {
-			timeSleep(50_000)
+	for i := 1; len(b.cands) != 0 && !b.gone; i++ {
+		b.attempt(i == goauditAttempts)
+		if b.putOff {
+			timeSleep(goauditAttemptNs)
 		}
-		b.stop(true, try == goauditTries)
 	}
 	b.release()
 	goauditDying = nil
@@ -130,29 +132,54 @@ func (b *goauditBatch) of(p uintptr) *goauditCand {
 	return nil
 }
 
-// stop stops the world, checks, and commits if told to.  stopTheWorldGC also
-// waits for a running cycle to end, so no mark phase spans a commit.
-func (b *goauditBatch) stop(commit, last bool) {
-	w := stopTheWorldGC(stwReadMemStats)
-	start := nanotime()
+// stop stops the world and checks.  stopTheWorldGC also waits for a running
+// cycle to end, so no mark phase spans a commit.
+func (b *goauditBatch) stop() (w worldStop, start int64) {
+	w = stopTheWorldGC(stwReadMemStats)
+	start = nanotime()
 	for _, pp := range allp {
 		goauditDrainTimers(pp)
 	}
-	b.walked = false
 	systemstack(func() {
-		b.check(last)
+		b.check()
 	})
 	b.dropHeld()
-	if commit && !b.walked && len(b.cands) != 0 {
-		b.commit()
-	}
-	startTheWorldGC(w)
-	b.stopped += nanotime() - start
+	return
 }
 
-// Whoever walks the types of all modules is done in microseconds: it is waited
-// for so many times before it counts as a holder.
-const goauditTries = 10
+func (b *goauditBatch) start(w worldStop, stopped int64) {
+	startTheWorldGC(w)
+	b.stopped += nanotime() - stopped
+}
+
+// survey is the first stop.
+func (b *goauditBatch) survey() {
+	w, stopped := b.stop()
+	b.start(w, stopped)
+}
+
+// attempt is the second stop.  It does not commit if somebody is on its way;
+// the last one holds the guests in question instead.
+func (b *goauditBatch) attempt(last bool) {
+	w, stopped := b.stop()
+	b.putOff = false
+	systemstack(func() {
+		for _, gp := range allgs {
+			b.checkPassing(gp, last)
+		}
+	})
+	b.dropHeld()
+	if !b.putOff && len(b.cands) != 0 {
+		b.commit()
+	}
+	b.start(w, stopped)
+}
+
+// Attempts at a commit, and the time between them.
+const (
+	goauditAttempts  = 10
+	goauditAttemptNs = 50_000
+)
 
 // dropHeld removes the guests that are in use.
 func (b *goauditBatch) dropHeld() {
@@ -305,6 +332,7 @@ func (b *goauditBatch) release() {
 	if !b.gone {
 		return
 	}
+	b.purge()
 	b.forgetMade()
 	for i := range b.cands {
 		c := &b.cands[i]

@@ -1,0 +1,80 @@
+package runtime
+
+// Who is on its way.
+//
+// A goroutine may have been stopped in code of the library with something of a
+// guest in its hands: a type that it has just read from a table, the list of
+// all modules' types.  Nothing leads to the guest once the goroutine has moved
+// on, which takes microseconds; but to unmap the guest before is fatal.
+//
+// So the commit looks at each goroutine that would go on by itself: one that
+// was running or runnable, or that waits for the collector or for a mutex.  If
+// a word of its stack lies in a guest, or if it is in a function that walks the
+// types of all modules, the commit is put off and tried again shortly.  Words
+// are not told from dead ones: that costs another try, no more.  Only in the
+// last try does such a goroutine count as a holder.
+//
+// Goroutines that are parked for good are left to the check of frames: a dead
+// word in such a stack would hold the guest for as long.
+
+import (
+	"internal/goarch"
+	"unsafe"
+)
+
+// goauditWalkers are the entry points of functions that walk the types of all
+// modules, registered by package reflect.
+var goauditWalkers []uintptr
+
+// checkPassing looks at one goroutine.
+func (b *goauditBatch) checkPassing(gp *g, last bool) {
+	if gp == getg().m.curg || !goauditMovesOn(gp) {
+		return
+	}
+	var top funcInfo
+	var pc uintptr
+	var u unwinder
+	for u.init(gp, 0); u.valid(); u.next() {
+		if !top.valid() {
+			top, pc = u.frame.fn, u.symPC()
+		}
+		for _, entry := range goauditWalkers {
+			if u.frame.fn.entry() == entry {
+				for i := range b.cands {
+					b.passing(&b.cands[i], gp, u.frame.fn, u.symPC(), last)
+				}
+			}
+		}
+	}
+	for p := gp.sched.sp; p+goarch.PtrSize <= gp.stack.hi; p += goarch.PtrSize {
+		if c := b.of(*(*uintptr)(unsafe.Pointer(p))); c != nil {
+			b.passing(c, gp, top, pc, last)
+		}
+	}
+}
+
+// goauditMovesOn: will gp go on without anybody's doing?
+func goauditMovesOn(gp *g) bool {
+	switch readgstatus(gp) &^ _Gscan {
+	case _Grunnable, _Grunning, _Gpreempted:
+		return true
+	case _Gwaiting:
+		switch gp.waitreason {
+		case waitReasonGCAssistMarking, waitReasonGCAssistWait, waitReasonPreempted, waitReasonSyncMutexLock:
+			return true
+		}
+	}
+	return false
+}
+
+func (b *goauditBatch) passing(c *goauditCand, gp *g, f funcInfo, pc uintptr, last bool) {
+	if c.req.verdict == goauditHeld {
+		return
+	}
+	if !last {
+		b.putOff = true
+		return
+	}
+	t := b.hold(c, goauditFrame, gp.goid)
+	t.fn(f, pc)
+}
