@@ -19,6 +19,7 @@
 #include "intercept.h"
 #include "open.h"
 #include "origin.h"
+#include "reload.h"
 #include "state.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -123,6 +124,7 @@ EXPORT unsigned int la_objopen(struct link_map *map, Lmid_t ns, uintptr_t *cooki
 		return 0;
 	if (!ga->ldso.head)
 		ga->ldso.head = map;
+	reload_mapped(ga, map);
 	intercept_object(ga, map);
 	origin_settle(ga, map);
 	debugger_tiny_opened(ga, map);

@@ -52,6 +52,7 @@ static void at_exit(void *arg)
 static void before_fork(void)
 {
 	pthread_mutex_lock(&goaudit_state.lock);
+	snapshot_forking(&goaudit_state);
 	pthread_mutex_lock(&goaudit_state.calls_lock);
 	pthread_mutex_lock(&goaudit_state.errors.lock);
 }

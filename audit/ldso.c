@@ -1,6 +1,7 @@
 #include "ldso.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -249,19 +250,56 @@ uintptr_t ldso_dynamic_address(const struct link_map *map, int64_t tag)
 	return v < map->l_addr ? v + map->l_addr : v;
 }
 
-const ElfW(Phdr) *ldso_phdrs(const struct link_map *map, size_t *n)
+/* The kernel looks at the signal set before it looks at the bad first argument. */
+static bool readable(const void *p)
+{
+	return syscall(SYS_rt_sigprocmask, ~0, p, NULL, 8) == 0 || errno != EFAULT;
+}
+
+/* Is it this object's header, not what happens to lie there? */
+static bool is_header(const struct link_map *map, const ElfW(Ehdr) *eh)
+{
+	const ElfW(Phdr) *ph = (const void *)((const char *)eh + eh->e_phoff);
+
+	if (memcmp(eh->e_ident, ELFMAG, SELFMAG) != 0 ||
+	    eh->e_phoff + eh->e_phnum * sizeof *ph > ARCH_PAGE)
+		return false;
+	for (unsigned int i = 0; i < eh->e_phnum; i++)
+		if (ph[i].p_type == PT_DYNAMIC)
+			return map->l_addr + ph[i].p_vaddr == (uintptr_t)map->l_ld;
+	return false;
+}
+
+/* l_addr is where address 0 of the object is: that is its first page only when
+ * it was linked to start there (not after prelink or -Ttext-segment). */
+static const ElfW(Ehdr) *header_of(const struct link_map *map)
 {
 	const ElfW(Ehdr) *eh = (const void *)map->l_addr;
+	Dl_info info;
+
+	if (eh && (map->l_addr & (ARCH_PAGE - 1)) == 0 && readable(eh) &&
+	    is_header(map, eh))
+		return eh;
+	if (!dladdr(map->l_ld, &info) || !info.dli_fbase ||
+	    !is_header(map, info.dli_fbase))
+		return NULL;
+	return info.dli_fbase;
+}
+
+const ElfW(Phdr) *ldso_phdrs(const struct link_map *map, size_t *n)
+{
+	const ElfW(Ehdr) *eh;
 
 	if (!map->l_prev && map->l_name && !map->l_name[0]) {
 		/* The main program may be linked to a fixed address. */
 		*n = getauxval(AT_PHNUM);
 		return (const void *)getauxval(AT_PHDR);
 	}
-	if (!map->l_addr || memcmp(eh->e_ident, ELFMAG, SELFMAG) != 0)
+	eh = header_of(map);
+	if (!eh)
 		return NULL;
 	*n = eh->e_phnum;
-	return (const void *)(map->l_addr + eh->e_phoff);
+	return (const void *)((const char *)eh + eh->e_phoff);
 }
 
 bool ldso_range(const struct link_map *map, uintptr_t *lo, uintptr_t *hi)

@@ -145,14 +145,14 @@ static bool caller_folder(struct goaudit *ga, const void *caller, char *out,
 	if (*ours)
 		return true;
 	map = ldso_object_at(caller);
-	if (map && map->l_name && map->l_name[0] == '/') {
-		text_copy(out, size, map->l_name);
-	} else {
-		n = readlink("/proc/self/exe", out, size - 1);
-		if (n <= 0 || map != ga->ldso.head)
-			return false;
-		out[n] = 0;
-	}
+	/* ld.so knows it of every object but the program (elf/dl-object.c),
+	 * also when l_name is relative to where the process was then. */
+	if (map && map != ga->ldso.head)
+		return dlinfo((void *)map, RTLD_DI_ORIGIN, out) == 0;
+	n = readlink("/proc/self/exe", out, size - 1);
+	if (n <= 0 || !map)
+		return false;
+	out[n] = 0;
 	slash = strrchr(out, '/');
 	slash[slash == out] = 0;
 	return true;
@@ -172,6 +172,26 @@ static bool expand_origin(struct goaudit *ga, const char *file,
 	return (size_t)snprintf(out, size, "%s%s", folder, file + skip) < size;
 }
 
+/* realpath, also for a file that is gone: its folder's, and its name. */
+static bool settle(const char *file, char path[PATH_MAX])
+{
+	const char *base = strrchr(file, '/');
+	char folder[PATH_MAX];
+	size_t n;
+
+	if (realpath(file, path))
+		return true;
+	if (errno != ENOENT || !base || (size_t)(base - file) + 2 > sizeof folder)
+		return false;
+	n = base - file + 1;
+	memcpy(folder, file, n);
+	folder[n] = 0;
+	if (!realpath(folder, path) || strlen(path) + strlen(base) >= PATH_MAX)
+		return false;
+	strcat(path, path[1] ? base : base + 1);
+	return true;
+}
+
 /* Opens a file whose path is settled.  false: glibc's. */
 static bool open_path(struct goaudit *ga, const char *file, int mode,
 		      const void *caller, void **handle)
@@ -185,7 +205,7 @@ static bool open_path(struct goaudit *ga, const char *file, int mode,
 	if (file[0] == '/' && strlen(file) < sizeof path &&
 	    known_guest(ga, file, NULL))
 		strcpy(path, file);	/* resolved when it was first opened */
-	else if (!realpath(file, path))
+	else if (!settle(file, path))
 		return false;
 	request.path = path;
 	request.fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -203,6 +223,23 @@ static bool open_path(struct goaudit *ga, const char *file, int mode,
 	}
 	close(request.fd);
 	return ours;
+}
+
+/* Not ours after all, but the host's arguments cannot be passed on as they are;
+ * the failure, if it is one, is glibc's own.  If ld.so does find the object, it
+ * is no reloadable one, and nobody shall believe that it is. */
+static void *pass_on(struct goaudit *ga, const char *file, int mode,
+		     const void *caller)
+{
+	void *h = intercept_dlopen_as(ga, file, mode & ~RTLD_RELOADABLE, caller);
+
+	if (!h || !(mode & RTLD_RELOADABLE))
+		return h;
+	((int (*)(void *))intercept_real_dlclose)(h);
+	error_set(ga, "%s: ld.so has it loaded already, or its path cannot be "
+		  "settled, so it cannot be reloadable: open it with "
+		  "RTLD_RELOADABLE first, by its absolute path", file);
+	return NULL;
 }
 
 /* A bare name is looked for by ld.so itself, in the caller's name; what it
@@ -227,11 +264,15 @@ static bool open_bare(struct goaudit *ga, const char *file, int mode,
 			ga->host.dlerror();	/* refused by us: no error of the host */
 		if (open_path(ga, path, mode, caller, handle))
 			return true;
-		h = intercept_dlopen_as(ga, path, mode & ~RTLD_RELOADABLE, caller);
+		h = pass_on(ga, path, mode, caller);
 	} else if (h) {
 		/* ld.so may know one of our generations by its SONAME; then the
 		 * reference is to be counted by us. */
 		h = reload_adopt(ga, h);
+		if (h && (mode & RTLD_RELOADABLE) && !reload_knows(ga, h)) {
+			((int (*)(void *))intercept_real_dlclose)(h);
+			h = pass_on(ga, file, mode, caller);
+		}
 	}
 	*handle = h;
 	return true;
@@ -256,10 +297,7 @@ bool open_call(struct goaudit *ga, const char *file, int mode, const void *calle
 		return true;
 	if (!from_snapshot && !(mode & RTLD_RELOADABLE))
 		return false;
-	/* Not ours after all, but the host's arguments cannot be passed on as
-	 * they are; the failure, if it is one, is glibc's own. */
-	*handle = intercept_dlopen_as(ga, from_snapshot ? name : file,
-				      mode & ~RTLD_RELOADABLE, caller);
+	*handle = pass_on(ga, from_snapshot ? name : file, mode, caller);
 	return true;
 }
 

@@ -210,6 +210,26 @@ static void discard(struct goaudit *ga, struct generation *gen)
 	pthread_mutex_unlock(&ga->lock);
 }
 
+/* la_objopen: the object is mapped, nothing of it has run. */
+void reload_mapped(struct goaudit *ga, struct link_map *map)
+{
+	struct generation *gen;
+
+	if (!snapshot_is_ours(ga, map->l_name))
+		return;
+	pthread_mutex_lock(&ga->lock);
+	gen = registry_find_snapshot(ga, map->l_name);
+	if (gen && gen->info->state == GOAUDIT_LOADING) {
+		gen->map = map;
+		journal_begin();
+		gen->info->handle = (uintptr_t)map;
+		ldso_range(map, (uintptr_t *)&gen->info->lo,
+			   (uintptr_t *)&gen->info->hi);
+		journal_end();
+	}
+	pthread_mutex_unlock(&ga->lock);
+}
+
 /* Loads job->snapshot as the guest's next generation.  In a transaction. */
 static void load(struct job *job)
 {
@@ -222,6 +242,9 @@ static void load(struct job *job)
 	pthread_mutex_lock(&ga->lock);
 	job->old = job->guest->current;
 	gen = job->gen = new_generation(job);
+	/* Its constructors may open it themselves. */
+	if (gen)
+		job->guest->current = gen;
 	pthread_mutex_unlock(&ga->lock);
 	if (!gen) {
 		error_set(ga, "%s: too many generations are held: close some",
@@ -239,21 +262,20 @@ static void load(struct job *job)
 	call_pop(ga, &plain);
 	if (!map) {
 		loader_error(ga, gen);
+		pthread_mutex_lock(&ga->lock);
+		job->guest->current = job->old;
+		pthread_mutex_unlock(&ga->lock);
 		bring_back(ga, job->old);
 		discard(ga, gen);
 		job->outcome = FAILED;
 		return;
 	}
-	gen->map = map;
 	gen->module = plain.module;
 	pin_dependencies(ga, gen);
 	pthread_mutex_lock(&ga->lock);
 	journal_begin();
-	gen->info->handle = (uintptr_t)map;
 	gen->info->load_ns = clock_ns() - begin;
-	ldso_range(map, (uintptr_t *)&gen->info->lo, (uintptr_t *)&gen->info->hi);
 	journal_end();
-	job->guest->current = gen;
 	registry_set_state(ga, gen, GOAUDIT_INITIALISING);
 	pthread_mutex_unlock(&ga->lock);
 	job->snapshot.file[0] = 0;	/* the generation's from now on */
@@ -402,7 +424,8 @@ static void open_step(void *arg)
 	job->outcome = DONE;
 	if (state == GOAUDIT_INITIALISING && !own) {
 		job->outcome = BUSY;
-	} else if (state == GOAUDIT_OPEN || state == GOAUDIT_INITIALISING) {
+	} else if (state == GOAUDIT_OPEN || state == GOAUDIT_INITIALISING ||
+		   (state == GOAUDIT_LOADING && cur->map)) {
 		promote(job, cur);
 		pthread_mutex_lock(&ga->lock);
 		add_reference(cur, job->request->mode);
@@ -608,6 +631,16 @@ void *reload_adopt(struct goaudit *ga, void *handle)
 	return handle;
 }
 
+bool reload_knows(struct goaudit *ga, const void *handle)
+{
+	bool known;
+
+	pthread_mutex_lock(&ga->lock);
+	known = registry_find_handle(ga, handle) != NULL;
+	pthread_mutex_unlock(&ga->lock);
+	return known;
+}
+
 bool reload_is_go_guest(struct goaudit *ga, int fd)
 {
 	return snapshot_kind(ga, fd) == IMAGE_GO_GUEST;
@@ -625,6 +658,10 @@ static void reload_step(void *arg)
 	if (cur && cur->info->state == GOAUDIT_INITIALISING &&
 	    cur->owner != __builtin_thread_pointer()) {
 		job->outcome = BUSY;
+	} else if (cur && cur->owner) {
+		error_set(ga, "%s: its own constructor or package init cannot "
+			  "reload it: do so later", job->guest->path);
+		job->outcome = FAILED;
 	} else if (cur != job->seen) {
 		job->outcome = BUSY;	/* look again */
 	} else if (job->unchanged && cur == gen) {
@@ -708,7 +745,8 @@ static void close_step(void *arg)
 	kept = gen->permanent || untrusted || ga->exiting;
 	pthread_mutex_unlock(&ga->lock);
 	/* Open and hidden: a reload is under way, and settles it. */
-	if (!last || (gen->info->state == GOAUDIT_OPEN && (kept || gen->hidden)))
+	if (!last || gen->owner ||	/* its constructor has closed it */
+	    (gen->info->state == GOAUDIT_OPEN && (kept || gen->hidden)))
 		return;
 	unmap_replaced(ga, gen->guest);
 	if (gen->info->state != GOAUDIT_OPEN) {

@@ -45,6 +45,9 @@ bool reload_open_existing(struct goaudit *ga, const char *path, void **handle);
  * reference there: turns it into one of ours. Returns the handle. */
 void *reload_adopt(struct goaudit *ga, void *handle);
 
+/* Is it a handle of ours? */
+bool reload_knows(struct goaudit *ga, const void *handle);
+
 /* dlclose.  false: not ours.  Otherwise *result is what dlclose returns. */
 bool reload_close(struct goaudit *ga, void *handle, int *result);
 
@@ -57,6 +60,9 @@ bool reload_is_go_guest(struct goaudit *ga, int fd);
 /* Unmaps a hidden generation that nobody needs any more: back into the link
  * map, a true dlclose, and its snapshot removed. Only in a transaction. */
 void reload_unmap(struct goaudit *ga, struct generation *gen);
+
+/* la_objopen's part: a generation has been mapped. */
+void reload_mapped(struct goaudit *ga, struct link_map *map);
 
 /* At exit: puts every hidden object back, so that its destructors run. */
 void reload_finish(struct goaudit *ga);

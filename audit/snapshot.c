@@ -14,10 +14,14 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "state.h"
+
+/* How long a forked child may take until it runs. */
+#define FORK_SECONDS 60
 
 /* How often a file is read again that changes while it is read. */
 #define READ_TRIES 5
@@ -40,6 +44,8 @@ static uint64_t start_time(int pid)
 	/* proc(5): the start time is field 22; the name, field 2, may hold
 	 * anything, so count from its closing bracket. */
 	p = strrchr(text, ')');
+	if (p && (p[2] == 'Z' || p[2] == 'X'))
+		return 0;	/* dead, only nobody has waited for it yet */
 	while (p && fields < 20) {
 		p = strchr(p + 1, ' ');
 		fields++;
@@ -81,6 +87,16 @@ static bool owner_alive(const char *name)
 	return start_time(pid) == strtoull(end + 1, NULL, 10);
 }
 
+/* A child that is on its way makes itself known within moments; what is older
+ * was left by a fork that failed. */
+static bool is_young(int at, const char *name)
+{
+	struct stat st;
+
+	return fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       time(NULL) - st.st_mtime < FORK_SECONDS;
+}
+
 static bool has_living_user(int at, const char *name)
 {
 	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -94,6 +110,12 @@ static bool has_living_user(int at, const char *name)
 			close(fd);
 		return false;
 	}
+	/* A child makes its user.* first and takes its fork.* away then: looked
+	 * for in the other order, one of them is seen. */
+	while (!found && (e = readdir(dir)))
+		found = strncmp(e->d_name, "fork.", 5) == 0 &&
+			is_young(dirfd(dir), e->d_name);
+	rewinddir(dir);
 	while (!found && (e = readdir(dir)))
 		found = strncmp(e->d_name, "user.", 5) == 0 &&
 			owner_alive(e->d_name + 5);
@@ -140,11 +162,17 @@ static bool private_folder(const char *name)
 
 static bool choose_root(struct goaudit *ga, char *root, size_t size)
 {
+	char absolute[PATH_MAX];
 	const char *run = ga->settings.secure ? NULL : getenv("XDG_RUNTIME_DIR");
 
 	if (ga->settings.snapshots) {
+		/* Asked for: no second choice. */
 		snprintf(root, size, "%s", ga->settings.snapshots);
-		return private_folder(root);	/* asked for: no second choice */
+		if (!private_folder(root) || !realpath(root, absolute) ||
+		    strlen(absolute) >= size)
+			return false;
+		strcpy(root, absolute);
+		return true;
 	}
 	if (run && run[0] == '/') {
 		snprintf(root, size, "%s/goaudit", run);
@@ -372,17 +400,22 @@ int snapshot_make(struct goaudit *ga, const char *path, struct snapshot *s)
 	const char *base = strrchr(path, '/') + 1;
 	uint64_t begin = clock_ns(), n;
 	char folder[400];
+	bool made;
 
 	if (ensure_image(ga) != 0 || check_and_mend(ga, path, s) != 0 ||
 	    ensure_root(ga) != 0)
 		return -1;
-	/* Unique in the process: no two generations share a file. */
-	n = __atomic_add_fetch(&ga->snapshots.serial, 1, __ATOMIC_RELAXED);
-	snprintf(folder, sizeof folder, "%s/%016llx%016llx.%llu",
-		 ga->snapshots.root, (unsigned long long)s->hash[0],
-		 (unsigned long long)s->hash[1], (unsigned long long)n);
+	/* Unique in the folder: no two generations share a file, nor do forked
+	 * processes, which count on from the same number. */
+	do {
+		n = __atomic_add_fetch(&ga->snapshots.serial, 1, __ATOMIC_RELAXED);
+		snprintf(folder, sizeof folder, "%s/%016llx%016llx.%llu",
+			 ga->snapshots.root, (unsigned long long)s->hash[0],
+			 (unsigned long long)s->hash[1], (unsigned long long)n);
+		made = mkdir(folder, 0700) == 0;
+	} while (!made && errno == EEXIST);
 	snprintf(s->file, sizeof s->file, "%s/%s", folder, base);
-	if (mkdir(folder, 0700) != 0 || write_file(s->file, s) != 0) {
+	if (!made || write_file(s->file, s) != 0) {
 		error_set(ga, "%s: cannot make a snapshot: %m: free space, or name "
 			  "another place in GOAUDIT_SNAPSHOTS", s->file);
 		rmdir(folder);
@@ -393,13 +426,23 @@ int snapshot_make(struct goaudit *ga, const char *path, struct snapshot *s)
 	return 0;
 }
 
+/* N of ROOT/PID.STARTTIME/HASH.N/NAME. */
+static uint64_t serial_of(const struct snapshots *s, const char *file)
+{
+	const char *dot = strchr(file + strlen(s->root), '.');
+
+	return dot ? strtoull(dot + 1, NULL, 10) : 0;
+}
+
 void snapshot_remove(struct goaudit *ga, const char *file)
 {
 	char folder[512];
 	char *slash;
 
 	/* A forked child may have it mapped: its debugger needs the file. */
-	if (ga->snapshots.shared || !snapshot_is_ours(ga, file))
+	if (!snapshot_is_ours(ga, file) ||
+	    serial_of(&ga->snapshots, file) <= ga->snapshots.inherited ||
+	    (ga->snapshots.forks && has_living_user(AT_FDCWD, ga->snapshots.root)))
 		return;
 	unlink(file);
 	snprintf(folder, sizeof folder, "%s", file);
@@ -416,20 +459,46 @@ void snapshot_finish(struct goaudit *ga)
 	remove_tree(AT_FDCWD, ga->snapshots.root, 3);
 }
 
-/* After fork, in the child: only system calls. */
-void snapshot_forked(struct goaudit *ga)
+static void fork_file(const struct snapshots *s, char *name, size_t size)
+{
+	snprintf(name, size, "%s/fork.%d.%llu", s->root, s->pid,
+		 (unsigned long long)s->forks);
+}
+
+void snapshot_forking(struct goaudit *ga)
 {
 	char name[400];
 	int fd;
 
 	if (!ga->snapshots.root[0])
 		return;
-	ga->snapshots.shared = true;
-	snprintf(name, sizeof name, "%s/user.%d.%llu", ga->snapshots.root, getpid(),
-		 (unsigned long long)start_time(getpid()));
+	ga->snapshots.forks++;
+	ga->snapshots.pid = getpid();
+	fork_file(&ga->snapshots, name, sizeof name);
 	fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		close(fd);
+}
+
+/* After fork, in the child: only system calls. */
+void snapshot_forked(struct goaudit *ga)
+{
+	char name[400], from[400];
+	int fd;
+
+	if (!ga->snapshots.root[0])
+		return;
+	ga->snapshots.shared = true;
+	ga->snapshots.inherited = ga->snapshots.serial;
+	snprintf(name, sizeof name, "%s/user.%d.%llu", ga->snapshots.root, getpid(),
+		 (unsigned long long)start_time(getpid()));
+	fork_file(&ga->snapshots, from, sizeof from);
+	ga->snapshots.forks = 0;
+	/* No rename: who reads the folder meanwhile could miss both names. */
+	fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		close(fd);
+	unlink(from);
 }
 
 bool snapshot_is_ours(const struct goaudit *ga, const char *name)

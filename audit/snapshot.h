@@ -27,7 +27,11 @@ struct goaudit;
 struct snapshots {
 	char root[256];			/* this process's folder, "" until made; guarded by
 					 * goaudit.lock, constant once set */
-	bool shared;			/* a forked child has been told of it */
+	bool shared;			/* in a forked child: the folder is its parent's, too */
+	uint64_t inherited;		/* in a forked child: N of the last one that its parent
+					 * made, too */
+	int pid;			/* who forked last; guarded by goaudit.lock */
+	uint64_t forks;			/* by this process; guarded by goaudit.lock */
 	uint64_t serial;		/* N; atomic */
 	/* libgoaudit-image.so, opened at the first use; guarded by goaudit.lock */
 	enum image_status (*inspect)(const void *, size_t, struct image_facts *,
@@ -69,6 +73,10 @@ void snapshot_remove(struct goaudit *ga, const char *file);
 
 /* Removes this process's folder; at exit. */
 void snapshot_finish(struct goaudit *ga);
+
+/* Before a fork, with goaudit.lock held: says that a child is on its way, for
+ * the parent may end before the child has run at all. */
+void snapshot_forking(struct goaudit *ga);
 
 /* In a forked child: from now on the folder has two users. */
 void snapshot_forked(struct goaudit *ga);

@@ -26,9 +26,9 @@ extern "C" {
 /* A mode bit of dlopen(3).  The last dlclose(3) takes the object out of the
  * link map without destroying it ("parks" it); opening the same path again
  * puts the very same object back, or, when the file has changed, loads it as
- * a new generation and retires the old one.  glibc rejects the bit ("invalid
- * mode for dlopen(): Invalid argument"), so a failing dlopen with it also
- * tells that the audit module is not there. */
+ * a new generation and retires the old one.  glibc's dlopen rejects the
+ * bit ("invalid mode parameter"), so a failing dlopen with it also tells that
+ * the audit module is not there. */
 #define RTLD_RELOADABLE 0x00100000
 
 /* Brings the file behind an open handle in, if it has changed.

@@ -61,6 +61,7 @@ for n in 2 3 4 5; do variant busy.1 busy.$n "generation 1" "generation $n"; done
 cc_host host -pthread <<'C'
 #include "gohost.h"
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdatomic.h>
 #include <time.h>
 

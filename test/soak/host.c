@@ -1,10 +1,11 @@
 /* The soak's host:
  *
- *	host RELOADS EVERY GUEST.so VARIANT...
+ *	host FIRST RELOADS EVERY GUEST.so VARIANT...
  *
  * Makes GUEST.so each of the variants in turn, opens it, calls it, closes it,
- * and prints a sample of what the process has after every EVERY reloads: a line
- * of figures, in the order of the names in its first line. */
+ * FIRST + RELOADS times.  After the first FIRST it prints a sample of what the
+ * process has every EVERY reloads: a line of figures, in the order of the names
+ * in its first line. */
 #include <malloc.h>
 
 #include "gohost.h"
@@ -39,19 +40,20 @@ static void sample(int n)
 
 int main(int argc, char **argv)
 {
-	int reloads = argc > 4 ? atoi(argv[1]) : 0, every = argc > 4 ? atoi(argv[2]) : 0;
-	const char *guest = argv[3];
+	int first = argc > 5 ? atoi(argv[1]) : 0, reloads = argc > 5 ? atoi(argv[2]) : 0;
+	int every = argc > 5 ? atoi(argv[3]) : 0;
+	const char *guest = argv[4];
 
-	if (reloads < 1 || every < 1)
+	if (first < 1 || reloads < 1 || every < 1)
 		return 2;
 	printf("reloads rss_kb mappings files snapshots heap_bytes heap_objects other_sys "
 	       "modules itabs goroutines threads host_malloc\n");
-	for (int i = 0; i < reloads; i++) {
-		int v = i % (argc - 4);
+	for (int i = 0; i < first + reloads; i++) {
+		int v = i % (argc - 5);
 		char want[32], *text;
 		void *h;
 
-		replace(argv[4 + v], guest);
+		replace(argv[5 + v], guest);
 		h = open_guest(guest);
 		if (i == 0)
 			((void (*)(void))find(h, "Warm"))();
@@ -63,8 +65,8 @@ int main(int argc, char **argv)
 		}
 		free(text);
 		close_guest(h);
-		if ((i + 1) % every == 0)
-			sample(i + 1);
+		if (i >= first && (i - first + 1) % every == 0)
+			sample(i - first + 1);
 	}
 	return 0;
 }

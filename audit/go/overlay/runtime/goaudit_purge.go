@@ -121,7 +121,7 @@ func (b *goauditBatch) mentionsAny(ts []*_type) bool {
 // madeOf: is p a type that reflect has made of types of a guest of b?
 func (b *goauditBatch) madeOf(p uintptr) bool {
 	for _, t := range goauditMade {
-		if uintptr(unsafe.Pointer(t)) == p {
+		if uintptr(unsafe.Pointer(t)) == p || uintptr(unsafe.Pointer(goauditMapBucket(t))) == p {
 			return b.mentions(t)
 		}
 	}
@@ -146,8 +146,9 @@ func (b *goauditBatch) forgetMade() {
 			keep = append(keep, t)
 			continue
 		}
-		if t.Str < 0 {
-			forget(int32(t.Str))
+		forget(int32(t.Str))
+		if bucket := goauditMapBucket(t); bucket != nil {
+			forget(int32(bucket.Str))
 		}
 		if id, ok := reflectOffs.minv[unsafe.Pointer(t)]; ok {
 			forget(id)
