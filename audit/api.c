@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "cancel.h"
 #include "intercept.h"
 #include "reload.h"
 #include "state.h"
@@ -71,16 +72,41 @@ int api_dlinfo(void *handle, int request, void *arg)
 			     handle, request, arg);
 }
 
+int api_thread_atexit(void (*destructor)(void *), void *object, void *dso)
+{
+	struct goaudit *ga = &goaudit_state;
+	struct generation *gen;
+
+	/* ld.so does not see a hidden object, and would not keep it for the
+	 * destructor's sake as it does with others. */
+	if (ga->snapshots.root[0]) {
+		pthread_mutex_lock(&ga->lock);
+		gen = registry_find_address(ga, (uintptr_t)dso);
+		if (gen && gen->hidden)
+			gen->permanent = true;
+		pthread_mutex_unlock(&ga->lock);
+	}
+	return ((int (*)(void (*)(void *), void *,
+			 void *))intercept_real_thread_atexit)(destructor, object,
+							       dso);
+}
+
 EXPORT void *dlreload(void *handle)
 {
+	int cancel = cancel_off();
+	void *result;
+
 	error_clear(&goaudit_state);
-	return reload_reload(&goaudit_state, handle);
+	result = reload_reload(&goaudit_state, handle);
+	cancel_restore(cancel);
+	return result;
 }
 
 EXPORT int goaudit_reclaim(void *handle, int timeout_ms)
 {
 	struct goaudit *ga = &goaudit_state;
 	struct guest *guest = NULL;
+	int cancel, left;
 
 	error_clear(ga);
 	if (handle) {
@@ -93,7 +119,10 @@ EXPORT int goaudit_reclaim(void *handle, int timeout_ms)
 			return -1;
 		}
 	}
-	return reaper_wait(ga, guest, timeout_ms);
+	cancel = cancel_off();
+	left = reaper_wait(ga, guest, timeout_ms);
+	cancel_restore(cancel);
+	return left;
 }
 
 EXPORT size_t goaudit_generations(struct goaudit_generation *records,

@@ -13,4 +13,8 @@ int api_dladdr(const void *address, Dl_info *info);
 int api_dladdr1(const void *address, Dl_info *info, void **extra, int flags);
 int api_dlinfo(void *handle, int request, void *arg);
 
+/* __cxa_thread_atexit_impl (glibc, stdlib/cxa_thread_atexit_impl.c): a C++
+ * thread_local's destructor is registered for the object that `dso` lies in. */
+int api_thread_atexit(void (*destructor)(void *), void *object, void *dso);
+
 #endif

@@ -143,7 +143,7 @@ EXPORT char *la_objsearch(const char *name, uintptr_t *cookie, unsigned int flag
 	struct call *call = call_innermost(ga);
 
 	if (call && call->kind == CALL_TRANSACTION && flag == LA_SER_ORIG &&
-	    ldso_transaction_search(call, name))
+	    ldso_transaction_search(ga, call, name))
 		return NULL;
 	if (call && call->kind == CALL_WATCH && open_watch(ga, call, name, flag))
 		return NULL;

@@ -97,6 +97,8 @@ static void with_tiny(struct goaudit *ga, struct generation *gen, bool insert)
 
 void debugger_hide(struct goaudit *ga, struct generation *gen)
 {
+	if (gen->hidden || ldso_validate(ga))
+		return;
 	if (!debugger_present(ga)) {
 		change(ga, gen, false);
 	} else {
@@ -108,6 +110,8 @@ void debugger_hide(struct goaudit *ga, struct generation *gen)
 
 void debugger_reinsert(struct goaudit *ga, struct generation *gen)
 {
+	if (!gen->hidden)
+		return;		/* at exit all have been put back (reload_finish) */
 	/* Before gdb looks again: a stale breakpoint byte would be taken for
 	 * the original one. */
 	if (!debugger_present(ga)) {

@@ -3,16 +3,25 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "state.h"
 
+/* This thread's text; one that a dead thread has left at the same address is
+ * dropped. */
 static struct error_text **find(struct errors *e)
 {
 	const void *self = __builtin_thread_pointer();
-	struct error_text **p = &e->pending;
+	struct error_text **p = &e->pending, *left;
 
 	while (*p && (*p)->thread != self)
 		p = &(*p)->next;
+	if (*p && (*p)->tid != gettid()) {
+		left = *p;
+		*p = left->next;
+		free(left);
+		return find(e);
+	}
 	return p;
 }
 
@@ -26,6 +35,7 @@ void error_set(struct goaudit *ga, const char *format, ...)
 	t = *find(e);
 	if (!t && (t = malloc(sizeof *t))) {
 		t->thread = __builtin_thread_pointer();
+		t->tid = gettid();
 		t->next = e->pending;
 		__atomic_store_n(&e->pending, t, __ATOMIC_RELEASE);
 	}

@@ -16,6 +16,7 @@ struct goaudit;
 struct error_text {
 	struct error_text *next;
 	const void *thread;
+	int tid;			/* an address may come to be another thread's */
 	int shown;			/* returned by dlerror once: the next call frees it */
 	char text[ERROR_TEXT_MAX];
 };

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "arch.h"
@@ -165,15 +166,39 @@ int gort_check_hash(struct goaudit *ga, const struct gort *rt,
 	return -1;
 }
 
+/* Takes goaudit.lock once no other thread starts the runtime.  That one needs ld.so's lock,
+ * so a constructor, which holds it, does not wait for ever. */
+static bool lock_when_started(struct goaudit *ga, struct gort *rt,
+			   const char *guest_path)
+{
+	bool bounded = ldso_lock_is_mine(ga, true);
+	struct timespec end;
+	int error = 0;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += CONSTRUCTOR_WAIT_S;
+	pthread_mutex_lock(&ga->lock);
+	while (rt->state == GORT_STARTING && error == 0)
+		error = bounded ? pthread_cond_timedwait(&ga->changed, &ga->lock, &end) :
+				  pthread_cond_wait(&ga->changed, &ga->lock);
+	/* The caller goes on under the lock: nobody else may begin now. */
+	if (error == 0)
+		return true;
+	pthread_mutex_unlock(&ga->lock);
+	error_set(ga, "%s: another thread is starting the Go runtime, and this one "
+		  "is in a constructor: open it from outside of constructors",
+		  guest_path);
+	return false;
+}
+
 int gort_ensure(struct goaudit *ga, const struct image_facts *facts,
 		const char *guest_path)
 {
 	struct gort *rt = &ga->gort;
 	int result;
 
-	pthread_mutex_lock(&ga->lock);
-	while (rt->state == GORT_STARTING)
-		pthread_cond_wait(&ga->changed, &ga->lock);
+	if (!lock_when_started(ga, rt, guest_path))
+		return -1;
 	if (rt->state == GORT_NONE) {
 		rt->state = GORT_STARTING;
 		pthread_mutex_unlock(&ga->lock);
@@ -266,8 +291,9 @@ __attribute__((force_align_arg_pointer)) void gort_module_found(void *moduledata
 }
 
 void gort_init(struct goaudit *ga, struct generation *gen,
-	       const struct generation *old, struct go_init *init)
+	       struct generation *const *others, unsigned n, struct go_init *init)
 {
+	struct go_range ranges[GORT_OTHERS];
 	uint64_t begin = clock_ns();
 
 	use_library_itabs(ga, gen);
@@ -276,10 +302,12 @@ void gort_init(struct goaudit *ga, struct generation *gen,
 	init->lo = gen->info->lo;
 	init->hi = gen->info->hi;
 	init->module = (uintptr_t)gen->module;
-	if (old && old->info->is_go) {
-		init->old_lo = old->info->lo;
-		init->old_hi = old->info->hi;
+	for (unsigned i = 0; i < n; i++) {
+		ranges[i].lo = others[i]->info->lo;
+		ranges[i].hi = others[i]->info->hi;
 	}
+	init->others = ranges;
+	init->others_n = n;
 	go_call(ga, ga->gort.init, init);
 	gen->info->init_ns = clock_ns() - begin;
 }

@@ -48,12 +48,15 @@ int gort_ensure(struct goaudit *ga, const struct image_facts *facts,
  * module for the load that is under way on this thread. */
 void gort_module_found(void *moduledata);
 
+/* How many older generations a new one takes names over from at the most. */
+#define GORT_OTHERS 16
+
 /* Registers a loaded generation's module with the runtime and runs its package
- * inits on this thread.  `old` (or NULL) is the one that it replaces.  Figures
+ * inits on this thread.  others are the guest's older ones, kept.  Figures
  * go to its record; `init` gets the verdict and, after a panic, its text.
  * Without locks. */
 void gort_init(struct goaudit *ga, struct generation *gen,
-	       const struct generation *old, struct go_init *init);
+	       struct generation *const *others, unsigned n, struct go_init *init);
 
 /* Unlinks those of n modules that nothing uses.  Without locks: it may wait for
  * a garbage collection to end. */

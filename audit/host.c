@@ -7,34 +7,6 @@
 #include "reload.h"
 #include "state.h"
 
-void host_init(struct goaudit *ga)
-{
-	struct host *h = &ga->host;
-	void *libc = dlmopen(LM_ID_BASE, "libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
-	void *thread = dlmopen(LM_ID_BASE, "libpthread.so.0", RTLD_LAZY | RTLD_NOLOAD);
-	void *create;
-
-	intercept_find_real(ga);
-	h->dlerror = (char *(*)(void))intercept_real_dlerror;
-	if (!libc)
-		return;		/* a static host: la_* is never called there */
-	/* Up to glibc 2.33 in a library of its own. */
-	create = thread ? dlsym(thread, "pthread_create") : NULL;
-	if (!create)
-		create = dlsym(libc, "pthread_create");
-	h->pthread_create = (int (*)(pthread_t *, const pthread_attr_t *,
-				     void *(*)(void *), void *))create;
-	h->cxa_atexit = (int (*)(void (*)(void *), void *, void *))dlsym(
-		libc, "__cxa_atexit");
-	h->register_atfork = (int (*)(void (*)(void), void (*)(void), void (*)(void),
-				      void *))dlsym(libc, "__register_atfork");
-	h->environ = dlsym(libc, "environ");
-	ga->ldso.base_ret = ldso_find_ret(libc);
-	if (thread)
-		dlclose(thread);
-	dlclose(libc);
-}
-
 /* exit(3): before the destructors of the objects in the link map run. */
 static void at_exit(void *arg)
 {
@@ -77,6 +49,41 @@ static void after_fork_child(void)
 	snapshot_forked(ga);
 }
 
+void host_init(struct goaudit *ga)
+{
+	struct host *h = &ga->host;
+	void *libc = dlmopen(LM_ID_BASE, "libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+	void *thread = dlmopen(LM_ID_BASE, "libpthread.so.0", RTLD_LAZY | RTLD_NOLOAD);
+	void *create;
+
+	intercept_find_real(ga);
+	h->dlerror = (char *(*)(void))intercept_real_dlerror;
+	if (!libc)
+		return;		/* a static host: la_* is never called there */
+	/* Up to glibc 2.33 in a library of its own. */
+	create = thread ? dlsym(thread, "pthread_create") : NULL;
+	if (!create)
+		create = dlsym(libc, "pthread_create");
+	h->pthread_create = (int (*)(pthread_t *, const pthread_attr_t *,
+				     void *(*)(void *), void *))create;
+	h->cxa_atexit = (int (*)(void (*)(void *), void *, void *))dlsym(
+		libc, "__cxa_atexit");
+	h->register_atfork = (int (*)(void (*)(void), void (*)(void), void (*)(void),
+				      void *))dlsym(libc, "__register_atfork");
+	/* The program's own, if it has a copy (a COPY relocation). */
+	h->environ = dlsym(ga->ldso.head, "environ");
+	ga->ldso.libc = libc;
+	ga->ldso.base_ret = ldso_find_ret(libc);
+	/* Before any handler of the host's, so that theirs run outside of ours
+	 * in both directions: they may call dlopen. */
+	if (h->register_atfork)
+		h->register_atfork(before_fork, after_fork_parent,
+				   after_fork_child, NULL);
+	if (thread)
+		dlclose(thread);
+	dlclose(libc);
+}
+
 void host_hook(struct goaudit *ga)
 {
 	bool first;
@@ -89,7 +96,4 @@ void host_hook(struct goaudit *ga)
 		return;
 	if (ga->host.cxa_atexit)
 		ga->host.cxa_atexit(at_exit, ga, NULL);
-	if (ga->host.register_atfork)
-		ga->host.register_atfork(before_fork, after_fork_parent,
-					 after_fork_child, NULL);
 }

@@ -4,11 +4,11 @@
 
 struct goaudit;
 
-/* Finds the functions of the host's libc.  From la_preinit, once. */
+/* Finds the functions of the host's libc, and registers the fork handlers with
+ * it.  From la_preinit, once. */
 void host_init(struct goaudit *ga);
 
-/* Registers the exit and fork handlers with the host's libc, at the first
- * guest: a host without guests runs no code of ours there. */
+/* Registers the exit handler with the host's libc, at the first guest. */
 void host_hook(struct goaudit *ga);
 
 #endif

@@ -5,13 +5,15 @@
 
 #include "api.h"
 #include "arch.h"
+#include "cancel.h"
 #include "open.h"
 #include "reload.h"
 #include "state.h"
 
 void *intercept_real_dlopen, *intercept_real_dlmopen, *intercept_real_dlclose,
 	*intercept_real_dlsym, *intercept_real_dlvsym, *intercept_real_dlerror,
-	*intercept_real_dladdr, *intercept_real_dladdr1, *intercept_real_dlinfo;
+	*intercept_real_dladdr, *intercept_real_dladdr1, *intercept_real_dlinfo,
+	*intercept_real_thread_atexit;
 
 struct target {
 	const char *name;
@@ -26,7 +28,7 @@ static void *resolve(unsigned index);
 #define RESOLVER(n) static void *resolver_##n(void) { return resolve(n); }
 RESOLVER(0) RESOLVER(1) RESOLVER(2) RESOLVER(3) RESOLVER(4) RESOLVER(5)
 RESOLVER(6) RESOLVER(7) RESOLVER(8) RESOLVER(9) RESOLVER(10) RESOLVER(11)
-RESOLVER(12)
+RESOLVER(12) RESOLVER(13)
 
 static const struct target targets[] = {
 	{ "dlopen", entry_dlopen, &intercept_real_dlopen, resolver_0 },
@@ -42,6 +44,8 @@ static const struct target targets[] = {
 	{ "goaudit_reclaim", goaudit_reclaim, NULL, resolver_10 },
 	{ "goaudit_generations", goaudit_generations, NULL, resolver_11 },
 	{ "goaudit_runtime_stats", goaudit_runtime_stats, NULL, resolver_12 },
+	{ "__cxa_thread_atexit_impl", api_thread_atexit,
+	  &intercept_real_thread_atexit, resolver_13 },
 };
 
 #define TARGETS (sizeof targets / sizeof *targets)
@@ -59,7 +63,8 @@ static const struct target guest_target = {
 static int find_target(const char *name)
 {
 	if (!(name[0] == 'd' && name[1] == 'l') &&
-	    !(name[0] == 'g' && name[1] == 'o'))
+	    !(name[0] == 'g' && name[1] == 'o') &&
+	    !(name[0] == '_' && name[1] == '_' && name[2] == 'c'))
 		return -1;
 	for (unsigned i = 0; i < TARGETS; i++)
 		if (strcmp(name, targets[i].name) == 0)
@@ -228,35 +233,35 @@ void *intercept_dlopen_as(struct goaudit *ga, const char *file, int mode,
 struct decision decide_dlopen(const char *file, uint64_t mode, uint64_t a,
 			      uint64_t b, const void *caller)
 {
+	int cancel = cancel_off();
 	void *handle;
+	bool ours;
 
 	(void)a, (void)b;
-	if (!open_call(&goaudit_state, file, mode, caller, &handle))
-		return NOT_OURS;
-	return OURS(handle);
+	ours = open_call(&goaudit_state, file, mode, caller, &handle);
+	cancel_restore(cancel);
+	return ours ? OURS(handle) : NOT_OURS;
 }
 
 struct decision decide_dlmopen(Lmid_t ns, const char *file, uint64_t mode,
 			       uint64_t a, const void *caller)
 {
-	void *handle;
-
-	(void)a;
-	if (ns != LM_ID_BASE ||
-	    !open_call(&goaudit_state, file, mode, caller, &handle))
+	if (ns != LM_ID_BASE)
 		return NOT_OURS;
-	return OURS(handle);
+	return decide_dlopen(file, mode, a, 0, caller);
 }
 
 struct decision decide_dlclose(void *handle, uint64_t a, uint64_t b, uint64_t c,
 			       const void *caller)
 {
+	int cancel = cancel_off();
 	int result;
+	bool ours;
 
 	(void)a, (void)b, (void)c, (void)caller;
-	if (!reload_close(&goaudit_state, handle, &result))
-		return NOT_OURS;
-	return OURS((int64_t)result);
+	ours = reload_close(&goaudit_state, handle, &result);
+	cancel_restore(cancel);
+	return ours ? OURS((int64_t)result) : NOT_OURS;
 }
 
 /* dlsym and dlvsym of one of our names: whoever finds the host's function

@@ -27,7 +27,7 @@ struct goaudit;
 extern void *intercept_real_dlopen, *intercept_real_dlmopen,
 	*intercept_real_dlclose, *intercept_real_dlsym, *intercept_real_dlvsym,
 	*intercept_real_dlerror, *intercept_real_dladdr, *intercept_real_dladdr1,
-	*intercept_real_dlinfo;
+	*intercept_real_dlinfo, *intercept_real_thread_atexit;
 
 /* Turns an object's references.  From la_objopen only. */
 void intercept_object(struct goaudit *ga, const struct link_map *map);

@@ -26,6 +26,13 @@ void ldso_init(struct goaudit *ga)
 	ld->debug = dlsym(RTLD_DEFAULT, "_r_debug");
 }
 
+/* The kernel looks at the signal set before it looks at the bad first argument. */
+static bool readable(const void *p)
+{
+	return p && (syscall(SYS_rt_sigprocmask, ~0, p, NULL, 8) == 0 ||
+		     errno != EFAULT);
+}
+
 static bool in_list(const struct link_map *head, const struct link_map *map)
 {
 	for (; head; head = head->l_next)
@@ -51,8 +58,8 @@ static const char *check_layout(const struct ldso *ld)
 		return "_ns_nloaded is not where it was expected";
 	if (ns->padding)
 		return "padding after _ns_nloaded is not zero";
-	if (!ns->main_searchlist || !ns->main_searchlist->list ||
-	    ns->main_searchlist->n > n ||
+	if (!readable(ns->main_searchlist) ||
+	    !readable(ns->main_searchlist->list) || ns->main_searchlist->n > n ||
 	    ns->main_searchlist->list[0] != ns->loaded)
 		return "the main search list is not where it was expected";
 	for (unsigned int i = 0; i < ns->main_searchlist->n; i++)
@@ -70,37 +77,46 @@ struct ldso_mutex {
 	int kind;
 };
 
-/* In a transaction this thread holds the load lock and no other of ld.so's.
- * So it is the one recursive mutex in _rtld_global whose owner we are; if two
- * places look like it, neither is believed. */
-static const int *find_load_lock(const struct ldso *ld)
+/* In a transaction this thread holds the load lock and, since glibc 2.35, the
+ * lock of the TLS tables (elf/dl-open.c, dl_open_worker), which stands two
+ * mutexes behind it (ldsodefs.h: load, write, TLS).  So they are the recursive
+ * mutexes in _rtld_global whose owner we are; if more look like it, or in
+ * another order, none is believed. */
+static void find_locks(struct ldso *ld)
 {
 	int self = syscall(SYS_gettid);
 	const ElfW(Sym) *sym = NULL;
-	const int *found = NULL;
+	struct ldso_mutex *found[2] = { NULL, NULL };
+	unsigned n = 0;
 	Dl_info info;
 
-	if (!dladdr1(ld->ns, &info, (void **)&sym, RTLD_DL_SYMENT) || !sym)
-		return NULL;
+	ld->locks_sought = true;
+	if (!ld->ns || !dladdr1(ld->ns, &info, (void **)&sym, RTLD_DL_SYMENT) || !sym)
+		return;
 	for (size_t at = 0; at + sizeof(struct ldso_mutex) <= sym->st_size; at += 8) {
-		const struct ldso_mutex *m = (void *)((char *)ld->ns + at);
+		struct ldso_mutex *m = (void *)((char *)ld->ns + at);
 
 		if (m->owner != self || m->kind != PTHREAD_MUTEX_RECURSIVE ||
 		    m->lock == 0 || m->count == 0)
 			continue;
-		if (found)
-			return NULL;
-		found = &m->owner;
+		if (n < 2)
+			found[n] = m;
+		n++;
 	}
-	return found;
+	if (n == 1 || (n == 2 && (char *)found[1] - (char *)found[0] ==
+					 2 * sizeof(pthread_mutex_t))) {
+		ld->lock_owner = &found[0]->owner;
+		ld->tls_lock = (pthread_mutex_t *)found[1];
+	}
 }
 
-bool ldso_lock_is_mine(const struct goaudit *ga)
+bool ldso_lock_is_mine(const struct goaudit *ga, bool if_unknown)
 {
 	const int *owner = ga->ldso.lock_owner;
 
-	return !owner || __atomic_load_n(owner, __ATOMIC_RELAXED) ==
-				 syscall(SYS_gettid);
+	if (!owner)
+		return if_unknown;
+	return __atomic_load_n(owner, __ATOMIC_RELAXED) == syscall(SYS_gettid);
 }
 
 const char *ldso_validate(struct goaudit *ga)
@@ -113,7 +129,6 @@ const char *ldso_validate(struct goaudit *ga)
 	if (ld->checked)
 		return ld->refusal[0] ? ld->refusal : NULL;
 	ld->checked = true;
-	ld->lock_owner = find_load_lock(ld);
 	why = check_layout(ld);
 	if (!why) {
 		before = ld->ns->nloaded;
@@ -150,13 +165,25 @@ bool ldso_transaction(struct goaudit *ga, void (*fn)(void *), void *arg)
 	return call.ran;
 }
 
-/* la_objsearch's half of a transaction. */
-bool ldso_transaction_search(struct call *call, const char *name)
+/* la_objsearch's half of a transaction.  Constructors and destructors are going
+ * to run in it, so the lock of the TLS tables is released, as glibc itself does
+ * before it runs them: they may start threads. */
+bool ldso_transaction_search(struct goaudit *ga, struct call *call, const char *name)
 {
+	struct ldso *ld = &ga->ldso;
+	pthread_mutex_t *tls;
+
 	if (call->ran || strcmp(name, TRANSACTION_NAME) != 0)
 		return false;
 	call->ran = true;
+	if (!ld->locks_sought)
+		find_locks(ld);
+	tls = ld->tls_lock;
+	if (tls)
+		pthread_mutex_unlock(tls);
 	call->fn(call->arg);
+	if (tls)
+		pthread_mutex_lock(tls);
 	return true;
 }
 
@@ -248,12 +275,6 @@ uintptr_t ldso_dynamic_address(const struct link_map *map, int64_t tag)
 	/* ld.so relocates these entries in place, except where the dynamic
 	 * section is read-only (the vdso). */
 	return v < map->l_addr ? v + map->l_addr : v;
-}
-
-/* The kernel looks at the signal set before it looks at the bad first argument. */
-static bool readable(const void *p)
-{
-	return syscall(SYS_rt_sigprocmask, ~0, p, NULL, 8) == 0 || errno != EFAULT;
 }
 
 /* Is it this object's header, not what happens to lie there? */

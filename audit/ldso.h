@@ -9,6 +9,7 @@
 #define GOAUDIT_LDSO_H
 
 #include <link.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,7 +34,10 @@ struct ldso {
 	struct ldso_namespace *ns;
 	const void *base_ret;		/* a return instruction in the host's libc */
 	bool checked;			/* ldso_validate has run; guarded by the load lock */
+	struct link_map *libc;		/* the host's; NULL: none */
+	bool locks_sought;		/* guarded by the load lock */
 	const int *lock_owner;		/* the load lock's owner, a thread id; NULL: not found */
+	pthread_mutex_t *tls_lock;	/* held by dlopen around us since 2.35; or NULL */
 	char refusal[192];		/* why the layout is not trusted, or "" */
 	char tiny_path[512];		/* libgoaudit-tiny.so */
 };
@@ -53,9 +57,9 @@ const char *ldso_validate(struct goaudit *ga);
  * call us (fn has not run then). */
 bool ldso_transaction(struct goaudit *ga, void (*fn)(void *), void *arg);
 
-/* Does this thread hold the load lock: is it in a constructor, say?  True also
- * where that cannot be known. */
-bool ldso_lock_is_mine(const struct goaudit *ga);
+/* Does this thread hold the load lock: is it in a constructor, say?  Where that
+ * cannot be known, the answer is `if_unknown`. */
+bool ldso_lock_is_mine(const struct goaudit *ga, bool if_unknown);
 
 /* Takes an object out of the link map, and puts it back at the tail.
  * `was_global`: it stands in the global search list (RTLD_GLOBAL); hide tells

@@ -50,7 +50,7 @@ bool open_notes_are_go(const unsigned char *notes, size_t size)
  * are read here, and everything else of a file by the image library. */
 static bool looks_like_go(int fd)
 {
-	unsigned char head[4096], notes[2048];
+	unsigned char head[2048], notes[512];
 	ssize_t n = pread(fd, head, sizeof head, 0);
 	ElfW(Ehdr) eh;
 
@@ -84,7 +84,7 @@ static bool looks_like_go(int fd)
 static bool globs_match(const char *globs, const char *path)
 {
 	const char *base = strrchr(path, '/');
-	char glob[PATH_MAX];
+	char glob[512];
 
 	while (globs && *globs) {
 		size_t n = strcspn(globs, ":");
@@ -158,30 +158,38 @@ static bool caller_folder(struct goaudit *ga, const void *caller, char *out,
 	return true;
 }
 
+/* Paths are large, and hosts have threads with small stacks: they live on the
+ * heap for as long as one call takes. */
+struct names {
+	char path[PATH_MAX];		/* settled */
+	char expanded[PATH_MAX];	/* the host's, with $ORIGIN expanded */
+	char folder[PATH_MAX];
+};
+
 /* Expands "$ORIGIN/x".  Other names with a dollar are ld.so's business. */
 static bool expand_origin(struct goaudit *ga, const char *file,
-			  const void *caller, char *out, size_t size, bool *ours)
+			  const void *caller, struct names *names, bool *ours)
 {
 	size_t skip = strncmp(file, "$ORIGIN", 7) == 0 ? 7 :
 		      strncmp(file, "${ORIGIN}", 9) == 0 ? 9 : 0;
-	char folder[PATH_MAX];
 
 	if (!skip || strchr(file + skip, '$') || ga->settings.secure ||
-	    !caller_folder(ga, caller, folder, sizeof folder, ours))
+	    !caller_folder(ga, caller, names->folder, PATH_MAX, ours))
 		return false;
-	return (size_t)snprintf(out, size, "%s%s", folder, file + skip) < size;
+	return snprintf(names->expanded, PATH_MAX, "%s%s", names->folder,
+			file + skip) < PATH_MAX;
 }
 
 /* realpath, also for a file that is gone: its folder's, and its name. */
-static bool settle(const char *file, char path[PATH_MAX])
+static bool settle(const char *file, struct names *names)
 {
 	const char *base = strrchr(file, '/');
-	char folder[PATH_MAX];
+	char *path = names->path, *folder = names->folder;
 	size_t n;
 
 	if (realpath(file, path))
 		return true;
-	if (errno != ENOENT || !base || (size_t)(base - file) + 2 > sizeof folder)
+	if (errno != ENOENT || !base || base - file + 2 > PATH_MAX)
 		return false;
 	n = base - file + 1;
 	memcpy(folder, file, n);
@@ -193,19 +201,21 @@ static bool settle(const char *file, char path[PATH_MAX])
 }
 
 /* Opens a file whose path is settled.  false: glibc's. */
-static bool open_path(struct goaudit *ga, const char *file, int mode,
-		      const void *caller, void **handle)
+static bool open_path(struct goaudit *ga, struct names *names, const char *file,
+		      int mode, const void *caller, void **handle)
 {
 	bool flagged = mode & RTLD_RELOADABLE, ours;
-	char path[PATH_MAX];
+	char *path = names->path;
 	struct open_request request = {
 		.caller = caller, .mode = mode & ~RTLD_RELOADABLE,
 	};
 
-	if (file[0] == '/' && strlen(file) < sizeof path &&
-	    known_guest(ga, file, NULL))
-		strcpy(path, file);	/* resolved when it was first opened */
-	else if (!settle(file, path))
+	if (file == path)
+		;			/* settled by the search */
+	else if (file[0] == '/' && strlen(file) < PATH_MAX &&
+		 known_guest(ga, file, NULL))
+		strcpy(path, file);	/* settled when it was first opened */
+	else if (!settle(file, names))
 		return false;
 	request.path = path;
 	request.fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -244,10 +254,10 @@ static void *pass_on(struct goaudit *ga, const char *file, int mode,
 
 /* A bare name is looked for by ld.so itself, in the caller's name; what it
  * finds is ours to load if it is a guest (open_watch). */
-static bool open_bare(struct goaudit *ga, const char *file, int mode,
-		      const void *caller, void **handle)
+static bool open_bare(struct goaudit *ga, struct names *names, const char *file,
+		      int mode, const void *caller, void **handle)
 {
-	char path[PATH_MAX];
+	char *path = names->path;
 	struct call call = {
 		.kind = CALL_WATCH, .name = file,
 		.flagged = mode & RTLD_RELOADABLE, .path = path,
@@ -262,14 +272,15 @@ static bool open_bare(struct goaudit *ga, const char *file, int mode,
 			((int (*)(void *))intercept_real_dlclose)(h);
 		else
 			ga->host.dlerror();	/* refused by us: no error of the host */
-		if (open_path(ga, path, mode, caller, handle))
+		if (open_path(ga, names, path, mode, caller, handle))
 			return true;
 		h = pass_on(ga, path, mode, caller);
 	} else if (h) {
 		/* ld.so may know one of our generations by its SONAME; then the
 		 * reference is to be counted by us. */
-		h = reload_adopt(ga, h);
-		if (h && (mode & RTLD_RELOADABLE) && !reload_knows(ga, h)) {
+		if (!reload_adopt(ga, h, path))
+			return open_path(ga, names, path, mode, caller, handle);
+		if ((mode & RTLD_RELOADABLE) && !reload_knows(ga, h)) {
 			((int (*)(void *))intercept_real_dlclose)(h);
 			h = pass_on(ga, file, mode, caller);
 		}
@@ -278,22 +289,18 @@ static bool open_bare(struct goaudit *ga, const char *file, int mode,
 	return true;
 }
 
-bool open_call(struct goaudit *ga, const char *file, int mode, const void *caller,
-	       void **handle)
+static bool open_named(struct goaudit *ga, struct names *names, const char *file,
+		       int mode, const void *caller, void **handle)
 {
-	char expanded[PATH_MAX];
 	const char *name = file;
 	bool from_snapshot = false;
 
-	error_clear(ga);
-	if (!file || !*file)
-		return false;
-	if (strchr(file, '$') && expand_origin(ga, file, caller, expanded,
-					       sizeof expanded, &from_snapshot))
-		name = expanded;
+	if (strchr(file, '$') &&
+	    expand_origin(ga, file, caller, names, &from_snapshot))
+		name = names->expanded;
 	if (!strchr(name, '/') || strchr(name, '$'))
-		return open_bare(ga, file, mode, caller, handle);
-	if (open_path(ga, name, mode, caller, handle))
+		return open_bare(ga, names, file, mode, caller, handle);
+	if (open_path(ga, names, name, mode, caller, handle))
 		return true;
 	if (!from_snapshot && !(mode & RTLD_RELOADABLE))
 		return false;
@@ -301,10 +308,23 @@ bool open_call(struct goaudit *ga, const char *file, int mode, const void *calle
 	return true;
 }
 
+bool open_call(struct goaudit *ga, const char *file, int mode, const void *caller,
+	       void **handle)
+{
+	struct names *names;
+	bool ours;
+
+	error_clear(ga);
+	if (!file || !*file || !(names = malloc(sizeof *names)))
+		return false;
+	ours = open_named(ga, names, file, mode, caller, handle);
+	free(names);
+	return ours;
+}
+
 bool open_watch(struct goaudit *ga, struct call *call, const char *candidate,
 		unsigned int flag)
 {
-	char path[PATH_MAX];
 	int fd;
 
 	if (flag == LA_SER_ORIG) {
@@ -320,12 +340,9 @@ bool open_watch(struct goaudit *ga, struct call *call, const char *candidate,
 	fd = open(candidate, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	if (realpath(candidate, path) && is_ours(ga, path, fd, call->flagged)) {
-		strcpy(call->path, path);
-		call->found = true;
-	} else {
-		call->over = true;	/* ld.so takes the first that is there */
-	}
+	call->found = realpath(candidate, call->path) &&
+		      is_ours(ga, call->path, fd, call->flagged);
+	call->over = !call->found;	/* ld.so takes the first that is there */
 	close(fd);
 	return call->found;
 }

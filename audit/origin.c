@@ -1,21 +1,26 @@
 #include "origin.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "state.h"
 
-/* Replaces $ORIGIN; false: there is none, or the result does not fit. */
-static bool expand(const char *from, const char *origin, char *to, size_t size)
+#define EXPANDED_MAX (2 * PATH_MAX)
+
+/* Replaces $ORIGIN.  Returns a malloc'ed text, NULL if there is none, or no
+ * memory: ld.so's own reading is tried then. */
+static char *expand(const char *from, const char *origin)
 {
 	size_t at = 0, folder = strlen(origin);
 	bool found = false;
+	char *to;
 
-	while (*from) {
+	if (!strchr(from, '$') || !(to = malloc(EXPANDED_MAX)))
+		return NULL;
+	while (*from && at + folder + 2 < EXPANDED_MAX) {
 		size_t skip = strncmp(from, "$ORIGIN", 7) == 0 ? 7 :
 			      strncmp(from, "${ORIGIN}", 9) == 0 ? 9 : 0;
 
-		if (size - at <= (skip ? folder : 1))
-			return false;
 		if (skip) {
 			memcpy(to + at, origin, folder);
 			at += folder;
@@ -26,27 +31,34 @@ static bool expand(const char *from, const char *origin, char *to, size_t size)
 		}
 	}
 	to[at] = 0;
-	return found;
+	if (found && !*from)
+		return to;
+	free(to);
+	return NULL;
 }
 
 void origin_settle(struct goaudit *ga, const struct link_map *map)
 {
 	uintptr_t strings = ldso_dynamic_address(map, DT_STRTAB);
 	struct generation *gen;
+	unsigned n = 0;
 
 	if (!snapshot_is_ours(ga, map->l_name) || !strings)
 		return;
 	pthread_mutex_lock(&ga->lock);
 	gen = registry_find_snapshot(ga, map->l_name);
 	for (ElfW(Dyn) *d = map->l_ld; gen && d->d_tag != DT_NULL; d++) {
-		char *to = gen->search_path[d->d_tag == DT_RUNPATH];
+		char *to;
 
-		if ((d->d_tag != DT_RUNPATH && d->d_tag != DT_RPATH) ||
-		    !expand((char *)strings + d->d_un.d_val, gen->origin, to,
-			    sizeof gen->search_path[0]))
+		if ((d->d_tag != DT_RUNPATH && d->d_tag != DT_RPATH &&
+		     d->d_tag != DT_NEEDED) || n == GENERATION_EXPANDED)
 			continue;
+		to = expand((char *)strings + d->d_un.d_val, gen->origin);
+		if (!to)
+			continue;
+		gen->expanded[n++] = to;
 		/* ld.so adds the value to the string table's address when it
-		 * first needs the path (elf/dl-load.c, decompose_rpath). */
+		 * needs the text (elf/dl-load.c, decompose_rpath; elf/dl-deps.c). */
 		d->d_un.d_val = (uintptr_t)to - strings;
 	}
 	pthread_mutex_unlock(&ga->lock);

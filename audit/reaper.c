@@ -8,7 +8,7 @@
 #include "clock.h"
 #include "go/protocol.h"
 #include "journal.h"
-#include "reload.h"
+#include "retire.h"
 #include "state.h"
 
 #define BATCH 32
@@ -41,12 +41,13 @@ static void take_batch(struct goaudit *ga, struct batch *b, uint64_t round)
 
 	b->n = 0;
 	for (gen = ga->reaper.queue; gen && b->n < BATCH; gen = gen->next_retired) {
-		if (gen->tried == round)
+		if (gen->tried == round || gen->kept)
 			continue;
 		gen->tried = round;
 		b->module[b->n] = (struct go_module){
 			.lo = gen->info->lo, .hi = gen->info->hi,
 		};
+		gen->in_batch = true;
 		b->gen[b->n++] = gen;
 	}
 }
@@ -85,7 +86,7 @@ static void unmap(void *arg)
 
 	for (unsigned i = 0; i < b->n; i++)
 		if (b->module[i].verdict != GO_HELD)
-			reload_unmap(b->ga, b->gen[i]);
+			retire_unmap(b->ga, b->gen[i]);
 }
 
 /* The runtime is asked without ld.so's lock: it may have to wait for a garbage
@@ -133,6 +134,9 @@ static void *reaper_thread(void *arg)
 			pthread_mutex_unlock(&ga->lock);
 			reap(&batch);
 			pthread_mutex_lock(&ga->lock);
+			for (unsigned i = 0; i < batch.n; i++)
+				batch.gen[i]->in_batch = false;
+			pthread_cond_broadcast(&ga->changed);
 		}
 		r->done = round;
 		r->working = false;
@@ -182,7 +186,7 @@ void reaper_throttle(struct goaudit *ga)
 	struct reaper *r = &ga->reaper;
 
 	/* In a constructor this thread holds the lock that the reaper needs. */
-	if (ldso_lock_is_mine(ga))
+	if (ldso_lock_is_mine(ga, true))
 		return;
 	pthread_mutex_lock(&ga->lock);
 	while (r->queued > REAPER_BACKLOG && r->started)
@@ -216,6 +220,13 @@ int reaper_wait(struct goaudit *ga, struct guest *guest, int timeout_ms)
 	}
 	pthread_mutex_lock(&ga->lock);
 	left = count_left(ga, guest);
+	/* In a constructor this thread holds the lock that the reaper needs. */
+	if (ldso_lock_is_mine(ga, false)) {
+		r->wanted++;
+		pthread_cond_broadcast(&ga->changed);
+		pthread_mutex_unlock(&ga->lock);
+		return left;
+	}
 	round = left ? ++r->wanted : r->wanted;
 	pthread_cond_broadcast(&ga->changed);
 	while (left && r->done < round && r->started && error == 0)

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "arch.h"
 #include "journal.h"
 #include "state.h"
 #include "text.h"
@@ -13,9 +14,15 @@
 /* File systems stamp changes with a clock that ticks every few milliseconds. */
 #define RACY_NS 50000000ll
 
+static size_t page_up(size_t size)
+{
+	return (size + ARCH_PAGE - 1) & -ARCH_PAGE;
+}
+
 static void *reserve(size_t size)
 {
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	/* Not accessible, so that mlockall does not fill it. */
+	void *p = mmap(NULL, size, PROT_NONE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
@@ -149,6 +156,21 @@ size_t registry_copy(struct goaudit *ga, void *records, size_t count,
 	return used;
 }
 
+static bool grow(struct registry *r)
+{
+	uint32_t more = r->usable + REGISTRY_CHUNK;
+
+	if (more > REGISTRY_RECORDS ||
+	    mprotect(r->generations, page_up(more * sizeof *r->generations),
+		     PROT_READ | PROT_WRITE) != 0 ||
+	    mprotect(journal_record(0),
+		     page_up(more * sizeof(struct goaudit_generation)),
+		     PROT_READ | PROT_WRITE) != 0)
+		return false;
+	r->usable = more;
+	return true;
+}
+
 /* A record to use: a fresh one, or one whose generation has long been gone. */
 static struct generation *take_record(struct registry *r)
 {
@@ -166,7 +188,7 @@ static struct generation *take_record(struct registry *r)
 			}
 		}
 	}
-	return n < REGISTRY_RECORDS ? &r->generations[n] : NULL;
+	return n < r->usable || grow(r) ? &r->generations[n] : NULL;
 }
 
 static void forget(struct generation *gen)
@@ -228,6 +250,9 @@ void registry_set_state(struct goaudit *ga, struct generation *gen,
 	gen->info->state = state;
 	if (state == GOAUDIT_GONE) {
 		gen->map = NULL;
+		for (unsigned i = 0; i < GENERATION_EXPANDED; i++)
+			free(gen->expanded[i]);
+		memset(gen->expanded, 0, sizeof gen->expanded);
 		leave_live(&ga->registry, gen);
 		ga->registry.gone++;
 	}

@@ -16,6 +16,7 @@
 
 #include "goaudit-debug.h"
 #include "goaudit.h"
+#include "pins.h"
 
 struct goaudit;
 
@@ -29,7 +30,7 @@ struct signature {
 				 * change could bear the same time stamp */
 };
 
-#define GENERATION_PINS 32
+#define GENERATION_EXPANDED 8
 
 struct generation {
 	struct goaudit_generation *info;	/* the public half: state, references, figures */
@@ -48,11 +49,13 @@ struct generation {
 	bool permanent;				/* RTLD_NODELETE: one reference is never given back */
 	bool unlinked;				/* Go: out of the runtime, still mapped */
 	uint64_t tried;				/* reaper round of the last attempt */
-	unsigned pins;				/* references to its dependencies, */
-	void *pin[GENERATION_PINS];		/* which would be unmapped while it is hidden */
+	bool unmapping;				/* reload_unmap is at it */
+	bool in_batch;				/* the reaper is at it */
+	bool kept;				/* the reaper must leave it alone for a while */
+	struct pins pins;			/* see pins.h */
 	bool symbolic;
 	char origin[PATH_MAX];			/* folder of the file: what $ORIGIN means */
-	char search_path[2][PATH_MAX];		/* RPATH and RUNPATH as ld.so reads them */
+	char *expanded[GENERATION_EXPANDED];	/* dynamic strings that named $ORIGIN, malloc'ed */
 };
 
 struct guest {
@@ -66,6 +69,7 @@ struct guest {
 };
 
 #define REGISTRY_RECORDS 65536		/* address space for records; touched as used */
+#define REGISTRY_CHUNK 64
 #define REGISTRY_HISTORY 256		/* gone generations that stay readable */
 
 struct registry {
@@ -73,6 +77,7 @@ struct registry {
 	struct guest **guests_tail;
 	struct generation *live;		/* newest first */
 	struct generation *generations;		/* parallel to the public records */
+	uint32_t usable;			/* records that have memory behind them */
 	uint32_t gone;				/* records in state GOAUDIT_GONE */
 	uint32_t oldest;			/* where the search for a slot starts */
 };

@@ -15,11 +15,9 @@
 #include "host.h"
 #include "intercept.h"
 #include "journal.h"
+#include "retire.h"
 #include "state.h"
-
-/* How long a constructor waits for another thread's package inits: it holds
- * ld.so's lock, and the inits may need it. */
-#define CONSTRUCTOR_WAIT_S 10
+#include "text.h"
 
 enum outcome {
 	DONE,		/* job.handle is the answer */
@@ -58,110 +56,7 @@ static void drop_reference(struct generation *gen)
 	journal_end();
 }
 
-static bool unreferenced(const struct generation *gen)
-{
-	return !gen->info->references && !gen->permanent;
-}
-
-/* --- retiring and unmapping ---------------------------------------------- */
-
-void reload_unmap(struct goaudit *ga, struct generation *gen)
-{
-	uint64_t begin = clock_ns();
-	char snapshot[sizeof gen->info->snapshot];
-
-	memcpy(snapshot, gen->info->snapshot, sizeof snapshot);
-	/* _dl_close_worker counts the objects in the list, so it must be back in
-	 * it; the debugger is not told of this, only of the dlclose. */
-	if (gen->hidden) {
-		ldso_reinsert(ga, gen->map, gen->global);
-		gen->hidden = false;
-	}
-	dlclose(gen->map);
-	for (unsigned i = 0; i < gen->pins; i++)
-		dlclose(gen->pin[i]);
-	snapshot_remove(ga, snapshot);
-	pthread_mutex_lock(&ga->lock);
-	gen->info->unload_ns += clock_ns() - begin;
-	if (gen->guest->current == gen)
-		gen->guest->current = NULL;
-	registry_set_state(ga, gen, GOAUDIT_GONE);
-	pthread_mutex_unlock(&ga->lock);
-}
-
-/* Nobody refers to a hidden generation any more.  In a transaction. */
-static void retire(struct goaudit *ga, struct generation *gen)
-{
-	bool go = gen->info->is_go;
-
-	pthread_mutex_lock(&ga->lock);
-	if (gen->guest->current == gen)
-		gen->guest->current = NULL;
-	registry_set_state(ga, gen, GOAUDIT_RETIRED);
-	if (go)
-		reaper_add(ga, gen);
-	pthread_mutex_unlock(&ga->lock);
-	if (!go)
-		reload_unmap(ga, gen);
-}
-
-/* A C generation that dlreload has replaced may still be executing below the
- * caller; there is no way to know.  It is kept until the guest's next step. */
-static void unmap_replaced(struct goaudit *ga, struct guest *guest)
-{
-	struct generation *gen, *next;
-
-	for (gen = guest->all; gen; gen = next) {
-		next = gen->next;
-		if (gen->info->state == GOAUDIT_RETIRED && !gen->info->is_go)
-			reload_unmap(ga, gen);
-	}
-}
-
-/* A generation that was hidden to make way for one that failed. */
-static void bring_back(struct goaudit *ga, struct generation *old)
-{
-	if (!old || old->info->state != GOAUDIT_OPEN || !old->hidden)
-		return;
-	if (!unreferenced(old)) {
-		debugger_reinsert(ga, old);
-		return;
-	}
-	/* All have closed it meanwhile (close_step). */
-	if (!old->reloadable) {
-		retire(ga, old);
-		return;
-	}
-	pthread_mutex_lock(&ga->lock);
-	registry_set_state(ga, old, GOAUDIT_PARKED);
-	pthread_mutex_unlock(&ga->lock);
-}
-
 /* --- loading -------------------------------------------------------------- */
-
-/* A hidden object's dependencies are garbage to ld.so; a reference of ours to
- * each keeps them. Those of the process itself never go. */
-static void pin_dependencies(struct goaudit *ga, struct generation *gen)
-{
-	const char *strings = (void *)ldso_dynamic_address(gen->map, DT_STRTAB);
-	struct call plain = { .kind = CALL_PLAIN };
-
-	call_push(ga, &plain);
-	for (const ElfW(Dyn) *d = gen->map->l_ld; d->d_tag != DT_NULL; d++) {
-		const char *name = strings + d->d_un.d_val;
-		void *pin;
-
-		if (d->d_tag != DT_NEEDED || strcmp(name, "libc.so.6") == 0 ||
-		    gen->pins == GENERATION_PINS)
-			continue;
-		pin = dlmopen(LM_ID_BASE, name, RTLD_LAZY | RTLD_NOLOAD);
-		if (pin && pin != ga->gort.map)
-			gen->pin[gen->pins++] = pin;
-		else if (pin)
-			dlclose(pin);	/* the runtime is never closed anyway */
-	}
-	call_pop(ga, &plain);
-}
 
 /* dlerror's text of a failed dlmopen, with the user's name for the file. */
 static void loader_error(struct goaudit *ga, const struct generation *gen)
@@ -254,7 +149,7 @@ static void load(struct job *job)
 	}
 	/* Two generations in the list at once would mix up their symbols. */
 	if (job->old && !job->old->hidden)
-		debugger_hide(ga, job->old);
+		retire_hide(ga, job->old);
 	begin = clock_ns();
 	call_push(ga, &plain);
 	map = dlmopen(LM_ID_BASE, gen->info->snapshot,
@@ -265,13 +160,13 @@ static void load(struct job *job)
 		pthread_mutex_lock(&ga->lock);
 		job->guest->current = job->old;
 		pthread_mutex_unlock(&ga->lock);
-		bring_back(ga, job->old);
+		retire_undo(ga, job->old);
 		discard(ga, gen);
 		job->outcome = FAILED;
 		return;
 	}
 	gen->module = plain.module;
-	pin_dependencies(ga, gen);
+	pins_take_needed(ga, gen);
 	pthread_mutex_lock(&ga->lock);
 	journal_begin();
 	gen->info->load_ns = clock_ns() - begin;
@@ -287,18 +182,16 @@ static void load(struct job *job)
 static void supersede(struct job *job, struct generation *gen)
 {
 	struct goaudit *ga = job->ga;
-	enum goaudit_state state = GOAUDIT_SUPERSEDED;
 
-	if (unreferenced(gen)) {
-		if (gen->info->is_go || !job->reloading) {
-			retire(ga, gen);
-			return;
-		}
-		state = GOAUDIT_RETIRED;	/* until unmap_replaced */
+	if (!retire_is_unreferenced(gen)) {
+		pthread_mutex_lock(&ga->lock);
+		registry_set_state(ga, gen, GOAUDIT_SUPERSEDED);
+		pthread_mutex_unlock(&ga->lock);
+	} else if (job->reloading) {
+		retire_below_caller(ga, gen);
+	} else {
+		retire_generation(ga, gen);
 	}
-	pthread_mutex_lock(&ga->lock);
-	registry_set_state(ga, gen, state);
-	pthread_mutex_unlock(&ga->lock);
 }
 
 /* The new generation is good: it becomes the current one for all. */
@@ -308,7 +201,7 @@ static void commit(void *arg)
 	struct goaudit *ga = job->ga;
 	struct generation *old = job->old, *gen = job->gen, *mine = job->reloading;
 
-	unmap_replaced(ga, job->guest);
+	retire_replaced(ga, job->guest);
 	pthread_mutex_lock(&ga->lock);
 	gen->owner = NULL;
 	add_reference(gen, job->request->mode);
@@ -319,8 +212,8 @@ static void commit(void *arg)
 	if (old)
 		supersede(job, old);
 	/* The caller may have come from an older one still. */
-	if (mine && mine != old && unreferenced(mine))
-		retire(ga, mine);
+	if (mine && mine != old && retire_is_unreferenced(mine))
+		retire_below_caller(ga, mine);
 	job->outcome = DONE;
 }
 
@@ -330,31 +223,53 @@ static void roll_back(void *arg)
 	struct job *job = arg;
 	struct goaudit *ga = job->ga;
 
-	debugger_hide(ga, job->gen);
+	retire_hide(ga, job->gen);
 	pthread_mutex_lock(&ga->lock);
 	job->gen->owner = NULL;
 	pthread_mutex_unlock(&ga->lock);
-	retire(ga, job->gen);
+	retire_generation(ga, job->gen);
 	pthread_mutex_lock(&ga->lock);
 	job->guest->current = job->old;
 	pthread_mutex_unlock(&ga->lock);
-	bring_back(ga, job->old);
+	retire_undo(ga, job->old);
 	job->outcome = FAILED;
 	job->handle = NULL;
 }
 
-/* The guest's newest other generation, whose names the new one takes over: the
- * current one so far, or one that is closed and not unmapped yet. */
-static struct generation *predecessor(struct job *job)
+/* The guest's other generations that are still in the runtime: the new one takes
+ * over the names that they have registered.  They must not go meanwhile, so the
+ * reaper is kept from them, or waited for if it is at one. */
+static unsigned keep_others(struct job *job, struct generation **others, unsigned max)
 {
+	struct goaudit *ga = job->ga;
+	bool can_wait = !ldso_lock_is_mine(ga, true);
 	struct generation *gen;
+	unsigned n = 0;
 
-	pthread_mutex_lock(&job->ga->lock);
-	for (gen = job->guest->all; gen; gen = gen->next)
-		if (gen != job->gen && gen->info->state != GOAUDIT_GONE)
-			break;
-	pthread_mutex_unlock(&job->ga->lock);
-	return gen;
+	pthread_mutex_lock(&ga->lock);
+	for (gen = job->guest->all; gen && n < max; gen = gen->next) {
+		if (gen == job->gen || !gen->info->is_go)
+			continue;
+		while (gen->in_batch && can_wait)
+			pthread_cond_wait(&ga->changed, &ga->lock);
+		if (gen->in_batch || gen->info->state == GOAUDIT_GONE)
+			continue;
+		gen->kept = true;
+		others[n++] = gen;
+	}
+	pthread_mutex_unlock(&ga->lock);
+	return n;
+}
+
+static void release_others(struct goaudit *ga, struct generation **others, unsigned n)
+{
+	pthread_mutex_lock(&ga->lock);
+	for (unsigned i = 0; i < n; i++)
+		others[i]->kept = false;
+	if (n)
+		ga->reaper.wanted++;	/* a round may have passed them over */
+	pthread_cond_broadcast(&ga->changed);
+	pthread_mutex_unlock(&ga->lock);
 }
 
 static void initialise(struct job *job)
@@ -363,8 +278,13 @@ static void initialise(struct job *job)
 	struct generation *gen = job->gen;
 	struct go_init init = { .verdict = GO_OK };
 
-	if (gen->info->is_go)
-		gort_init(ga, gen, predecessor(job), &init);
+	if (gen->info->is_go) {
+		struct generation *others[GORT_OTHERS];
+		unsigned n = keep_others(job, others, GORT_OTHERS);
+
+		gort_init(ga, gen, others, n, &init);
+		release_others(ga, others, n);
+	}
 	if (init.verdict == GO_OK) {
 		ldso_transaction(ga, commit, job);
 		return;
@@ -522,7 +442,7 @@ static bool prepare(struct job *job)
 static bool wait_for_guest(struct job *job)
 {
 	struct goaudit *ga = job->ga;
-	bool bounded = ldso_lock_is_mine(ga);
+	bool bounded = ldso_lock_is_mine(ga, true);
 	struct generation *cur;
 	struct timespec end;
 	int error = 0;
@@ -617,18 +537,24 @@ bool reload_open_existing(struct goaudit *ga, const char *path, void **handle)
 	return open;
 }
 
-void *reload_adopt(struct goaudit *ga, void *handle)
+bool reload_adopt(struct goaudit *ga, void *handle, char *path)
 {
 	struct generation *gen;
+	bool counted = true;
 
 	pthread_mutex_lock(&ga->lock);
 	gen = registry_find_handle(ga, handle);
-	if (gen)
+	if (gen && gen->info->state <= GOAUDIT_OPEN) {
 		add_reference(gen, 0);
+	} else if (gen) {
+		/* All others have closed it since ld.so found it. */
+		text_copy(path, PATH_MAX, gen->guest->path);
+		counted = false;
+	}
 	pthread_mutex_unlock(&ga->lock);
 	if (gen)
 		((int (*)(void *))intercept_real_dlclose)(handle);
-	return handle;
+	return counted;
 }
 
 bool reload_knows(struct goaudit *ga, const void *handle)
@@ -680,8 +606,8 @@ static void reload_step(void *arg)
 		add_reference(cur, 0);
 		drop_reference(gen);
 		pthread_mutex_unlock(&ga->lock);
-		if (unreferenced(gen))
-			retire(ga, gen);
+		if (retire_is_unreferenced(gen))
+			retire_below_caller(ga, gen);
 		job->handle = cur->map;
 	} else if (!job->snapshot.file[0]) {
 		job->outcome = PREPARE;
@@ -729,38 +655,47 @@ struct closing {
 	bool bad;
 };
 
-/* The last reference, as it seems.  In a transaction. */
-static void close_step(void *arg)
+/* Drops the reference and decides, in one go: others may add references at any
+ * time to what is open. */
+static enum goaudit_state settle_close(struct closing *c, bool untrusted)
 {
-	struct closing *c = arg;
 	struct goaudit *ga = c->ga;
 	struct generation *gen = c->gen;
-	bool untrusted = ldso_validate(ga) != NULL, kept, last;
+	enum goaudit_state before = gen->info->state, after = before;
 
 	pthread_mutex_lock(&ga->lock);
 	c->bad = !gen->info->references;
 	if (!c->bad)
 		drop_reference(gen);
-	last = !c->bad && !gen->info->references;
-	kept = gen->permanent || untrusted || ga->exiting;
+	/* Not the last; never to go; its own constructor or package init has
+	 * closed it; or hidden while a reload is under way, which settles it. */
+	if (c->bad || !retire_is_unreferenced(gen) || untrusted || ga->exiting || gen->owner ||
+	    (before == GOAUDIT_OPEN && gen->hidden))
+		after = before;
+	else if (before == GOAUDIT_OPEN && gen->reloadable)
+		after = GOAUDIT_PARKED;
+	else if (before == GOAUDIT_OPEN || before == GOAUDIT_SUPERSEDED)
+		after = GOAUDIT_RETIRED;
+	if (after != before)
+		registry_set_state(ga, gen, after);
 	pthread_mutex_unlock(&ga->lock);
-	/* Open and hidden: a reload is under way, and settles it. */
-	if (!last || gen->owner ||	/* its constructor has closed it */
-	    (gen->info->state == GOAUDIT_OPEN && (kept || gen->hidden)))
+	return after == before ? GOAUDIT_FREE : after;
+}
+
+/* The last reference, as it seems.  In a transaction. */
+static void close_step(void *arg)
+{
+	struct closing *c = arg;
+	struct goaudit *ga = c->ga;
+	struct guest *guest = c->gen->guest;
+	enum goaudit_state next = settle_close(c, ldso_validate(ga) != NULL);
+
+	if (next == GOAUDIT_FREE)
 		return;
-	unmap_replaced(ga, gen->guest);
-	if (gen->info->state != GOAUDIT_OPEN) {
-		retire(ga, gen);	/* superseded: hidden already */
-		return;
-	}
-	debugger_hide(ga, gen);
-	if (!gen->reloadable) {
-		retire(ga, gen);
-		return;
-	}
-	pthread_mutex_lock(&ga->lock);
-	registry_set_state(ga, gen, GOAUDIT_PARKED);
-	pthread_mutex_unlock(&ga->lock);
+	retire_hide(ga, c->gen);
+	if (next == GOAUDIT_RETIRED)
+		retire_generation(ga, c->gen);
+	retire_replaced(ga, guest);
 }
 
 bool reload_close(struct goaudit *ga, void *handle, int *result)

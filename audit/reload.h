@@ -41,9 +41,10 @@ void *reload_open(struct goaudit *ga, const struct open_request *request);
  * false: it is not open. */
 bool reload_open_existing(struct goaudit *ga, const char *path, void **handle);
 
-/* A handle that ld.so returned for an object of ours, which has cost a
- * reference there: turns it into one of ours. Returns the handle. */
-void *reload_adopt(struct goaudit *ga, void *handle);
+/* A handle that ld.so returned.  If the object is one of ours, the reference
+ * that it has cost there becomes one of ours.  false: it has been closed since;
+ * path (PATH_MAX bytes) is the file to open again. */
+bool reload_adopt(struct goaudit *ga, void *handle, char *path);
 
 /* Is it a handle of ours? */
 bool reload_knows(struct goaudit *ga, const void *handle);
@@ -56,10 +57,6 @@ void *reload_reload(struct goaudit *ga, void *handle);
 
 /* Is the open file a guest over a shared Go runtime? */
 bool reload_is_go_guest(struct goaudit *ga, int fd);
-
-/* Unmaps a hidden generation that nobody needs any more: back into the link
- * map, a true dlclose, and its snapshot removed. Only in a transaction. */
-void reload_unmap(struct goaudit *ga, struct generation *gen);
 
 /* la_objopen's part: a generation has been mapped. */
 void reload_mapped(struct goaudit *ga, struct link_map *map);

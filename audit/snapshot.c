@@ -23,6 +23,9 @@
 /* How long a forked child may take until it runs. */
 #define FORK_SECONDS 60
 
+/* How often a process that forks looks for children that are gone. */
+#define FORKS_TO_PRUNE 64
+
 /* How often a file is read again that changes while it is read. */
 #define READ_TRIES 5
 
@@ -167,16 +170,16 @@ static bool choose_root(struct goaudit *ga, char *root, size_t size)
 
 	if (ga->settings.snapshots) {
 		/* Asked for: no second choice. */
-		snprintf(root, size, "%s", ga->settings.snapshots);
-		if (!private_folder(root) || !realpath(root, absolute) ||
+		if ((size_t)snprintf(root, size, "%s", ga->settings.snapshots) >= size ||
+		    !private_folder(root) || !realpath(root, absolute) ||
 		    strlen(absolute) >= size)
 			return false;
 		strcpy(root, absolute);
 		return true;
 	}
 	if (run && run[0] == '/') {
-		snprintf(root, size, "%s/goaudit", run);
-		if (private_folder(root))
+		if ((size_t)snprintf(root, size, "%s/goaudit", run) < size &&
+		    private_folder(root))
 			return true;
 	}
 	snprintf(root, size, "/dev/shm/goaudit-%u", geteuid());
@@ -246,23 +249,6 @@ static int ensure_image(struct goaudit *ga)
 	return 0;
 }
 
-enum image_kind snapshot_kind(struct goaudit *ga, int fd)
-{
-	struct image_facts facts = { .size = sizeof facts };
-	enum image_status status;
-	struct stat st;
-	void *data;
-
-	if (fstat(fd, &st) != 0 || st.st_size == 0 || ensure_image(ga) != 0)
-		return IMAGE_C;
-	data = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (data == MAP_FAILED)
-		return IMAGE_C;
-	status = ga->snapshots.inspect(data, st.st_size, &facts, NULL, 0);
-	munmap(data, st.st_size);
-	return status == IMAGE_OK ? facts.kind : IMAGE_C;
-}
-
 static int read_all(int fd, char *to, size_t size)
 {
 	size_t done = 0;
@@ -277,6 +263,23 @@ static int read_all(int fd, char *to, size_t size)
 		done += n;
 	}
 	return 0;
+}
+
+enum image_kind snapshot_kind(struct goaudit *ga, int fd)
+{
+	struct image_facts facts = { .size = sizeof facts };
+	enum image_status status = IMAGE_CORRUPT;
+	struct stat st;
+	char *data;
+
+	if (fstat(fd, &st) != 0 || st.st_size == 0 || ensure_image(ga) != 0)
+		return IMAGE_C;
+	/* Not a mapping: the file may be truncated while we look. */
+	data = malloc(st.st_size);
+	if (data && read_all(fd, data, st.st_size) == 0)
+		status = ga->snapshots.inspect(data, st.st_size, &facts, NULL, 0);
+	free(data);
+	return status == IMAGE_OK ? facts.kind : IMAGE_C;
 }
 
 /* Reads fd until it stood still meanwhile. */
@@ -395,12 +398,23 @@ static int write_file(const char *name, const struct snapshot *s)
 	return 0;
 }
 
+/* Somebody has tidied up: makes the folder again. */
+static bool restore_root(struct goaudit *ga)
+{
+	char parent[256];
+
+	snprintf(parent, sizeof parent, "%s", ga->snapshots.root);
+	*strrchr(parent, '/') = 0;
+	return private_folder(parent) && (mkdir(ga->snapshots.root, 0700) == 0 ||
+					  errno == EEXIST);
+}
+
 int snapshot_make(struct goaudit *ga, const char *path, struct snapshot *s)
 {
 	const char *base = strrchr(path, '/') + 1;
 	uint64_t begin = clock_ns(), n;
 	char folder[400];
-	bool made;
+	bool made, again, restored = false;
 
 	if (ensure_image(ga) != 0 || check_and_mend(ga, path, s) != 0 ||
 	    ensure_root(ga) != 0)
@@ -413,7 +427,11 @@ int snapshot_make(struct goaudit *ga, const char *path, struct snapshot *s)
 			 ga->snapshots.root, (unsigned long long)s->hash[0],
 			 (unsigned long long)s->hash[1], (unsigned long long)n);
 		made = mkdir(folder, 0700) == 0;
-	} while (!made && errno == EEXIST);
+		if (!made && errno == ENOENT && !restored)
+			restored = again = restore_root(ga);
+		else
+			again = !made && errno == EEXIST;
+	} while (again);
 	snprintf(s->file, sizeof s->file, "%s/%s", folder, base);
 	if (!made || write_file(s->file, s) != 0) {
 		error_set(ga, "%s: cannot make a snapshot: %m: free space, or name "
@@ -459,6 +477,18 @@ void snapshot_finish(struct goaudit *ga)
 	remove_tree(AT_FDCWD, ga->snapshots.root, 3);
 }
 
+static void remove_dead_users(const char *root)
+{
+	DIR *dir = opendir(root);
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir)))
+		if (strncmp(e->d_name, "user.", 5) == 0 && !owner_alive(e->d_name + 5))
+			unlinkat(dirfd(dir), e->d_name, 0);
+	if (dir)
+		closedir(dir);
+}
+
 static void fork_file(const struct snapshots *s, char *name, size_t size)
 {
 	snprintf(name, size, "%s/fork.%d.%llu", s->root, s->pid,
@@ -472,7 +502,8 @@ void snapshot_forking(struct goaudit *ga)
 
 	if (!ga->snapshots.root[0])
 		return;
-	ga->snapshots.forks++;
+	if (++ga->snapshots.forks % FORKS_TO_PRUNE == 0)
+		remove_dead_users(ga->snapshots.root);
 	ga->snapshots.pid = getpid();
 	fork_file(&ga->snapshots, name, sizeof name);
 	fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);

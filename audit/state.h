@@ -5,7 +5,7 @@
  *   ld.so's callbacks (audit.c)      record, or run a transaction's function
  *   intercept.c                      which calls of the host are ours
  *   registry.c                       guests and their generations
- *   reload.c                         the state machine: open, close, reload
+ *   reload.c, retire.c               the state machine: open, close, reload
  *   reaper.c                         unloading, on a thread of its own
  *   gort.c                           the Go runtime
  *   debugger.c, journal.c            who is told: r_debug, goaudit-debug.h
@@ -56,8 +56,12 @@ struct host {
 	char ***environ;
 	int argc;
 	char **argv;			/* the process's own, followed by environment and auxv */
-	bool hooked;			/* exit and fork handlers are registered; guarded by lock */
+	bool hooked;			/* the exit handler is registered; guarded by lock */
 };
+
+/* How long a constructor waits for what another thread does with a guest: it
+ * holds ld.so's lock, and the other one may need it. */
+#define CONSTRUCTOR_WAIT_S 10
 
 struct goaudit {
 	struct settings settings;

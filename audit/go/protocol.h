@@ -21,9 +21,9 @@
 /* Raised with every change of a struct below.  It is part of the first entry's
  * name, so that a library of another release is seen to be one before it is
  * loaded: image_inspect looks for that name. */
-#define GO_PROTOCOL 2
+#define GO_PROTOCOL 3
 
-#define GO_FN_HELLO  "runtime.goauditHello2.abiinternal"
+#define GO_FN_HELLO  "runtime.goauditHello3.abiinternal"
 #define GO_FN_INIT   "runtime.goauditInit.abiinternal"
 #define GO_FN_CANON  "runtime.goauditCanon.abiinternal"
 #define GO_FN_UNLINK "runtime.goauditUnlink.abiinternal"
@@ -59,6 +59,10 @@ enum go_holder {
 	GO_HOLDER_CLEANUP,
 };
 
+struct go_range {
+	uint64_t lo, hi;	/* a DSO's mapping */
+};
+
 /* Registers and initialises one module and runs its package inits on this
  * thread.  The guest's DSO has been loaded.  Its constructor has not put its
  * moduledata on the list itself (runtime.addmoduledata does so without a lock)
@@ -69,9 +73,9 @@ struct go_init {
 	uint64_t lo, hi;	/* in: the DSO's mapping */
 	uint64_t module;	/* in: address of its moduledata, not on the list yet;
 				 * 0: it is on the list, to be found by lo and hi */
-	uint64_t old_lo, old_hi; /* in: the generation that it is to replace: names
-				 * that it has registered with flag, gob and expvar
-				 * are taken back, or stay if the inits panic; 0, 0 */
+	struct go_range *others; /* in: the older generations: names that they have */
+	uint64_t others_n;	/* registered with flag, gob and expvar are taken
+				 * over, or given back if the inits panic */
 	uint64_t verdict;	/* out: enum go_verdict */
 	uint64_t register_ns;	/* out: masks, types, itabs */
 	uint64_t init_ns;	/* out: package inits */

@@ -61,3 +61,27 @@ build_host() {
 	shift
 	cc_host "$name" "$@" <"$GO_FOLDER/$name.c"
 }
+
+# go_with_runtime OUT FOLDER [go build flag...]: what `goaudit build` does for
+# guests, with the go command's own linking and any build mode.
+go_with_runtime() {
+	local out=$TEST_DIR/$1 from=$2 runtime f
+	shift 2
+	runtime=$(dirname "$("$GOAUDIT_BUILD/goaudit" runtime --print)")
+	# go writes into its -pkgdir: a copy, in which the packages are links
+	if [ ! -d view ]; then
+		mkdir view
+		cp -rl "$runtime/pkg" view/pkg 2>/dev/null || { rm -rf view/pkg; cp -r "$runtime/pkg" view/pkg; }
+		while IFS= read -r -d '' f; do
+			cp "$f" "$f.copy" && mv -f "$f.copy" "$f"
+		done < <(find view/pkg -type f ! -name '*.a' -print0)
+		cp "$runtime/libstd.so" view/pkg/libstd.so
+		chmod u+w view/pkg/libstd.so
+	fi
+	(cd "src/$from" && GOAUDIT_LIBSTD=$runtime/libstd.so GOAUDIT_STD=keep \
+		go build -linkshared -pkgdir "$TEST_DIR/view/pkg" -overlay "$runtime/overlay.json" \
+		-toolexec "'$GOAUDIT_BUILD/goaudit' toolexec" "$@" -o "$out" .) >"$out.log" 2>&1 || {
+		cat "$out.log" >&2
+		fail "$out: does not build"
+	}
+}

@@ -19,7 +19,7 @@ func goauditOnWalk(entry uintptr)
 func goauditMentions(t unsafe.Pointer) bool
 
 //go:linkname goauditForget runtime.goauditForget
-func goauditForget(t unsafe.Pointer)
+func goauditForget(t, from unsafe.Pointer)
 
 func init() {
 	goauditOnPurge(goauditPurge)
@@ -47,15 +47,6 @@ func goauditDies(t Type) bool {
 	return ok && goauditMentions(unsafe.Pointer(&r.t))
 }
 
-func goauditAny(ts ...*abi.Type) bool {
-	for _, t := range ts {
-		if t != nil && goauditMentions(unsafe.Pointer(t)) {
-			return true
-		}
-	}
-	return false
-}
-
 // goauditType returns the type descriptor that a cache has as its key or value.
 func goauditType(v any) *abi.Type {
 	switch v := v.(type) {
@@ -71,30 +62,42 @@ func goauditType(v any) *abi.Type {
 
 func goauditPurge() {
 	ptrMap.Range(func(k, v any) bool {
-		if goauditAny(goauditType(k), goauditType(v)) {
+		if goauditDrop(goauditType(v), goauditType(k), goauditType(v)) {
 			ptrMap.Delete(k)
-			goauditForget(unsafe.Pointer(goauditType(v)))
 		}
 		return true
 	})
 	lookupCache.Range(func(k, v any) bool {
 		c := k.(cacheKey)
-		if goauditAny(c.t1, c.t2, goauditType(v)) {
+		if goauditDrop(goauditType(v), c.t1, c.t2, goauditType(v)) {
 			lookupCache.Delete(k)
-			goauditForget(unsafe.Pointer(goauditType(v)))
 		}
 		return true
 	})
 	layoutCache.Range(func(k, v any) bool {
 		c := k.(layoutKey)
-		if c.ftyp != nil && goauditAny(&c.ftyp.Type) || goauditAny(c.rcvr) {
+		var ftyp *abi.Type
+		if c.ftyp != nil {
+			ftyp = &c.ftyp.Type
+		}
+		if goauditDrop(v.(layoutType).t, ftyp, c.rcvr) {
 			layoutCache.Delete(k)
-			goauditForget(unsafe.Pointer(v.(layoutType).t))
 		}
 		return true
 	})
 	goauditPurgeLists(&funcLookupCache.Mutex, &funcLookupCache.m)
 	goauditPurgeLists(&structLookupCache.Mutex, &structLookupCache.m)
+}
+
+// goauditDrop: must the cached type go, for one of the types it was made from?
+func goauditDrop(made *abi.Type, from ...*abi.Type) bool {
+	for _, t := range from {
+		if t != nil && goauditMentions(unsafe.Pointer(t)) {
+			goauditForget(unsafe.Pointer(made), unsafe.Pointer(t))
+			return true
+		}
+	}
+	return false
 }
 
 // goauditPurgeLists purges a cache that maps a hash to a list of types, which
@@ -116,9 +119,7 @@ func goauditPurgeLists(mu *sync.Mutex, m *sync.Map) {
 func goauditKeep[T any](m *sync.Map, k any, l []T, typ func(T) *abi.Type) {
 	var keep []T
 	for _, t := range l {
-		if goauditAny(typ(t)) {
-			goauditForget(unsafe.Pointer(typ(t)))
-		} else {
+		if !goauditDrop(typ(t), typ(t)) {
 			keep = append(keep, t)
 		}
 	}

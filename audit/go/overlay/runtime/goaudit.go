@@ -44,7 +44,7 @@ import (
 	"unsafe"
 )
 
-const goauditProtocol = 2
+const goauditProtocol = 3
 
 // Verdicts and holders, as in protocol.h.
 const (
@@ -62,19 +62,21 @@ const (
 	goauditCleanup  = 6
 )
 
-type goauditHello2Req struct {
+type goauditHello3Req struct {
 	size       uint64
 	protocol   uint64
 	moduledata uint64
 	version    [64]byte
 }
 
+type goauditRange struct{ lo, hi uint64 }
+
 type goauditInitReq struct {
 	size       uint64
 	lo, hi     uint64
 	module     uint64
-	oldLo      uint64
-	oldHi      uint64
+	others     *goauditRange
+	othersN    uint64
 	verdict    uint64
 	registerNs uint64
 	initNs     uint64
@@ -141,10 +143,10 @@ func goauditSized(have uint64, want uintptr) {
 	}
 }
 
-// goauditHello2 is the first call.  cgocallback has waited for main_init_done,
+// goauditHello3 is the first call.  cgocallback has waited for main_init_done,
 // so std is initialised.
-func goauditHello2(p unsafe.Pointer) {
-	r := (*goauditHello2Req)(p)
+func goauditHello3(p unsafe.Pointer) {
+	r := (*goauditHello3Req)(p)
 	r.protocol = goauditProtocol
 	if r.size != uint64(unsafe.Sizeof(*r)) {
 		return

@@ -50,10 +50,10 @@ func goauditInit(p unsafe.Pointer) {
 		r.verdict = goauditOK
 		return
 	}
-	restore := goauditWithdraw(r.oldLo, r.oldHi)
+	restore := goauditWithdraw(unsafe.Slice(r.others, r.othersN))
 	r.verdict = goauditRunInits(md, r.text[:])
 	if r.verdict != goauditOK {
-		goauditWithdraw(r.lo, r.hi)
+		goauditWithdraw([]goauditRange{{r.lo, r.hi}})
 		for _, put := range restore {
 			put()
 		}

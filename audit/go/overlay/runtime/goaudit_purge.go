@@ -29,12 +29,18 @@ var (
 	goauditOnStopFns  []func()
 )
 
-// goauditMade are types made by reflect that are out of its caches, and composed
-// of types of guests that are not unlinked yet.  itabTable and the headers of
+// goauditMadeType is a type made by reflect, and a type that tells whose it is:
+// the made one itself, or one that it was made from.
+type goauditMadeType struct {
+	typ, from *_type
+}
+
+// goauditMade are made types that are out of reflect's caches, and composed of
+// types of guests that are not unlinked yet.  itabTable and the headers of
 // objects lead to them without keeping them alive; this list does, until the
 // commit has removed the itabs.  A guest that turns out to be in use after its
 // purge keeps the types it has made.  Under goauditUnlinking.
-var goauditMade []*_type
+var goauditMade []goauditMadeType
 
 //go:linkname goauditOnPurge
 func goauditOnPurge(purge func()) {
@@ -63,12 +69,18 @@ func goauditMentions(t unsafe.Pointer) bool {
 	return goauditDying.mentions((*_type)(t))
 }
 
-// goauditForget takes note of a made type that reflect has dropped.
+// goauditForget takes note of a type that reflect has made from another, and has
+// dropped.
 //
 //go:linkname goauditForget
-func goauditForget(t unsafe.Pointer) {
-	if t != nil && spanOf(uintptr(t)) != nil {
-		goauditMade = append(goauditMade, (*_type)(t))
+func goauditForget(t, from unsafe.Pointer) {
+	if t == nil || spanOf(uintptr(t)) == nil {
+		return
+	}
+	made := goauditMadeType{(*_type)(t), (*_type)(from)}
+	goauditMade = append(goauditMade, made)
+	if bucket := goauditMapBucket(made.typ); bucket != nil {
+		goauditMade = append(goauditMade, goauditMadeType{bucket, made.from})
 	}
 }
 
@@ -120,9 +132,9 @@ func (b *goauditBatch) mentionsAny(ts []*_type) bool {
 
 // madeOf: is p a type that reflect has made of types of a guest of b?
 func (b *goauditBatch) madeOf(p uintptr) bool {
-	for _, t := range goauditMade {
-		if uintptr(unsafe.Pointer(t)) == p || uintptr(unsafe.Pointer(goauditMapBucket(t))) == p {
-			return b.mentions(t)
+	for i := range goauditMade {
+		if uintptr(unsafe.Pointer(goauditMade[i].typ)) == p {
+			return b.mentions(goauditMade[i].from)
 		}
 	}
 	return false
@@ -141,16 +153,13 @@ func (b *goauditBatch) forgetMade() {
 		}
 	}
 	keep := goauditMade[:0]
-	for _, t := range goauditMade {
-		if !b.mentions(t) {
-			keep = append(keep, t)
+	for _, made := range goauditMade {
+		if !b.mentions(made.from) {
+			keep = append(keep, made)
 			continue
 		}
-		forget(int32(t.Str))
-		if bucket := goauditMapBucket(t); bucket != nil {
-			forget(int32(bucket.Str))
-		}
-		if id, ok := reflectOffs.minv[unsafe.Pointer(t)]; ok {
+		forget(int32(made.typ.Str))
+		if id, ok := reflectOffs.minv[unsafe.Pointer(made.typ)]; ok {
 			forget(id)
 		}
 	}

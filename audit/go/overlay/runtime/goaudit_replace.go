@@ -21,14 +21,18 @@ func goauditOnReplace(withdraw func() (restore func())) {
 	goauditOnReplaceFns = append(goauditOnReplaceFns, withdraw)
 }
 
-// goauditWithdraw takes out the names of the guest that lies in [lo, hi).
-func goauditWithdraw(lo, hi uint64) (restore []func()) {
-	if lo == hi {
+// goauditWithdraw takes out the names of the guests that lie in ranges.
+func goauditWithdraw(ranges []goauditRange) (restore []func()) {
+	if len(ranges) == 0 {
 		return nil
 	}
 	semacquire(&goauditUnlinking)
-	goauditDying = &goauditBatch{cands: []goauditCand{{lo: uintptr(lo), hi: uintptr(hi)}}}
-	goauditDying.bound()
+	b := new(goauditBatch)
+	for _, r := range ranges {
+		b.cands = append(b.cands, goauditCand{lo: uintptr(r.lo), hi: uintptr(r.hi)})
+	}
+	b.bound()
+	goauditDying = b
 	for _, withdraw := range goauditOnReplaceFns {
 		if r := withdraw(); r != nil {
 			restore = append(restore, r)
