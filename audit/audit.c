@@ -20,6 +20,7 @@
 #include "open.h"
 #include "origin.h"
 #include "reload.h"
+#include "scope.h"
 #include "state.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -127,6 +128,7 @@ EXPORT unsigned int la_objopen(struct link_map *map, Lmid_t ns, uintptr_t *cooki
 	reload_mapped(ga, map);
 	intercept_object(ga, map);
 	origin_settle(ga, map);
+	scope_settle(ga, map);
 	debugger_tiny_opened(ga, map);
 	return 0;		/* no symbol of it is audited */
 }

@@ -29,6 +29,8 @@ enum gort_state { GORT_NONE, GORT_STARTING, GORT_READY, GORT_FAILED };
 struct gort {
 	enum gort_state state;
 	struct link_map *map;
+	bool program_seen;			/* scope.c has looked whether */
+	bool program_names;			/* the program defines names of Go's */
 	void (*crosscall2)(void *fn, void *arg, int size, uintptr_t context);
 	void *init, *canon, *unlink, *stats;	/* protocol.h's entry points */
 	uint8_t abi_hash[IMAGE_HASH_MAX];

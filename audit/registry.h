@@ -44,6 +44,7 @@ struct generation {
 	struct signature signature;		/* of the file it was made from */
 	uint64_t hash[2];			/* of that file's content */
 	bool global;				/* stands in the global search list while hidden */
+	bool opened_global;			/* with RTLD_GLOBAL */
 	bool hidden;
 	bool reloadable;			/* opened with RTLD_RELOADABLE, or by GOAUDIT_RELOADABLE */
 	bool permanent;				/* RTLD_NODELETE: one reference is never given back */

@@ -85,6 +85,7 @@ static struct generation *new_generation(struct job *job)
 	memcpy(gen->hash, s->hash, sizeof gen->hash);
 	gen->reloadable = job->request->reloadable;
 	gen->symbolic = s->facts.symbolic;
+	gen->opened_global = (job->request->mode & RTLD_GLOBAL) != 0;
 	snprintf(gen->origin, sizeof gen->origin, "%s", job->guest->path);
 	slash = strrchr(gen->origin, '/');
 	slash[slash == gen->origin] = 0;
@@ -325,6 +326,7 @@ static void promote(struct job *job, struct generation *gen)
 
 	if (!(job->request->mode & RTLD_GLOBAL))
 		return;
+	gen->opened_global = true;
 	h = dlmopen(LM_ID_BASE, gen->info->snapshot,
 		    RTLD_LAZY | RTLD_NOLOAD | RTLD_GLOBAL);
 	if (h)

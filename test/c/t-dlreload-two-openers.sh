@@ -119,15 +119,15 @@ expect_refused ./host
 expect_output run_audited ./host <<'E'
 alice 100 bob 101 at first
 alice 200 bob 102 alice has reloaded
-destructor 1
 alice 201 bob 202 bob has followed
+destructor 1
 alice 203 bob 300 bob has reloaded
 destructor 2
 bob 301 alice has closed
 alice 302 bob has closed
 alice 303 bob 100 bob has opened again
-destructor 3
 alice 101 alice has reloaded into bob's
+destructor 3
 third 200 alice 102 bob 300 three generations
 destructor 2
 destructor 1

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Guests opened with RTLD_GLOBAL, and a host whose own symbols are dynamic, share
-# names with a guest (every one has a main..inittask and its main.T): each uses
+# names with a guest (each has its list of inits and perhaps a main.T): each uses
 # its own all the same.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
@@ -32,9 +32,9 @@ done
 build_guests one two
 cc_host host -rdynamic <<'C'
 #include "gohost.h"
-/* What a Go program that is linked with the runtime library exports too. */
-char host_inittask[64] __asm__("main..inittask") = "\2";
-char host_who[] __asm__("main.who") = "data";
+/* As a Go program that is linked with the runtime library has them. */
+char host_started[64] __asm__("main.started") = "data";
+char host_made[64] __asm__("main.made") = "data";
 int main(void)
 {
 	void *one = open_mode("./one.so", FLAGS | RTLD_GLOBAL);
@@ -42,7 +42,7 @@ int main(void)
 
 	print_text(one, "Test");
 	print_text(two, "Test");
-	return host_inittask[0] == 2 && host_who[0] == 'd' ? 0 : 1;
+	return strcmp(host_started, "data") == 0 && strcmp(host_made, "data") == 0 ? 0 : 1;
 }
 C
 expect_output timeout 20 env LD_AUDIT="$AUDIT" ./host <<'E'

@@ -1,6 +1,7 @@
 #!/bin/bash
-# A guest that registers its types with encoding/gob in an init can be changed
-# and opened again, parked before or open: the names are the new generation's.
+# A guest that registers names with std in an init (types with encoding/gob,
+# flags, expvar variables) can be changed and opened again: the names are the
+# new generation's.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 
@@ -13,6 +14,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/gob"
+	"expvar"
+	"flag"
 	"fmt"
 )
 
@@ -35,6 +38,12 @@ type header struct {
 	Size  uint32
 }
 
+var (
+	verbose = flag.Bool("verbose", false, "say more of "+generation)
+	served  = expvar.NewInt("served")
+	names   = expvar.NewMap("names")
+)
+
 func init() {
 	gob.Register(square{})
 	gob.Register(&oblong{})
@@ -54,7 +63,11 @@ func Test() *C.char {
 	binary.Write(&raw, binary.BigEndian, header{[4]byte{'a', 'b', 'c', 'd'}, 258})
 	var h header
 	binary.Read(bytes.NewReader(raw.Bytes()), binary.BigEndian, &h)
-	return C.CString(fmt.Sprintf("%s %d %d %T %x %v", m.From, m.Shapes[0].Area(), m.Shapes[1].Area(), m.Shapes[1], raw.Bytes(), h))
+	served.Add(1)
+	names.Add(generation, 1)
+	flag.CommandLine.Parse([]string{"-verbose"})
+	vars := fmt.Sprint(expvar.Get("served"), expvar.Get("names"), *verbose, flag.Lookup("verbose").Usage)
+	return C.CString(fmt.Sprintf("%s %s %d %d %T %x %v", vars, m.From, m.Shapes[0].Area(), m.Shapes[1].Area(), m.Shapes[1], raw.Bytes(), h))
 }
 
 func main() {}
@@ -65,10 +78,10 @@ mv gob.so gob.1
 variant gob.1 gob.2 "generation 1" "generation 2"
 build_host cycle
 expect_output run_audited ./cycle gob <<'E'
-generation 1 9 20 *main.oblong 6162636400000102 {[97 98 99 100] 258}
-generation 2 9 20 *main.oblong 6162636400000102 {[97 98 99 100] 258}
-generation 2 9 20 *main.oblong 6162636400000102 {[97 98 99 100] 258}
-generation 1 9 20 *main.oblong 6162636400000102 {[97 98 99 100] 258}
-generation 1 9 20 *main.oblong 6162636400000102 {[97 98 99 100] 258}
+1 {"generation 1": 1} truesay more of generation 1 generation 1 9 20 *main.oblong 6162636400000102 {[97 98 99 100] 258}
+1 {"generation 2": 1} truesay more of generation 2 generation 2 9 20 *main.oblong 6162636400000102 {[97 98 99 100] 258}
+2 {"generation 2": 2} truesay more of generation 2 generation 2 9 20 *main.oblong 6162636400000102 {[97 98 99 100] 258}
+1 {"generation 1": 1} truesay more of generation 1 generation 1 9 20 *main.oblong 6162636400000102 {[97 98 99 100] 258}
+2 {"generation 1": 2} truesay more of generation 1 generation 1 9 20 *main.oblong 6162636400000102 {[97 98 99 100] 258}
 guests in the runtime: 1
 E

@@ -1,0 +1,95 @@
+#include "scope.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "arch.h"
+#include "state.h"
+
+/* How many dynamic symbols there are: no table says so but the hash table. */
+static size_t count_symbols(const struct link_map *map)
+{
+	const uint32_t *gnu = (void *)ldso_dynamic_address(map, DT_GNU_HASH);
+	const uint32_t *sysv = (void *)ldso_dynamic_address(map, DT_HASH);
+	const uint32_t *buckets, *chain;
+	uint32_t last = 0;
+
+	if (!gnu)
+		return sysv ? sysv[1] : 0;
+	buckets = (const uint32_t *)((const uint64_t *)(gnu + 4) + gnu[2]);
+	chain = buckets + gnu[0];
+	for (uint32_t i = 0; i < gnu[0]; i++)
+		if (buckets[i] > last)
+			last = buckets[i];
+	if (last < gnu[1])
+		return 0;
+	while (!(chain[last - gnu[1]] & 1))
+		last++;
+	return last + 1;
+}
+
+/* Go's names have a dot or a colon; a C identifier is an export, for dlsym. */
+static bool is_go_name(const char *name)
+{
+	return strpbrk(name, ".:") != NULL;
+}
+
+/* Does the program define a name of Go's?  A Go program does, and whoever
+ * borrows such names. */
+static bool program_has_go_names(const struct link_map *map)
+{
+	const ElfW(Sym) *syms = (void *)ldso_dynamic_address(map, DT_SYMTAB);
+	const char *strings = (void *)ldso_dynamic_address(map, DT_STRTAB);
+	size_t n = syms && strings ? count_symbols(map) : 0;
+
+	for (size_t i = 1; i < n; i++)
+		if (syms[i].st_shndx != SHN_UNDEF &&
+		    is_go_name(strings + syms[i].st_name))
+			return true;
+	return false;
+}
+
+static void hide_own(struct goaudit *ga, const struct link_map *map)
+{
+	ElfW(Sym) *syms = (void *)ldso_dynamic_address(map, DT_SYMTAB);
+	const char *strings = (void *)ldso_dynamic_address(map, DT_STRTAB);
+	size_t n = count_symbols(map);
+	uintptr_t page = (uintptr_t)syms & -ARCH_PAGE;
+	size_t size = (uintptr_t)(syms + n) - page;
+
+	if (!syms || !strings || !n ||
+	    mprotect((void *)page, size, PROT_READ | PROT_WRITE) != 0)
+		return;
+	for (size_t i = 1; i < n; i++) {
+		const char *name = strings + syms[i].st_name;
+
+		if (syms[i].st_shndx != SHN_UNDEF && is_go_name(name) &&
+		    !ldso_lookup(ga->gort.map, name))
+			syms[i].st_other = (syms[i].st_other & ~3) | STV_HIDDEN;
+	}
+	mprotect((void *)page, size, PROT_READ);
+}
+
+void scope_settle(struct goaudit *ga, const struct link_map *map)
+{
+	struct generation *gen, *other;
+	bool needed = false;
+
+	if (!ga->gort.map || !snapshot_is_ours(ga, map->l_name))
+		return;
+	pthread_mutex_lock(&ga->lock);
+	gen = registry_find_snapshot(ga, map->l_name);
+	if (gen && gen->info->is_go) {
+		if (!ga->gort.program_seen)
+			ga->gort.program_names = program_has_go_names(ga->ldso.head);
+		ga->gort.program_seen = true;
+		needed = ga->gort.program_names;
+		for (other = ga->registry.live; other && !needed;
+		     other = other->next_live)
+			needed = other != gen && other->info->is_go &&
+				 other->opened_global;
+	}
+	pthread_mutex_unlock(&ga->lock);
+	if (needed)
+		hide_own(ga, map);
+}
