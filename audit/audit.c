@@ -31,6 +31,7 @@ struct goaudit goaudit_state = {
 	.calls_lock = PTHREAD_MUTEX_INITIALIZER,
 	.errors.lock = PTHREAD_MUTEX_INITIALIZER,
 	.changed = PTHREAD_COND_INITIALIZER,
+	.reaper.work = PTHREAD_COND_INITIALIZER,
 };
 
 void goaudit_log(struct goaudit *ga, const char *format, ...)

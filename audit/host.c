@@ -45,6 +45,7 @@ static void after_fork_child(void)
 	ga->reaper.started = false;
 	ga->reaper.working = false;
 	pthread_cond_init(&ga->changed, NULL);
+	pthread_cond_init(&ga->reaper.work, NULL);
 	after_fork_parent();
 	snapshot_forked(ga);
 }

@@ -30,8 +30,13 @@ void reaper_add(struct goaudit *ga, struct generation *gen)
 	*r->tail = gen;
 	r->tail = &gen->next_retired;
 	r->queued++;
-	r->wanted++;
-	pthread_cond_broadcast(&ga->changed);
+	reaper_wake(ga);
+}
+
+void reaper_wake(struct goaudit *ga)
+{
+	ga->reaper.wanted++;
+	pthread_cond_signal(&ga->reaper.work);
 }
 
 /* Takes those out of the queue that have not been tried in this round. */
@@ -123,7 +128,7 @@ static void *reaper_thread(void *arg)
 	pthread_mutex_lock(&ga->lock);
 	while (!r->stop) {
 		if (r->done == r->wanted) {
-			pthread_cond_wait(&ga->changed, &ga->lock);
+			pthread_cond_wait(&r->work, &ga->lock);
 			continue;
 		}
 		round = r->wanted;
@@ -222,13 +227,13 @@ int reaper_wait(struct goaudit *ga, struct guest *guest, int timeout_ms)
 	left = count_left(ga, guest);
 	/* In a constructor this thread holds the lock that the reaper needs. */
 	if (ldso_lock_is_mine(ga, false)) {
-		r->wanted++;
-		pthread_cond_broadcast(&ga->changed);
+		reaper_wake(ga);
 		pthread_mutex_unlock(&ga->lock);
 		return left;
 	}
-	round = left ? ++r->wanted : r->wanted;
-	pthread_cond_broadcast(&ga->changed);
+	if (left)
+		reaper_wake(ga);
+	round = r->wanted;
 	while (left && r->done < round && r->started && error == 0)
 		error = timeout_ms < 0 ?
 				pthread_cond_wait(&ga->changed, &ga->lock) :
@@ -248,7 +253,7 @@ void reaper_finish(struct goaudit *ga)
 	end.tv_sec += 1;
 	pthread_mutex_lock(&ga->lock);
 	r->stop = true;
-	pthread_cond_broadcast(&ga->changed);
+	pthread_cond_signal(&r->work);
 	/* It is in the middle of a round for a moment only; a host that calls
 	 * exit inside a constructor must not wait for it for ever. */
 	while (r->started && error == 0)

@@ -7,6 +7,7 @@
 #ifndef GOAUDIT_REAPER_H
 #define GOAUDIT_REAPER_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,6 +21,8 @@ struct guest;
 
 /* All guarded by goaudit.lock. */
 struct reaper {
+	pthread_cond_t work;			/* what the thread waits for; all else
+						 * waits for goaudit.changed */
 	struct generation *queue, **tail;	/* retired, oldest first */
 	unsigned queued;			/* of them not yet tried */
 	bool started, stop, working;
@@ -38,6 +41,9 @@ void reaper_throttle(struct goaudit *ga);
 /* Has all retired generations tried, and returns how many of the guest's (NULL:
  * of all) are left; see goaudit_reclaim. */
 int reaper_wait(struct goaudit *ga, struct guest *guest, int timeout_ms);
+
+/* Asks for another round.  With goaudit.lock. */
+void reaper_wake(struct goaudit *ga);
 
 /* Stops the thread; at exit. */
 void reaper_finish(struct goaudit *ga);

@@ -267,9 +267,8 @@ static void release_others(struct goaudit *ga, struct generation **others, unsig
 	pthread_mutex_lock(&ga->lock);
 	for (unsigned i = 0; i < n; i++)
 		others[i]->kept = false;
-	if (n)
-		ga->reaper.wanted++;	/* a round may have passed them over */
-	pthread_cond_broadcast(&ga->changed);
+	if (ga->reaper.queue)
+		reaper_wake(ga);	/* a round may have passed them over */
 	pthread_mutex_unlock(&ga->lock);
 }
 

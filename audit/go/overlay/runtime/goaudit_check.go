@@ -105,7 +105,10 @@ func (b *goauditBatch) checkG(gp *g) {
 		return
 	}
 	var u unwinder
-	for u.init(gp, 0); u.valid(); u.next() {
+	if goauditStackSaved(gp) {
+		u.init(gp, 0)
+	} // else checkPassing looks at all of its stack
+	for ; u.valid(); u.next() {
 		if c := b.of(u.frame.pc); c != nil {
 			if c.req.verdict != goauditHeld {
 				t := b.hold(c, goauditFrame, gp.goid)

@@ -34,7 +34,10 @@ func (b *goauditBatch) checkPassing(gp *g, last bool) {
 	var top funcInfo
 	var pc uintptr
 	var u unwinder
-	for u.init(gp, 0); u.valid(); u.next() {
+	if goauditStackSaved(gp) {
+		u.init(gp, 0)
+	}
+	for ; u.valid(); u.next() {
 		if !top.valid() {
 			top, pc = u.frame.fn, u.symPC()
 		}
@@ -46,11 +49,30 @@ func (b *goauditBatch) checkPassing(gp *g, last bool) {
 			}
 		}
 	}
-	for p := gp.sched.sp; p+goarch.PtrSize <= gp.stack.hi; p += goarch.PtrSize {
+	for p := goauditStackTop(gp); p+goarch.PtrSize <= gp.stack.hi; p += goarch.PtrSize {
 		if c := b.of(*(*uintptr)(unsafe.Pointer(p))); c != nil {
 			b.passing(c, gp, top, pc, last)
 		}
 	}
+}
+
+// goauditStackSaved: is it known how far gp has come?  A goroutine that has left
+// a system call and waits for a P is running for all the runtime knows
+// (exitsyscall), with no stack pointer saved: there is nothing to unwind.
+func goauditStackSaved(gp *g) bool {
+	return gp.syscallsp != 0 || gp.sched.sp >= gp.stack.lo && gp.sched.sp <= gp.stack.hi
+}
+
+// goauditStackTop returns where the live part of gp's stack begins; all of it
+// counts where that is not known.
+func goauditStackTop(gp *g) uintptr {
+	sp := gp.sched.sp
+	if gp.syscallsp != 0 {
+		sp = gp.syscallsp
+	} else if !goauditStackSaved(gp) {
+		sp = gp.stack.lo
+	}
+	return alignUp(sp, goarch.PtrSize)
 }
 
 // goauditMovesOn: will gp go on without anybody's doing?
