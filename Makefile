@@ -21,7 +21,7 @@ TEST_PROGRAMS := $B/test/demo-host $B/test/bench $(UNIT_TESTS)
 
 .PHONY: all
 all: deps
-	@$(MAKE) --no-print-directory $(PRODUCTS)
+	@$(MAKE) -s --no-print-directory $(PRODUCTS)
 
 # What the build and the tests need, by Debian package. Nothing is installed
 # when nothing is missing.
@@ -105,7 +105,7 @@ $B/test/unit_%: test/unit_%.c $(IMAGE_OBJS)
 
 .PHONY: test-programs
 test-programs: all
-	@$(MAKE) --no-print-directory $(TEST_PROGRAMS)
+	@$(MAKE) -s --no-print-directory $(TEST_PROGRAMS)
 
 .PHONY: demo
 demo: test-programs

@@ -34,6 +34,16 @@ static void keep(struct goaudit *ga, struct pins *pins, void *handle)
 	pins->handle[pins->n++] = handle;
 }
 
+/* These are not asked for: they stay anyway, and to ask ld.so for the runtime
+ * library, which is loaded by its path, would be a search of all folders. */
+static bool never_closed(const struct goaudit *ga, const char *name)
+{
+	const char *runtime = strrchr(ga->gort.path, '/');
+
+	return strcmp(name, "libc.so.6") == 0 ||
+	       (ga->gort.map && runtime && strcmp(name, runtime + 1) == 0);
+}
+
 void pins_take_needed(struct goaudit *ga, struct generation *gen)
 {
 	const char *strings = (void *)ldso_dynamic_address(gen->map, DT_STRTAB);
@@ -43,7 +53,7 @@ void pins_take_needed(struct goaudit *ga, struct generation *gen)
 	for (const ElfW(Dyn) *d = gen->map->l_ld; d->d_tag != DT_NULL; d++) {
 		const char *name = strings + d->d_un.d_val;
 
-		if (d->d_tag == DT_NEEDED && strcmp(name, "libc.so.6") != 0)
+		if (d->d_tag == DT_NEEDED && !never_closed(ga, name))
 			keep(ga, &gen->pins,
 			     dlmopen(LM_ID_BASE, name, RTLD_LAZY | RTLD_NOLOAD));
 	}
