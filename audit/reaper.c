@@ -13,6 +13,9 @@
 
 #define BATCH 32
 
+/* Between a module's leaving the runtime and its unmapping. */
+#define GRACE_NS 10000000
+
 struct batch {
 	struct goaudit *ga;
 	unsigned n;
@@ -99,6 +102,7 @@ static void unmap(void *arg)
 static void reap(struct batch *b)
 {
 	struct goaudit *ga = b->ga;
+	static const struct timespec grace = { .tv_nsec = GRACE_NS };
 	uint64_t begin = clock_ns(), stopped, share;
 
 	gort_unlink(ga, b->module, b->n, &stopped);
@@ -114,6 +118,9 @@ static void reap(struct batch *b)
 		}
 	}
 	pthread_mutex_unlock(&ga->lock);
+	/* Who has read the module list before the commit, a signal handler or a
+	 * goroutine in the middle of a walk, may still stand on a module. */
+	nanosleep(&grace, NULL);
 	ldso_transaction(ga, unmap, b);
 }
 

@@ -255,6 +255,10 @@ func (t *goauditText) num(n int) {
 
 // fn writes "func (file:line)", type arguments as "[...]".
 func (t *goauditText) fn(f funcInfo, pc uintptr) {
+	if !f.valid() {
+		t.str("unknown function")
+		return
+	}
 	name := funcname(f)
 	if name == "" && f.nameOff == 0 && len(f.datap.funcnametab) != 0 {
 		// an offset of 0 stands for no name, but since 1.27 the linker puts
