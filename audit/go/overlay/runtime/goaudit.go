@@ -274,7 +274,12 @@ func (t *goauditText) fn(f funcInfo, pc uintptr) {
 		t.str("[...]")
 		t.str(name[to+1:])
 	}
-	file, line := funcline(f, pc)
+	// the line in the function itself, not in one that is inlined there
+	u, frame := newInlineUnwinder(f, pc)
+	for next := u.next(frame); next.valid(); next = u.next(frame) {
+		frame = next
+	}
+	file, line := u.fileLine(frame)
 	for i := len(file) - 1; i >= 0; i-- {
 		if file[i] == '/' {
 			file = file[i+1:]
@@ -284,6 +289,6 @@ func (t *goauditText) fn(f funcInfo, pc uintptr) {
 	t.str(" (")
 	t.str(file)
 	t.str(":")
-	t.num(int(line))
+	t.num(line)
 	t.str(")")
 }

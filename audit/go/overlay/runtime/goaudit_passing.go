@@ -7,10 +7,11 @@ package runtime
 // all modules' types.  Nothing leads to the guest once the goroutine has moved
 // on, which takes microseconds; but to unmap the guest before is fatal.
 //
-// So the commit looks at each goroutine that would go on by itself: one that
-// was running or runnable, or that waits for the collector or for a mutex.  If
-// a word of its stack lies in a guest, or if it is in a function that walks the
-// types of all modules, the commit is put off and tried again shortly.  Words
+// So the commit is put off and tried again shortly if any goroutine is in a
+// function that walks the types of all modules, in whatever state (an allocation
+// in it may have started a collection, which waits for us); or if a word of the
+// stack lies in a guest of a goroutine that would go on by itself: one that was
+// running or runnable, or that waits for the collector or for a mutex.  Words
 // are not told from dead ones: that costs another try, no more.  Only in the
 // last try does such a goroutine count as a holder.
 //
@@ -28,7 +29,7 @@ var goauditWalkers []uintptr
 
 // checkPassing looks at one goroutine.
 func (b *goauditBatch) checkPassing(gp *g, last bool) {
-	if gp == getg().m.curg || !goauditMovesOn(gp) {
+	if s := readgstatus(gp) &^ _Gscan; gp == getg().m.curg || s == _Gidle || s == _Gdead || s == goauditDeadExtra {
 		return
 	}
 	var top funcInfo
@@ -48,6 +49,9 @@ func (b *goauditBatch) checkPassing(gp *g, last bool) {
 				}
 			}
 		}
+	}
+	if !goauditMovesOn(gp) {
+		return
 	}
 	for p := goauditStackTop(gp); p+goarch.PtrSize <= gp.stack.hi; p += goarch.PtrSize {
 		if c := b.of(*(*uintptr)(unsafe.Pointer(p))); c != nil {
@@ -82,7 +86,8 @@ func goauditMovesOn(gp *g) bool {
 		return true
 	case _Gwaiting:
 		switch gp.waitreason {
-		case waitReasonGCAssistMarking, waitReasonGCAssistWait, waitReasonPreempted, waitReasonSyncMutexLock:
+		case waitReasonGCAssistMarking, waitReasonGCAssistWait, waitReasonPreempted, waitReasonSyncMutexLock,
+			waitReasonSemacquire: // its allocation starts a collection, and we have gcsema
 			return true
 		}
 	}
