@@ -11,6 +11,7 @@
 
 #include "go/protocol.h"
 #include "open.h"
+#include "origin.h"
 #include "state.h"
 #include "text.h"
 
@@ -115,8 +116,7 @@ static bool matches(const struct image_facts *have, const struct image_facts *wa
 static void runpath_entry(const char *entry, size_t n, const char *guest_path,
 			  const char *library, char *out, size_t size)
 {
-	size_t k = strncmp(entry, "$ORIGIN", 7) == 0 ? 7 :
-		   strncmp(entry, "${ORIGIN}", 9) == 0 ? 9 : 0;
+	size_t k = origin_token(entry);
 	int folder = k ? (int)(strrchr(guest_path, '/') - guest_path) : 0;
 
 	snprintf(out, size, "%.*s%.*s/%s", folder, guest_path, (int)(n - k),

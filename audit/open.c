@@ -15,6 +15,7 @@
 #include "arch.h"
 #include "goaudit.h"
 #include "intercept.h"
+#include "origin.h"
 #include "reload.h"
 #include "state.h"
 #include "text.h"
@@ -170,8 +171,7 @@ struct names {
 static bool expand_origin(struct goaudit *ga, const char *file,
 			  const void *caller, struct names *names, bool *ours)
 {
-	size_t skip = strncmp(file, "$ORIGIN", 7) == 0 ? 7 :
-		      strncmp(file, "${ORIGIN}", 9) == 0 ? 9 : 0;
+	size_t skip = origin_token(file);
 
 	if (!skip || strchr(file + skip, '$') || ga->settings.secure ||
 	    !caller_folder(ga, caller, names->folder, PATH_MAX, ours))

@@ -5,6 +5,13 @@
 
 #include "state.h"
 
+size_t origin_token(const char *text)
+{
+	return strncmp(text, "$ORIGIN", 7) == 0	  ? 7 :
+	       strncmp(text, "${ORIGIN}", 9) == 0 ? 9 :
+						    0;
+}
+
 #define EXPANDED_MAX (2 * PATH_MAX)
 
 /* Replaces $ORIGIN.  Returns a malloc'ed text, NULL if there is none, or no
@@ -18,8 +25,7 @@ static char *expand(const char *from, const char *origin)
 	if (!strchr(from, '$') || !(to = malloc(EXPANDED_MAX)))
 		return NULL;
 	while (*from && at + folder + 2 < EXPANDED_MAX) {
-		size_t skip = strncmp(from, "$ORIGIN", 7) == 0 ? 7 :
-			      strncmp(from, "${ORIGIN}", 9) == 0 ? 9 : 0;
+		size_t skip = origin_token(from);
 
 		if (skip) {
 			memcpy(to + at, origin, folder);

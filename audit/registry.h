@@ -48,13 +48,11 @@ struct generation {
 	bool hidden;
 	bool reloadable;			/* opened with RTLD_RELOADABLE, or by GOAUDIT_RELOADABLE */
 	bool permanent;				/* RTLD_NODELETE: one reference is never given back */
-	bool unlinked;				/* Go: out of the runtime, still mapped */
 	uint64_t tried;				/* reaper round of the last attempt */
 	bool unmapping;				/* reload_unmap is at it */
 	bool in_batch;				/* the reaper is at it */
 	bool kept;				/* the reaper must leave it alone for a while */
 	struct pins pins;			/* see pins.h */
-	bool symbolic;
 	char origin[PATH_MAX];			/* folder of the file: what $ORIGIN means */
 	char *expanded[GENERATION_EXPANDED];	/* dynamic strings that named $ORIGIN, malloc'ed */
 };
@@ -65,7 +63,6 @@ struct guest {
 	uint32_t generations;			/* how many there have been */
 	struct generation *current;		/* newest that loaded; NULL if none is kept */
 	struct generation *all;
-	bool busy;				/* a thread opens or reloads it: see reload.c */
 	char path[PATH_MAX];			/* absolute, symbolic links resolved */
 };
 

@@ -84,7 +84,6 @@ static struct generation *new_generation(struct job *job)
 	gen->signature = s->signature;
 	memcpy(gen->hash, s->hash, sizeof gen->hash);
 	gen->reloadable = job->request->reloadable;
-	gen->symbolic = s->facts.symbolic;
 	gen->opened_global = (job->request->mode & RTLD_GLOBAL) != 0;
 	snprintf(gen->origin, sizeof gen->origin, "%s", job->guest->path);
 	slash = strrchr(gen->origin, '/');

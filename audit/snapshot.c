@@ -495,10 +495,17 @@ static void fork_file(const struct snapshots *s, char *name, size_t size)
 		 (unsigned long long)s->forks);
 }
 
+static void touch(const char *name)
+{
+	int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		close(fd);
+}
+
 void snapshot_forking(struct goaudit *ga)
 {
 	char name[400];
-	int fd;
 
 	if (!ga->snapshots.root[0])
 		return;
@@ -506,29 +513,23 @@ void snapshot_forking(struct goaudit *ga)
 		remove_dead_users(ga->snapshots.root);
 	ga->snapshots.pid = getpid();
 	fork_file(&ga->snapshots, name, sizeof name);
-	fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		close(fd);
+	touch(name);
 }
 
 /* After fork, in the child: only system calls. */
 void snapshot_forked(struct goaudit *ga)
 {
 	char name[400], from[400];
-	int fd;
 
 	if (!ga->snapshots.root[0])
 		return;
-	ga->snapshots.shared = true;
 	ga->snapshots.inherited = ga->snapshots.serial;
 	snprintf(name, sizeof name, "%s/user.%d.%llu", ga->snapshots.root, getpid(),
 		 (unsigned long long)start_time(getpid()));
 	fork_file(&ga->snapshots, from, sizeof from);
 	ga->snapshots.forks = 0;
 	/* No rename: who reads the folder meanwhile could miss both names. */
-	fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		close(fd);
+	touch(name);
 	unlink(from);
 }
 

@@ -27,7 +27,6 @@ struct goaudit;
 struct snapshots {
 	char root[256];			/* this process's folder, "" until made; guarded by
 					 * goaudit.lock, constant once set */
-	bool shared;			/* in a forked child: the folder is its parent's, too */
 	uint64_t inherited;		/* in a forked child: N of the last one that its parent
 					 * made, too */
 	int pid;			/* who forked last; guarded by goaudit.lock */

@@ -102,14 +102,15 @@ struct go_module {
 };
 
 /* Unlinks those of n modules that nothing uses: purges the caches of std that
- * know their types (world running), then stops the world once, drops the
- * stopped timers, checks, and takes the unused ones out of every table of the
- * runtime in the same stop.  Verdicts are per module. */
+ * know their types (world running), and takes the unused ones out of every table
+ * of the runtime in a stop of the world that checks first.  The world is stopped
+ * at least twice; overlay/runtime/goaudit_unlink.go has the order.  Verdicts are
+ * per module. */
 struct go_unlink {
 	uint64_t size;		/* in */
 	uint64_t n;		/* in */
 	struct go_module *modules;	/* in, out: n of them */
-	uint64_t stopped_ns;	/* out: how long the world stood */
+	uint64_t stopped_ns;	/* out: how long the world stood, all stops added up */
 	uint64_t total_ns;	/* out */
 };
 

@@ -27,13 +27,15 @@ package runtime
 // the same structs; they must agree field by field.  A request lives in C
 // memory: the collector ignores it, and nothing of Go is ever stored in it.
 //
-// Two locks.  goauditLock is a runtime mutex for the short, non-blocking part
+// Three locks.  goauditLock is a runtime mutex for the short, non-blocking part
 // of a registration: under it this goroutine cannot be preempted, so the world
 // cannot stop in the middle of one, and code that runs with the world stopped
 // needs no lock against it.  It is not held while package inits run, so inits
 // may nest and may run on several threads.  goauditUnlinking is a semaphore
-// held for a whole unlink.  Order: goauditUnlinking, worldsema, goauditLock,
-// itabLock.
+// held for a whole unlink; a registration never takes it, since an unlink waits
+// for the collector.  goauditNaming is one for the time in which functions of
+// std's packages ask about a batch.  Order: goauditUnlinking, goauditNaming,
+// locks of std's packages, worldsema, goauditLock, itabLock.
 //
 // The module list has one writer, too: a guest's constructor would append to it
 // without any lock (addmoduledata), so the C side catches that call and hands

@@ -84,10 +84,41 @@ func goauditForget(t, from unsafe.Pointer) {
 	}
 }
 
+// goauditDying is the batch that goauditOwns and goauditMentions ask about.  It
+// is changed under goauditNaming, or for a while with the world stopped.  This
+// semaphore is held while purge functions run and no longer: a registration takes
+// it too (goaudit_replace.go), and must not wait for an unlink.
+var (
+	goauditDying  *goauditBatch
+	goauditNaming uint32 = 1
+)
+
+// ask calls functions that ask about the guests of b.
+func (b *goauditBatch) ask(call func()) {
+	semacquire(&goauditNaming)
+	goauditDying = b
+	call()
+	goauditDying = nil
+	semrelease(&goauditNaming)
+}
+
 func (b *goauditBatch) purge() {
-	for _, purge := range goauditOnPurgeFns {
-		purge()
+	b.ask(func() {
+		for _, purge := range goauditOnPurgeFns {
+			purge()
+		}
+	})
+}
+
+// drop calls the functions that want a stopped world.  A goroutine may have been
+// stopped inside ask, and goes on there.
+func (b *goauditBatch) drop() {
+	asked := goauditDying
+	goauditDying = b
+	for _, drop := range goauditOnStopFns {
+		drop()
 	}
+	goauditDying = asked
 }
 
 // mentions: is t a type of a guest of b, or an unnamed type composed of such?

@@ -26,19 +26,17 @@ func goauditWithdraw(ranges []goauditRange) (restore []func()) {
 	if len(ranges) == 0 {
 		return nil
 	}
-	semacquire(&goauditUnlinking)
 	b := new(goauditBatch)
 	for _, r := range ranges {
 		b.cands = append(b.cands, goauditCand{lo: uintptr(r.lo), hi: uintptr(r.hi)})
 	}
 	b.bound()
-	goauditDying = b
-	for _, withdraw := range goauditOnReplaceFns {
-		if r := withdraw(); r != nil {
-			restore = append(restore, r)
+	b.ask(func() {
+		for _, withdraw := range goauditOnReplaceFns {
+			if r := withdraw(); r != nil {
+				restore = append(restore, r)
+			}
 		}
-	}
-	goauditDying = nil
-	semrelease(&goauditUnlinking)
+	})
 	return restore
 }

@@ -50,17 +50,12 @@ type goauditBatch struct {
 	stopped int64
 }
 
-// goauditDying is the batch that is being unlinked, for purge functions.
-// Under goauditUnlinking.
-var goauditDying *goauditBatch
-
 func goauditUnlink(p unsafe.Pointer) {
 	r := (*goauditUnlinkReq)(p)
 	goauditSized(r.size, unsafe.Sizeof(*r))
 	start := nanotime()
 	semacquire(&goauditUnlinking)
 	b := goauditMakeBatch(r)
-	goauditDying = b
 	if len(b.cands) != 0 {
 		b.survey()
 	}
@@ -74,7 +69,6 @@ func goauditUnlink(p unsafe.Pointer) {
 		}
 	}
 	b.release()
-	goauditDying = nil
 	semrelease(&goauditUnlinking)
 	r.stoppedNs = uint64(b.stopped)
 	r.totalNs = uint64(nanotime() - start)
@@ -198,9 +192,7 @@ func (b *goauditBatch) dropHeld() {
 // stopped; that stands in for all locks.  Order matters in one place only: the
 // module list is cut last, since all else may still ask it for names and types.
 func (b *goauditBatch) commit() {
-	for _, drop := range goauditOnStopFns {
-		drop()
-	}
+	b.drop()
 	goauditDropCaches(b)
 	goauditDropItabs(b)
 	b.dropModules()
