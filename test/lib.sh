@@ -34,6 +34,17 @@ skip() { # REASON
 	exit 77
 }
 
+# Copies the module to where another user can read it, wherever the build is.
+# Sets $1 to the copy's path.
+public_module() {
+	install -d -m 755 module
+	install -m 755 "$GOAUDIT_BUILD"/libgoaudit*.so module
+	printf -v "$1" %s "$PWD/module/libgoaudit.so"
+}
+
+# Set-user-ID bits mean nothing in a process that may not gain privileges.
+may_gain_privileges() { ! grep -q '^NoNewPrivs:.*1' /proc/self/status; }
+
 [ -f "$AUDIT" ] || fail "$AUDIT: not built"
 
 CFLAGS="-g -O1 -Wall -Wno-unused -Wno-format-truncation \

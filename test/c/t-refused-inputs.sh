@@ -178,8 +178,9 @@ expect_output run_audited ./bent <<<lives
 # A file that may not be read: glibc's own words, as ever.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	mkdir -m 777 theirs
+	public_module module
 	GOAUDIT_SNAPSHOTS=$PWD/theirs/s expect_output \
-		setpriv --reuid 65534 --clear-groups env LD_AUDIT="$AUDIT" \
+		setpriv --reuid 65534 --clear-groups env LD_AUDIT="$module" \
 		./host in/unreadable <<'E'
 in/unreadable: cannot open shared object file: Permission denied
 E
