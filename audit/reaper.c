@@ -55,7 +55,6 @@ static void take_batch(struct goaudit *ga, struct batch *b, uint64_t round)
 		b->module[b->n] = (struct go_module){
 			.lo = gen->info->lo, .hi = gen->info->hi,
 		};
-		gen->in_batch = true;
 		b->gen[b->n++] = gen;
 	}
 }
@@ -93,8 +92,31 @@ static void unmap(void *arg)
 	struct batch *b = arg;
 
 	for (unsigned i = 0; i < b->n; i++)
-		if (b->module[i].verdict != GO_HELD)
-			retire_unmap(b->ga, b->gen[i]);
+		retire_unmap(b->ga, b->gen[i]);
+}
+
+/* Notes the answers, and leaves in the batch what is to be unmapped.  A generation
+ * whose names a newer one is taking over stays for another round, in which the
+ * runtime will not know it any more (GO_NOT_FOUND). */
+static void settle(struct batch *b, uint64_t share)
+{
+	struct goaudit *ga = b->ga;
+	unsigned n = 0;
+
+	pthread_mutex_lock(&ga->lock);
+	for (unsigned i = 0; i < b->n; i++) {
+		struct generation *gen = b->gen[i];
+
+		record(ga, gen, &b->module[i]);
+		if (b->module[i].verdict == GO_HELD || gen->kept)
+			continue;
+		leave_queue(&ga->reaper, gen);
+		gen->unmapping = true;
+		gen->info->unload_ns = share;
+		b->gen[n++] = gen;
+	}
+	b->n = n;
+	pthread_mutex_unlock(&ga->lock);
 }
 
 /* The runtime is asked without ld.so's lock: it may have to wait for a garbage
@@ -103,21 +125,12 @@ static void reap(struct batch *b)
 {
 	struct goaudit *ga = b->ga;
 	static const struct timespec grace = { .tv_nsec = GRACE_NS };
-	uint64_t begin = clock_ns(), stopped, share;
+	uint64_t begin = clock_ns(), stopped;
 
 	gort_unlink(ga, b->module, b->n, &stopped);
-	share = (clock_ns() - begin) / b->n;
-	pthread_mutex_lock(&ga->lock);
-	for (unsigned i = 0; i < b->n; i++) {
-		struct generation *gen = b->gen[i];
-
-		record(ga, gen, &b->module[i]);
-		if (b->module[i].verdict != GO_HELD) {
-			leave_queue(&ga->reaper, gen);
-			gen->info->unload_ns = share;
-		}
-	}
-	pthread_mutex_unlock(&ga->lock);
+	settle(b, (clock_ns() - begin) / b->n);
+	if (!b->n)
+		return;
 	/* Who has read the module list before the commit, a signal handler or a
 	 * goroutine in the middle of a walk, may still stand on a module. */
 	nanosleep(&grace, NULL);
@@ -146,8 +159,6 @@ static void *reaper_thread(void *arg)
 			pthread_mutex_unlock(&ga->lock);
 			reap(&batch);
 			pthread_mutex_lock(&ga->lock);
-			for (unsigned i = 0; i < batch.n; i++)
-				batch.gen[i]->in_batch = false;
 			pthread_cond_broadcast(&ga->changed);
 		}
 		r->done = round;

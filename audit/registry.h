@@ -49,9 +49,8 @@ struct generation {
 	bool reloadable;			/* opened with RTLD_RELOADABLE, or by GOAUDIT_RELOADABLE */
 	bool permanent;				/* RTLD_NODELETE: one reference is never given back */
 	uint64_t tried;				/* reaper round of the last attempt */
-	bool unmapping;				/* reload_unmap is at it */
-	bool in_batch;				/* the reaper is at it */
-	bool kept;				/* the reaper must leave it alone for a while */
+	bool unmapping;				/* on the way out, past all return */
+	bool kept;				/* must not be unmapped for a while */
 	struct pins pins;			/* see pins.h */
 	char origin[PATH_MAX];			/* folder of the file: what $ORIGIN means */
 	char *expanded[GENERATION_EXPANDED];	/* dynamic strings that named $ORIGIN, malloc'ed */

@@ -236,23 +236,19 @@ static void roll_back(void *arg)
 	job->handle = NULL;
 }
 
-/* The guest's other generations that are still in the runtime: the new one takes
- * over the names that they have registered.  They must not go meanwhile, so the
- * reaper is kept from them, or waited for if it is at one. */
+/* The guest's other generations that are still mapped: the new one takes over
+ * the names that they have registered.  They are not unmapped meanwhile; the
+ * reaper may unlink them. */
 static unsigned keep_others(struct job *job, struct generation **others, unsigned max)
 {
 	struct goaudit *ga = job->ga;
-	bool can_wait = !ldso_lock_is_mine(ga, true);
 	struct generation *gen;
 	unsigned n = 0;
 
 	pthread_mutex_lock(&ga->lock);
 	for (gen = job->guest->all; gen && n < max; gen = gen->next) {
-		if (gen == job->gen || !gen->info->is_go)
-			continue;
-		while (gen->in_batch && can_wait)
-			pthread_cond_wait(&ga->changed, &ga->lock);
-		if (gen->in_batch || gen->info->state == GOAUDIT_GONE)
+		if (gen == job->gen || !gen->info->is_go || gen->unmapping ||
+		    gen->info->state == GOAUDIT_GONE)
 			continue;
 		gen->kept = true;
 		others[n++] = gen;

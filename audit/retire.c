@@ -17,9 +17,6 @@ void retire_unmap(struct goaudit *ga, struct generation *gen)
 	uint64_t begin = clock_ns();
 	char snapshot[sizeof gen->info->snapshot];
 
-	/* Its own destructors may bring us here again. */
-	if (gen->unmapping)
-		return;
 	gen->unmapping = true;
 	memcpy(snapshot, gen->info->snapshot, sizeof snapshot);
 	/* _dl_close_worker counts the objects in the list, so it must be back in
@@ -70,7 +67,9 @@ void retire_replaced(struct goaudit *ga, struct guest *guest)
 
 	for (gen = guest->all; gen; gen = next) {
 		next = gen->next;
-		if (gen->info->state == GOAUDIT_RETIRED && !gen->info->is_go)
+		/* Its own destructors may bring us here again. */
+		if (gen->info->state == GOAUDIT_RETIRED && !gen->info->is_go &&
+		    !gen->unmapping)
 			retire_unmap(ga, gen);
 	}
 }

@@ -127,11 +127,12 @@ type goauditModule struct {
 	caches []uintptr // addresses of its abi.TypeAssert and abi.InterfaceSwitch
 	pinned bool      // was there when the runtime started
 	busy   bool      // its package inits are running
+	heirs  int       // newer generations that are taking its names over
 }
 
 var (
 	goauditLock      mutex
-	goauditModules   []*goauditModule // under goauditLock
+	goauditModules   []*goauditModule // under goauditLock, as are their fields
 	goauditUnlinking uint32           = 1
 )
 
