@@ -14,7 +14,7 @@ IMAGE_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/image/*.c))
 TOOL_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/tool/*.c))
 
 LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-tiny.so \
-	$B/libgoaudit-mainstub.so
+	$B/libgoaudit-mainstub.so $B/libgoaudit-entries.so
 PRODUCTS := $(LIBRARIES) $B/goaudit $B/overlay
 UNIT_TESTS := $(patsubst test/%.c,$B/test/%,$(wildcard test/unit_*.c))
 TEST_PROGRAMS := $B/test/demo-host $B/test/bench $(UNIT_TESTS)
@@ -73,6 +73,10 @@ $B/libgoaudit-tiny.so: audit/base/tiny.c
 $B/libgoaudit-mainstub.so: audit/base/mainstub.c
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) -shared -fPIC -nostdlib -o $@ $<
+
+$B/libgoaudit-entries.so: audit/base/entries_x86_64.S
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -shared -fPIC -nostdlib -Wl,-Bsymbolic -o $@ $<
 
 $B/goaudit: $(TOOL_OBJS) $(IMAGE_OBJS)
 	@echo "  LINK $@"

@@ -36,7 +36,7 @@ static void user_name(Dl_info *info)
 int api_dladdr(const void *address, Dl_info *info)
 {
 	int found = ((int (*)(const void *, Dl_info *))intercept_real_dladdr)(
-		address, info);
+		gate_target(&goaudit_state, address), info);
 
 	if (found)
 		user_name(info);
@@ -46,8 +46,8 @@ int api_dladdr(const void *address, Dl_info *info)
 int api_dladdr1(const void *address, Dl_info *info, void **extra, int flags)
 {
 	int found = ((int (*)(const void *, Dl_info *, void **,
-			      int))intercept_real_dladdr1)(address, info, extra,
-							   flags);
+			      int))intercept_real_dladdr1)(
+		gate_target(&goaudit_state, address), info, extra, flags);
 
 	if (found)
 		user_name(info);

@@ -264,6 +264,29 @@ struct decision decide_dlclose(void *handle, uint64_t a, uint64_t b, uint64_t c,
 	return ours ? OURS((int64_t)result) : NOT_OURS;
 }
 
+/* dlsym and dlvsym in a Go guest: its functions are called through entries. */
+static struct decision decide_function(struct goaudit *ga, void *real, void *handle,
+				       const char *name, const char *version,
+				       const void *caller)
+{
+	struct generation *gen = NULL;
+	void *found;
+
+	if (handle == RTLD_DEFAULT || handle == RTLD_NEXT)
+		return NOT_OURS;
+	pthread_mutex_lock(&ga->lock);
+	if (ga->gort.state == GORT_READY)
+		gen = registry_find_handle(ga, handle);
+	if (gen && !gen->info->is_go)
+		gen = NULL;
+	pthread_mutex_unlock(&ga->lock);
+	if (!gen)
+		return NOT_OURS;
+	found = (void *)arch_call_as(real, handle, (uint64_t)name,
+				     (uint64_t)version, ret_in_caller(ga, caller));
+	return OURS(found ? gate_enter_by(ga, gen, found) : NULL);
+}
+
 /* dlsym and dlvsym of one of our names: whoever finds the host's function
  * finds ours. */
 static struct decision decide_symbol(void *real, void *handle, const char *name,
@@ -277,7 +300,7 @@ static struct decision decide_symbol(void *real, void *handle, const char *name,
 	error_clear(ga);
 	i = name ? find_target(name) : -1;
 	if (i < 0)
-		return NOT_OURS;
+		return decide_function(ga, real, handle, name, version, caller);
 	t = &targets[i];
 	intercept_find_real(ga);
 	found = (void *)arch_call_as(real, handle, (uint64_t)name,

@@ -87,6 +87,31 @@ static void record(struct goaudit *ga, struct generation *gen,
 			    gen->info->number, m->text);
 }
 
+/* A generation that a thread of the host is inside of is not asked about. */
+static void leave_out_busy(struct batch *b)
+{
+	struct goaudit *ga = b->ga;
+	static const struct go_module held = {
+		.verdict = GO_HELD, .holder = GO_HOLDER_CALL,
+		.text = "a call of the host is under way",
+	};
+	unsigned n = 0;
+
+	gate_settle(ga);
+	pthread_mutex_lock(&ga->lock);
+	for (unsigned i = 0; i < b->n; i++) {
+		if (gate_busy(ga, b->gen[i])) {
+			record(ga, b->gen[i], &held);
+			b->soon = true;
+			continue;
+		}
+		b->gen[n] = b->gen[i];
+		b->module[n++] = b->module[i];
+	}
+	b->n = n;
+	pthread_mutex_unlock(&ga->lock);
+}
+
 static void unmap(void *arg)
 {
 	struct batch *b = arg;
@@ -127,6 +152,9 @@ static void reap(struct batch *b)
 	static const struct timespec grace = { .tv_nsec = GRACE_NS };
 	uint64_t begin = clock_ns(), stopped;
 
+	leave_out_busy(b);
+	if (!b->n)
+		return;
 	gort_unlink(ga, b->module, b->n, &stopped);
 	settle(b, (clock_ns() - begin) / b->n);
 	if (!b->n)

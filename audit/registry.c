@@ -254,6 +254,7 @@ void registry_set_state(struct goaudit *ga, struct generation *gen,
 			free(gen->expanded[i]);
 		memset(gen->expanded, 0, sizeof gen->expanded);
 		leave_live(&ga->registry, gen);
+		gate_release(ga, gen);
 		ga->registry.gone++;
 	}
 	journal_end();

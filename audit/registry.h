@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "gate.h"
 #include "goaudit-debug.h"
 #include "goaudit.h"
 #include "pins.h"
@@ -52,6 +53,7 @@ struct generation {
 	bool unmapping;				/* on the way out, past all return */
 	bool kept;				/* must not be unmapped for a while */
 	struct pins pins;			/* see pins.h */
+	struct gate_side gate;			/* entries of its functions */
 	char origin[PATH_MAX];			/* folder of the file: what $ORIGIN means */
 	char *expanded[GENERATION_EXPANDED];	/* dynamic strings that named $ORIGIN, malloc'ed */
 };

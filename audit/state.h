@@ -7,6 +7,7 @@
  *   registry.c                       guests and their generations
  *   reload.c, retire.c               the state machine: open, close, reload
  *   reaper.c                         unloading, on a thread of its own
+ *   gate.c                           who is inside a guest
  *   gort.c                           the Go runtime
  *   debugger.c, journal.c            who is told: r_debug, goaudit-debug.h
  *
@@ -28,6 +29,7 @@
 
 #include "call.h"
 #include "error.h"
+#include "gate.h"
 #include "gort.h"
 #include "ldso.h"
 #include "reaper.h"
@@ -78,6 +80,7 @@ struct goaudit {
 					 * reaper's progress has changed; with lock */
 	struct registry registry;	/* guarded by lock */
 	struct reaper reaper;		/* guarded by lock */
+	struct gate gate;		/* see gate.h */
 	struct gort gort;		/* guarded by lock; constant once ready */
 	struct snapshots snapshots;	/* see snapshot.h */
 

@@ -57,6 +57,7 @@ enum go_holder {
 	GO_HOLDER_TIMER,	/* a timer or ticker would call or reach it */
 	GO_HOLDER_FINALIZER,
 	GO_HOLDER_CLEANUP,
+	GO_HOLDER_CALL = 64,	/* C side: a call of the host is under way (gate.h) */
 };
 
 struct go_range {
