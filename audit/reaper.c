@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "go/protocol.h"
+#include "held.h"
 #include "journal.h"
 #include "retire.h"
 #include "state.h"
@@ -21,6 +22,7 @@ struct batch {
 	unsigned n;
 	struct generation *gen[BATCH];
 	struct go_module module[BATCH];
+	struct go_held held[BATCH][GO_HELD_MAX];
 };
 
 void reaper_add(struct goaudit *ga, struct generation *gen)
@@ -54,6 +56,7 @@ static void take_batch(struct goaudit *ga, struct batch *b, uint64_t round)
 		gen->tried = round;
 		b->module[b->n] = (struct go_module){
 			.lo = gen->info->lo, .hi = gen->info->hi,
+			.held = b->held[b->n],
 		};
 		gen->in_batch = true;
 		b->gen[b->n++] = gen;
@@ -82,10 +85,11 @@ static void record(struct goaudit *ga, struct generation *gen,
 	gen->info->holder = m->verdict == GO_HELD ? m->holder : GO_HOLDER_NONE;
 	gen->info->goroutine = m->goroutine;
 	memcpy(gen->info->holder_text, m->text, sizeof gen->info->holder_text);
+	held_text(ga, m, gen->info->holders, sizeof gen->info->holders);
 	journal_end();
 	if (m->verdict == GO_HELD)
-		goaudit_log(ga, "%s: generation %u is held: %s", gen->guest->path,
-			    gen->info->number, m->text);
+		goaudit_log(ga, "%s: generation %u is held:\n%s", gen->guest->path,
+			    gen->info->number, gen->info->holders);
 }
 
 static void unmap(void *arg)
@@ -128,7 +132,7 @@ static void *reaper_thread(void *arg)
 {
 	struct goaudit *ga = arg;
 	struct reaper *r = &ga->reaper;
-	static struct batch batch;	/* there is one reaper; 12 KB are much for a stack */
+	static struct batch batch;	/* there is one reaper; 150 KB are much for a stack */
 	uint64_t round;
 
 	batch.ga = ga;
