@@ -315,9 +315,18 @@ void gort_init(struct goaudit *ga, struct generation *gen,
 void gort_unlink(struct goaudit *ga, struct go_module *modules, unsigned n,
 		 uint64_t *stopped_ns)
 {
-	struct go_unlink u = { .size = sizeof u, .n = n, .modules = modules };
+	struct go_unlink u = {
+		.size = sizeof u, .n = n, .modules = modules,
+		.flags = GO_UNLINK_PROVE | ga->settings.test_unlink,
+	};
 
 	go_call(ga, ga->gort.unlink, &u);
+	goaudit_log(ga, "check of %u modules: %llu us, %llu stops, the longest "
+		    "%llu us; %llu objects, %llu KB; written meanwhile %llu KB, "
+		    "%llu rounds", n, (unsigned long long)u.total_ns / 1000,
+		    (unsigned long long)u.stops, (unsigned long long)u.longest_ns / 1000,
+		    (unsigned long long)u.objects, (unsigned long long)u.bytes >> 10,
+		    (unsigned long long)u.dirty >> 10, (unsigned long long)u.rounds);
 	*stopped_ns = u.stopped_ns;
 }
 

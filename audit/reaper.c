@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "go/protocol.h"
+#include "held.h"
 #include "journal.h"
 #include "retire.h"
 #include "state.h"
@@ -21,6 +22,7 @@ struct batch {
 	unsigned n;
 	struct generation *gen[BATCH];
 	struct go_module module[BATCH];
+	struct go_held held[BATCH][GO_HELD_MAX];
 };
 
 void reaper_add(struct goaudit *ga, struct generation *gen)
@@ -54,6 +56,7 @@ static void take_batch(struct goaudit *ga, struct batch *b, uint64_t round)
 		gen->tried = round;
 		b->module[b->n] = (struct go_module){
 			.lo = gen->info->lo, .hi = gen->info->hi,
+			.held = b->held[b->n],
 		};
 		b->gen[b->n++] = gen;
 	}
@@ -81,28 +84,28 @@ static void record(struct goaudit *ga, struct generation *gen,
 	gen->info->holder = m->verdict == GO_HELD ? m->holder : GO_HOLDER_NONE;
 	gen->info->goroutine = m->goroutine;
 	memcpy(gen->info->holder_text, m->text, sizeof gen->info->holder_text);
+	held_text(ga, m, gen->info->holders, sizeof gen->info->holders);
 	journal_end();
 	if (m->verdict == GO_HELD)
-		goaudit_log(ga, "%s: generation %u is held: %s", gen->guest->path,
-			    gen->info->number, m->text);
+		goaudit_log(ga, "%s: generation %u is held:\n%s", gen->guest->path,
+			    gen->info->number, gen->info->holders);
 }
 
 /* A generation that a thread of the host is inside of is not asked about. */
-static void leave_out_busy(struct batch *b)
+static bool leave_out_busy(struct batch *b)
 {
 	struct goaudit *ga = b->ga;
 	static const struct go_module held = {
 		.verdict = GO_HELD, .holder = GO_HOLDER_CALL,
 		.text = "a call of the host is under way",
 	};
-	unsigned n = 0;
+	unsigned n = 0, all = b->n;
 
 	gate_settle(ga);
 	pthread_mutex_lock(&ga->lock);
 	for (unsigned i = 0; i < b->n; i++) {
 		if (gate_busy(ga, b->gen[i])) {
 			record(ga, b->gen[i], &held);
-			b->soon = true;
 			continue;
 		}
 		b->gen[n] = b->gen[i];
@@ -110,6 +113,7 @@ static void leave_out_busy(struct batch *b)
 	}
 	b->n = n;
 	pthread_mutex_unlock(&ga->lock);
+	return n < all;
 }
 
 static void unmap(void *arg)
@@ -169,7 +173,7 @@ static void *reaper_thread(void *arg)
 {
 	struct goaudit *ga = arg;
 	struct reaper *r = &ga->reaper;
-	static struct batch batch;	/* there is one reaper; 12 KB are much for a stack */
+	static struct batch batch;	/* there is one reaper; 150 KB are much for a stack */
 	uint64_t round;
 
 	batch.ga = ga;

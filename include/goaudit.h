@@ -90,6 +90,9 @@ struct goaudit_generation {
 	char holder_text[256];	/* retired: "function (file:line)" of what holds it */
 	char path[512];		/* the file that the program named, absolute */
 	char snapshot[512];	/* the file that is mapped */
+	char holders[2048];	/* retired: all holders found, a line each: "what <- step
+				 * <- step", from what is reached in it back to a
+				 * goroutine or a variable */
 };
 
 /* Copies the records of all generations, gone ones of the recent past included,
