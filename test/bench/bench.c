@@ -143,20 +143,39 @@ static double per_call(add_fn *f, long n)
 	return (ns() - t) / n;
 }
 
+/* The function behind an entry: what dladdr knows. */
+static add_fn *behind(add_fn *entry)
+{
+	Dl_info info;
+
+	if (!dladdr((void *)entry, &info) || info.dli_saddr == (void *)entry) {
+		fprintf(stderr, "bench: dlsym has not given an entry\n");
+		exit(1);
+	}
+	return (add_fn *)info.dli_saddr;
+}
+
 static int call(char **a)
 {
 	void *g = must(dlopen(a[0], RTLD_NOW | RTLD_RELOADABLE), a[0]);
 	void *p = must(dlopen(a[1], RTLD_NOW), a[1]);
 	add_fn *go = (add_fn *)must(dlsym(g, "Add"), "Add");
+	add_fn *in_c = (add_fn *)must(dlsym(g, "add_in_c"), "add_in_c");
 	add_fn *c = (add_fn *)must(dlsym(p, "Add"), "Add");
-	static double vg[21], vc[21];
+	struct { const char *name; add_fn *f; long n; double v[21]; } calls[] = {
+		{ "go", go, 200000, { 0 } },
+		{ "go_direct", behind(go), 200000, { 0 } },
+		{ "guest_c", in_c, 2000000, { 0 } },
+		{ "guest_c_direct", behind(in_c), 2000000, { 0 } },
+		{ "c", c, 2000000, { 0 } },
+	};
+	const int n = sizeof calls / sizeof *calls;
 
-	for (int i = 0; i < 21; i++) {
-		vg[i] = per_call(go, 200000);
-		vc[i] = per_call(c, 2000000);
-	}
-	printf("call_go %.2f ns\n", median(vg, 21));
-	printf("call_c %.2f ns\n", median(vc, 21));
+	for (int i = 0; i < 21; i++)
+		for (int k = 0; k < n; k++)
+			calls[k].v[i] = per_call(calls[k].f, calls[k].n);
+	for (int k = 0; k < n; k++)
+		printf("call_%s %.2f ns\n", calls[k].name, median(calls[k].v, 21));
 	return 0;
 }
 
