@@ -74,9 +74,9 @@ $B/libgoaudit-mainstub.so: audit/base/mainstub.c
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) -shared -fPIC -nostdlib -o $@ $<
 
-$B/libgoaudit-entries.so: audit/base/entries_x86_64.S
+$B/libgoaudit-entries.so: audit/base/entries_x86_64.S audit/base/guard.c audit/go/protocol.h
 	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) -shared -fPIC -nostdlib -Wl,-Bsymbolic -o $@ $<
+	@$(CC) $(CFLAGS) -shared -fPIC -nostdlib -Wl,-Bsymbolic -o $@ $(filter-out %.h,$^)
 
 $B/goaudit: $(TOOL_OBJS) $(IMAGE_OBJS)
 	@echo "  LINK $@"

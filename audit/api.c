@@ -125,6 +125,11 @@ EXPORT int goaudit_reclaim(void *handle, int timeout_ms)
 	return left;
 }
 
+EXPORT size_t goaudit_last_panic(char *text, size_t size)
+{
+	return guard_last(&goaudit_state, text, size);
+}
+
 EXPORT size_t goaudit_generations(struct goaudit_generation *records,
 				  size_t count, size_t record_size)
 {

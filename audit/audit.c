@@ -30,6 +30,7 @@ struct goaudit goaudit_state = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.calls_lock = PTHREAD_MUTEX_INITIALIZER,
 	.errors.lock = PTHREAD_MUTEX_INITIALIZER,
+	.guard.lock = PTHREAD_MUTEX_INITIALIZER,
 	.changed = PTHREAD_COND_INITIALIZER,
 	.reaper.work = PTHREAD_COND_INITIALIZER,
 };
@@ -69,6 +70,8 @@ static void read_settings(struct settings *s)
 	if (s->secure)
 		return;
 	s->reloadable = getenv("GOAUDIT_RELOADABLE");
+	s->panic_return = getenv("GOAUDIT_PANIC") &&
+			  strcmp(getenv("GOAUDIT_PANIC"), "return") == 0;
 	s->cache = getenv("GOAUDIT_CACHE");
 	s->snapshots = getenv("GOAUDIT_SNAPSHOTS");
 	s->log_fd = open_log(getenv("GOAUDIT_LOG"));

@@ -112,18 +112,35 @@ static bool can_count(size_t *xsave_size)
 		       0, 0) == 0;
 }
 
-static const char *load_library(struct goaudit *ga)
+/* Brings the library into the host's namespace.  Two threads may do it at once,
+ * and find the same. */
+static struct link_map *load_library(struct goaudit *ga)
+{
+	char name[sizeof ga->home + 32];
+
+	snprintf(name, sizeof name, "%s/libgoaudit-entries.so", ga->home);
+	return dlmopen(LM_ID_BASE, name, RTLD_NOW | RTLD_NODELETE);
+}
+
+bool gate_find(struct goaudit *ga, const char *name, void **symbol)
+{
+	struct link_map *map = load_library(ga);
+
+	*symbol = map ? ldso_lookup(map, name) : NULL;
+	return *symbol != NULL;
+}
+
+static const char *prepare_entries(struct goaudit *ga)
 {
 	struct gate *gate = &ga->gate;
-	char name[sizeof ga->home + 32], *entries;
+	char *entries;
 	struct link_map *map;
 	size_t xsave_size;
 
 	if (!can_count(&xsave_size))
 		return "no membarrier(2) or no XSAVE here";
 	gate->closed = calloc(1, sizeof *gate->closed + sizeof(void *));
-	snprintf(name, sizeof name, "%s/libgoaudit-entries.so", ga->home);
-	map = dlmopen(LM_ID_BASE, name, RTLD_NOW | RTLD_NODELETE);
+	map = load_library(ga);
 	if (!map || !gate->closed)
 		return map ? "out of memory" : dlerror();
 	gate->closed->target[0] = ldso_lookup(map, "goaudit_called_after_unload");
@@ -135,8 +152,7 @@ static const char *load_library(struct goaudit *ga)
 	return NULL;
 }
 
-/* Brings the entries into the host's namespace.  Not under our lock: ld.so is
- * called.  Two threads may do it at once, and find the same. */
+/* Not under our lock: ld.so is called. */
 static bool load_entries(struct goaudit *ga)
 {
 	struct gate *gate = &ga->gate;
@@ -146,7 +162,7 @@ static bool load_entries(struct goaudit *ga)
 		return true;
 	if (gate->failed)
 		return false;
-	why = load_library(ga);
+	why = prepare_entries(ga);
 	if (!why)
 		return true;
 	gate->failed = true;

@@ -71,6 +71,9 @@ struct gate {
 	int forking;			/* the thread that forks */
 };
 
+/* A symbol of libgoaudit-entries.so, which is loaded if need be.  Without locks. */
+bool gate_find(struct goaudit *ga, const char *name, void **symbol);
+
 /* The entry for a function of a generation, made if need be; the plain address
  * when it is no function or there is no entry left.  Without locks. */
 void *gate_enter_by(struct goaudit *ga, struct generation *gen, void *address);

@@ -94,9 +94,10 @@ static int bind(struct goaudit *ga, struct gort *rt)
 	rt->init = ldso_lookup(rt->map, GO_FN_INIT);
 	rt->canon = ldso_lookup(rt->map, GO_FN_CANON);
 	rt->unlink = ldso_lookup(rt->map, GO_FN_UNLINK);
+	rt->guard = ldso_lookup(rt->map, GO_FN_GUARD);
 	rt->stats = ldso_lookup(rt->map, GO_FN_STATS);
 	if (!hello || !rt->crosscall2 || !rt->init || !rt->canon || !rt->unlink ||
-	    !rt->stats) {
+	    !rt->guard || !rt->stats) {
 		error_set(ga, "%s: it lacks the entry points of goaudit: build the "
 			  "runtime with `goaudit runtime`", rt->path);
 		return -1;

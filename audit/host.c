@@ -28,10 +28,12 @@ static void before_fork(void)
 	snapshot_forking(&goaudit_state);
 	pthread_mutex_lock(&goaudit_state.calls_lock);
 	pthread_mutex_lock(&goaudit_state.errors.lock);
+	pthread_mutex_lock(&goaudit_state.guard.lock);
 }
 
 static void after_fork_parent(void)
 {
+	pthread_mutex_unlock(&goaudit_state.guard.lock);
 	pthread_mutex_unlock(&goaudit_state.errors.lock);
 	pthread_mutex_unlock(&goaudit_state.calls_lock);
 	pthread_mutex_unlock(&goaudit_state.lock);

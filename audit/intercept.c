@@ -28,7 +28,7 @@ static void *resolve(unsigned index);
 #define RESOLVER(n) static void *resolver_##n(void) { return resolve(n); }
 RESOLVER(0) RESOLVER(1) RESOLVER(2) RESOLVER(3) RESOLVER(4) RESOLVER(5)
 RESOLVER(6) RESOLVER(7) RESOLVER(8) RESOLVER(9) RESOLVER(10) RESOLVER(11)
-RESOLVER(12) RESOLVER(13)
+RESOLVER(12) RESOLVER(13) RESOLVER(14)
 
 static const struct target targets[] = {
 	{ "dlopen", entry_dlopen, &intercept_real_dlopen, resolver_0 },
@@ -46,6 +46,7 @@ static const struct target targets[] = {
 	{ "goaudit_runtime_stats", goaudit_runtime_stats, NULL, resolver_12 },
 	{ "__cxa_thread_atexit_impl", api_thread_atexit,
 	  &intercept_real_thread_atexit, resolver_13 },
+	{ "goaudit_last_panic", goaudit_last_panic, NULL, resolver_14 },
 };
 
 #define TARGETS (sizeof targets / sizeof *targets)
@@ -58,6 +59,16 @@ static void *resolver_module(void)
 
 static const struct target guest_target = {
 	"runtime.addmoduledata.abi0", gort_module_found, NULL, resolver_module
+};
+
+static void *resolver_guard(void)
+{
+	return goaudit_state.guard.entry;
+}
+
+/* For those opened with RTLD_PANIC_RETURN. */
+static const struct target guard_target = {
+	"crosscall2", NULL, NULL, resolver_guard
 };
 
 static int find_target(const char *name)
@@ -161,11 +172,24 @@ static void redirect(struct goaudit *ga, const struct link_map *map,
 	mprotect((void *)page, size, prot);
 }
 
+static bool is_guarded(struct goaudit *ga, const struct link_map *map)
+{
+	struct generation *gen;
+	bool guarded;
+
+	pthread_mutex_lock(&ga->lock);
+	gen = registry_find_snapshot(ga, map->l_name);
+	guarded = gen && gen->guarded;
+	pthread_mutex_unlock(&ga->lock);
+	return guarded;
+}
+
 static void scan(struct goaudit *ga, const struct link_map *map,
 		 ElfW(Rela) *relocs, size_t size, const ElfW(Sym) *syms,
 		 const char *strings)
 {
 	bool guest = snapshot_is_ours(ga, map->l_name);
+	bool guarded = guest && is_guarded(ga, map);
 	size_t n = size / sizeof *relocs;
 
 	for (size_t i = 0; i < n; i++) {
@@ -183,6 +207,8 @@ static void scan(struct goaudit *ga, const struct link_map *map,
 			redirect(ga, map, r, &targets[t]);
 		else if (guest && strcmp(name, guest_target.name) == 0)
 			redirect(ga, map, r, &guest_target);
+		else if (guarded && strcmp(name, guard_target.name) == 0)
+			redirect(ga, map, r, &guard_target);
 	}
 }
 

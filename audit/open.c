@@ -200,6 +200,9 @@ static bool settle(const char *file, struct names *names)
 	return true;
 }
 
+/* Bits of dlopen's mode that glibc does not know. */
+#define OUR_BITS (RTLD_RELOADABLE | RTLD_PANIC_RETURN)
+
 /* Opens a file whose path is settled.  false: glibc's. */
 static bool open_path(struct goaudit *ga, struct names *names, const char *file,
 		      int mode, const void *caller, void **handle)
@@ -207,7 +210,8 @@ static bool open_path(struct goaudit *ga, struct names *names, const char *file,
 	bool flagged = mode & RTLD_RELOADABLE, ours;
 	char *path = names->path;
 	struct open_request request = {
-		.caller = caller, .mode = mode & ~RTLD_RELOADABLE,
+		.caller = caller, .mode = mode & ~OUR_BITS,
+		.guarded = mode & RTLD_PANIC_RETURN,
 	};
 
 	if (file == path)
@@ -241,7 +245,7 @@ static bool open_path(struct goaudit *ga, struct names *names, const char *file,
 static void *pass_on(struct goaudit *ga, const char *file, int mode,
 		     const void *caller)
 {
-	void *h = intercept_dlopen_as(ga, file, mode & ~RTLD_RELOADABLE, caller);
+	void *h = intercept_dlopen_as(ga, file, mode & ~OUR_BITS, caller);
 
 	if (!h || !(mode & RTLD_RELOADABLE))
 		return h;
@@ -265,7 +269,7 @@ static bool open_bare(struct goaudit *ga, struct names *names, const char *file,
 	void *h;
 
 	call_push(ga, &call);
-	h = intercept_dlopen_as(ga, file, mode & ~RTLD_RELOADABLE, caller);
+	h = intercept_dlopen_as(ga, file, mode & ~OUR_BITS, caller);
 	call_pop(ga, &call);
 	if (call.found) {
 		if (h)		/* found elsewhere after all */

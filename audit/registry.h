@@ -48,6 +48,7 @@ struct generation {
 	bool opened_global;			/* with RTLD_GLOBAL */
 	bool hidden;
 	bool reloadable;			/* opened with RTLD_RELOADABLE, or by GOAUDIT_RELOADABLE */
+	bool guarded;				/* Go: a panic ends a call only */
 	bool permanent;				/* RTLD_NODELETE: one reference is never given back */
 	uint64_t tried;				/* reaper round of the last attempt */
 	bool unmapping;				/* on the way out, past all return */

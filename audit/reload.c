@@ -84,6 +84,8 @@ static struct generation *new_generation(struct job *job)
 	gen->signature = s->signature;
 	memcpy(gen->hash, s->hash, sizeof gen->hash);
 	gen->reloadable = job->request->reloadable;
+	gen->guarded = s->facts.kind == IMAGE_GO_GUEST &&
+		       (job->request->guarded || ga->settings.panic_return);
 	gen->opened_global = (job->request->mode & RTLD_GLOBAL) != 0;
 	snprintf(gen->origin, sizeof gen->origin, "%s", job->guest->path);
 	slash = strrchr(gen->origin, '/');
@@ -429,6 +431,9 @@ static bool prepare(struct job *job)
 			    job->guest->path);
 	if (gort_ensure(ga, &s->facts, job->guest->path) != 0)
 		return false;
+	if ((job->request->guarded || ga->settings.panic_return) &&
+	    guard_prepare(ga, job->guest->path) != 0)
+		return false;
 	reaper_start(ga);
 	reaper_throttle(ga);
 	return true;
@@ -636,6 +641,7 @@ void *reload_reload(struct goaudit *ga, void *handle)
 			  request.path, strerrorname_np(errno));
 		return NULL;
 	}
+	request.guarded = job.reloading->guarded;
 	if (job.reloading->global)
 		request.mode |= RTLD_GLOBAL;
 	result = run(&job, reload_step);

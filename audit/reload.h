@@ -29,8 +29,9 @@ struct goaudit;
 struct open_request {
 	const char *path;	/* absolute, resolved */
 	int fd;			/* the open file; stays the caller's */
-	int mode;		/* dlopen's, without RTLD_RELOADABLE */
+	int mode;		/* dlopen's, without the bits that are ours */
 	bool reloadable;
+	bool guarded;		/* RTLD_PANIC_RETURN */
 	const void *caller;
 };
 

@@ -18,6 +18,7 @@
  *   3. lock                 registry: guests, generations, the retired queue
  *   4. calls_lock           the list of calls; a leaf
  *      errors_lock          pending dlerror texts; a leaf
+ *      guard.lock           texts of panics; a leaf
  * No lock of ours is held across a call into ld.so, Go, or the host. */
 #ifndef GOAUDIT_STATE_H
 #define GOAUDIT_STATE_H
@@ -31,6 +32,7 @@
 #include "error.h"
 #include "gate.h"
 #include "gort.h"
+#include "guard.h"
 #include "ldso.h"
 #include "reaper.h"
 #include "registry.h"
@@ -41,6 +43,7 @@
 struct settings {
 	bool secure;
 	const char *reloadable;		/* GOAUDIT_RELOADABLE: globs, colon-separated */
+	bool panic_return;		/* GOAUDIT_PANIC=return */
 	const char *cache;		/* GOAUDIT_CACHE: runtimes */
 	const char *snapshots;		/* GOAUDIT_SNAPSHOTS */
 	int log_fd;			/* GOAUDIT_LOG; -1: no log */
@@ -82,6 +85,7 @@ struct goaudit {
 					 * reaper's progress has changed; with lock */
 	struct registry registry;	/* guarded by lock */
 	struct reaper reaper;		/* guarded by lock */
+	struct guard guard;		/* see guard.h */
 	struct gate gate;		/* see gate.h */
 	struct gort gort;		/* guarded by lock; constant once ready */
 	struct snapshots snapshots;	/* see snapshot.h */

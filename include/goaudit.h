@@ -31,6 +31,15 @@ extern "C" {
  * the audit module is not there. */
 #define RTLD_RELOADABLE 0x00100000
 
+/* Another one, for Go guests: a panic that nothing in a guest recovers from ends
+ * the exported function that the host has called and not the process.  The call
+ * returns zero values, and goaudit_last_panic() tells what happened.  It goes
+ * with the generation that this dlopen loads, and with those that follow it by
+ * dlreload; GOAUDIT_PANIC=return in the environment does the same for all guests.
+ * Not caught is what no Go program can recover from (a fatal error such as
+ * concurrent map writes), and a panic in a goroutine that the guest has started. */
+#define RTLD_PANIC_RETURN 0x00200000
+
 /* Brings the file behind an open handle in, if it has changed.
  *
  *   handle  from dlopen or dlreload, open.
@@ -56,6 +65,16 @@ void *dlreload(void *handle) __attribute__((weak));
  * Returns how many retired generations are left (0: all unmapped), -1 on a
  * handle that was never ours. */
 int goaudit_reclaim(void *handle, int timeout_ms) __attribute__((weak));
+
+/* The text of the panic that ended a call of the calling thread last, followed by
+ * its Go stack; see RTLD_PANIC_RETURN.
+ *
+ *   text  receives at most size - 1 bytes of it, and a NUL; may be NULL when
+ *         size is 0.
+ *
+ * Returns the length of the whole text; 0: no call of this thread has ended so,
+ * or 64 calls of other threads have since. */
+size_t goaudit_last_panic(char *text, size_t size) __attribute__((weak));
 
 /* Where a generation is in its life. */
 enum goaudit_state {

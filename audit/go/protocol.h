@@ -27,6 +27,7 @@
 #define GO_FN_INIT   "runtime.goauditInit.abiinternal"
 #define GO_FN_CANON  "runtime.goauditCanon.abiinternal"
 #define GO_FN_UNLINK "runtime.goauditUnlink.abiinternal"
+#define GO_FN_GUARD  "runtime.goauditGuard.abiinternal"
 #define GO_FN_STATS  "runtime.goauditStats.abiinternal"
 
 /* First call into a runtime.  Returns only when the runtime and all of std
@@ -166,6 +167,17 @@ struct go_unlink {
 	uint64_t dirty;		/* out: bytes of pages looked at again */
 	uint64_t rounds;	/* out */
 };
+
+/* Calls a Go function of one argument, an address, and recovers from its panic. */
+struct go_guard {
+	uint64_t size;		/* in */
+	uint64_t fn;		/* in: its ABIInternal address */
+	uint64_t arg;		/* in */
+	uint64_t panic;		/* out: 0, or address of the panic's text, a NUL and
+				 * nothing else in GO_PANIC_SIZE bytes that the caller unmaps */
+};
+
+#define GO_PANIC_SIZE 16384
 
 /* Figures for tests and the soak. */
 struct go_stats {

@@ -25,6 +25,7 @@ package runtime
 //	goaudit_rescue.go  strings that outlive their guest
 //	goaudit_dead.go    finalizers, weak pointers and headers of what dies
 //	goaudit_panic.go   a panic or Goexit in an init ends the init only
+//	goaudit_guard.go   and one in an export the call only, if so asked
 //	goaudit_*_goNNN.go what differs between Go releases, NNN being the first
 //	                   release a file is for
 //
@@ -156,6 +157,13 @@ type goauditUnlinkReq struct {
 	bytes     uint64
 	dirty     uint64
 	rounds    uint64
+}
+
+type goauditGuardReq struct {
+	size  uint64
+	fn    uint64
+	arg   uint64
+	panic uint64
 }
 
 type goauditStatsReq struct {
