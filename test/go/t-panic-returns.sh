@@ -152,5 +152,5 @@ cp v1.so panicking.so
 status=0
 run_audited ./host >control.txt 2>&1 || status=$?
 [ $status = 134 ] || fail "without the option: status $status"	# abort(3), as in any library mode
-grep -q '^panic: main.odd' control.txt || fail "without the option: $(cat control.txt)"
+grep -q '^panic: odd 5' control.txt || fail "without the option: $(cat control.txt)"
 expect_no_snapshots
