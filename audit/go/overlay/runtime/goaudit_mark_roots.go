@@ -219,7 +219,7 @@ func (k *goauditMarker) liveSlot(p uintptr) {
 	w := goauditLoad(p)
 	if w-k.heapLo < k.heapLen {
 		k.ptr(w, true)
-	} else {
+	} else if k.negated&goauditNoFrames == 0 {
 		k.word(w, p, goauditWordLive)
 	}
 }
