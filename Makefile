@@ -17,7 +17,8 @@ LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-tiny.so \
 	$B/libgoaudit-mainstub.so $B/libgoaudit-entries.so
 PRODUCTS := $(LIBRARIES) $B/goaudit $B/overlay
 UNIT_TESTS := $(patsubst test/%.c,$B/test/%,$(wildcard test/unit_*.c))
-TEST_PROGRAMS := $B/test/demo-host $B/test/bench $(UNIT_TESTS)
+SWITCHES := $B/test/switches
+TEST_PROGRAMS := $B/test/demo-host $B/test/bench $(SWITCHES)/libgoaudit.so $(UNIT_TESTS)
 
 .PHONY: all
 all: deps
@@ -93,6 +94,16 @@ $B/test/demo-host: test/demo/host.c include/goaudit.h
 $B/test/bench: test/bench/bench.c include/goaudit.h
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $<
+
+# The module with GOAUDIT_TEST_UNLINK: negative controls of test/unload leave parts
+# of the check out.  The module that users get has no such thing.
+$(SWITCHES)/libgoaudit.so: $(AUDIT_OBJS) audit/libgoaudit.map
+	@mkdir -p $(@D)
+	@$(CC) $(ALL_CFLAGS) -DGOAUDIT_TEST_SWITCHES -c -o $(SWITCHES)/gort.c.o audit/gort.c
+	@$(CC) $(SOLDFLAGS) -Wl,--version-script=audit/libgoaudit.map -o $@ \
+		$(filter-out %/gort.c.o,$(AUDIT_OBJS)) $(SWITCHES)/gort.c.o
+	@ln -sf ../../libgoaudit-image.so ../../libgoaudit-tiny.so \
+		../../libgoaudit-mainstub.so $(@D)
 
 $B/test/unit_audit: test/unit_audit.c $(AUDIT_OBJS)
 	@mkdir -p $(@D)

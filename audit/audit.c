@@ -75,8 +75,6 @@ static void read_settings(struct settings *s)
 	s->cache = getenv("GOAUDIT_CACHE");
 	s->snapshots = getenv("GOAUDIT_SNAPSHOTS");
 	s->log_fd = open_log(getenv("GOAUDIT_LOG"));
-	if (getenv("GOAUDIT_TEST_UNLINK"))
-		s->test_unlink = strtoull(getenv("GOAUDIT_TEST_UNLINK"), NULL, 0);
 }
 
 /* ld.so hands the process's own vector to an auditor's constructors. */

@@ -2,6 +2,7 @@
 
 #include <elf.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "go/protocol.h"
 #include "state.h"
@@ -36,36 +37,69 @@ static bool find_name(const struct link_map *map, uint64_t address, struct name 
 	return false;
 }
 
-static size_t put_variable(struct goaudit *ga, uint64_t address, char *out, size_t size)
+static size_t clip(int n, size_t size)
 {
-	struct name name;
-	uintptr_t lo, hi;
-	int n;
-
-	if (!ga->gort.map || !ldso_range(ga->gort.map, &lo, &hi) || address - lo >= hi - lo)
-		n = snprintf(out, size, " <- variable of another guest");
-	else if (!find_name(ga->gort.map, address, &name))
-		n = snprintf(out, size, " <- variable of the runtime library");
-	else if (name.offset)
-		n = snprintf(out, size, " <- %s+%llu", name.text, (unsigned long long)name.offset);
-	else
-		n = snprintf(out, size, " <- %s", name.text);
 	return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }
 
-void held_text(struct goaudit *ga, const struct go_module *m, char *out, size_t size)
+static size_t put_name(const struct name *name, char *out, size_t size)
+{
+	if (!name->offset)
+		return clip(snprintf(out, size, "%s", name->text), size);
+	return clip(snprintf(out, size, "%s+%llu", name->text,
+			     (unsigned long long)name->offset), size);
+}
+
+/* Where a path starts: in the runtime library or in another guest. */
+static size_t put_variable(struct goaudit *ga, uint64_t address, char *out, size_t size)
+{
+	const struct link_map *map = ga->gort.map;
+	const struct generation *gen = ga->registry.live;
+	struct name name;
+	size_t n;
+
+	while (gen && address - gen->info->lo >= gen->info->hi - gen->info->lo)
+		gen = gen->next_live;
+	if (gen)
+		map = gen->map;
+	n = clip(snprintf(out, size, " <- "), size);
+	if (map && find_name(map, address, &name))
+		n += put_name(&name, out + n, size - n);
+	else
+		n += clip(snprintf(out + n, size - n, "a variable"), size - n);
+	if (gen)
+		n += clip(snprintf(out + n, size - n, " of %s", strrchr(gen->guest->path, '/') + 1),
+			  size - n);
+	return n;
+}
+
+/* What the Go side writes where it has no name for what is reached. */
+static const char nameless[] = "variable of the module";
+
+void held_text(struct goaudit *ga, const struct generation *gen,
+	       const struct go_module *m, char *out, size_t size)
 {
 	size_t n = 0;
-	int k;
 
 	out[0] = 0;
 	if (m->verdict != GO_HELD)
 		return;
 	for (uint64_t i = 0; i < m->nheld && size - n > 1; i++) {
-		k = snprintf(out + n, size - n, "%s%s", i ? "\n" : "", m->held[i].text);
-		n += (size_t)k < size - n ? (size_t)k : size - n - 1;
-		if (m->held[i].variable)
-			n += put_variable(ga, m->held[i].variable, out + n, size - n);
+		const struct go_held *h = &m->held[i];
+		const char *text = h->text;
+		struct name name;
+
+		if (i)
+			n += clip(snprintf(out + n, size - n, "\n"), size - n);
+		if (strncmp(text, nameless, sizeof nameless - 1) == 0 && h->target &&
+		    find_name(gen->map, h->target, &name)) {
+			n += clip(snprintf(out + n, size - n, "variable "), size - n);
+			n += put_name(&name, out + n, size - n);
+			text += sizeof nameless - 1;
+		}
+		n += clip(snprintf(out + n, size - n, "%s", text), size - n);
+		if (h->variable)
+			n += put_variable(ga, h->variable, out + n, size - n);
 	}
 	if (!m->nheld)
 		text_copy(out, size, m->text);

@@ -4,11 +4,13 @@
 
 #include <stddef.h>
 
+struct generation;
 struct go_module;
 struct goaudit;
 
-/* Writes the holders that the runtime has found, a line each, cut where they do
- * not fit; "" when there are none. */
-void held_text(struct goaudit *ga, const struct go_module *m, char *out, size_t size);
+/* Writes the holders of gen that the runtime has found, a line each, cut where
+ * they do not fit; "" when there are none.  With goaudit.lock. */
+void held_text(struct goaudit *ga, const struct generation *gen,
+	       const struct go_module *m, char *out, size_t size);
 
 #endif

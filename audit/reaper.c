@@ -17,12 +17,21 @@
 /* Between a module's leaving the runtime and its unmapping. */
 #define GRACE_NS 10000000
 
+/* Rounds that nobody has asked for take one part in so many of the time. */
+#define OWN_SHARE 20
+
+/* From a round whose holders were about to let go to the next one; doubled each
+ * time, up to a second. */
+#define SOON_NS 4000000
+#define SOON_DOUBLED_MAX 8
+
 struct batch {
 	struct goaudit *ga;
 	unsigned n;
 	struct generation *gen[BATCH];
 	struct go_module module[BATCH];
 	struct go_held held[BATCH][GO_HELD_MAX];
+	char holders[sizeof ((struct goaudit_generation *)0)->holders];
 };
 
 void reaper_add(struct goaudit *ga, struct generation *gen)
@@ -42,6 +51,42 @@ void reaper_wake(struct goaudit *ga)
 {
 	ga->reaper.wanted++;
 	pthread_cond_signal(&ga->reaper.work);
+}
+
+void reaper_collected(struct goaudit *ga)
+{
+	pthread_mutex_lock(&ga->lock);
+	ga->reaper.collected = true;
+	pthread_cond_signal(&ga->reaper.work);
+	pthread_mutex_unlock(&ga->lock);
+}
+
+/* Waits until somebody may have asked for a round, or asks for one that is due by
+ * itself.  With our lock. */
+static void wait_for_work(struct goaudit *ga)
+{
+	struct reaper *r = &ga->reaper;
+	uint64_t due = r->ended + OWN_SHARE * (r->ended - r->began), soon, now;
+	struct timespec t;
+
+	if (!r->queue || (!r->collected && !r->soon)) {
+		pthread_cond_wait(&r->work, &ga->lock);
+		return;
+	}
+	if (!r->collected) {
+		soon = (uint64_t)SOON_NS << (r->soon < SOON_DOUBLED_MAX ? r->soon : SOON_DOUBLED_MAX);
+		due = due > r->ended + soon ? due : r->ended + soon;
+	}
+	now = clock_ns();
+	if (now >= due) {
+		r->wanted++;
+		return;
+	}
+	clock_gettime(CLOCK_REALTIME, &t);
+	due = due - now + t.tv_nsec;
+	t.tv_sec += due / 1000000000;
+	t.tv_nsec = due % 1000000000;
+	pthread_cond_timedwait(&r->work, &ga->lock, &t);
 }
 
 /* Takes those out of the queue that have not been tried in this round. */
@@ -75,17 +120,22 @@ static void leave_queue(struct reaper *r, struct generation *gen)
 		r->tail = p;
 }
 
-/* What an attempt has found, for those who ask. */
-static void record(struct goaudit *ga, struct generation *gen,
-		   const struct go_module *m)
+/* What an attempt has found, for those who ask.  Names are looked up before the
+ * lock is taken: that may cost a millisecond. */
+static void record(struct batch *b, struct generation *gen, const struct go_module *m)
 {
+	struct goaudit *ga = b->ga;
+
+	held_text(ga, gen, m, b->holders, sizeof b->holders);
+	pthread_mutex_lock(&ga->lock);
 	journal_begin();
 	gen->info->attempts++;
 	gen->info->holder = m->verdict == GO_HELD ? m->holder : GO_HOLDER_NONE;
 	gen->info->goroutine = m->goroutine;
 	memcpy(gen->info->holder_text, m->text, sizeof gen->info->holder_text);
-	held_text(ga, m, gen->info->holders, sizeof gen->info->holders);
+	memcpy(gen->info->holders, b->holders, sizeof b->holders);
 	journal_end();
+	pthread_mutex_unlock(&ga->lock);
 	if (m->verdict == GO_HELD)
 		goaudit_log(ga, "%s: generation %u is held:\n%s", gen->guest->path,
 			    gen->info->number, gen->info->holders);
@@ -102,17 +152,15 @@ static bool leave_out_busy(struct batch *b)
 	unsigned n = 0, all = b->n;
 
 	gate_settle(ga);
-	pthread_mutex_lock(&ga->lock);
 	for (unsigned i = 0; i < b->n; i++) {
 		if (gate_busy(ga, b->gen[i])) {
-			record(ga, b->gen[i], &held);
+			record(b, b->gen[i], &held);
 			continue;
 		}
 		b->gen[n] = b->gen[i];
 		b->module[n++] = b->module[i];
 	}
 	b->n = n;
-	pthread_mutex_unlock(&ga->lock);
 	return n < all;
 }
 
@@ -132,11 +180,12 @@ static void settle(struct batch *b, uint64_t share)
 	struct goaudit *ga = b->ga;
 	unsigned n = 0;
 
+	for (unsigned i = 0; i < b->n; i++)
+		record(b, b->gen[i], &b->module[i]);
 	pthread_mutex_lock(&ga->lock);
 	for (unsigned i = 0; i < b->n; i++) {
 		struct generation *gen = b->gen[i];
 
-		record(ga, gen, &b->module[i]);
 		if (b->module[i].verdict == GO_HELD || gen->kept)
 			continue;
 		leave_queue(&ga->reaper, gen);
@@ -150,23 +199,24 @@ static void settle(struct batch *b, uint64_t share)
 
 /* The runtime is asked without ld.so's lock: it may have to wait for a garbage
  * collection, and no dlopen of the host shall wait for that. */
-static void reap(struct batch *b)
+static bool reap(struct batch *b)
 {
 	struct goaudit *ga = b->ga;
 	static const struct timespec grace = { .tv_nsec = GRACE_NS };
-	uint64_t begin = clock_ns(), stopped;
+	uint64_t begin = clock_ns();
+	bool soon = leave_out_busy(b);
 
-	leave_out_busy(b);
+	if (b->n) {
+		soon |= gort_unlink(ga, b->module, b->n);
+		settle(b, (clock_ns() - begin) / b->n);
+	}
 	if (!b->n)
-		return;
-	gort_unlink(ga, b->module, b->n, &stopped);
-	settle(b, (clock_ns() - begin) / b->n);
-	if (!b->n)
-		return;
+		return soon;
 	/* Who has read the module list before the commit, a signal handler or a
 	 * goroutine in the middle of a walk, may still stand on a module. */
 	nanosleep(&grace, NULL);
 	ldso_transaction(ga, unmap, b);
+	return soon;
 }
 
 static void *reaper_thread(void *arg)
@@ -175,24 +225,29 @@ static void *reaper_thread(void *arg)
 	struct reaper *r = &ga->reaper;
 	static struct batch batch;	/* there is one reaper; 150 KB are much for a stack */
 	uint64_t round;
+	bool soon;
 
 	batch.ga = ga;
 	pthread_mutex_lock(&ga->lock);
 	while (!r->stop) {
 		if (r->done == r->wanted) {
-			pthread_cond_wait(&r->work, &ga->lock);
+			wait_for_work(ga);
 			continue;
 		}
 		round = r->wanted;
 		r->queued = 0;
 		r->working = true;
+		r->collected = soon = false;
+		r->began = clock_ns();
 		for (take_batch(ga, &batch, round); batch.n && !r->stop;
 		     take_batch(ga, &batch, round)) {
 			pthread_mutex_unlock(&ga->lock);
-			reap(&batch);
+			soon = reap(&batch) || soon;
 			pthread_mutex_lock(&ga->lock);
 			pthread_cond_broadcast(&ga->changed);
 		}
+		r->ended = clock_ns();
+		r->soon = soon ? r->soon + 1 : 0;
 		r->done = round;
 		r->working = false;
 		pthread_cond_broadcast(&ga->changed);

@@ -3,7 +3,8 @@
  * dlclose and dlreload only queue a generation here.  The thread takes all that
  * are queued together: they may hold each other, and they share one stop of
  * the world.  Those in use stay queued and are tried again when another one is
- * retired or when somebody asks (goaudit_reclaim). */
+ * retired, when somebody asks (goaudit_reclaim), and, in a bounded share of the
+ * time, after a garbage collection and when the holder was about to let go. */
 #ifndef GOAUDIT_REAPER_H
 #define GOAUDIT_REAPER_H
 
@@ -27,6 +28,11 @@ struct reaper {
 	unsigned queued;			/* of them not yet tried */
 	bool started, stop, working;
 	uint64_t wanted, done;			/* rounds asked for, and finished */
+	/* When a round is due that nobody has asked for: */
+	bool collected;				/* Go has collected garbage since the last one */
+	unsigned soon;				/* so many in a row ended with a holder that was
+						 * about to let go */
+	uint64_t began, ended;			/* of the last one; CLOCK_MONOTONIC, ns */
 };
 
 /* Queues a retired generation and wakes the thread.  With goaudit.lock. */
@@ -44,6 +50,9 @@ int reaper_wait(struct goaudit *ga, struct guest *guest, int timeout_ms);
 
 /* Asks for another round.  With goaudit.lock. */
 void reaper_wake(struct goaudit *ga);
+
+/* Go has collected garbage, and something is held.  Without our lock. */
+void reaper_collected(struct goaudit *ga);
 
 /* Stops the thread; at exit. */
 void reaper_finish(struct goaudit *ga);

@@ -47,8 +47,6 @@ struct settings {
 	const char *cache;		/* GOAUDIT_CACHE: runtimes */
 	const char *snapshots;		/* GOAUDIT_SNAPSHOTS */
 	int log_fd;			/* GOAUDIT_LOG; -1: no log */
-	uint64_t test_unlink;		/* GOAUDIT_TEST_UNLINK: enum go_unlink_flags, for
-					 * tests that leave a part of the check out */
 };
 
 /* Functions of the host's own libc, for what must run there: threads and exit

@@ -35,6 +35,9 @@
  * what makes a module that is opened next safe to initialise. */
 struct go_hello {
 	uint64_t size;		/* in: sizeof(struct go_hello) */
+	int (*collected)(void *);	/* in: is called with NULL, on a thread of the
+				 * runtime, at the end of the first collection after
+				 * an unlink that has held a module; may be NULL */
 	uint64_t protocol;	/* out: GO_PROTOCOL of the overlay */
 	uint64_t moduledata;	/* out: sizeof(moduledata), for the log */
 	char version[64];	/* out: runtime.Version() */
@@ -66,7 +69,7 @@ enum go_holder {
 	GO_HOLDER_CHAN,		/* a channel of such */
 	GO_HOLDER_STACK,	/* a goroutine's local variable */
 	GO_HOLDER_STRING,	/* a string that cannot be copied at the moment */
-	GO_HOLDER_BUSY,		/* no proof this time: it may succeed later */
+	GO_HOLDER_BUSY,		/* no proof this time: it may succeed soon */
 	/* Not of the Go side's finding. */
 	GO_HOLDER_CALL = 64,	/* a call of the host is under way (gate.h) */
 };
@@ -79,6 +82,7 @@ struct go_held {
 	uint64_t goroutine;	/* out: its id, or 0 */
 	uint64_t variable;	/* out: address of the variable that the path starts
 				 * at, or 0: it has a name for the linker only */
+	uint64_t target;	/* out: address of what is reached in the module, or 0 */
 	char text[512];		/* out: "what <- step <- step": what is reached, then
 				 * the objects on the way back to the root */
 };
@@ -166,6 +170,8 @@ struct go_unlink {
 	uint64_t bytes;		/* out: of those */
 	uint64_t dirty;		/* out: bytes of pages looked at again */
 	uint64_t rounds;	/* out */
+	uint64_t soon;		/* out: not 0: something that holds a module is about
+				 * to let go, it may be tried again in milliseconds */
 };
 
 /* Calls a Go function of one argument, an address, and recovers from its panic. */

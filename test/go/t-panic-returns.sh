@@ -148,9 +148,9 @@ cp panicking.so v1.so
 expect_output run_audited ./host flag <expected
 cp v1.so panicking.so
 GOAUDIT_PANIC=return expect_output run_audited ./host <expected
+expect_no_snapshots
 cp v1.so panicking.so
 status=0
 run_audited ./host >control.txt 2>&1 || status=$?
 [ $status = 134 ] || fail "without the option: status $status"	# abort(3), as in any library mode
 grep -q '^panic: odd 5' control.txt || fail "without the option: $(cat control.txt)"
-expect_no_snapshots

@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"expvar"
+	"flag"
 	"fmt"
 	"io"
 	"iter"
@@ -141,6 +142,12 @@ var run = map[string]func(){
 		check(gob.NewEncoder(&b).Encode(T{A: 1, I: &K2{X: 2}}))
 		var t T
 		check(gob.NewDecoder(&b).Decode(&t))
+	},
+	"flagset": func() { flag.CommandLine.SetOutput(&T{}) },
+	"timers-stopped": func() {
+		for i := 0; i < 100; i++ {
+			time.AfterFunc(time.Hour, func() { fired++ }).Stop()
+		}
 	},
 	"log":    func() { log.SetOutput(&T{}) },
 	"notify": func() { c := make(chan os.Signal, 1); kept = c; signal.Notify(c, syscall.SIGUSR2) },
@@ -295,7 +302,7 @@ var give = map[string]func() unsafe.Pointer{
 		pcs := make([]uintptr, 10)
 		return box(pcs[:runtime.Callers(0, pcs)])
 	},
-	"sort-func": func() unsafe.Pointer { return box(sync.OnceValue(func() int { return 7 })) },
+	"generic-func": func() unsafe.Pointer { return box(sync.OnceValue(func() int { return 7 })) },
 	"pull": func() unsafe.Pointer {
 		next, _ := iter.Pull(maps.Keys(map[int]int{1: 2, 3: 4}))
 		next()
@@ -358,6 +365,10 @@ func Release(kind *C.char) {
 		pipe[1].Close()
 	case "afterfunc":
 		timer.Stop()
+	case "servemux", "muxfunc":
+		*http.DefaultServeMux = http.ServeMux{}
+	case "flagset":
+		flag.CommandLine.SetOutput(nil)
 	case "log":
 		log.SetOutput(os.Stderr)
 	case "ctx-func":

@@ -4,6 +4,7 @@ package main
 import "C"
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -54,6 +55,9 @@ func Use() int {
 	n := 0
 	for _, a := range anys {
 		n += len(fmt.Sprintf("%v", a))
+		if err, ok := a.(error); ok {
+			n += len(fmt.Sprint(errors.Unwrap(err)))
+		}
 	}
 	for _, f := range funcs {
 		n += f()

@@ -24,6 +24,7 @@ package runtime
 //	goaudit_weak.go    variables that do not hold
 //	goaudit_rescue.go  strings that outlive their guest
 //	goaudit_dead.go    finalizers, weak pointers and headers of what dies
+//	goaudit_watch.go   the next collection is reported to the C side
 //	goaudit_panic.go   a panic or Goexit in an init ends the init only
 //	goaudit_guard.go   and one in an export the call only, if so asked
 //	goaudit_*_goNNN.go what differs between Go releases, NNN being the first
@@ -100,6 +101,7 @@ const (
 
 type goauditHello4Req struct {
 	size       uint64
+	collected  uint64
 	protocol   uint64
 	moduledata uint64
 	version    [64]byte
@@ -141,6 +143,7 @@ type goauditHeldReq struct {
 	kind      uint64
 	goroutine uint64
 	variable  uint64
+	target    uint64
 	text      [512]byte
 }
 
@@ -157,6 +160,7 @@ type goauditUnlinkReq struct {
 	bytes     uint64
 	dirty     uint64
 	rounds    uint64
+	soon      uint64
 }
 
 type goauditGuardReq struct {
@@ -215,6 +219,7 @@ func goauditHello4(p unsafe.Pointer) {
 	r.moduledata = uint64(unsafe.Sizeof(moduledata{}))
 	b := goauditText{buf: r.version[:]}
 	b.str(Version())
+	goauditCollected = uintptr(r.collected)
 	lock(&goauditLock)
 	goauditIndexTypes()
 	unlock(&goauditLock)

@@ -29,7 +29,7 @@ func (b *goauditBatch) check() {
 		if b.flags&goauditNoFrames != 0 {
 			break
 		}
-		if b.allHeld() {
+		if b.held() == len(b.cands) {
 			return
 		}
 		b.checkG(gp)
@@ -43,6 +43,7 @@ func (b *goauditBatch) check() {
 	if !b.proving() {
 		b.checkSpecials() // the proof asks whose objects they are of
 	}
+	held := b.held()
 	for fb := allfin; fb != nil; fb = fb.alllink {
 		for i := uint32(0); i < fb.cnt; i++ {
 			f := &fb.fin[i]
@@ -50,15 +51,16 @@ func (b *goauditBatch) check() {
 		}
 	}
 	b.checkQueuedCleanups()
+	b.soon = b.soon || b.held() != held // they are about to run
 }
 
-func (b *goauditBatch) allHeld() bool {
+func (b *goauditBatch) held() (n int) {
 	for i := range b.cands {
-		if b.cands[i].req.verdict != goauditHeld {
-			return false
+		if b.cands[i].req.verdict == goauditHeld {
+			n++
 		}
 	}
-	return true
+	return
 }
 
 // hold notes that c is in use, and returns where the text goes.

@@ -54,6 +54,9 @@ type goauditMarker struct {
 	goid    uint64       // whose stack is being scanned
 	inCall  bool         // and it is in a system call or in C
 	caches  bool         // scan the caches' variables, too
+	own     bool         // tracing what the guests themselves lead to
+	owned   bool         // that has been done
+	pending bool         // it must be done before there is a verdict
 	gs      int          // how many of allgs are known
 	negated uint64       // parts that are switched off, for tests
 
@@ -97,6 +100,7 @@ const (
 	goauditBitMarked   = iota
 	goauditBitPointers // of this object only pointers count
 	goauditBitHidden   // this object is not looked at
+	goauditBitOwn      // a guest's own variables lead to it
 	goauditBitmaps
 
 	goauditBitmapBytes = heapArenaBytes / goarch.PtrSize / 8
@@ -224,7 +228,14 @@ func (k *goauditMarker) ptr(p uintptr, conservative bool) {
 	if s == nil || conservative && s.isFree(s.objIndex(p)) {
 		return
 	}
-	b, m := k.bitmap(base, goauditBitMarked)
+	if k.own && k.marked(base) {
+		return
+	}
+	which := uintptr(goauditBitMarked)
+	if k.own {
+		which = goauditBitOwn
+	}
+	b, m := k.bitmap(base, which)
 	if *b&m != 0 {
 		return
 	}
@@ -273,19 +284,23 @@ func (k *goauditMarker) drain(deadline int64) bool {
 	return true
 }
 
-// scan looks at the words of an object that lie in [lo, hi).
+// scan looks at the words of an object that lie in [lo, hi).  Of those that are
+// no pointers only two may matter: the first, which may be the code word of a
+// closure, and one before a pointer, which may be the type word of an interface.
+// The rest is numbers, or what a former object has left behind the end of this
+// one.  An interface may lie across lo.
 func (k *goauditMarker) scan(s *mspan, base, lo, hi uintptr) {
 	b, m := k.bitmap(base, goauditBitPointers)
 	all := *b&m == 0
 	lo, hi = max(lo, base), min(hi, base+s.elemsize)
 	if heapBitsInSpan(s.elemsize) {
+		lo = max(base, lo-goarch.PtrSize)
 		mask := s.heapBitsSmallForAddr(base) >> ((lo - base) / goarch.PtrSize)
-		for p := lo; p < hi; p += goarch.PtrSize {
-			w := goauditLoad(p)
+		for p := lo; p < hi && mask != 0; p += goarch.PtrSize {
 			if mask&1 != 0 {
-				k.pointerWord(w, p)
-			} else if all {
-				k.otherWord(w, p)
+				k.pointerWord(goauditLoad(p), p)
+			} else if all && (mask&2 != 0 || p == base) {
+				k.otherWord(goauditLoad(p), p)
 			}
 			mask >>= 1
 		}
@@ -302,7 +317,10 @@ func (k *goauditMarker) scan(s *mspan, base, lo, hi uintptr) {
 	if tp.typ == nil {
 		return
 	}
-	prev := max(lo, first)
+	if all && lo <= first {
+		k.otherWord(goauditLoad(first), first)
+	}
+	prev := max(lo-goarch.PtrSize, first)
 	if lo > first {
 		tp = tp.fastForward(lo-tp.addr, hi)
 	}
@@ -313,10 +331,8 @@ func (k *goauditMarker) scan(s *mspan, base, lo, hi uintptr) {
 				return // what follows has no pointers, so no interfaces or functions
 			}
 		}
-		if all {
-			for ; prev < p; prev += goarch.PtrSize {
-				k.otherWord(goauditLoad(prev), prev)
-			}
+		if all && p-goarch.PtrSize >= prev {
+			k.otherWord(goauditLoad(p-goarch.PtrSize), p-goarch.PtrSize)
 		}
 		prev = p + goarch.PtrSize
 		k.pointerWord(goauditLoad(p), p)
@@ -393,6 +409,9 @@ func (k *goauditMarker) madeType(w uintptr) {
 
 // word tests a word against the guests and the itabs made for them.
 func (k *goauditMarker) word(w, slot uintptr, kind int) {
+	if k.own {
+		return
+	}
 	if w-k.b.lo < k.b.hi-k.b.lo {
 		if c := k.b.of(w); c != nil && c != k.cur {
 			k.hit(c, w, slot, kind)
@@ -464,6 +483,7 @@ func (k *goauditMarker) findItabs(first bool) {
 		}
 		full := k.itabs.n >= goauditItabSetSize/2
 		if (k.itabs.add(uintptr(unsafe.Pointer(m)), c) && !first || full) && c.req.verdict != goauditHeld {
+			k.b.soon = true
 			x := k.b.hold(c, goauditBusy, 0)
 			x.str("an interface conversion of its types during the check")
 		}

@@ -27,6 +27,8 @@ const goauditMaxSteps = 6
 func (k *goauditMarker) hit(c *goauditCand, w, slot uintptr, kind int) {
 	md := c.md
 	switch {
+	case w == c.lo: // who registers a guest has this in hand; nothing of Go is there
+		return
 	case c.bytes(w):
 		switch kind {
 		case goauditWordPointer, goauditWordLive:
@@ -102,9 +104,12 @@ func (k *goauditMarker) hold(c *goauditCand, w, slot uintptr, kind int) {
 		h = (*goauditHeldReq)(add(unsafe.Pointer(r.held), uintptr(r.nheld)*unsafe.Sizeof(one)))
 		r.nheld++
 	}
-	h.goroutine, h.variable = k.goid, 0
+	h.goroutine, h.variable, h.target = k.goid, 0, 0
 	t := goauditText{buf: h.text[:]}
 	h.kind = c.describe(&t, w, kind)
+	if c.of(w) {
+		h.target = uint64(w)
+	}
 	k.path(&t, h, slot)
 	if r.verdict != goauditHeld {
 		r.verdict, r.holder, r.goroutine, r.variable = goauditHeld, h.kind, h.goroutine, h.variable

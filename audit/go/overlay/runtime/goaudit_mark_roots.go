@@ -12,10 +12,13 @@ package runtime
 // Variables that merely remember are left out, or, for caches that are purged,
 // looked at only after the purge: goaudit_weak.go.
 //
-// Finalizers and cleanups of objects that nothing reaches but a guest itself
-// are of two kinds.  One with a function of the guest's is dropped with the
-// guest, as at the end of a process.  Any other will run some time after the
-// guest is gone, so what it and its object lead to counts.
+// Finalizers and cleanups of objects that nothing reaches from outside of the
+// guests are of three kinds.  One whose function is not a guest's will run some
+// time after the guest is gone, so what it and its object lead to counts.  One of
+// a guest's, of an object that the guest's own variables lead to, is dropped with
+// the guest, as at the end of a process.  One of a guest's, of an object that is
+// garbage already, holds the guest until a collection has run it; where the
+// collector is off it would not run either, and is dropped.
 
 import (
 	"internal/abi"
@@ -50,13 +53,14 @@ func (k *goauditMarker) section(lo, hi uintptr, mask *bitvector, deadline int64)
 
 func (k *goauditMarker) words(lo, hi, lo0 uintptr, mask *bitvector, all bool, deadline int64) {
 	for p := lo; p < hi; p += goarch.PtrSize {
-		w := goauditLoad(p)
+		w := goauditLoad(p) // as in scan
 		heap := w-k.heapLo < k.heapLen
 		if !heap && w-k.b.lo >= k.b.hi-k.b.lo && w-k.itabs.lo >= k.itabs.len {
 			continue
 		}
-		isPtr := mask.ptrbit((p-lo0)/goarch.PtrSize) != 0
-		if !isPtr && !all {
+		i := (p - lo0) / goarch.PtrSize
+		isPtr := mask.ptrbit(i) != 0
+		if !isPtr && (!all || p+goarch.PtrSize >= hi || mask.ptrbit(i+1) == 0) {
 			continue
 		}
 		n := k.root(p | goauditTagVar)
@@ -215,7 +219,7 @@ func (k *goauditMarker) liveSlot(p uintptr) {
 	w := goauditLoad(p)
 	if w-k.heapLo < k.heapLen {
 		k.ptr(w, true)
-	} else {
+	} else if k.negated&goauditNoFrames == 0 {
 		k.word(w, p, goauditWordLive)
 	}
 }
@@ -246,15 +250,21 @@ func (k *goauditMarker) finalSlot(slot uintptr) {
 }
 
 // specials scans finalizers and cleanups of objects: of reached ones, or of
-// all but those that are dropped with their guest.  The world is stopped.
+// the others.  The world is stopped.
 func (k *goauditMarker) specials(unreached bool) {
 	goauditEachSpecial(func(s *mspan, sp *special) {
 		if sp.kind != _KindSpecialFinalizer && sp.kind != goauditKindCleanup {
 			return
 		}
 		obj := goauditSpecialObject(s, sp)
-		if k.negated&goauditNoFinal != 0 || k.marked(obj) == unreached || unreached && k.b.specialOwner(sp) != nil {
+		if k.negated&goauditNoFinal != 0 || k.marked(obj) == unreached {
 			return
+		}
+		if unreached {
+			if c := k.b.specialOwner(sp); c != nil {
+				k.garbage(c, sp, obj)
+				return
+			}
 		}
 		n := k.root(obj | goauditTagFinal)
 		if sp.kind != _KindSpecialFinalizer {
@@ -270,6 +280,34 @@ func (k *goauditMarker) specials(unreached bool) {
 		}
 		k.rooted(n)
 	})
+}
+
+// garbage judges a finalizer or cleanup of c's, of an object that nothing outside
+// of the guests leads to.
+func (k *goauditMarker) garbage(c *goauditCand, sp *special, obj uintptr) {
+	own, m := k.bitmap(obj, goauditBitOwn)
+	switch {
+	case *own&m != 0 || gcController.gcPercent.Load() < 0 || c.req.verdict == goauditHeld:
+		// is dropped with its guest, if that goes
+	case !k.owned:
+		k.pending = true
+	default:
+		k.b.collect = true
+		t := k.b.hold(c, goauditFinal, 0)
+		t.str("finalizer or cleanup of garbage, waits for a collection: ")
+		f := findfunc(k.b.specialCode(sp))
+		t.fn(f, f.entry())
+	}
+}
+
+// traceOwn traces what the guests themselves lead to, without a look at words
+// that hold.
+func (k *goauditMarker) traceOwn() {
+	k.pending, k.owned, k.own = false, true, true
+	for i := range k.b.cands {
+		k.variables(k.b.cands[i].md, 0)
+	}
+	k.own = false
 }
 
 func goauditSpecialObject(s *mspan, sp *special) uintptr {
@@ -296,18 +334,23 @@ func goauditEachSpecial(fn func(*mspan, *special)) {
 	}
 }
 
-// codeOf returns the guest whose code the func value at p runs.
-func (b *goauditBatch) codeOf(p uintptr) *goauditCand {
-	if p == 0 {
-		return nil
-	}
-	return b.of(goauditLoad(p))
-}
-
 // specialOwner returns the guest whose function a finalizer or cleanup is.
 func (b *goauditBatch) specialOwner(sp *special) *goauditCand {
+	return b.of(b.specialCode(sp))
+}
+
+// specialCode returns the entry of that function, of any guest of the batch.
+func (b *goauditBatch) specialCode(sp *special) uintptr {
 	if sp.kind == _KindSpecialFinalizer {
-		return b.codeOf(uintptr(unsafe.Pointer((*specialfinalizer)(unsafe.Pointer(sp)).fn)))
+		return goauditCode(uintptr(unsafe.Pointer((*specialfinalizer)(unsafe.Pointer(sp)).fn)))
 	}
-	return b.cleanupOwner(sp)
+	return b.cleanupCode(sp)
+}
+
+// goauditCode returns the code of the func value at p.
+func goauditCode(p uintptr) uintptr {
+	if p == 0 {
+		return 0
+	}
+	return goauditLoad(p)
 }

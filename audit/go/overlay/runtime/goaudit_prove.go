@@ -134,6 +134,7 @@ func (b *goauditBatch) holdBusy(why string) {
 	for i := range b.cands {
 		t := b.hold(&b.cands[i], goauditBusy, 0)
 		t.str(why)
+		b.soon = true
 	}
 	b.dropHeld()
 }
@@ -178,6 +179,9 @@ func (b *goauditBatch) traceRunning(k *goauditMarker) {
 		k.drain(0)
 		k.rescan(0)
 		k.drain(0)
+		if k.pending {
+			k.traceOwn()
+		}
 	}
 	if k.failed {
 		b.holdBusy("no room for the check")
@@ -207,7 +211,7 @@ func (b *goauditBatch) lastStop(k *goauditMarker, limit int64, last bool) (done 
 		k.late = false
 		b.check()
 		k.rescan(start + limit)
-		done = !k.late && k.roots(start+limit) && !k.failed
+		done = !k.late && k.roots(start+limit) && !k.failed && !k.pending
 		done = done && b.nonePassing(last)
 	})
 	if done {
@@ -323,6 +327,10 @@ func (k *goauditMarker) whole() {
 	k.tables()
 	k.findItabs(true)
 	k.roots(0)
+	if k.pending {
+		k.traceOwn()
+		k.roots(0)
+	}
 }
 
 // proving: is the check part of a proof?

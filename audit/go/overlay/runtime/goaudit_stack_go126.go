@@ -31,12 +31,12 @@ func (k *goauditMarker) queuedCleanups() {
 	}
 }
 
-func (b *goauditBatch) cleanupOwner(sp *special) *goauditCand {
+func (b *goauditBatch) cleanupCode(sp *special) uintptr {
 	c := &(*specialCleanup)(unsafe.Pointer(sp)).cleanup
-	if o := b.codeOf(uintptr(unsafe.Pointer(c.fn))); o != nil {
-		return o
+	if code := goauditCode(uintptr(unsafe.Pointer(c.fn))); b.of(code) != nil {
+		return code
 	}
-	return b.codeOf(*(*uintptr)(unsafe.Pointer(&c.call)))
+	return goauditCode(*(*uintptr)(unsafe.Pointer(&c.call)))
 }
 
 func goauditFreeSpecial(sp *special) {

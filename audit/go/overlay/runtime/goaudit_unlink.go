@@ -51,6 +51,8 @@ type goauditBatch struct {
 	lo, hi  uintptr       // covers all of them
 	gone    bool          // cands have been committed
 	putOff  bool          // somebody is on its way: try again
+	soon    bool          // who holds a guest is about to let go
+	collect bool          // only a collection can change the verdict of one
 	stopped int64
 
 	flags         uint64
@@ -79,6 +81,14 @@ func goauditUnlink(p unsafe.Pointer) {
 	r.stoppedNs = uint64(b.stopped)
 	r.longestNs, r.stops = uint64(b.longest), b.stops
 	r.objects, r.bytes, r.dirty, r.rounds = b.marked, b.markedBytes, b.dirty, b.rounds
+	r.soon = 0
+	if b.soon {
+		r.soon = 1
+	}
+	goauditWatch(r)
+	if b.collect {
+		gcStart(gcTrigger{kind: gcTriggerCycle, n: work.cycles.Load() + 1})
+	}
 	r.totalNs = uint64(nanotime() - start)
 }
 
