@@ -15,7 +15,7 @@ TOOL_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/tool/*.c))
 
 LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-tiny.so \
 	$B/libgoaudit-mainstub.so
-PRODUCTS := $(LIBRARIES) $B/goaudit $B/overlay
+PRODUCTS := $(LIBRARIES) $B/goaudit $B/overlay $B/linker
 UNIT_TESTS := $(patsubst test/%.c,$B/test/%,$(wildcard test/unit_*.c))
 TEST_PROGRAMS := $B/test/demo-host $B/test/bench $(UNIT_TESTS)
 
@@ -78,9 +78,9 @@ $B/goaudit: $(TOOL_OBJS) $(IMAGE_OBJS)
 	@echo "  LINK $@"
 	@$(CC) -o $@ $^ -lelf
 
-$B/overlay:
+$B/overlay $B/linker:
 	@mkdir -p $B
-	@ln -sfn ../audit/go/overlay $@
+	@ln -sfn ../audit/go/$(@F) $@
 
 $B/test/demo-host: test/demo/host.c include/goaudit.h
 	@mkdir -p $(@D)
