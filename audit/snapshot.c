@@ -223,7 +223,7 @@ static int ensure_image(struct goaudit *ga)
 {
 	struct snapshots *s = &ga->snapshots;
 	char name[600];
-	void *inspect, *mend, *text, *library;
+	void *inspect, *mend, *debug, *text, *library;
 
 	if (__atomic_load_n(&s->inspect, __ATOMIC_ACQUIRE))
 		return 0;
@@ -231,13 +231,16 @@ static int ensure_image(struct goaudit *ga)
 	library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
 	inspect = library ? dlsym(library, "image_inspect") : NULL;
 	mend = library ? dlsym(library, "image_mend") : NULL;
+	debug = library ? dlsym(library, "image_add_debug") : NULL;
 	text = library ? dlsym(library, "image_status_text") : NULL;
-	if (!inspect || !mend || !text) {
+	if (!inspect || !mend || !debug || !text) {
 		error_set(ga, "%s: install it beside libgoaudit.so", dlerror());
 		return -1;
 	}
 	pthread_mutex_lock(&ga->lock);
 	s->status_text = (const char *(*)(enum image_status))text;
+	s->add_debug = (bool (*)(const void *, size_t, const struct image_facts *,
+				 void **, size_t *))debug;
 	s->mend = (enum image_status(*)(void *, size_t, const struct image_facts *,
 					char *, size_t))mend;
 	__atomic_store_n(&s->inspect,
@@ -349,6 +352,20 @@ static int refuse(struct goaudit *ga, const char *path, enum image_status status
 	return -1;
 }
 
+/* A Go guest without debug information gets what can be known without it: with
+ * nothing, debuggers guess, and set breakpoints in the middle of instructions. */
+static void add_debug(struct goaudit *ga, struct snapshot *s)
+{
+	size_t size;
+	void *data;
+
+	if (!ga->snapshots.add_debug(s->data, s->size, &s->facts, &data, &size))
+		return;
+	free(s->data);
+	s->data = data;
+	s->size = size;
+}
+
 static int check_and_mend(struct goaudit *ga, const char *path, struct snapshot *s)
 {
 	char why[200] = "";
@@ -371,6 +388,7 @@ static int check_and_mend(struct goaudit *ga, const char *path, struct snapshot 
 	status = ga->snapshots.mend(s->data, s->size, &s->facts, why, sizeof why);
 	if (status != IMAGE_OK)
 		return refuse(ga, path, status, why);
+	add_debug(ga, s);
 	return 0;
 }
 

@@ -38,6 +38,8 @@ struct snapshots {
 				     char *, size_t);
 	enum image_status (*mend)(void *, size_t, const struct image_facts *,
 				  char *, size_t);
+	bool (*add_debug)(const void *, size_t, const struct image_facts *, void **,
+			  size_t *);
 	const char *(*status_text)(enum image_status);
 };
 

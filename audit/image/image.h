@@ -84,6 +84,17 @@ enum image_status image_mend(void *data, size_t len,
 			     const struct image_facts *facts,
 			     char *why, size_t why_len);
 
+/* Debug information for a Go guest that has none, made from what the Go runtime
+ * itself knows: functions, lines, inlined calls and frame sizes, no variables.
+ *   data, len  the image; not modified
+ *   facts      of it
+ *   *out       the same image with debug sections behind it, malloc'ed, and its
+ *              length
+ * Returns false where there is nothing to add, or no way to. */
+IMAGE_API
+bool image_add_debug(const void *data, size_t len, const struct image_facts *facts,
+		     void **out, size_t *out_len);
+
 /* What a status means, for messages: "not an ELF file", ... Never NULL. */
 IMAGE_API
 const char *image_status_text(enum image_status status);

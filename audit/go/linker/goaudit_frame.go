@@ -220,13 +220,14 @@ func (f *goauditFrames) duringC() {
 	f.add(end, goauditLeb(dwarf.DW_CFA_def_cfa, goauditRBP, 16)...)
 }
 
-// hostRegisters: crosscall2 saves what belongs to its C caller.
+// hostRegisters: crosscall2 saves what belongs to its C caller; the frame
+// pointer it has pushed before.
 func (f *goauditFrames) hostRegisters() {
 	last, saved := int64(0), []byte(nil)
-	regs := []byte{goauditRBX, goauditRBP, goauditR12, goauditR12 + 1, goauditR12 + 2, goauditR12 + 3}
-	for i, modrm := range []byte{0x1c, 0x2c, 0x24, 0x2c, 0x34, 0x3c} {
+	regs := []byte{goauditRBX, goauditR12, goauditR12 + 1, goauditR12 + 2, goauditR12 + 3}
+	for i, modrm := range []byte{0x1c, 0x24, 0x2c, 0x34, 0x3c} {
 		rex := byte(0x48)
-		if i >= 2 {
+		if i >= 1 {
 			rex = 0x4c
 		}
 		// mov REG,(%rsp), mov REG,DISP(%rsp)
