@@ -52,7 +52,7 @@ struct image_facts {
 	bool symbolic;			/* DT_SYMBOLIC / DF_SYMBOLIC: splits type identity */
 	bool textrel;
 	bool static_tls;
-	bool has_dwarf;
+	bool has_dwarf;			/* of Go code */
 	bool has_unique;		/* STB_GNU_UNIQUE symbols defined (not looked for in
 					 * a runtime, which is never closed) */
 	bool overlay;			/* runtime: has goaudit's entry points */

@@ -7,6 +7,9 @@
  *
  *	image | .debug_* | [.symtab .strtab] | .shstrtab | section headers
  *
+ * The C parts of a cgo package may have debug information of their own: what
+ * they have in a section of the same name stands before ours in the new one.
+ *
  * DWARF 4: one unit, one line program, one .debug_frame entry a function.
  * libelf is not used for writing: it would lay the file out anew, and here not
  * a byte that is loaded may move. */
@@ -54,6 +57,8 @@ struct maker {
 	struct image_elf *img;
 	struct pclntab t;
 	struct out s[S_COUNT];
+	size_t base[S_COUNT];		/* where ours begins: behind what was there */
+	struct out program;		/* of lines */
 	bool symbols;			/* the image has none */
 	uint64_t lo, hi;		/* of all functions */
 	uint32_t *file_number;		/* by offset of the name in the table, from 1 */
@@ -187,7 +192,7 @@ end_of_prologue(const struct maker *m, const struct pcln_func *fn)
 static void
 put_lines(struct maker *m, const struct pcln_func *fn)
 {
-	struct out *o = &m->s[S_LINE];
+	struct out *o = &m->program;
 	struct line_state s = { .pc = fn->entry, .file = 1, .line = 1 };
 	uint64_t body = end_of_prologue(m, fn), pc = fn->entry;
 	struct pcln_values file, line;
@@ -225,10 +230,9 @@ static void
 finish_lines(struct maker *m)
 {
 	static const uint8_t lengths[OPCODE_BASE - 1] = { 0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1 };
-	struct out program = m->s[S_LINE], *o = &m->s[S_LINE];
-	size_t head;
+	struct out *o = &m->s[S_LINE];
+	size_t begin = o->n, head;
 
-	*o = (struct out){ .p = NULL };
 	out_u32(o, 0);
 	out_u16(o, 4);
 	out_u32(o, 0);
@@ -244,10 +248,9 @@ finish_lines(struct maker *m)
 	out_bytes(o, m->file_names.p, m->file_names.n);
 	out_u8(o, 0);
 	out_set32(o, head - 4, (uint32_t)(o->n - head));
-	out_bytes(o, program.p, program.n);
-	out_set32(o, 0, (uint32_t)(o->n - 4));
-	o->failed |= program.failed;
-	free(program.p);
+	out_bytes(o, m->program.p, m->program.n);
+	out_set32(o, begin, (uint32_t)(o->n - begin - 4));
+	o->failed |= m->program.failed || m->file_names.failed;
 }
 
 /* ---- frames ---- */
@@ -255,6 +258,8 @@ finish_lines(struct maker *m)
 static void
 put_common_frame(struct out *o)
 {
+	size_t begin = o->n;
+
 	out_u32(o, 20);
 	out_u32(o, UINT32_MAX);
 	out_u8(o, 3);
@@ -267,7 +272,7 @@ put_common_frame(struct out *o)
 	out_uleb(o, 8);
 	out_u8(o, DW_CFA_offset + RETURN_ADDRESS);
 	out_uleb(o, 1);
-	while (o->n < 24)
+	while ((o->n - begin) % 8 != 0)
 		out_u8(o, DW_CFA_nop);
 }
 
@@ -305,7 +310,7 @@ put_frame(struct maker *m, const struct pcln_func *fn)
 	struct pcln_values v;
 
 	out_u32(o, 0);
-	out_u32(o, 0);
+	out_u32(o, (uint32_t)m->base[S_FRAME]);
 	out_u64(o, fn->entry);
 	out_u64(o, fn->end - fn->entry);
 	for (pcln_begin(&v, &m->t, fn->pcsp, fn->entry); pcln_next(&v) && v.pc < fn->end;) {
@@ -383,7 +388,7 @@ put_abstracts(struct maker *m)
 
 		if (m->abstract[c->name_offset] != 0)
 			continue;
-		m->abstract[c->name_offset] = (uint32_t)o->n;
+		m->abstract[c->name_offset] = (uint32_t)(o->n - m->base[S_INFO]);
 		out_uleb(o, A_ABSTRACT);
 		out_text(o, c->name);
 		out_uleb(o, DW_INL_inlined);
@@ -505,14 +510,14 @@ put_unit_head(struct maker *m)
 
 	out_u32(o, 0);
 	out_u16(o, 4);
-	out_u32(o, 0);				/* abbreviations */
+	out_u32(o, (uint32_t)m->base[S_ABBREV]);
 	out_u8(o, 8);
 	out_uleb(o, A_UNIT);
 	out_text(o, "main");
 	out_text(o, PRODUCER);
 	out_uleb(o, LANGUAGE);
 	out_text(o, "/");
-	out_u32(o, 0);				/* lines */
+	out_u32(o, (uint32_t)m->base[S_LINE]);
 	out_u64(o, m->lo);
 	out_u64(o, m->hi - m->lo);
 }
@@ -522,9 +527,10 @@ put_aranges(struct maker *m)
 {
 	struct out *o = &m->s[S_ARANGES];
 
+	out_align(o, 16);
 	out_u32(o, 44);
 	out_u16(o, 2);
-	out_u32(o, 0);
+	out_u32(o, (uint32_t)m->base[S_INFO]);
 	out_u8(o, 8);
 	out_u8(o, 0);
 	out_u32(o, 0);				/* to a multiple of 16 */
@@ -557,6 +563,8 @@ make(struct maker *m)
 	Elf64_Section section = section_of(m, m->lo);
 	struct pcln_func fn;
 
+	for (enum section s = 0; s < S_SYMTAB; s++)
+		m->base[s] = m->s[s].n;
 	put_abbrevs(&m->s[S_ABBREV]);
 	put_unit_head(m);
 	put_common_frame(&m->s[S_FRAME]);
@@ -576,10 +584,32 @@ make(struct maker *m)
 	}
 	finish_lines(m);
 	out_u8(&m->s[S_INFO], 0);
-	out_set32(&m->s[S_INFO], 0, (uint32_t)(m->s[S_INFO].n - 4));
+	out_set32(&m->s[S_INFO], m->base[S_INFO],
+		  (uint32_t)(m->s[S_INFO].n - m->base[S_INFO] - 4));
 }
 
 /* ---- the file ---- */
+
+/* What the image has in a section that we make; it goes into the new one, and the
+ * old one becomes nobody's.  False: it cannot be read. */
+static bool
+take_over(struct maker *m, Elf_Scn *scn, GElf_Shdr *sh, const char *name)
+{
+	Elf_Data *d;
+
+	for (enum section s = 0; s < S_SYMTAB; s++) {
+		if (strcmp(name, section_names[s]) != 0)
+			continue;
+		if ((sh->sh_flags & SHF_COMPRESSED) != 0 && elf_compress(scn, 0, 0) < 0)
+			return false;
+		d = elf_getdata(scn, NULL);
+		if (d == NULL || m->s[s].n != 0)
+			return false;
+		out_bytes(&m->s[s], d->d_buf, d->d_size);
+		*sh = (GElf_Shdr){ .sh_type = SHT_NULL };
+	}
+	return true;
+}
 
 /* The image's headers, with their names moved over to the new table. */
 static bool
@@ -597,8 +627,11 @@ copy_headers(struct maker *m, struct out *headers, size_t *count)
 		if (gelf_getshdr(scn, &sh) == NULL)
 			return false;
 		name = elf_strptr(m->img->elf, names, sh.sh_name);
+		if (name != NULL && !take_over(m, scn, &sh, name))
+			return false;
 		m->symbols = m->symbols && sh.sh_type != SHT_SYMTAB;
-		sh.sh_name = (Elf64_Word)m->s[S_SHSTRTAB].n;
+		if (sh.sh_type != SHT_NULL)
+			sh.sh_name = (Elf64_Word)m->s[S_SHSTRTAB].n;
 		out_text(&m->s[S_SHSTRTAB], name != NULL ? name : "");
 		out_bytes(headers, &sh, sizeof sh);	/* GElf_Shdr is Elf64_Shdr */
 	}
@@ -698,6 +731,7 @@ image_add_debug(const void *data, size_t len, const struct image_facts *facts,
 		       make_image(m, &file);
 		for (enum section s = 0; s < S_COUNT; s++)
 			free(m->s[s].p);
+		free(m->program.p);
 		free(m->file_names.p);
 		free(m);
 	}

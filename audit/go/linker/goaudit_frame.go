@@ -302,7 +302,7 @@ func goauditStackSymbols(ctxt *Link, bind elf.SymBind) {
 		// The byte before the operand is the call's; the symbol must not
 		// be found for the code behind it.
 		putelfsyment(ctxt.Out, putelfstr("__morestack"), addr+int64(r.Off())-1, 5,
-			elf.ST_INFO(elf.STB_LOCAL, elf.STT_NOTYPE), elfShdrShnum(ldr.SymSect(fn).Elfsect.(*ElfShdr)), 0)
+			elf.ST_INFO(elf.STB_LOCAL, elf.STT_NOTYPE), goauditSection(ldr.SymSect(fn)), 0)
 		ctxt.numelfsym++
 	}
 }
