@@ -40,6 +40,7 @@ struct snapshots {
 				  char *, size_t);
 	bool (*add_debug)(const void *, size_t, const struct image_facts *, void **,
 			  size_t *);
+	uint64_t (*probe)(const void *, size_t, const char *, const char *);
 	const char *(*status_text)(enum image_status);
 };
 

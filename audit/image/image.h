@@ -95,6 +95,11 @@ IMAGE_API
 bool image_add_debug(const void *data, size_t len, const struct image_facts *facts,
 		     void **out, size_t *out_len);
 
+/* The address, relative to where the image is loaded, of an SDT probe
+ * (sys/sdt.h: a note of type 3 in .note.stapsdt); 0: it has no such probe. */
+IMAGE_API
+uint64_t image_probe(const void *data, size_t len, const char *provider, const char *name);
+
 /* What a status means, for messages: "not an ELF file", ... Never NULL. */
 IMAGE_API
 const char *image_status_text(enum image_status status);
