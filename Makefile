@@ -15,7 +15,7 @@ TOOL_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/tool/*.c))
 
 LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-tiny.so \
 	$B/libgoaudit-mainstub.so
-PRODUCTS := $(LIBRARIES) $B/goaudit $B/overlay $B/linker
+PRODUCTS := $(LIBRARIES) $B/goaudit $B/overlay $B/linker $B/libgoaudit.so-gdb.py
 UNIT_TESTS := $(patsubst test/%.c,$B/test/%,$(wildcard test/unit_*.c))
 TEST_PROGRAMS := $B/test/demo-host $B/test/bench $(UNIT_TESTS)
 
@@ -77,6 +77,10 @@ $B/libgoaudit-mainstub.so: audit/base/mainstub.c
 $B/goaudit: $(TOOL_OBJS) $(IMAGE_OBJS)
 	@echo "  LINK $@"
 	@$(CC) -o $@ $^ -lelf
+
+$B/libgoaudit.so-gdb.py:
+	@mkdir -p $B
+	@ln -sfn ../gdb-scripts/goaudit-gdb.py $@
 
 $B/overlay $B/linker:
 	@mkdir -p $B
