@@ -188,7 +188,7 @@ end_of_prologue(const struct maker *m, const struct pcln_func *fn)
 	return end;
 }
 
-/* A row where file or line change, and one at the end of the prologue. */
+/* A row where file or line change. */
 static void
 put_lines(struct maker *m, const struct pcln_func *fn)
 {
@@ -210,8 +210,6 @@ put_lines(struct maker *m, const struct pcln_func *fn)
 		uint32_t number = file_number(m, fn->cu, file.value);
 
 		put_row(o, &s, pc, number, line.value, pc == body);
-		if (body > pc && body < next && body < fn->end)
-			put_row(o, &s, body, number, line.value, true);
 		if (file.end == next)
 			more = pcln_next(&file);
 		if (line.end == next)
