@@ -15,7 +15,7 @@ TOOL_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/tool/*.c))
 
 LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-tiny.so \
 	$B/libgoaudit-mainstub.so $B/libgoaudit-entries.so
-PRODUCTS := $(LIBRARIES) $B/goaudit $B/overlay
+PRODUCTS := $(LIBRARIES) $B/goaudit $B/overlay $B/linker $B/libgoaudit.so-gdb.py
 UNIT_TESTS := $(patsubst test/%.c,$B/test/%,$(wildcard test/unit_*.c))
 SWITCHES := $B/test/switches
 TEST_PROGRAMS := $B/test/demo-host $B/test/bench $(SWITCHES)/libgoaudit.so $(UNIT_TESTS)
@@ -83,9 +83,13 @@ $B/goaudit: $(TOOL_OBJS) $(IMAGE_OBJS)
 	@echo "  LINK $@"
 	@$(CC) -o $@ $^ -lelf
 
-$B/overlay:
+$B/libgoaudit.so-gdb.py:
 	@mkdir -p $B
-	@ln -sfn ../audit/go/overlay $@
+	@ln -sfn ../gdb-scripts/goaudit-gdb.py $@
+
+$B/overlay $B/linker:
+	@mkdir -p $B
+	@ln -sfn ../audit/go/$(@F) $@
 
 $B/test/demo-host: test/demo/host.c include/goaudit.h
 	@mkdir -p $(@D)

@@ -54,14 +54,18 @@ static size_t put_name(const struct name *name, char *out, size_t size)
 static size_t put_variable(struct goaudit *ga, uint64_t address, char *out, size_t size)
 {
 	const struct link_map *map = ga->gort.map;
-	const struct generation *gen = ga->registry.live;
+	const struct generation *gen;
 	struct name name;
 	size_t n;
 
+	pthread_mutex_lock(&ga->lock);
+	gen = ga->registry.live;
 	while (gen && address - gen->info->lo >= gen->info->hi - gen->info->lo)
 		gen = gen->next_live;
 	if (gen)
 		map = gen->map;
+	/* It stays: a Go guest is unmapped by the reaper, and this is its thread. */
+	pthread_mutex_unlock(&ga->lock);
 	n = clip(snprintf(out, size, " <- "), size);
 	if (map && find_name(map, address, &name))
 		n += put_name(&name, out + n, size - n);

@@ -20,12 +20,14 @@ void retire_unmap(struct goaudit *ga, struct generation *gen)
 	gen->unmapping = true;
 	memcpy(snapshot, gen->info->snapshot, sizeof snapshot);
 	/* _dl_close_worker counts the objects in the list, so it must be back in
-	 * it; the debugger is not told of this, only of the dlclose. */
+	 * it; the debugger is not told. */
 	if (gen->hidden) {
 		ldso_reinsert(ga, gen->map, gen->global);
 		gen->hidden = false;
+		debugger_close(ga, gen->map);
+	} else {
+		dlclose(gen->map);
 	}
-	dlclose(gen->map);
 	pins_release(gen);
 	snapshot_remove(ga, snapshot);
 	pthread_mutex_lock(&ga->lock);

@@ -7,7 +7,10 @@
  * flags than it was; the environment variables tell:
  *
  *	GOAUDIT_LIBSTD		the library to answer with
- *	GOAUDIT_STD		"keep": refuse to compile packages of std */
+ *	GOAUDIT_STD		"keep": refuse to compile packages of std
+ *	GOAUDIT_LINK		the linker to use in place of the toolchain's
+ *	GOAUDIT_LINK_ID		its identity: go takes what was linked by another
+ *				one for something else */
 #include "tool.h"
 
 #include <errno.h>
@@ -39,12 +42,45 @@ answer_link(char *const *argv)
 {
 	const char *lib = getenv("GOAUDIT_LIBSTD"), *out = value_of(argv, "-o");
 
-	if (lib == NULL || out == NULL)
-		return tool_error("toolexec: GOAUDIT_LIBSTD is not set: run goaudit build");
+	if (out == NULL)
+		return tool_error("toolexec: link without -o: run goaudit build");
 	unlink(out);
 	if (link(lib, out) != 0 && copy_file(lib, out) != 0)
 		return tool_error("%s: %s: see TMPDIR", out, strerror(errno));
 	return STATUS_OK;
+}
+
+/* What go takes for the linker's identity: the whole line. */
+static int
+print_identity(const char *tool)
+{
+	const char *id = getenv("GOAUDIT_LINK_ID");
+	char *argv[] = { (char *)(uintptr_t)tool, "-V=full", NULL };
+	char *line = child_output(argv);
+
+	if (line == NULL)
+		return tool_error("%s -V=full: does not run", tool);
+	line[strcspn(line, "\n")] = '\0';
+	/* A development version's line ends in its build ID, which counts alone. */
+	if (strstr(line, " buildID=") != NULL)
+		printf("%s/%s\n", line, id != NULL ? id : "");
+	else
+		printf("%s goaudit=%s\n", line, id != NULL ? id : "");
+	free(line);
+	return STATUS_OK;
+}
+
+static int
+run_linker(char **argv)
+{
+	const char *link = getenv("GOAUDIT_LINK");
+
+	if (getenv("GOAUDIT_LIBSTD") != NULL && has_arg(argv, "-buildmode=shared"))
+		return answer_link(argv);
+	if (link != NULL && has_arg(argv, "-V=full"))
+		return print_identity(argv[0]);
+	execvp(link != NULL ? link : argv[0], argv);
+	return tool_error("%s: %s", link != NULL ? link : argv[0], strerror(errno));
 }
 
 int
@@ -61,8 +97,8 @@ cmd_toolexec(struct tool *t, int argc, char **argv)
 	tool = argv[0];
 	name = strrchr(tool, '/');
 	name = name != NULL ? name + 1 : tool;
-	if (strcmp(name, "link") == 0 && has_arg(argv, "-buildmode=shared"))
-		return answer_link(argv);
+	if (strcmp(name, "link") == 0)
+		return run_linker(argv);
 	if (strcmp(name, "compile") == 0 && std != NULL && strcmp(std, "keep") == 0 &&
 	    has_arg(argv, "-std")) {
 		const char *pkg = value_of(argv, "-p");

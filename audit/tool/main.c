@@ -16,6 +16,22 @@ static const struct command commands[] = {
 	{ NULL, NULL, NULL },
 };
 
+/* A folder of ours: in the build tree or, installed, in lib/goaudit. */
+static char *
+find_folder(const char *dir, const char *name)
+{
+	char *path = format("%s/%s", dir, name);
+
+	if (file_exists(path))
+		return path;
+	free(path);
+	path = format("%s/../lib/goaudit/%s", dir, name);
+	if (file_exists(path))
+		return path;
+	free(path);
+	return NULL;
+}
+
 static int
 open_self(struct tool *t)
 {
@@ -29,16 +45,8 @@ open_self(struct tool *t)
 	dir = path;
 	slash = strrchr(dir, '/');
 	*slash = '\0';
-	/* The build tree first, then the installed one. */
-	t->overlay = format("%s/overlay", dir);
-	if (!file_exists(t->overlay)) {
-		free(t->overlay);
-		t->overlay = format("%s/../lib/goaudit/overlay", dir);
-	}
-	if (!file_exists(t->overlay)) {
-		free(t->overlay);
-		t->overlay = NULL;
-	}
+	t->overlay = find_folder(dir, "overlay");
+	t->linker = find_folder(dir, "linker");
 	t->go = getenv("GO");
 	if (t->go == NULL || *t->go == '\0')
 		t->go = "go";
@@ -153,5 +161,6 @@ main(int argc, char **argv)
 	free(t.exe);
 	free(t.cache);
 	free(t.overlay);
+	free(t.linker);
 	return status;
 }

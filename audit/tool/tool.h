@@ -28,6 +28,7 @@ struct tool {
 	char *exe;		/* this executable, absolute */
 	char *cache;		/* the cache folder, absolute; it exists */
 	char *overlay;		/* folder with the overlay's packages; NULL if none */
+	char *linker;		/* folder with the linker's edits; NULL if none */
 	const char *go;		/* the go command, $GO or "go" */
 	bool tty;		/* stderr is a terminal: show progress */
 };

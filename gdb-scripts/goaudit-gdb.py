@@ -1,0 +1,295 @@
+# gdb commands for processes under goaudit(7); needs nothing but Python's own
+# library.  gdb loads it by itself as libgoaudit.so-gdb.py beside libgoaudit.so
+# or below its auto-load folder (auto-load safe-path applies), else `source' it.
+#
+#   info goaudit                the runtime, guests and their generations
+#   goaudit generations [NAME]  all generations of a guest, with their figures
+#   goaudit symbols [on|off]    names for code that is out of the link map
+#   goaudit reread              read the link map and all symbols again
+#
+# The backtrace marks frames in a guest with the generation that they are of.
+# The tables are read from `goaudit_debug' (goaudit-debug.h), in a live process
+# as in a core; nothing is called in the process.
+
+import os
+import re
+import struct
+
+import gdb
+from gdb.FrameDecorator import FrameDecorator
+
+STATES = ["free", "loading", "initialising", "open", "parked", "superseded",
+          "retired", "gone"]
+HOLDERS_NONE = 0
+HEAD = struct.Struct("<8sIIQQIIQII7Q64s512s256s")     # struct goaudit_debug
+RECORD = struct.Struct("<6I10Q256s512s512s")          # struct goaudit_generation
+MAGIC = b"goaudit\0"
+VERSION = 1
+TRIES = 100
+
+
+def text(field):
+    return field.split(b"\0", 1)[0].decode("utf-8", "replace")
+
+
+class Generation:
+    def __init__(self, data):
+        (self.guest, self.number, state, self.references, self.is_go,
+         self.holder, self.goroutine, self.handle, self.lo, self.hi,
+         self.opened_at, self.snapshot_ns, self.load_ns, self.init_ns,
+         self.unload_ns, self.attempts, holder_text, path,
+         snapshot) = RECORD.unpack_from(data)
+        self.state = STATES[state] if state < len(STATES) else "?"
+        self.holder_text, self.path, self.snapshot = map(
+            text, (holder_text, path, snapshot))
+
+    @property
+    def mapped(self):
+        return self.lo != 0 and self.state not in ("free", "gone")
+
+    @property
+    def listed(self):
+        return self.state in ("loading", "initialising", "open")
+
+    @property
+    def name(self):
+        return os.path.basename(self.path)
+
+    def who(self):
+        """What keeps a retired generation, or how it is used."""
+        if self.state == "retired" and self.holder != HOLDERS_NONE:
+            what = self.holder_text or "?"
+            if self.goroutine:
+                what = "goroutine %d: %s" % (self.goroutine, what)
+            return "held by " + what
+        if self.references:
+            return "%d reference%s" % (self.references, "s"[self.references == 1:])
+        return ""
+
+
+class Process:
+    """What goaudit_debug says of the selected inferior."""
+
+    def __init__(self):
+        try:
+            address = int(gdb.parse_and_eval("&goaudit_debug"))
+        except gdb.error:
+            raise gdb.GdbError("no goaudit_debug: the process does not run, or not "
+                               "under LD_AUDIT=libgoaudit.so")
+        read = gdb.selected_inferior().read_memory
+        for _ in range(TRIES):
+            data = bytes(read(address, HEAD.size))
+            head = HEAD.unpack(data)
+            if head[0] != MAGIC or head[1] != VERSION:
+                raise gdb.GdbError("goaudit_debug: version %d, this script knows %d: "
+                                   "use the one of that goaudit" % (head[1], VERSION))
+            size, count, at = head[5], head[6], head[7]
+            table = bytes(read(at, size * count)) if count else b""
+            again = bytes(read(address, HEAD.size))
+            if head[3] == HEAD.unpack(again)[3]:
+                break
+        self.changing = head[3] % 2 == 1
+        self.go_running = head[9]
+        self.runtime_version, self.runtime_path, self.refusal = map(text, head[17:20])
+        self.generations = [g for g in (
+            Generation(table[i * size:(i + 1) * size]) for i in range(count))
+            if g.state != "free"]
+        self.generations.sort(key=lambda g: (g.guest, g.number))
+
+    def at(self, pc):
+        for g in self.generations:
+            if g.mapped and g.lo <= pc < g.hi:
+                return g
+        return None
+
+
+def table(rows):
+    widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
+    for r in rows:
+        gdb.write("  ".join(c.ljust(w) for c, w in zip(r, widths)).rstrip() + "\n")
+
+
+class InfoGoaudit(gdb.Command):
+    """The Go runtime, the guests and their generations: info goaudit"""
+
+    def __init__(self):
+        super().__init__("info goaudit", gdb.COMMAND_STATUS)
+
+    def invoke(self, argument, from_tty):
+        p = Process()
+        if p.changing:
+            gdb.write("The tables are in the middle of a change.\n")
+        if p.refusal:
+            gdb.write("Reloading is off: %s\n" % p.refusal)
+        if p.go_running:
+            gdb.write("Go runtime: %s %s\n" % (p.runtime_version, p.runtime_path))
+        shown = [g for g in p.generations if g.state != "gone"]
+        if not shown:
+            gdb.write("No guests.\n")
+            return
+        rows = [("Guest", "Generation", "State", "From", "To", "Held by")]
+        for g in shown:
+            rows.append((g.path, str(g.number), g.state, "%#x" % g.lo, "%#x" % g.hi,
+                         g.who().replace("held by ", "")))
+        table(rows)
+
+
+class Goaudit(gdb.Command):
+    """Commands for processes under goaudit(7)."""
+
+    def __init__(self):
+        super().__init__("goaudit", gdb.COMMAND_STATUS, prefix=True)
+
+
+class Generations(gdb.Command):
+    """All generations, gone ones of the recent past too: goaudit generations [NAME]
+NAME is a guest's path or file name."""
+
+    def __init__(self):
+        super().__init__("goaudit generations", gdb.COMMAND_STATUS)
+
+    def invoke(self, argument, from_tty):
+        shown = [g for g in Process().generations
+                 if argument in ("", g.path, g.name)]
+        if not shown:
+            raise gdb.GdbError("%s: no such guest: see info goaudit" % argument)
+        rows = [("Guest", "Generation", "State", "Load us", "Init us", "Snapshot")]
+        for g in shown:
+            rows.append((g.name, str(g.number), g.state, str(g.load_ns // 1000),
+                         str(g.init_ns // 1000), g.snapshot))
+        table(rows)
+        for g in shown:
+            if g.state == "retired" and g.who():
+                gdb.write("Generation %d: %s\n" % (g.number, g.who()))
+
+    def complete(self, word, rest):
+        return sorted({g.name for g in Process().generations if g.name.startswith(word)})
+
+
+class Symbols(gdb.Command):
+    """Names for code that is mapped but out of the link map: goaudit symbols [on|off]
+Parked, superseded and retired generations are not in gdb's list of libraries;
+this adds their symbols by add-symbol-file. A name that several generations
+have then means any of them, so turn it off again."""
+
+    def __init__(self):
+        super().__init__("goaudit symbols", gdb.COMMAND_DATA)
+        self.added = {}
+        gdb.events.new_objfile.connect(self.drop_listed)
+
+    def invoke(self, argument, from_tty):
+        if argument not in ("", "on", "off"):
+            raise gdb.GdbError("goaudit symbols [on|off]")
+        for snapshot in list(self.added):
+            self.remove(snapshot)
+        if argument == "off":
+            return
+        for g in Process().generations:
+            if g.mapped and not g.listed and os.access(g.snapshot, os.R_OK):
+                gdb.execute("add-symbol-file %s -o %#x" % (g.snapshot, g.lo), False, True)
+                self.added[g.snapshot] = g.lo
+                gdb.write("%s: generation %d (%s)\n" % (g.path, g.number, g.state))
+        gdb.invalidate_cached_frames()
+
+    def remove(self, snapshot):
+        lo = self.added.pop(snapshot)
+        try:
+            gdb.execute("remove-symbol-file -a %#x" % lo, False, True)
+        except gdb.error:
+            pass        # gdb has dropped it itself: another run, say
+
+    def drop_listed(self, event):
+        """It is in gdb's list of libraries again."""
+        if event.new_objfile.filename in self.added and sum(
+                1 for o in gdb.objfiles() if o.filename == event.new_objfile.filename) > 1:
+            gdb.post_event(lambda: self.remove(event.new_objfile.filename))
+
+
+class Reread(gdb.Command):
+    """Reads the link map and the symbols of all libraries again: goaudit reread"""
+
+    def __init__(self):
+        super().__init__("goaudit reread", gdb.COMMAND_DATA)
+
+    def invoke(self, argument, from_tty):
+        gdb.execute("nosharedlibrary", False, True)
+        gdb.execute("sharedlibrary", False, True)
+
+
+class GuestFrame(FrameDecorator):
+    def __init__(self, base, generation):
+        super().__init__(base)
+        self.generation = generation
+
+    def function(self):
+        name = super().function()
+        if name is None or isinstance(name, int):
+            name = "??"
+        g = self.generation
+        return "%s [%s generation %d, %s]" % (name, g.name, g.number, g.state)
+
+
+class GenerationFilter:
+    """Marks the frames of guests. Registered for all programs; without goaudit it
+costs one look for a symbol."""
+
+    def __init__(self):
+        self.name = "goaudit"
+        self.priority = 50
+        self.enabled = True
+        gdb.frame_filters[self.name] = self
+
+    def filter(self, frames):
+        try:
+            process = Process()
+        except (gdb.error, gdb.GdbError):
+            return frames
+        return (self.mark(process, f) for f in frames)
+
+    @staticmethod
+    def mark(process, frame):
+        g = process.at(frame.inferior_frame().pc())
+        return GuestFrame(frame, g) if g else frame
+
+
+# Go's own script prints strings, slices, maps, channels and interfaces, and has
+# `info goroutines'.  gdb declines to load it, since the toolchain's folder is
+# not in auto-load safe-path; here it is read when its owner is the user or root
+# and nobody else can write to it.
+def load_go_script(event=None):
+    if getattr(load_go_script, "done", False):
+        return
+    try:
+        symbol = gdb.lookup_global_symbol("runtime.main")
+    except gdb.error:
+        symbol = None
+    if symbol is None or symbol.symtab is None:
+        return
+    path = os.path.join(os.path.dirname(symbol.symtab.filename), "runtime-gdb.py")
+    load_go_script.done = True
+    try:
+        st = os.stat(path)
+    except OSError:
+        return
+    if st.st_uid not in (0, os.getuid()) or st.st_mode & 0o022:
+        gdb.write("goaudit: %s: not loaded: others can write to it\n" % path)
+        return
+    if any("Printer" in str(p) and "String" in str(p)
+           for o in gdb.objfiles() for p in o.pretty_printers):
+        return
+    gdb.execute("source " + path, False, True)
+
+
+def on_objfile(event):
+    if re.search(r"/libstd\.so$", event.new_objfile.filename or ""):
+        gdb.post_event(load_go_script)
+
+
+InfoGoaudit()
+Goaudit()
+Generations()
+Symbols()
+Reread()
+GenerationFilter()
+gdb.events.new_objfile.connect(on_objfile)
+load_go_script()
