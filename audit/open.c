@@ -245,7 +245,7 @@ static bool open_path(struct goaudit *ga, struct names *names, const char *file,
 static void *pass_on(struct goaudit *ga, const char *file, int mode,
 		     const void *caller)
 {
-	void *h = intercept_dlopen_as(ga, file, mode & ~OUR_BITS, caller);
+	void *h = intercept_dlopen_as(ga, file, mode & ~RTLD_RELOADABLE, caller);
 
 	if (!h || !(mode & RTLD_RELOADABLE))
 		return h;
@@ -284,10 +284,12 @@ static bool open_bare(struct goaudit *ga, struct names *names, const char *file,
 		 * reference is to be counted by us. */
 		if (!reload_adopt(ga, h, path))
 			return open_path(ga, names, path, mode, caller, handle);
-		if ((mode & RTLD_RELOADABLE) && !reload_knows(ga, h)) {
+		if ((mode & OUR_BITS) && !reload_knows(ga, h)) {
 			((int (*)(void *))intercept_real_dlclose)(h);
 			h = pass_on(ga, file, mode, caller);
 		}
+	} else if ((mode & OUR_BITS) == RTLD_PANIC_RETURN) {
+		pass_on(ga, file, mode, caller);	/* fails in glibc's words */
 	}
 	*handle = h;
 	return true;
