@@ -17,9 +17,6 @@
 /* Between a module's leaving the runtime and its unmapping. */
 #define GRACE_NS 10000000
 
-/* Rounds that nobody has asked for take one part in so many of the time. */
-#define OWN_SHARE 20
-
 /* From a round whose holders were about to let go to the next one; doubled each
  * time, up to a second. */
 #define SOON_NS 4000000
@@ -61,32 +58,49 @@ void reaper_collected(struct goaudit *ga)
 	pthread_mutex_unlock(&ga->lock);
 }
 
-/* Waits until somebody may have asked for a round, or asks for one that is due by
- * itself.  With our lock. */
-static void wait_for_work(struct goaudit *ga)
+/* The time before which no round begins unless a thread waits for it: the reaper
+ * takes its share of a processor and no more. */
+static uint64_t next_round(const struct goaudit *ga)
+{
+	const struct reaper *r = &ga->reaper;
+	unsigned share = ga->settings.reaper_share;
+	uint64_t due = r->ended + r->spent * (100 - share) / share, soon;
+
+	if (r->done != r->wanted || r->collected)
+		return due;
+	soon = r->ended + ((uint64_t)SOON_NS << (r->soon < SOON_DOUBLED_MAX ?
+							 r->soon : SOON_DOUBLED_MAX));
+	return due > soon ? due : soon;
+}
+
+/* Is a round to begin?  If not, waits for whatever may change that.  With our
+ * lock. */
+static bool wait_for_round(struct goaudit *ga)
 {
 	struct reaper *r = &ga->reaper;
-	uint64_t due = r->ended + OWN_SHARE * (r->ended - r->began), soon, now;
+	bool asked = r->done != r->wanted;
+	uint64_t due, now;
 	struct timespec t;
 
-	if (!r->queue || (!r->collected && !r->soon)) {
+	if (asked && r->hurry)
+		return true;
+	if (!asked && (!r->queue || (!r->collected && !r->soon))) {
 		pthread_cond_wait(&r->work, &ga->lock);
-		return;
+		return false;
 	}
-	if (!r->collected) {
-		soon = (uint64_t)SOON_NS << (r->soon < SOON_DOUBLED_MAX ? r->soon : SOON_DOUBLED_MAX);
-		due = due > r->ended + soon ? due : r->ended + soon;
-	}
+	due = next_round(ga);
 	now = clock_ns();
 	if (now >= due) {
-		r->wanted++;
-		return;
+		if (!asked)
+			r->wanted++;
+		return true;
 	}
 	clock_gettime(CLOCK_REALTIME, &t);
 	due = due - now + t.tv_nsec;
 	t.tv_sec += due / 1000000000;
 	t.tv_nsec = due % 1000000000;
 	pthread_cond_timedwait(&r->work, &ga->lock, &t);
+	return false;
 }
 
 /* Takes those out of the queue that have not been tried in this round. */
@@ -210,6 +224,7 @@ static bool reap(struct batch *b)
 		soon |= gort_unlink(ga, b->module, b->n);
 		settle(b, (clock_ns() - begin) / b->n);
 	}
+	ga->reaper.spent += clock_ns() - begin;		/* only this thread does so */
 	if (!b->n)
 		return soon;
 	/* Who has read the module list before the commit, a signal handler or a
@@ -230,15 +245,13 @@ static void *reaper_thread(void *arg)
 	batch.ga = ga;
 	pthread_mutex_lock(&ga->lock);
 	while (!r->stop) {
-		if (r->done == r->wanted) {
-			wait_for_work(ga);
+		if (!wait_for_round(ga))
 			continue;
-		}
 		round = r->wanted;
 		r->queued = 0;
 		r->working = true;
 		r->collected = soon = false;
-		r->began = clock_ns();
+		r->spent = 0;
 		for (take_batch(ga, &batch, round); batch.n && !r->stop;
 		     take_batch(ga, &batch, round)) {
 			pthread_mutex_unlock(&ga->lock);
@@ -291,6 +304,14 @@ void reaper_start(struct goaudit *ga)
 	pthread_mutex_unlock(&ga->lock);
 }
 
+/* A thread waits for a round, or does no more.  With our lock. */
+static void hurry(struct reaper *r, int more)
+{
+	r->hurry += more;
+	if (more > 0)
+		pthread_cond_signal(&r->work);
+}
+
 void reaper_throttle(struct goaudit *ga)
 {
 	struct reaper *r = &ga->reaper;
@@ -299,9 +320,58 @@ void reaper_throttle(struct goaudit *ga)
 	if (ldso_lock_is_mine(ga, true))
 		return;
 	pthread_mutex_lock(&ga->lock);
+	hurry(r, 1);
 	while (r->queued > REAPER_BACKLOG && r->started)
 		pthread_cond_wait(&ga->changed, &ga->lock);
+	hurry(r, -1);
 	pthread_mutex_unlock(&ga->lock);
+}
+
+struct held_total {
+	unsigned n;
+	uint64_t bytes;
+	const struct generation *oldest;
+};
+
+/* What attempts have found in use.  With our lock. */
+static struct held_total count_held(const struct goaudit *ga)
+{
+	struct held_total t = { 0 };
+
+	for (struct generation *g = ga->reaper.queue; g; g = g->next_retired)
+		if (g->info->holder) {
+			t.n++;
+			t.bytes += g->info->hi - g->info->lo;
+			t.oldest = t.oldest ? t.oldest : g;
+		}
+	return t;
+}
+
+static bool is_too_much(const struct goaudit *ga, const struct held_total *t)
+{
+	return t->n >= ga->settings.held_max || t->bytes >= ga->settings.held_bytes;
+}
+
+int reaper_admit(struct goaudit *ga, const char *path)
+{
+	struct held_total t;
+
+	pthread_mutex_lock(&ga->lock);
+	t = count_held(ga);
+	pthread_mutex_unlock(&ga->lock);
+	if (!is_too_much(ga, &t))
+		return 0;
+	reaper_wait(ga, NULL, -1);	/* they may be free by now */
+	pthread_mutex_lock(&ga->lock);
+	t = count_held(ga);
+	if (is_too_much(ga, &t))
+		error_set(ga, "%s: %u retired generations of guests are held, %llu KB, "
+			  "as much as GOAUDIT_HELD allows; the oldest, generation %u of "
+			  "%s, by %s: let go of them, or raise GOAUDIT_HELD", path, t.n,
+			  (unsigned long long)t.bytes >> 10, t.oldest->info->number,
+			  t.oldest->guest->path, t.oldest->info->holder_text);
+	pthread_mutex_unlock(&ga->lock);
+	return is_too_much(ga, &t) ? -1 : 0;
 }
 
 static int count_left(struct goaudit *ga, const struct guest *guest)
@@ -339,10 +409,12 @@ int reaper_wait(struct goaudit *ga, struct guest *guest, int timeout_ms)
 	if (left)
 		reaper_wake(ga);
 	round = r->wanted;
+	hurry(r, 1);
 	while (left && r->done < round && r->started && error == 0)
 		error = timeout_ms < 0 ?
 				pthread_cond_wait(&ga->changed, &ga->lock) :
 				pthread_cond_timedwait(&ga->changed, &ga->lock, &end);
+	hurry(r, -1);
 	left = count_left(ga, guest);
 	pthread_mutex_unlock(&ga->lock);
 	return left;

@@ -32,7 +32,8 @@ struct reaper {
 	bool collected;				/* Go has collected garbage since the last one */
 	unsigned soon;				/* so many in a row ended with a holder that was
 						 * about to let go */
-	uint64_t began, ended;			/* of the last one; CLOCK_MONOTONIC, ns */
+	uint64_t spent, ended;			/* the last round's work, and its end; ns */
+	unsigned hurry;				/* threads that wait for a round */
 };
 
 /* Queues a retired generation and wakes the thread.  With goaudit.lock. */
@@ -43,6 +44,10 @@ void reaper_start(struct goaudit *ga);
 
 /* Waits for a round when the backlog is long.  Without our lock. */
 void reaper_throttle(struct goaudit *ga);
+
+/* May a generation more be loaded?  Returns 0, or -1 with dlerror set when more is
+ * held than GOAUDIT_HELD allows, also after another round.  Without our lock. */
+int reaper_admit(struct goaudit *ga, const char *path);
 
 /* Has all retired generations tried, and returns how many of the guest's (NULL:
  * of all) are left; see goaudit_reclaim. */

@@ -429,6 +429,8 @@ static bool prepare(struct job *job)
 			    "runtime library are split in it; reflect, signal.Notify "
 			    "and protobuf misbehave: build it with `goaudit build`",
 			    job->guest->path);
+	if (reaper_admit(ga, job->guest->path) != 0)
+		return false;
 	if (gort_ensure(ga, &s->facts, job->guest->path) != 0)
 		return false;
 	if ((job->request->guarded || ga->settings.panic_return) &&

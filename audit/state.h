@@ -43,6 +43,9 @@
 struct settings {
 	bool secure;
 	const char *reloadable;		/* GOAUDIT_RELOADABLE: globs, colon-separated */
+	unsigned reaper_share;		/* GOAUDIT_REAPER_SHARE: percent of a processor */
+	unsigned held_max;		/* GOAUDIT_HELD: retired generations that may be */
+	uint64_t held_bytes;		/* held, and the size of their mappings */
 	bool panic_return;		/* GOAUDIT_PANIC=return */
 	const char *cache;		/* GOAUDIT_CACHE: runtimes */
 	const char *snapshots;		/* GOAUDIT_SNAPSHOTS */
