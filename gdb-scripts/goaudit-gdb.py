@@ -282,8 +282,86 @@ costs one look for a symbol."""
         return GuestFrame(frame, g) if g else frame
 
 
-# Go's own script prints strings, slices, maps, channels and interfaces, and has
-# `info goroutines'.  gdb declines to load it, since the toolchain's folder is
+class Interface:
+    """Prints an interface's value with its dynamic type: (*main.point) 0x...
+Go's own script looks for names that the runtime has no more."""
+
+    DIRECT = (gdb.TYPE_CODE_PTR, gdb.TYPE_CODE_FUNC)    # data is the value itself
+
+    def __init__(self, value):
+        self.value = value
+
+    def to_string(self):
+        fields = [f.name for f in self.value.type.strip_typedefs().fields()]
+        word = self.value[fields[0]]
+        if int(word) == 0:
+            return "nil"
+        descriptor = word
+        if fields[0] == "tab":
+            itab = word.dereference()
+            names = [f.name for f in itab.type.fields()]
+            descriptor = itab["Type" if "Type" in names else "_type"]
+        name = self.type_name(descriptor)
+        data = self.value["data"]
+        t = self.lookup(name)
+        if t is None:
+            return "(%s) %#x" % (name, int(data))
+        if t.strip_typedefs().code in self.DIRECT:
+            return "(%s) %#x" % (name, int(data))
+        return "(%s) %s" % (name, data.cast(t.pointer()).dereference())
+
+    @staticmethod
+    def type_name(descriptor):
+        """abi.Type.Str is an offset in its module's types."""
+        t = descriptor.dereference()
+        names = [f.name for f in t.type.fields()]
+        offset = int(t["Str" if "Str" in names else "str"])
+        flags = int(t["TFlag" if "TFlag" in names else "tflag"])
+        module = gdb.parse_and_eval("&'runtime.firstmoduledata'")
+        while int(module):
+            m = module.dereference()
+            if int(m["types"]) <= int(descriptor) < int(m["etypes"]):
+                break
+            module = m["next"]
+        else:
+            return "?"
+        read = gdb.selected_inferior().read_memory
+        at, length, shift = int(m["types"]) + offset + 1, 0, 0
+        while True:
+            byte = bytes(read(at, 1))[0]
+            at += 1
+            length |= (byte & 0x7f) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        name = bytes(read(at, length)).decode("utf-8", "replace")
+        return name[1:] if flags & 2 else name      # tflagExtraStar
+
+    @staticmethod
+    def lookup(name):
+        stars = len(name) - len(name.lstrip("*"))
+        for prefix in ("", "struct "):
+            try:
+                t = gdb.lookup_type(prefix + name[stars:])
+                break
+            except gdb.error:
+                pass
+        else:
+            return None
+        for _ in range(stars):
+            t = t.pointer()
+        return t
+
+
+def interface_printer(value):
+    t = value.type.strip_typedefs()
+    if t.code == gdb.TYPE_CODE_STRUCT and t.name in ("runtime.iface", "runtime.eface"):
+        return Interface(value)
+    return None
+
+
+# Go's own script prints strings, slices, maps and channels, and has `info
+# goroutines'.  gdb declines to load it, since the toolchain's folder is
 # not in auto-load safe-path; here it is read when its owner is the user or root
 # and nobody else can write to it.
 def load_go_script(event=None):
@@ -321,5 +399,6 @@ Generations()
 Symbols()
 Reread()
 GenerationFilter()
+gdb.pretty_printers.insert(0, interface_printer)
 gdb.events.new_objfile.connect(on_objfile)
 load_go_script()
