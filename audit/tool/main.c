@@ -12,6 +12,7 @@ const char *argp_program_version = "goaudit " GOAUDIT_VERSION;
 static const struct command commands[] = {
 	{ "runtime", "build, find or remove the shared Go runtime library", cmd_runtime },
 	{ "build", "build a Go package as a guest: go build for shared libraries", cmd_build },
+	{ "inspect", "say whether and how a library reloads, and why not", cmd_inspect },
 	{ "toolexec", NULL, cmd_toolexec },	/* called by go build, not by people */
 	{ NULL, NULL, NULL },
 };
