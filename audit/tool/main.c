@@ -13,6 +13,7 @@ static const struct command commands[] = {
 	{ "runtime", "build, find or remove the shared Go runtime library", cmd_runtime },
 	{ "build", "build a Go package as a guest: go build for shared libraries", cmd_build },
 	{ "inspect", "say whether and how a library reloads, and why not", cmd_inspect },
+	{ "status", "show what running processes have loaded", cmd_status },
 	{ "toolexec", NULL, cmd_toolexec },	/* called by go build, not by people */
 	{ NULL, NULL, NULL },
 };

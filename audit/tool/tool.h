@@ -42,6 +42,7 @@ struct command {
 int cmd_runtime(struct tool *t, int argc, char **argv);
 int cmd_build(struct tool *t, int argc, char **argv);
 int cmd_inspect(struct tool *t, int argc, char **argv);
+int cmd_status(struct tool *t, int argc, char **argv);
 int cmd_toolexec(struct tool *t, int argc, char **argv);
 
 /* Fills in t->cache, creating the folder; needed by whoever stores things. */
