@@ -1,7 +1,7 @@
 #!/bin/bash
 # goaudit status on a live process: states, counts, the holder of a retired
 # generation; JSON; --watch; processes that are not ours, gone, or not allowed.
-# timeout: 240
+# timeout: 60
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 
@@ -130,7 +130,7 @@ status 1" ] || fail "another user: $(other)"
 fi
 # --watch ends with the process.
 mkfifo watched
-"$tool" status --watch "$pid" >watched 2>&1 &
+"$tool" status --watch "$pid" >watched 2>&1 3>&- &
 watcher=$!
 exec 5<watched
 while read -r line <&5; do [[ $line != *'held by'* ]] || break; done
