@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -309,38 +308,38 @@ show(const struct options *o, size_t *shown)
 	return status;
 }
 
-/* Waits a second, or until the process ends. */
-static void
-wait_a_second(const struct options *o)
+/* Waits until the process ends, for so long at the most; false: it has not. */
+static bool
+ended(int fd, int ms)
 {
-	int fd = o->pids.n == 1 ? (int)syscall(SYS_pidfd_open, atol(o->pids.item[0]), 0) : -1;
-	struct pollfd ended = { .fd = fd, .events = POLLIN };
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 
-	poll(&ended, 1, 1000);
-	if (fd >= 0)
-		close(fd);
+	return poll(&p, 1, ms) == 1;
 }
 
 static int
 watch(const struct options *o)
 {
 	bool screen = isatty(1);
-	size_t shown, rounds = 0;
-	int status;
+	size_t shown;
+	int status, fd = -1;
 
-	for (;; rounds++) {
+	if (o->pids.n == 1)
+		fd = (int)syscall(SYS_pidfd_open, atol(o->pids.item[0]), 0);
+	do {
 		if (screen)
 			fputs("\033[H\033[2J", stdout);
-		else if (rounds > 0 && !o->json)
-			putchar('\n');
 		status = show(o, &shown);
+		if (!screen && !o->json)
+			putchar('\n');
+		/* It may be ending while we look, which is no fault. */
 		if (fflush(stdout) != 0 || (o->pids.n > 0 && shown == 0))
 			break;
-		wait_a_second(o);
-		/* It ended while we watched, which is no fault. */
-		if (o->pids.n == 1 && kill((pid_t)atol(o->pids.item[0]), 0) != 0 && errno == ESRCH)
-			return STATUS_OK;
-	}
+	} while (!ended(fd, 1000));
+	if (status != STATUS_OK && ended(fd, 100))
+		status = STATUS_OK;
+	if (fd >= 0)
+		close(fd);
 	return status;
 }
 
