@@ -1,4 +1,4 @@
-/* goaudit: builds what the audit module loads. */
+/* goaudit: builds what the audit module loads, and looks at what it does. */
 #include "tool.h"
 
 #include <argp.h>
@@ -7,6 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifndef GOAUDIT_LIB_FROM_BIN
+#define GOAUDIT_LIB_FROM_BIN "../lib"
+#endif
+#define PRIVATE_FOLDER "goaudit"	/* in LIBDIR: what nobody else links with */
+
 const char *argp_program_version = "goaudit " GOAUDIT_VERSION;
 
 static const struct command commands[] = {
@@ -14,9 +19,27 @@ static const struct command commands[] = {
 	{ "build", "build a Go package as a guest: go build for shared libraries", cmd_build },
 	{ "inspect", "say whether and how a library reloads, and why not", cmd_inspect },
 	{ "status", "show what running processes have loaded", cmd_status },
+	{ "run", "run a program that can reload libraries", cmd_run },
+	{ "watch", "run a program, and build its guest anew at each save", cmd_watch },
 	{ "toolexec", NULL, cmd_toolexec },	/* called by go build, not by people */
 	{ NULL, NULL, NULL },
 };
+
+/* In the build tree beside this program, in an installed one in LIBDIR, which
+ * is known by its way from BINDIR: the whole may have been moved. */
+static char *
+find_part(const char *dir, const char *built, const char *installed)
+{
+	char *path = format("%s/%s", dir, built), *real;
+
+	if (!file_exists(path)) {
+		free(path);
+		path = format("%s/" GOAUDIT_LIB_FROM_BIN "%s", dir, installed);
+	}
+	real = realpath(path, NULL);
+	free(path);
+	return real;
+}
 
 static int
 open_self(struct tool *t)
@@ -31,16 +54,8 @@ open_self(struct tool *t)
 	dir = path;
 	slash = strrchr(dir, '/');
 	*slash = '\0';
-	/* The build tree first, then the installed one. */
-	t->overlay = format("%s/overlay", dir);
-	if (!file_exists(t->overlay)) {
-		free(t->overlay);
-		t->overlay = format("%s/../lib/goaudit/overlay", dir);
-	}
-	if (!file_exists(t->overlay)) {
-		free(t->overlay);
-		t->overlay = NULL;
-	}
+	t->overlay = find_part(dir, "overlay", "/" PRIVATE_FOLDER "/overlay");
+	t->module = find_part(dir, "libgoaudit.so", "/libgoaudit.so");
 	t->go = getenv("GO");
 	if (t->go == NULL || *t->go == '\0')
 		t->go = "go";
@@ -134,7 +149,8 @@ main(int argc, char **argv)
 		.parser = parse,
 		.args_doc = "COMMAND [ARGUMENT...]",
 		.doc = "Builds Go shared libraries that a C program can load, close and "
-		       "reload, over one shared Go runtime library.\v ",
+		       "reload, over one shared Go runtime library; runs such programs, and "
+		       "looks into them.\v ",
 		.help_filter = help_filter,
 	};
 	struct chosen chosen = { 0 };
@@ -155,5 +171,6 @@ main(int argc, char **argv)
 	free(t.exe);
 	free(t.cache);
 	free(t.overlay);
+	free(t.module);
 	return status;
 }
