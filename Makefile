@@ -18,7 +18,8 @@ LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-tiny.so \
 PRODUCTS := $(LIBRARIES) $B/goaudit $B/overlay $B/linker $B/libgoaudit.so-gdb.py
 UNIT_TESTS := $(patsubst test/%.c,$B/test/%,$(wildcard test/unit_*.c))
 SWITCHES := $B/test/switches
-TEST_PROGRAMS := $B/test/demo-host $B/test/bench $(SWITCHES)/libgoaudit.so $(UNIT_TESTS)
+TEST_PROGRAMS := $B/test/demo-host $B/test/bench $B/test/fuzz $(SWITCHES)/libgoaudit.so \
+	$(UNIT_TESTS)
 
 .PHONY: all
 all: deps
@@ -120,6 +121,16 @@ $B/test/unit_%: test/unit_%.c $(IMAGE_OBJS)
 	@$(CC) $(ALL_CFLAGS) -fvisibility=default -o $@ $< $(IMAGE_OBJS) -lelf \
 		$$(pkg-config --cflags --libs check)
 
+# Instrumented, so from the sources. Without the tool's main.
+FUZZED := $(wildcard audit/image/*.c) audit/tool/util.c \
+	$(filter-out audit/tool/inspect_print.c,$(wildcard audit/tool/inspect*.c))
+$B/test/fuzz: test/fuzz/fuzz.c $(FUZZED) $(wildcard audit/tool/*.h audit/image/*.h)
+	@mkdir -p $(@D)
+	@echo "  CC   $@"
+	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Iaudit/tool -O1 \
+		-fsanitize=address,undefined -fno-sanitize-recover=all \
+		-o $@ test/fuzz/fuzz.c $(FUZZED) -lelf
+
 -include $(shell find $B -name '*.d' 2>/dev/null)
 
 .PHONY: test-programs
@@ -144,6 +155,12 @@ bench: test-programs
 soak: test-programs
 	@$B/goaudit runtime
 	@test/soak/run
+
+# A million hostile images for goaudit inspect.
+.PHONY: fuzz
+fuzz: test-programs
+	@$B/goaudit runtime
+	@test/fuzz/run
 
 .PHONY: clean
 clean:
