@@ -5,8 +5,6 @@
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 
-# The library's *interface {} is used by code, and the only mention of it in
-# debug information is that of a slice's array.
 go_file types/main.go <<'GO'
 package main
 
@@ -14,52 +12,62 @@ import "C"
 
 import "fmt"
 
-
 type box[V any] struct{ p *V }
-
-type all struct {
-	fmt.Stringer
-	values []interface{}
-	nested inner[string]
-	calls  map[string]func(...error) (*error, []*any)
-}
 
 type inner[T any] struct {
 	next  *inner[T]
 	pairs [2]map[string]box[[]T]
 }
 
-//go:noinline
-func pointer(v interface{}) bool {
-	_, ok := v.(*interface{})
-	return ok
-}
-
-//go:noinline
-func count(list []interface{}) (n int) {
-	for _, v := range list {
-		if pointer(v) {
-			n++
-		}
-	}
-	return n
+type all struct {
+	fmt.Stringer
+	values []interface{}
+	nested inner[string]
+	calls  map[string]func(...error) (*error, []box[error])
 }
 
 var global all
 
 //export Answer
-func Answer() C.int { return C.int(count(append(global.values, 1, "2")) + 42) }
+func Answer() C.int { return C.int(len(append(global.values, 1, "2")) + 40) }
 
 func main() {}
 GO
-build_guest types.so types
+
+# The library's *any is used by code, and all that mentions it in debug
+# information is the array of a slice.
+go_file array/main.go <<'GO'
+package main
+
+import "C"
+
+//go:noinline
+func count(list []any) int { return len(list) }
+
+//go:noinline
+func kind(v any) int {
+	switch v.(type) {
+	case *any:
+		return 1
+	case *error:
+		return 2
+	}
+	return 0
+}
+
+//export Answer
+func Answer() C.int { return C.int(count([]any{1, "2"}) + kind(3) + 40) }
+
+func main() {}
+GO
+build_guests types array
 
 cat >types.expected <<'E'
 type = struct main.all {
     fmt.Stringer Stringer;
     []interface {} values;
     main.inner[string] nested;
-    map[string]func(...error) (*error, []*interface {}) calls;
+    map[string]func(...error) (*error, []main.box[error]) calls;
 }
 type = struct main.inner[string] {
     main.inner[string] *next;
@@ -102,9 +110,12 @@ text=$(failing types plain.so) || fail "the guest does not link where its debug 
 goaudit: warning: debuggers will see functions and lines of this guest, but no variables: \
 the linker for debug information failed with status 3: dwarf: first line: please report this" ] ||
 	fail "another warning: $text"
-[ "$(sections types.so)" = 1 ] || fail "types.so: no debug information"
+for guest in types array; do
+	[ "$(sections $guest.so)" = 1 ] || fail "$guest.so: no debug information"
+done
 [ "$(sections plain.so)" = 0 ] || fail "plain.so: debug information of whom?"
-expect_output run_audited ./host ./types.so ./plain.so <<'E'
+expect_output run_audited ./host ./types.so ./array.so ./plain.so <<'E'
+42
 42
 42
 E
