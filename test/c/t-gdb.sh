@@ -105,7 +105,7 @@ set environment LD_AUDIT $AUDIT
 run
 G
 # gdb says each time that it disables the breakpoints of an unloaded library.
-expect_output sh -c 'gdb -nx -q -batch -x commands ./host 2>&1 |
+expect_output sh -c 'gdb -nx -q -batch -iex "set auto-load no" -x commands ./host 2>&1 |
 	sed -n "/Temporarily disabling/d; s/^\[Inferior 1 (process [0-9]*) /[Inferior 1 /; /^host: /p; /^gdb: /p; /^\[Inferior/p; /[Ee]rror/p; /warning/p; /SIG/p"' <<'E'
 gdb: before the start: pending, pending
 gdb: generation 1: 1 listed

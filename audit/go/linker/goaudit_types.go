@@ -399,8 +399,13 @@ func goauditIsImport(ldr *loader.Loader, s loader.Sym) bool {
 	return goauditLibs != nil && ldr.SymType(s) == sym.SDYNIMPORT
 }
 
-// goauditIsForeign: the attribute's value is a symbol of a library.
+// goauditIsForeign: the attribute's value is a symbol of a library, or one that
+// this image does not define and that will be found in a library.
 func goauditIsForeign(data any) bool {
 	s, ok := data.(dwSym)
-	return ok && goauditLibs != nil && goauditIsImport(goauditLibs.ldr, loader.Sym(s))
+	if !ok || goauditLibs == nil {
+		return false
+	}
+	t := goauditLibs.ldr.SymType(loader.Sym(s))
+	return t == sym.SDYNIMPORT || t == sym.Sxxx
 }
