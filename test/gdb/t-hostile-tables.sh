@@ -1,8 +1,8 @@
 #!/bin/bash
 # Debug information from .gopclntab, of guests whose bytes have been changed at
-# random or cut short: no access outside
-# of the file, no leak, an end in time, and a whole file or none.  What comes out of
-# the unchanged guests is sound for elfutils.
+# random or cut short: no access outside of the file, no leak, an end in time, and
+# a whole file or none.  What comes out of the unchanged guests is sound for
+# elfutils.
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../go/golib.sh"
 
