@@ -27,7 +27,8 @@ all: deps
 
 # What the build and the tests need, by Debian package. Nothing is installed
 # when nothing is missing.
-PACKAGES := gcc:gcc g++:g++ pkg-config:pkg-config gdb:gdb \
+PACKAGES := gcc:gcc g++:g++ pkg-config:pkg-config gdb:gdb gdbserver:gdbserver \
+	eu-stack:elfutils lldb:lldb valgrind:valgrind /usr/include/dwarf.h:libdw-dev \
 	/usr/include/libelf.h:libelf-dev /usr/include/check.h:check /usr/include/xxhash.h:libxxhash-dev
 
 .PHONY: deps

@@ -388,9 +388,19 @@ def load_go_script(event=None):
     gdb.execute("source " + path, False, True)
 
 
+SNAPSHOT = re.compile(r"/[0-9a-f]{32}\.\d+/[^/]+$")      # snapshot.h
+
+
 def on_objfile(event):
-    if re.search(r"/libstd\.so$", event.new_objfile.filename or ""):
+    name = event.new_objfile.filename or ""
+    if name.endswith("/libstd.so"):
         gdb.post_event(load_go_script)
+    if SNAPSHOT.search(name):
+        # gdb keeps the text of source files that it has shown.
+        try:
+            gdb.execute("maintenance flush source-cache", False, True)
+        except gdb.error:
+            pass        # before gdb 12
 
 
 InfoGoaudit()
