@@ -32,6 +32,12 @@ int main(int argc, char **argv)
 	CHECK(goaudit_runtime_stats(&rt, sizeof rt, 1) == 0);
 	printf("%lu MB live, %lu objects; runtime.GC(): %.1f ms; rss %ld MB\n",
 	       rt.heap_live >> 20, rt.heap_objects, now_ms() - begin, rss_kb() >> 10);
+	if (pages) {
+		((void (*)(long))find(heap, "Write"))(pages);
+		usleep(500000);
+		printf("without a proof the writer is kept from it for %.2f ms\n",
+		       ((long (*)(void))find(heap, "Calm"))() / 1e6);
+	}
 	for (int i = 0; i < 10; i++) {
 		if (pages)
 			((void (*)(long))find(heap, "Write"))(pages);
