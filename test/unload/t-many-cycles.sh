@@ -6,4 +6,4 @@
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/unload/unload.sh"
 build_cycles
-run_cycles 100 200
+run_cycles 300 200
