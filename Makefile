@@ -18,7 +18,8 @@ LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-tiny.so \
 PRODUCTS := $(LIBRARIES) $B/goaudit $B/overlay $B/linker $B/libgoaudit.so-gdb.py
 UNIT_TESTS := $(patsubst test/%.c,$B/test/%,$(wildcard test/unit_*.c))
 SWITCHES := $B/test/switches
-TEST_PROGRAMS := $B/test/demo-host $B/test/bench $B/test/fuzz $(SWITCHES)/libgoaudit.so \
+TEST_PROGRAMS := $B/test/demo-host $B/test/bench $B/test/fuzz $B/test/proof \
+	$(SWITCHES)/libgoaudit.so \
 	$(UNIT_TESTS)
 
 .PHONY: all
@@ -97,12 +98,16 @@ $B/test/demo-host: test/demo/host.c include/goaudit.h
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -Wall -Wextra -Werror -Iinclude -o $@ $<
 
+$B/test/proof: test/bench/proof.c include/goaudit.h
+	@mkdir -p $(@D)
+	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $<
+
 $B/test/bench: test/bench/bench.c include/goaudit.h
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $<
 
-# The module with GOAUDIT_TEST_UNLINK: negative controls of test/unload leave parts
-# of the check out.  The module that users get has no such thing.
+# The module with GOAUDIT_TEST_UNLINK: test/unload's negative controls leave parts of
+# the check out, and the benchmark the whole proof.  The module that users get has no such thing.
 $(SWITCHES)/libgoaudit.so: $(AUDIT_OBJS) audit/libgoaudit.map
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CFLAGS) -DGOAUDIT_TEST_SWITCHES -c -o $(SWITCHES)/gort.c.o audit/gort.c
@@ -156,6 +161,7 @@ bench: test-programs
 soak: test-programs
 	@$B/goaudit runtime
 	@test/soak/run
+	@test/unload/run-soak
 
 # A million hostile images for goaudit inspect.
 .PHONY: fuzz
