@@ -333,17 +333,16 @@ struct held_total {
 	const struct generation *oldest;
 };
 
-/* What attempts have found in use.  With our lock. */
+/* What has been retired and is not unmapped.  With our lock. */
 static struct held_total count_held(const struct goaudit *ga)
 {
 	struct held_total t = { 0 };
 
-	for (struct generation *g = ga->reaper.queue; g; g = g->next_retired)
-		if (g->info->holder) {
-			t.n++;
-			t.bytes += g->info->hi - g->info->lo;
-			t.oldest = t.oldest ? t.oldest : g;
-		}
+	for (struct generation *g = ga->reaper.queue; g; g = g->next_retired) {
+		t.n++;
+		t.bytes += g->info->hi - g->info->lo;
+	}
+	t.oldest = ga->reaper.queue;
 	return t;
 }
 
