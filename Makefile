@@ -15,6 +15,8 @@ TOOL_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/tool/*.c))
 
 LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-tiny.so \
 	$B/libgoaudit-mainstub.so
+include dlbind/build.mk
+
 PRODUCTS := $(LIBRARIES) $B/goaudit $B/overlay
 UNIT_TESTS := $(patsubst test/%.c,$B/test/%,$(wildcard test/unit_*.c))
 TEST_PROGRAMS := $B/test/demo-host $B/test/bench $(UNIT_TESTS)
