@@ -375,6 +375,8 @@ uintptr_t arena_alloc(struct arena *a, size_t size, size_t alignment)
 		return 0;
 	a->top = start + n;
 	split(a, old_top, a->top, start, n);
+	/* What is skipped may have been backed in advance. */
+	release(a, old_top, start, old_top, start);
 	image_update_arena(a);
 	return a->base + start * GRANULE;
 }
