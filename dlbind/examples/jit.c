@@ -285,6 +285,24 @@ void *jit_library(const struct jit *jit)
 	return jit->library;
 }
 
+/* A debugger hears of the name and of the unwind table together. */
+static bool publish(const struct jit *jit, const char *name, void *code, size_t size)
+{
+	bool bound;
+
+	dlbind_begin(jit->library);
+	bound = dlbind(jit->library, name, code, size, STT_FUNC);
+	if (!bound) {
+		set_error("%s", dlbind_error());
+	} else if (add_frame(jit, code, size) != 0) {
+		set_error("%s", dlbind_error());
+		dlunbind(jit->library, name);
+		bound = false;
+	}
+	dlbind_commit(jit->library);
+	return bound;
+}
+
 jit_function *jit_compile(struct jit *jit, const char *name, const char *expression)
 {
 	struct compiler c = { .jit = jit, .at = expression };
@@ -300,14 +318,7 @@ jit_function *jit_compile(struct jit *jit, const char *name, const char *express
 		return NULL;
 	}
 	memcpy(dlwritable(jit->library, code), c.code, c.size);
-	if (!dlbind(jit->library, name, code, c.size, STT_FUNC)) {
-		set_error("%s", dlbind_error());
-		dlfree(jit->library, code);
-		return NULL;
-	}
-	if (add_frame(jit, code, c.size) != 0) {
-		set_error("%s", dlbind_error());
-		dlunbind(jit->library, name);
+	if (!publish(jit, name, code, c.size)) {
 		dlfree(jit->library, code);
 		return NULL;
 	}
