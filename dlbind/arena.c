@@ -353,7 +353,7 @@ uintptr_t arena_alloc(struct arena *a, size_t size, size_t alignment)
 	uint64_t n = size / GRANULE + (size % GRANULE != 0), start;
 	uint32_t r, old_top = a->top;
 
-	r = n < a->limit ? find_fit(a, n, alignment) : 0;
+	r = n <= a->limit ? find_fit(a, n, alignment) : 0;
 	if (r) {
 		struct hole h = a->holes[r];
 
@@ -366,7 +366,7 @@ uintptr_t arena_alloc(struct arena *a, size_t size, size_t alignment)
 		return a->base + start * GRANULE;
 	}
 	start = align(a, old_top, alignment);
-	if (n >= a->limit || start + n > a->limit) {
+	if (n > a->limit || start + n > a->limit) {
 		error_set(ENOMEM, "%s: no address space for %zu bytes more: create it "
 			  "with larger limits, or free some", a->library->name, size);
 		return 0;

@@ -18,3 +18,21 @@ $B/libdlbind.a: $(DLBIND_OBJS)
 	@echo "  AR   $@"
 	@rm -f $@
 	@$(AR) rcs $@ $(DLBIND_OBJS)
+
+DLBIND_WRAPPED := malloc calloc realloc strdup mmap madvise mprotect ftruncate write \
+	dlopen open
+DLBIND_TEST_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude \
+	-Idlbind/examples
+
+# The static library: its own calls can be wrapped.
+$B/test/unit_dlbind%: test/unit_dlbind%.c $B/libdlbind.a include/dlbind.h
+	@mkdir -p $(@D)
+	@$(CC) $(DLBIND_TEST_CFLAGS) -rdynamic -o $@ $< $B/libdlbind.a \
+		$(if $(filter %_failures,$@),$(patsubst %,-Xlinker --wrap=%,$(DLBIND_WRAPPED))) \
+		$$(pkg-config --cflags --libs check) -pthread
+
+# `test` is a prefix of the pattern above that make would otherwise not match.
+$B/test/unit_dlbind: test/unit_dlbind.c $B/libdlbind.a include/dlbind.h
+	@mkdir -p $(@D)
+	@$(CC) $(DLBIND_TEST_CFLAGS) -rdynamic -o $@ $< $B/libdlbind.a \
+		$$(pkg-config --cflags --libs check) -pthread

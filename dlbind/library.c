@@ -166,6 +166,8 @@ static int make_file(struct library *lib, const struct dlbind_options *o)
 		alias = map(NULL, size, PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_NORESERVE, fd, 0);
 		if (alias != MAP_FAILED && alias != NULL) {
+			/* A file system on a disk would read holes ahead. */
+			madvise(alias, size, MADV_RANDOM);
 			lib->alias = alias;
 			close(fd);
 			return 0;
@@ -249,6 +251,7 @@ static int load(struct library *lib)
 	}
 	lib->map = map;
 	lib->base = map->l_addr;
+	madvise((void *)lib->base, lib->at.data, MADV_RANDOM);
 	for (int i = 0; i < ARENAS; i++)
 		lib->arenas[i].base += lib->base;
 	if (!views_agree(lib)) {
@@ -308,8 +311,9 @@ int library_destroy(void *handle)
 	if (still) {
 		/* There was room for it before. */
 		registry_add(lib);
-		return error_set(EBUSY, "%s: another object needs it, or has it open: close "
-				 "that first", lib->name);
+		return error_set(EBUSY, "%s: it is needed, or somebody has it open, or the "
+				 "program has a name of it through RTLD_DEFAULT: close "
+				 "what needs it, or free what is in it", lib->name);
 	}
 	loader->error();
 	discard(lib);

@@ -86,8 +86,9 @@ outer: thrown 1
 65
 E
 status=0
-./cross bare >out.txt 2>&1 || status=$?
+(ulimit -c 0; exec ./cross bare) >out.txt 2>&1 || status=$?
 [ $status = 134 ] || fail "an exception crossed code without a table: status $status"
+rm -rf "$DLBIND_FOLDER"		# a crash leaves its files, for its core dump
 
 # A live process: its file resolves addresses.
 dl_host live jit.o <<'C'
