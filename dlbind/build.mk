@@ -36,3 +36,21 @@ $B/test/unit_dlbind: test/unit_dlbind.c $B/libdlbind.a include/dlbind.h
 	@mkdir -p $(@D)
 	@$(CC) $(DLBIND_TEST_CFLAGS) -rdynamic -o $@ $< $B/libdlbind.a \
 		$$(pkg-config --cflags --libs check) -pthread
+
+TEST_PROGRAMS += $B/test/dlbind-bench $B/test/dlbind-property
+
+$B/test/dlbind-%: test/dlbind/%.c $B/libdlbind.so include/dlbind.h
+	@mkdir -p $(@D)
+	@$(CC) $(DLBIND_TEST_CFLAGS) -O2 -o $@ $< -L$B -ldlbind -Wl,-rpath,'$$ORIGIN/..' -pthread
+
+# A million random steps; `make check` runs fewer.
+.PHONY: soak-dlbind
+soak-dlbind: $B/test/dlbind-property
+	@$B/test/dlbind-property 1000000 $${SEED:-$$(date +%s)}
+
+.PHONY: bench-dlbind
+bench-dlbind: $B/test/dlbind-bench
+	@test/dlbind/bench
+
+bench: bench-dlbind
+soak: soak-dlbind

@@ -2,7 +2,12 @@
 # shellcheck shell=bash
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
-export DLBIND_FOLDER=$TEST_DIR/dlbind
+# In memory, where programs may be run from: a disk makes the tests slow.
+if memory=$(mktemp -d /dev/shm/dlbind-test.XXXXXX 2>/dev/null); then
+	cleanup() { rm -rf "$memory" ${own_folder:+"$own_folder"}; }
+	cp /bin/true "$memory" && "$memory/true" 2>/dev/null || memory=
+fi
+export DLBIND_FOLDER=${memory:-$TEST_DIR}/dlbind
 unset DLBIND_KEEP XDG_RUNTIME_DIR
 EXAMPLES=$ROOT/dlbind/examples
 DLBIND="-D_GNU_SOURCE -I$EXAMPLES -L$GOAUDIT_BUILD -ldlbind -Wl,-rpath,$GOAUDIT_BUILD -pthread"

@@ -169,7 +169,7 @@ static bool is_named(const struct model *m, int block)
 static void free_block(struct model *m)
 {
 	int i = draw_block(m);
-	struct block *b = &m->blocks[i];
+	struct block *b = i < 0 ? NULL : &m->blocks[i];
 
 	if (i < 0)
 		return;
@@ -191,7 +191,7 @@ static void free_block(struct model *m)
 static void resize(struct model *m)
 {
 	int i = draw_block(m);
-	struct block *b = &m->blocks[i];
+	struct block *b = i < 0 ? NULL : &m->blocks[i];
 	size_t size = draw_size(), old;
 
 	if (i < 0 || is_named(m, i))
@@ -212,7 +212,7 @@ static void bind(struct model *m)
 {
 	int n = draw(NAMES), i = draw_block(m);
 	struct name *name = &m->names[n];
-	struct block *b = &m->blocks[i];
+	struct block *b = i < 0 ? NULL : &m->blocks[i];
 	Elf64_Word type;
 
 	if (i < 0)
@@ -250,7 +250,7 @@ static void unbind(struct model *m)
 static void write_again(struct model *m)
 {
 	int i = draw_block(m);
-	struct block *b = &m->blocks[i];
+	struct block *b = i < 0 ? NULL : &m->blocks[i];
 
 	if (i < 0)
 		return;

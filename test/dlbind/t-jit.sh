@@ -4,7 +4,7 @@
 # samples in it, and eu-addr2line (or addr2line) addresses of a live process.
 . "$(dirname "$0")/dlbind.sh"
 
-dl_host calc -Wextra -Werror "$EXAMPLES"/*.c </dev/null
+dl_host calc -Wextra -Werror "$EXAMPLES"/*.c <<<""
 expect_output ./calc 'square=x*x' 'f=square(x)+1' f:3 f:-4 'g=(1+x)*-2 - 10%4 + labs(-7)/2' g:5 <<'E'
 f(3) = 10
 f(-4) = 17
