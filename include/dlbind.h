@@ -141,9 +141,11 @@ void *dlbind_symbol(void *library, const struct dlbind_symbol *symbol);
 int dlunbind(void *library, const char *name);
 int dlunbind_version(void *library, const char *name, const char *version);
 
+#ifdef _GNU_SOURCE	/* for Dl_info */
 /* dladdr(3), fast for the libraries made here: it does not walk their symbols.
  * Other addresses are passed on to dladdr(). */
 int dlbind_addr(const void *address, Dl_info *info);
+#endif
 
 /* --- unwinding ------------------------------------------------------------- */
 
