@@ -416,29 +416,30 @@ EXPORT int dlbind_commit(void *library)
 	return result;
 }
 
-EXPORT void *dlreload(void *library)
+EXPORT bool dlbind_owns(void *library)
 {
 	struct library *lib = library_find(library);
-	void *(*other)(void *);
 
-	if (!lib) {
-		/* The audit module's, for its guests. */
-		other = (void *(*)(void *))dlsym(RTLD_NEXT, "dlreload");
-		if (other)
-			return other(library);
-		error_set(EINVAL, "%p: not a library of dlcreate: give the handle that it "
-			  "returned", library);
-		return NULL;
-	}
-	if (lib->inherited) {
-		error_set(EPERM, "%s: it belongs to the process that this one was forked "
-			  "from: create another one", lib->name);
+	if (lib)
 		library_put(lib);
-		return NULL;
-	}
+	return lib;
+}
+
+EXPORT int dlbind_notify(void *library)
+{
+	struct library *lib = library_lock(library);
+
+	if (!lib)
+		return -1;
+	pthread_mutex_unlock(&lib->lock);
 	publish_notify(lib, true);
 	library_put(lib);
-	return library;
+	return 0;
+}
+
+EXPORT void dlbind_use_loader(const struct dlbind_loader *loader)
+{
+	dlbind_state.loader = *loader;
 }
 
 /* --- errors and figures -------------------------------------------------------------------------- */

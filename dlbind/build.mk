@@ -14,11 +14,16 @@ $B/$(DLBIND_SONAME): $(DLBIND_OBJS) dlbind/libdlbind.map
 $B/libdlbind.so: $B/$(DLBIND_SONAME)
 	@ln -sfn $(DLBIND_SONAME) $@
 
+# One object whose inner names are local, so that it can be linked into anything; and
+# dlreload, which an embedder may have one of its own of.
 $B/libdlbind.a: $(DLBIND_OBJS)
 	@echo "  AR   $@"
+	@$(LD) -r -o $B/dlbind/libdlbind.o $(filter-out %/reload.c.o,$(DLBIND_OBJS))
+	@$(OBJCOPY) --localize-hidden $B/dlbind/libdlbind.o
 	@rm -f $@
-	@$(AR) rcs $@ $(DLBIND_OBJS)
+	@$(AR) rcs $@ $B/dlbind/libdlbind.o $B/dlbind/reload.c.o
 
+OBJCOPY ?= objcopy
 DLBIND_WRAPPED := malloc calloc realloc strdup mmap madvise mprotect ftruncate write \
 	dlopen open
 DLBIND_TEST_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude \

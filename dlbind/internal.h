@@ -34,6 +34,7 @@
 #include <stdbool.h>
 
 #include "dlbind.h"
+#include "embed.h"
 
 #define PAGE 4096ul
 #define GRANULE 16u
@@ -229,18 +230,11 @@ struct library {
 	size_t notices, grace_periods;
 };
 
-/* How ld.so is called: an embedder in another namespace brings its own. */
-struct loader {
-	void *(*open)(const char *path, int mode);
-	int (*close)(void *handle);
-	char *(*error)(void);
-};
-
 struct state {
 	pthread_rwlock_t lock;
 	struct library **by_handle, **by_base;	/* sorted */
 	size_t count, size;
-	struct loader loader;
+	struct dlbind_loader loader;
 	char folder[512];	/* this process's own; "": none yet */
 	uint64_t serial;	/* of files; atomic */
 	bool keep;		/* a file in it is to outlive the process */

@@ -72,7 +72,7 @@ static int make_tiny(const char *name, uintptr_t init, char path[PATH_MAX])
 
 static void *open_tiny(const char *path, int mode)
 {
-	struct loader *l = &dlbind_state.loader;
+	struct dlbind_loader *l = &dlbind_state.loader;
 	void *tiny = l->open(path, mode);
 
 	if (!tiny)

@@ -237,7 +237,7 @@ static bool views_agree(struct library *lib)
 
 static int load(struct library *lib)
 {
-	struct loader *loader = &dlbind_state.loader;
+	struct dlbind_loader *loader = &dlbind_state.loader;
 	struct link_map *map;
 
 	map = loader->open(lib->path, RTLD_NOW | (lib->flags & DLBIND_GLOBAL ?
@@ -294,7 +294,7 @@ struct library *library_make(const char *name, const struct dlbind_options *aske
 
 int library_destroy(void *handle)
 {
-	struct loader *loader = &dlbind_state.loader;
+	struct dlbind_loader *loader = &dlbind_state.loader;
 	struct library *lib = registry_take(handle);
 	void *still;
 

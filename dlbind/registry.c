@@ -221,9 +221,10 @@ int registry_prepare(void)
 
 	pthread_rwlock_wrlock(&s->lock);
 	if (!s->prepared) {
-		if (pthread_atfork(before_fork, after_fork_in_parent,
-				   after_fork_in_child) != 0 ||
-		    atexit(folder_finish) != 0)
+		/* folder_finish may be called twice, the others not. */
+		if (atexit(folder_finish) != 0 ||
+		    pthread_atfork(before_fork, after_fork_in_parent,
+				   after_fork_in_child) != 0)
 			result = error_set(ENOMEM, "dlcreate: no memory: free some");
 		else
 			s->prepared = true;

@@ -27,3 +27,34 @@ for n in "gcc -xc -std=c99 -pedantic" "gcc -xc -std=gnu11 -D_GNU_SOURCE" "g++ -x
 	echo '#include <dlbind.h>' | $n -Wall -Wextra -Werror -I"$ROOT/include" -fsyntax-only - ||
 		fail "the header with $n"
 done
+
+# The archive: it has no names but its own, and can be linked into an object that has
+# a dlreload, as the audit module has.
+defined=$(nm -g --defined-only "$GOAUDIT_BUILD/libdlbind.a" | sed -n 's/.* [A-Z] //p' | sort)
+[ "$(echo "$defined" | grep -v '^dl')" = "" ] || fail "the archive defines: $defined"
+cc_so embedding.so -Wl,-z,defs -D_GNU_SOURCE "$GOAUDIT_BUILD/libdlbind.a" -I"$ROOT/dlbind" <<'C'
+#include <dlfcn.h>
+#include "dlbind.h"
+#include "embed.h"
+static int opened;
+static void *open_counted(const char *path, int mode) { opened++; return dlopen(path, mode); }
+void *dlreload(void *library) { return dlbind_notify(library) == 0 ? library : 0; }
+int error_set(void) { return 0; }
+int use(void)
+{
+	static const struct dlbind_loader loader = { open_counted, dlclose, dlerror };
+	void *l;
+	dlbind_use_loader(&loader);
+	l = dlcreate("embedded.so");
+	return l && dlreload(l) == l && dlbind_owns(l) && dldelete(l) == 0 ? opened : -1;
+}
+C
+cc_host embedding -Wl,-rpath,. ./embedding.so <<'C'
+#include <stdio.h>
+int use(void);
+int main(void) { printf("opened: %d\n", use()); return 0; }
+C
+expect_output ./embedding <<'E'
+opened: 2
+E
+expect_no_files
