@@ -14,12 +14,11 @@ IMAGE_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/image/*.c))
 TOOL_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/tool/*.c))
 
 LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-tiny.so \
-	$B/libgoaudit-mainstub.so
-include dlbind/build.mk
-
+	$B/libgoaudit-mainstub.so $B/libdlbind.so $B/libdlbind.a
 PRODUCTS := $(LIBRARIES) $B/goaudit $B/overlay
 UNIT_TESTS := $(patsubst test/%.c,$B/test/%,$(wildcard test/unit_*.c))
-TEST_PROGRAMS := $B/test/demo-host $B/test/bench $(UNIT_TESTS)
+TEST_PROGRAMS := $B/test/demo-host $B/test/bench $B/test/dlbind-bench \
+	$B/test/dlbind-property $(UNIT_TESTS)
 
 .PHONY: all
 all: deps
@@ -102,6 +101,8 @@ $B/test/unit_%: test/unit_%.c $(IMAGE_OBJS)
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CFLAGS) -fvisibility=default -o $@ $< $(IMAGE_OBJS) -lelf \
 		$$(pkg-config --cflags --libs check)
+
+include dlbind/build.mk
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
 

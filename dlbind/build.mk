@@ -2,8 +2,9 @@
 
 DLBIND_OBJS := $(patsubst %,$B/%.o,$(wildcard dlbind/*.c))
 DLBIND_SONAME := libdlbind.so.1
+OBJCOPY ?= objcopy
 
-LIBRARIES += $B/libdlbind.so $B/libdlbind.a
+PACKAGES += valgrind:valgrind
 
 # Its objects outlive its users: it is never unloaded.
 $B/$(DLBIND_SONAME): $(DLBIND_OBJS) dlbind/libdlbind.map
@@ -22,8 +23,6 @@ $B/libdlbind.a: $(DLBIND_OBJS)
 	@$(OBJCOPY) --localize-hidden $B/dlbind/libdlbind.o
 	@rm -f $@
 	@$(AR) rcs $@ $B/dlbind/libdlbind.o $B/dlbind/reload.c.o
-
-OBJCOPY ?= objcopy
 DLBIND_WRAPPED := malloc calloc realloc strdup mmap madvise mprotect ftruncate write \
 	dlopen open
 DLBIND_TEST_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude \
@@ -36,13 +35,11 @@ $B/test/unit_dlbind%: test/unit_dlbind%.c $B/libdlbind.a include/dlbind.h
 		$(if $(filter %_failures,$@),$(patsubst %,-Xlinker --wrap=%,$(DLBIND_WRAPPED))) \
 		$$(pkg-config --cflags --libs check) -pthread
 
-# `test` is a prefix of the pattern above that make would otherwise not match.
+# An empty stem does not match the pattern above.
 $B/test/unit_dlbind: test/unit_dlbind.c $B/libdlbind.a include/dlbind.h
 	@mkdir -p $(@D)
 	@$(CC) $(DLBIND_TEST_CFLAGS) -rdynamic -o $@ $< $B/libdlbind.a \
 		$$(pkg-config --cflags --libs check) -pthread
-
-TEST_PROGRAMS += $B/test/dlbind-bench $B/test/dlbind-property
 
 $B/test/dlbind-%: test/dlbind/%.c $B/libdlbind.so include/dlbind.h
 	@mkdir -p $(@D)
