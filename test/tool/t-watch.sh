@@ -3,7 +3,7 @@
 # which panics in its init.  The host, which knows only dlopen, takes each build
 # at its next open; the old one goes on over the bad ones.  A host that asks for
 # it takes them by dlreload while the guest is open.
-# timeout: 180
+# timeout: 300
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 
@@ -139,7 +139,7 @@ drain() { # what the builds have said
 fastest=100000
 session 20
 echo "save to new code: $fastest ms at the best"
-session 6 reload
+session 4 reload
 [ -z "$(ls -A "$GOAUDIT_SNAPSHOTS")" ] || expect_no_snapshots
 
 # The first build must succeed; a signal to the tool is the host's, and its end
