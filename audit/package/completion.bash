@@ -20,7 +20,7 @@ _goaudit()
 	build) options='-o -C -ldflags -gcflags -tags -trimpath -v -x --help' ;;
 	inspect) options='--host --json --quiet --runtime --strict --help' ;;
 	run) options='--log --reloadable --watch --help' ;;
-	runtime) options='--clean --json --list --print --help' ;;
+	runtime) options='--clean --json --keep-current --list --print --help' ;;
 	status) options='--all --gone --json --watch --help' ;;
 	watch) options='--log --output --reloadable --help' ;;
 	*) options= ;;
