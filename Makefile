@@ -164,6 +164,11 @@ fuzz: test-programs
 	@$B/goaudit runtime
 	@test/fuzz/run
 
+# The tests over releases of glibc and Go; downloads what it needs.
+.PHONY: matrix
+matrix:
+	@test/matrix/run
+
 # ---- installing ----
 
 D = $(DESTDIR)
