@@ -39,6 +39,7 @@ all: deps
 # What the build and the tests need, by Debian package. Nothing is installed
 # when nothing is missing.
 PACKAGES := gcc:gcc g++:g++ pkg-config:pkg-config gdb:gdb \
+	python3:python3 mandoc:mandoc dpkg-shlibdeps:dpkg-dev \
 	/usr/include/libelf.h:libelf-dev /usr/include/check.h:check /usr/include/xxhash.h:libxxhash-dev
 
 .PHONY: deps

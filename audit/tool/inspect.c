@@ -335,6 +335,7 @@ inspector_free(struct inspector *in)
 	closure_close(&in->host_closure);
 	object_close(in->host);
 	object_close(in->runtime);
+	object_close(in->kept);
 	list_free(&in->ld_cache);
 	free(in->first_guest);
 }

@@ -52,6 +52,4 @@ done
 for id in $(grep -hoE '"[a-z]+(-[a-z]+)*",?$|LEVEL_[A-Z]+, "[a-z-]+"' "$ROOT"/audit/tool/inspect*.c | grep LEVEL | grep -oE '[a-z-]+"' | tr -d '"' | sort -u); do
 	sed -n '/^\.Ss goaudit inspect/,/^\.Ss goaudit run/p' "$page" | grep -qw -- "$id" || fail "finding $id: not in the manual"
 done
-if command -v mandoc >/dev/null; then
-	mandoc -Tlint -Wwarning "$ROOT"/audit/man/* >lint 2>&1 || fail "$(cat lint)"
-fi
+mandoc -Tlint -Wwarning "$ROOT"/audit/man/* >lint 2>&1 || fail "$(cat lint)"
