@@ -151,7 +151,7 @@ save 0
 cc_host sleeper <<<'#include "host.h"
 int main(void) { puts("up"); fflush(stdout); pause(); }'
 mkfifo out
-"$tool" watch src/guest -o guest.so ./sleeper >out 2>/dev/null &
+"$tool" run --watch=src/guest -- ./sleeper >out 2>/dev/null &
 watcher=$!
 exec 5<out
 expect 5 up
