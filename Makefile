@@ -27,10 +27,13 @@ IMAGE_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/image/*.c))
 TOOL_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/tool/*.c))
 
 LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-tiny.so \
-	$B/libgoaudit-mainstub.so
-PRODUCTS := $(LIBRARIES) $B/goaudit $B/overlay
+	$B/libgoaudit-mainstub.so $B/libgoaudit-entries.so
+PRODUCTS := $(LIBRARIES) $B/goaudit $B/overlay $B/linker $B/libgoaudit.so-gdb.py
 UNIT_TESTS := $(patsubst test/%.c,$B/test/%,$(wildcard test/unit_*.c))
-TEST_PROGRAMS := $B/test/demo-host $B/test/bench $B/test/fuzz $(UNIT_TESTS)
+SWITCHES := $B/test/switches
+TEST_PROGRAMS := $B/test/demo-host $B/test/bench $B/test/fuzz $B/test/proof \
+	$(SWITCHES)/libgoaudit.so \
+	$(UNIT_TESTS)
 
 .PHONY: all
 all: deps
@@ -38,7 +41,8 @@ all: deps
 
 # What the build and the tests need, by Debian package. Nothing is installed
 # when nothing is missing.
-PACKAGES := gcc:gcc g++:g++ pkg-config:pkg-config gdb:gdb \
+PACKAGES := gcc:gcc g++:g++ pkg-config:pkg-config gdb:gdb gdbserver:gdbserver \
+	eu-stack:elfutils lldb:lldb valgrind:valgrind /usr/include/dwarf.h:libdw-dev \
 	python3:python3 mandoc:mandoc dpkg-shlibdeps:dpkg-dev \
 	/usr/include/libelf.h:libelf-dev /usr/include/check.h:check /usr/include/xxhash.h:libxxhash-dev
 
@@ -97,21 +101,43 @@ $B/libgoaudit-mainstub.so: audit/base/mainstub.c
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) -shared -fPIC -nostdlib -o $@ $<
 
+$B/libgoaudit-entries.so: audit/base/entries_x86_64.S audit/base/guard.c audit/go/protocol.h
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -shared -fPIC -nostdlib -Wl,-Bsymbolic -o $@ $(filter-out %.h,$^)
+
 $B/goaudit: $(TOOL_OBJS) $(IMAGE_OBJS)
 	@echo "  LINK $@"
 	@$(CC) -o $@ $^ -lelf
 
-$B/overlay:
+$B/libgoaudit.so-gdb.py:
 	@mkdir -p $B
-	@ln -sfn ../audit/go/overlay $@
+	@ln -sfn ../gdb-scripts/goaudit-gdb.py $@
+
+$B/overlay $B/linker:
+	@mkdir -p $B
+	@ln -sfn ../audit/go/$(@F) $@
 
 $B/test/demo-host: test/demo/host.c include/goaudit.h
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -Wall -Wextra -Werror -Iinclude -o $@ $<
 
+$B/test/proof: test/bench/proof.c include/goaudit.h
+	@mkdir -p $(@D)
+	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $<
+
 $B/test/bench: test/bench/bench.c include/goaudit.h
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $<
+
+# The module with GOAUDIT_TEST_UNLINK: test/unload's negative controls leave parts of
+# the check out, and the benchmark the whole proof.  The module that users get has no such thing.
+$(SWITCHES)/libgoaudit.so: $(AUDIT_OBJS) audit/libgoaudit.map
+	@mkdir -p $(@D)
+	@$(CC) $(ALL_CFLAGS) -DGOAUDIT_TEST_SWITCHES -c -o $(SWITCHES)/gort.c.o audit/gort.c
+	@$(CC) $(SOLDFLAGS) -Wl,--version-script=audit/libgoaudit.map -o $@ \
+		$(filter-out %/gort.c.o,$(AUDIT_OBJS)) $(SWITCHES)/gort.c.o
+	@ln -sf ../../libgoaudit-image.so ../../libgoaudit-tiny.so \
+		../../libgoaudit-mainstub.so $(@D)
 
 $B/test/unit_audit: test/unit_audit.c $(AUDIT_OBJS)
 	@mkdir -p $(@D)
@@ -158,6 +184,7 @@ bench: test-programs
 soak: test-programs
 	@$B/goaudit runtime
 	@test/soak/run
+	@test/unload/run-soak
 
 # A million hostile images for goaudit inspect.
 .PHONY: fuzz
@@ -173,6 +200,8 @@ matrix:
 # ---- installing ----
 
 D = $(DESTDIR)
+# Where gdb looks for what belongs to a library, by the library's full name.
+GDB_SCRIPT = $(prefix)/share/gdb/auto-load$(libdir)/libgoaudit.so.$(VERSION)-gdb.py
 PRIVATE = $D$(libdir)/goaudit
 
 .PHONY: install
@@ -184,10 +213,11 @@ install:
 	install -m 755 $B/libgoaudit.so $D$(libdir)/libgoaudit.so.$(VERSION)
 	ln -sf libgoaudit.so.$(VERSION) $D$(libdir)/libgoaudit.so.$(SOVERSION)
 	ln -sf libgoaudit.so.$(SOVERSION) $D$(libdir)/libgoaudit.so
-	install -m 755 $B/libgoaudit-image.so $B/libgoaudit-tiny.so $B/libgoaudit-mainstub.so \
-		$(PRIVATE)
-	rm -rf $(PRIVATE)/overlay
-	cd audit/go/overlay && find . -name '*.go' -exec install -D -m 644 {} $(abspath $(PRIVATE))/overlay/{} \;
+	install -m 755 $(filter-out $B/libgoaudit.so,$(LIBRARIES)) $(PRIVATE)
+	rm -rf $(PRIVATE)/overlay $(PRIVATE)/linker
+	cd audit/go && find overlay linker -type f ! -name README \
+		-exec install -D -m 644 {} $(abspath $(PRIVATE))/{} \;
+	install -D -m 644 gdb-scripts/goaudit-gdb.py $D$(GDB_SCRIPT)
 	install -m 644 include/goaudit.h include/goaudit-debug.h $D$(includedir)
 	sed -e 's|@prefix@|$(prefix)|; s|@includedir@|$(includedir)|; s|@libdir@|$(libdir)|; s|@version@|$(VERSION)|' \
 		audit/package/goaudit.pc.in >$D$(libdir)/pkgconfig/goaudit.pc
@@ -208,7 +238,7 @@ uninstall:
 		$D$(includedir)/goaudit-debug.h $D$(libdir)/pkgconfig/goaudit.pc \
 		$D$(mandir)/man1/goaudit.1 $D$(mandir)/man7/goaudit.7 \
 		$(addprefix $D$(mandir)/man3/,$(addsuffix .3,dlreload $(MAN3_LINKS))) \
-		$D$(completiondir)/goaudit
+		$D$(completiondir)/goaudit $D$(GDB_SCRIPT)
 	rm -rf $(PRIVATE)
 	@[ -n "$D" ] || ldconfig || :
 

@@ -30,6 +30,7 @@ struct goaudit goaudit_state = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.calls_lock = PTHREAD_MUTEX_INITIALIZER,
 	.errors.lock = PTHREAD_MUTEX_INITIALIZER,
+	.guard.lock = PTHREAD_MUTEX_INITIALIZER,
 	.changed = PTHREAD_COND_INITIALIZER,
 	.reaper.work = PTHREAD_COND_INITIALIZER,
 };
@@ -63,12 +64,40 @@ static int open_log(const char *where)
 	return STDERR_FILENO;
 }
 
+/* "N[,SIZE]", SIZE with K, M or G. */
+static void read_held(struct settings *s, const char *value)
+{
+	static const char units[] = "KMG";
+	char *end, *unit;
+
+	if (!value)
+		return;
+	s->held_max = strtoul(value, &end, 10);
+	if (*end != ',')
+		return;
+	s->held_bytes = strtoull(end + 1, &end, 10);
+	unit = *end ? strchr(units, *end) : NULL;
+	if (unit)
+		s->held_bytes <<= 10 * (unit - units + 1);
+}
+
 static void read_settings(struct settings *s)
 {
+	const char *share;
+
+	s->held_max = 256;
+	s->held_bytes = 1ull << 30;
+	s->reaper_share = 20;
 	s->secure = getauxval(AT_SECURE) != 0;
 	if (s->secure)
 		return;
 	s->reloadable = getenv("GOAUDIT_RELOADABLE");
+	read_held(s, getenv("GOAUDIT_HELD"));
+	share = getenv("GOAUDIT_REAPER_SHARE");
+	if (share && atoi(share) >= 1 && atoi(share) <= 100)
+		s->reaper_share = atoi(share);
+	s->panic_return = getenv("GOAUDIT_PANIC") &&
+			  strcmp(getenv("GOAUDIT_PANIC"), "return") == 0;
 	s->cache = getenv("GOAUDIT_CACHE");
 	s->snapshots = getenv("GOAUDIT_SNAPSHOTS");
 	s->log_fd = open_log(getenv("GOAUDIT_LOG"));

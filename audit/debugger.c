@@ -14,12 +14,16 @@ struct notice {
 	bool insert;
 };
 
+static bool has_breakpoint(uintptr_t address)
+{
+	return address &&
+	       *(const volatile unsigned char *)address == ARCH_BREAKPOINT_BYTE;
+}
+
 bool debugger_present(const struct goaudit *ga)
 {
-	const unsigned char *brk =
-		(const unsigned char *)(uintptr_t)ga->ldso.debug->r_brk;
-
-	return brk && *(const volatile unsigned char *)brk == ARCH_BREAKPOINT_BYTE;
+	return has_breakpoint(ga->ldso.debug->r_brk) ||
+	       has_breakpoint(ga->ldso.probe);
 }
 
 static void call_brk(struct r_debug *debug, int state)
@@ -121,6 +125,24 @@ void debugger_reinsert(struct goaudit *ga, struct generation *gen)
 		with_tiny(ga, gen, true);
 	}
 	gen->hidden = false;
+}
+
+/* Debuggers skip objects without a name (gdb, svr4_current_sos_1). */
+void debugger_close(struct goaudit *ga, struct link_map *map)
+{
+	char *name = map->l_name, first = name[0];
+	const struct link_map *m = ga->ldso.ns->loaded;
+
+	if (!debugger_present(ga)) {
+		dlclose(map);
+		return;
+	}
+	name[0] = 0;
+	dlclose(map);
+	while (m && m != map)
+		m = m->l_next;
+	if (m && m->l_name == name)	/* it stays: a thread's destructor, say */
+		name[0] = first;
 }
 
 static void run_notice(struct goaudit *ga, bool insert)

@@ -4,7 +4,8 @@
  * probes, lldb) or at ld.so's SDT probes (gdb with them).  Both happen inside a
  * real dlopen or dlclose; so when a debugger is there, a change is made while a
  * tiny object is opened (for an insertion) or closed (for a removal), at the
- * point where ld.so is about to report.  Without a debugger nothing is done. */
+ * point where ld.so is about to report.  Without a debugger nothing is done; that
+ * there is one shows in the breakpoint that it keeps where ld.so reports. */
 #ifndef GOAUDIT_DEBUGGER_H
 #define GOAUDIT_DEBUGGER_H
 
@@ -19,6 +20,10 @@ struct goaudit;
  * the debugger if there is one.  Only in a transaction, without our lock. */
 void debugger_hide(struct goaudit *ga, struct generation *gen);
 void debugger_reinsert(struct goaudit *ga, struct generation *gen);
+
+/* dlclose of an object that was hidden and is back in the list only because ld.so
+ * counts: the debugger, which knows it as gone, shall not see it again. */
+void debugger_close(struct goaudit *ga, struct link_map *map);
 
 /* Is a debugger attached? */
 bool debugger_present(const struct goaudit *ga);

@@ -84,19 +84,27 @@ static int start(struct goaudit *ga, struct gort *rt)
 	return 0;
 }
 
+static int collected(void *unused)
+{
+	(void)unused;
+	reaper_collected(&goaudit_state);
+	return 0;
+}
+
 static int bind(struct goaudit *ga, struct gort *rt)
 {
 	void *hello = ldso_lookup(rt->map, GO_FN_HELLO);
-	struct go_hello h = { .size = sizeof h };
+	struct go_hello h = { .size = sizeof h, .collected = collected };
 
 	rt->crosscall2 = (void (*)(void *, void *, int, uintptr_t))ldso_lookup(
 		rt->map, "crosscall2");
 	rt->init = ldso_lookup(rt->map, GO_FN_INIT);
 	rt->canon = ldso_lookup(rt->map, GO_FN_CANON);
 	rt->unlink = ldso_lookup(rt->map, GO_FN_UNLINK);
+	rt->guard = ldso_lookup(rt->map, GO_FN_GUARD);
 	rt->stats = ldso_lookup(rt->map, GO_FN_STATS);
 	if (!hello || !rt->crosscall2 || !rt->init || !rt->canon || !rt->unlink ||
-	    !rt->stats) {
+	    !rt->guard || !rt->stats) {
 		error_set(ga, "%s: it lacks the entry points of goaudit: build the "
 			  "runtime with `goaudit runtime`", rt->path);
 		return -1;
@@ -312,13 +320,34 @@ void gort_init(struct goaudit *ga, struct generation *gen,
 	gen->info->init_ns = clock_ns() - begin;
 }
 
-void gort_unlink(struct goaudit *ga, struct go_module *modules, unsigned n,
-		 uint64_t *stopped_ns)
+/* How to unlink.  The tests' build of the module can change it. */
+static uint64_t unlink_flags(const struct goaudit *ga)
 {
-	struct go_unlink u = { .size = sizeof u, .n = n, .modules = modules };
+#ifdef GOAUDIT_TEST_SWITCHES
+	const char *s = ga->settings.secure ? NULL : getenv("GOAUDIT_TEST_UNLINK");
+
+	return GO_UNLINK_PROVE ^ (s ? strtoull(s, NULL, 0) : 0);
+#else
+	(void)ga;
+	return GO_UNLINK_PROVE;
+#endif
+}
+
+bool gort_unlink(struct goaudit *ga, struct go_module *modules, unsigned n)
+{
+	struct go_unlink u = {
+		.size = sizeof u, .n = n, .modules = modules,
+		.flags = unlink_flags(ga),
+	};
 
 	go_call(ga, ga->gort.unlink, &u);
-	*stopped_ns = u.stopped_ns;
+	goaudit_log(ga, "check of %u modules: %llu us, %llu stops, the longest "
+		    "%llu us; %llu objects, %llu KB; written meanwhile %llu KB, "
+		    "%llu rounds", n, (unsigned long long)u.total_ns / 1000,
+		    (unsigned long long)u.stops, (unsigned long long)u.longest_ns / 1000,
+		    (unsigned long long)u.objects, (unsigned long long)u.bytes >> 10,
+		    (unsigned long long)u.dirty >> 10, (unsigned long long)u.rounds);
+	return u.soon;
 }
 
 int gort_stats(struct goaudit *ga, struct goaudit_runtime *out, int collect)

@@ -32,7 +32,7 @@ struct gort {
 	bool program_seen;			/* scope.c has looked whether */
 	bool program_names;			/* the program defines names of Go's */
 	void (*crosscall2)(void *fn, void *arg, int size, uintptr_t context);
-	void *init, *canon, *unlink, *stats;	/* protocol.h's entry points */
+	void *init, *canon, *unlink, *guard, *stats;	/* protocol.h's entry points */
 	uint8_t abi_hash[IMAGE_HASH_MAX];
 	unsigned abi_hash_len;
 	uint64_t start_ns;
@@ -61,9 +61,10 @@ void gort_init(struct goaudit *ga, struct generation *gen,
 	       struct generation *const *others, unsigned n, struct go_init *init);
 
 /* Unlinks those of n modules that nothing uses.  Without locks: it may wait for
- * a garbage collection to end. */
-void gort_unlink(struct goaudit *ga, struct go_module *modules, unsigned n,
-		 uint64_t *stopped_ns);
+ * a garbage collection to end.  Returns whether something that holds one is about
+ * to let go, so that it is worth to try again shortly; for the others it is worth
+ * it after the next collection, which calls reaper_collected. */
+bool gort_unlink(struct goaudit *ga, struct go_module *modules, unsigned n);
 
 /* See goaudit_runtime_stats. */
 int gort_stats(struct goaudit *ga, struct goaudit_runtime *out, int collect);

@@ -24,13 +24,16 @@ static void at_exit(void *arg)
 static void before_fork(void)
 {
 	pthread_mutex_lock(&goaudit_state.lock);
+	gate_forking(&goaudit_state);
 	snapshot_forking(&goaudit_state);
 	pthread_mutex_lock(&goaudit_state.calls_lock);
 	pthread_mutex_lock(&goaudit_state.errors.lock);
+	pthread_mutex_lock(&goaudit_state.guard.lock);
 }
 
 static void after_fork_parent(void)
 {
+	pthread_mutex_unlock(&goaudit_state.guard.lock);
 	pthread_mutex_unlock(&goaudit_state.errors.lock);
 	pthread_mutex_unlock(&goaudit_state.calls_lock);
 	pthread_mutex_unlock(&goaudit_state.lock);
@@ -41,6 +44,7 @@ static void after_fork_child(void)
 	struct goaudit *ga = &goaudit_state;
 
 	call_forked(ga);
+	gate_forked(ga);
 	ga->forked = true;
 	ga->reaper.started = false;
 	ga->reaper.working = false;

@@ -28,7 +28,7 @@ static void *resolve(unsigned index);
 #define RESOLVER(n) static void *resolver_##n(void) { return resolve(n); }
 RESOLVER(0) RESOLVER(1) RESOLVER(2) RESOLVER(3) RESOLVER(4) RESOLVER(5)
 RESOLVER(6) RESOLVER(7) RESOLVER(8) RESOLVER(9) RESOLVER(10) RESOLVER(11)
-RESOLVER(12) RESOLVER(13)
+RESOLVER(12) RESOLVER(13) RESOLVER(14)
 
 static const struct target targets[] = {
 	{ "dlopen", entry_dlopen, &intercept_real_dlopen, resolver_0 },
@@ -46,6 +46,7 @@ static const struct target targets[] = {
 	{ "goaudit_runtime_stats", goaudit_runtime_stats, NULL, resolver_12 },
 	{ "__cxa_thread_atexit_impl", api_thread_atexit,
 	  &intercept_real_thread_atexit, resolver_13 },
+	{ "goaudit_last_panic", goaudit_last_panic, NULL, resolver_14 },
 };
 
 #define TARGETS (sizeof targets / sizeof *targets)
@@ -58,6 +59,16 @@ static void *resolver_module(void)
 
 static const struct target guest_target = {
 	"runtime.addmoduledata.abi0", gort_module_found, NULL, resolver_module
+};
+
+static void *resolver_guard(void)
+{
+	return goaudit_state.guard.entry;
+}
+
+/* For those opened with RTLD_PANIC_RETURN. */
+static const struct target guard_target = {
+	"crosscall2", NULL, NULL, resolver_guard
 };
 
 static int find_target(const char *name)
@@ -161,11 +172,24 @@ static void redirect(struct goaudit *ga, const struct link_map *map,
 	mprotect((void *)page, size, prot);
 }
 
+static bool is_guarded(struct goaudit *ga, const struct link_map *map)
+{
+	struct generation *gen;
+	bool guarded;
+
+	pthread_mutex_lock(&ga->lock);
+	gen = registry_find_snapshot(ga, map->l_name);
+	guarded = gen && gen->guarded;
+	pthread_mutex_unlock(&ga->lock);
+	return guarded;
+}
+
 static void scan(struct goaudit *ga, const struct link_map *map,
 		 ElfW(Rela) *relocs, size_t size, const ElfW(Sym) *syms,
 		 const char *strings)
 {
 	bool guest = snapshot_is_ours(ga, map->l_name);
+	bool guarded = guest && is_guarded(ga, map);
 	size_t n = size / sizeof *relocs;
 
 	for (size_t i = 0; i < n; i++) {
@@ -183,6 +207,8 @@ static void scan(struct goaudit *ga, const struct link_map *map,
 			redirect(ga, map, r, &targets[t]);
 		else if (guest && strcmp(name, guest_target.name) == 0)
 			redirect(ga, map, r, &guest_target);
+		else if (guarded && strcmp(name, guard_target.name) == 0)
+			redirect(ga, map, r, &guard_target);
 	}
 }
 
@@ -264,29 +290,104 @@ struct decision decide_dlclose(void *handle, uint64_t a, uint64_t b, uint64_t c,
 	return ours ? OURS((int64_t)result) : NOT_OURS;
 }
 
-/* dlsym and dlvsym of one of our names: whoever finds the host's function
- * finds ours. */
+/* What a handle of ours stands for, which is not unmapped until unpin.
+ * *lasting: it is a lasting one, whatever it stands for. */
+static struct generation *pin(struct goaudit *ga, const void *handle, bool *lasting)
+{
+	struct generation *gen;
+
+	pthread_mutex_lock(&ga->lock);
+	*lasting = registry_find_lasting(ga, handle) != NULL;
+	gen = registry_find_handle(ga, handle);
+	if (gen && gen->map)
+		gen->kept++;
+	else
+		gen = NULL;
+	pthread_mutex_unlock(&ga->lock);
+	return gen;
+}
+
+static void unpin(struct goaudit *ga, struct generation *gen)
+{
+	pthread_mutex_lock(&ga->lock);
+	gen->kept--;
+	if (gen->info->state == GOAUDIT_RETIRED)
+		reaper_wake(ga);	/* a round may have passed it over */
+	pthread_mutex_unlock(&ga->lock);
+}
+
+struct lookup {
+	void *real;			/* dlsym or dlvsym */
+	const char *name, *version;
+	const void *ret;		/* see arch_call_as */
+};
+
+static void *look_up(const struct lookup *l, void *handle)
+{
+	return (void *)arch_call_as(l->real, handle, (uint64_t)l->name,
+				    (uint64_t)l->version, l->ret);
+}
+
+/* dlsym and dlvsym in a guest: its functions are called through entries. */
+static void *look_up_in_guest(struct goaudit *ga, const struct lookup *l, void *handle,
+			      bool *ours)
+{
+	struct generation *gen;
+	void *found, *entry;
+	bool lasting;
+
+	do {
+		gen = pin(ga, handle, &lasting);
+		*ours = gen || lasting;
+		if (!gen) {
+			if (lasting)
+				error_set(ga, "%p: the handle is not open: it was "
+					  "closed before", handle);
+			return NULL;
+		}
+		found = entry = look_up(l, gen->map);
+		if (found && !gen->guest->raw)
+			entry = gate_enter_by(ga, gen, l->name, l->version, found);
+		unpin(ga, gen);
+	} while (found && !entry && lasting);
+	return entry ? entry : found;
+}
+
+/* One of our names: whoever finds the host's function finds ours. */
+static void *look_up_target(struct goaudit *ga, const struct lookup *l,
+			    const struct target *t, void *handle)
+{
+	void *found;
+
+	intercept_find_real(ga);
+	found = look_up(l, handle);
+	if (t->real)
+		return found && found == *t->real ? t->entry : found;
+	if (!found && ga->host.dlerror)
+		ga->host.dlerror();	/* that the name is unknown is no error now */
+	return found ? found : t->entry;
+}
+
 static struct decision decide_symbol(void *real, void *handle, const char *name,
 				     const char *version, const void *caller)
 {
 	struct goaudit *ga = &goaudit_state;
-	const struct target *t;
+	struct lookup l = { .real = real, .name = name, .version = version };
+	bool ours = false;
 	void *found;
 	int i;
 
 	error_clear(ga);
-	i = name ? find_target(name) : -1;
-	if (i < 0)
+	if (!name)
 		return NOT_OURS;
-	t = &targets[i];
-	intercept_find_real(ga);
-	found = (void *)arch_call_as(real, handle, (uint64_t)name,
-				     (uint64_t)version, ret_in_caller(ga, caller));
-	if (t->real)
-		return OURS(found && found == *t->real ? t->entry : found);
-	if (!found && ga->host.dlerror)
-		ga->host.dlerror();	/* that the name is unknown is no error now */
-	return OURS(found ? found : t->entry);
+	l.ret = ret_in_caller(ga, caller);
+	i = find_target(name);
+	if (handle != RTLD_DEFAULT && handle != RTLD_NEXT && ga->registry.guests) {
+		found = look_up_in_guest(ga, &l, handle, &ours);
+		if (ours)
+			return OURS(found);
+	}
+	return i < 0 ? NOT_OURS : OURS(look_up_target(ga, &l, &targets[i], handle));
 }
 
 struct decision decide_dlsym(void *handle, const char *name, uint64_t a,

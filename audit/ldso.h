@@ -38,6 +38,8 @@ struct ldso {
 	bool locks_sought;		/* guarded by the load lock */
 	const int *lock_owner;		/* the load lock's owner, a thread id; NULL: not found */
 	pthread_mutex_t *tls_lock;	/* held by dlopen around us since 2.35; or NULL */
+	uintptr_t probe;		/* where debuggers stop in an ld.so with SDT
+					 * probes; 0: none, or not looked for yet */
 	char refusal[192];		/* why the layout is not trusted, or "" */
 	char tiny_path[512];		/* libgoaudit-tiny.so */
 };

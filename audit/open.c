@@ -200,6 +200,9 @@ static bool settle(const char *file, struct names *names)
 	return true;
 }
 
+/* Bits of dlopen's mode that glibc does not know. */
+#define OUR_BITS (RTLD_RELOADABLE | RTLD_PANIC_RETURN | RTLD_RAW)
+
 /* Opens a file whose path is settled.  false: glibc's. */
 static bool open_path(struct goaudit *ga, struct names *names, const char *file,
 		      int mode, const void *caller, void **handle)
@@ -207,7 +210,8 @@ static bool open_path(struct goaudit *ga, struct names *names, const char *file,
 	bool flagged = mode & RTLD_RELOADABLE, ours;
 	char *path = names->path;
 	struct open_request request = {
-		.caller = caller, .mode = mode & ~RTLD_RELOADABLE,
+		.caller = caller, .mode = mode & ~OUR_BITS,
+		.guarded = mode & RTLD_PANIC_RETURN, .raw = mode & RTLD_RAW,
 	};
 
 	if (file == path)
@@ -241,7 +245,8 @@ static bool open_path(struct goaudit *ga, struct names *names, const char *file,
 static void *pass_on(struct goaudit *ga, const char *file, int mode,
 		     const void *caller)
 {
-	void *h = intercept_dlopen_as(ga, file, mode & ~RTLD_RELOADABLE, caller);
+	int known = mode & RTLD_RELOADABLE ? mode & ~OUR_BITS : mode;
+	void *h = intercept_dlopen_as(ga, file, known, caller);
 
 	if (!h || !(mode & RTLD_RELOADABLE))
 		return h;
@@ -265,7 +270,7 @@ static bool open_bare(struct goaudit *ga, struct names *names, const char *file,
 	void *h;
 
 	call_push(ga, &call);
-	h = intercept_dlopen_as(ga, file, mode & ~RTLD_RELOADABLE, caller);
+	h = intercept_dlopen_as(ga, file, mode & ~OUR_BITS, caller);
 	call_pop(ga, &call);
 	if (call.found) {
 		if (h)		/* found elsewhere after all */
@@ -278,12 +283,14 @@ static bool open_bare(struct goaudit *ga, struct names *names, const char *file,
 	} else if (h) {
 		/* ld.so may know one of our generations by its SONAME; then the
 		 * reference is to be counted by us. */
-		if (!reload_adopt(ga, h, path))
+		if (!reload_adopt(ga, &h, path))
 			return open_path(ga, names, path, mode, caller, handle);
-		if ((mode & RTLD_RELOADABLE) && !reload_knows(ga, h)) {
+		if ((mode & OUR_BITS) && !reload_knows(ga, h)) {
 			((int (*)(void *))intercept_real_dlclose)(h);
 			h = pass_on(ga, file, mode, caller);
 		}
+	} else if ((mode & OUR_BITS) && !(mode & RTLD_RELOADABLE)) {
+		pass_on(ga, file, mode, caller);	/* fails in glibc's words */
 	}
 	*handle = h;
 	return true;

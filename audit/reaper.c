@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "go/protocol.h"
+#include "held.h"
 #include "journal.h"
 #include "retire.h"
 #include "state.h"
@@ -16,11 +17,18 @@
 /* Between a module's leaving the runtime and its unmapping. */
 #define GRACE_NS 10000000
 
+/* From a round whose holders were about to let go to the next one; doubled each
+ * time, up to a second. */
+#define SOON_NS 4000000
+#define SOON_DOUBLED_MAX 8
+
 struct batch {
 	struct goaudit *ga;
 	unsigned n;
 	struct generation *gen[BATCH];
 	struct go_module module[BATCH];
+	struct go_held held[BATCH][GO_HELD_MAX];
+	char holders[sizeof ((struct goaudit_generation *)0)->holders];
 };
 
 void reaper_add(struct goaudit *ga, struct generation *gen)
@@ -42,6 +50,59 @@ void reaper_wake(struct goaudit *ga)
 	pthread_cond_signal(&ga->reaper.work);
 }
 
+void reaper_collected(struct goaudit *ga)
+{
+	pthread_mutex_lock(&ga->lock);
+	ga->reaper.collected = true;
+	pthread_cond_signal(&ga->reaper.work);
+	pthread_mutex_unlock(&ga->lock);
+}
+
+/* The time before which no round begins unless a thread waits for it: the reaper
+ * takes its share of a processor and no more. */
+static uint64_t next_round(const struct goaudit *ga)
+{
+	const struct reaper *r = &ga->reaper;
+	unsigned share = ga->settings.reaper_share;
+	uint64_t due = r->ended + r->spent * (100 - share) / share, soon;
+
+	if (r->done != r->wanted || r->collected)
+		return due;
+	soon = r->ended + ((uint64_t)SOON_NS << (r->soon < SOON_DOUBLED_MAX ?
+							 r->soon : SOON_DOUBLED_MAX));
+	return due > soon ? due : soon;
+}
+
+/* Is a round to begin?  If not, waits for whatever may change that.  With our
+ * lock. */
+static bool wait_for_round(struct goaudit *ga)
+{
+	struct reaper *r = &ga->reaper;
+	bool asked = r->done != r->wanted;
+	uint64_t due, now;
+	struct timespec t;
+
+	if (asked && r->hurry)
+		return true;
+	if (!asked && (!r->queue || (!r->collected && !r->soon))) {
+		pthread_cond_wait(&r->work, &ga->lock);
+		return false;
+	}
+	due = next_round(ga);
+	now = clock_ns();
+	if (now >= due) {
+		if (!asked)
+			r->wanted++;
+		return true;
+	}
+	clock_gettime(CLOCK_REALTIME, &t);
+	due = due - now + t.tv_nsec;
+	t.tv_sec += due / 1000000000;
+	t.tv_nsec = due % 1000000000;
+	pthread_cond_timedwait(&r->work, &ga->lock, &t);
+	return false;
+}
+
 /* Takes those out of the queue that have not been tried in this round. */
 static void take_batch(struct goaudit *ga, struct batch *b, uint64_t round)
 {
@@ -54,8 +115,8 @@ static void take_batch(struct goaudit *ga, struct batch *b, uint64_t round)
 		gen->tried = round;
 		b->module[b->n] = (struct go_module){
 			.lo = gen->info->lo, .hi = gen->info->hi,
+			.held = b->held[b->n],
 		};
-		gen->in_batch = true;
 		b->gen[b->n++] = gen;
 	}
 }
@@ -73,19 +134,48 @@ static void leave_queue(struct reaper *r, struct generation *gen)
 		r->tail = p;
 }
 
-/* What an attempt has found, for those who ask. */
-static void record(struct goaudit *ga, struct generation *gen,
-		   const struct go_module *m)
+/* What an attempt has found, for those who ask.  Names are looked up before the
+ * lock is taken: that may cost a millisecond. */
+static void record(struct batch *b, struct generation *gen, const struct go_module *m)
 {
+	struct goaudit *ga = b->ga;
+
+	held_text(ga, gen, m, b->holders, sizeof b->holders);
+	pthread_mutex_lock(&ga->lock);
 	journal_begin();
 	gen->info->attempts++;
 	gen->info->holder = m->verdict == GO_HELD ? m->holder : GO_HOLDER_NONE;
 	gen->info->goroutine = m->goroutine;
 	memcpy(gen->info->holder_text, m->text, sizeof gen->info->holder_text);
+	memcpy(gen->info->holders, b->holders, sizeof b->holders);
 	journal_end();
+	pthread_mutex_unlock(&ga->lock);
 	if (m->verdict == GO_HELD)
-		goaudit_log(ga, "%s: generation %u is held: %s", gen->guest->path,
-			    gen->info->number, m->text);
+		goaudit_log(ga, "%s: generation %u is held:\n%s", gen->guest->path,
+			    gen->info->number, gen->info->holders);
+}
+
+/* A generation that a thread of the host is inside of is not asked about. */
+static bool leave_out_busy(struct batch *b)
+{
+	struct goaudit *ga = b->ga;
+	static const struct go_module held = {
+		.verdict = GO_HELD, .holder = GO_HOLDER_CALL,
+		.text = "a call of the host is under way",
+	};
+	unsigned n = 0, all = b->n;
+
+	gate_settle(ga);
+	for (unsigned i = 0; i < b->n; i++) {
+		if (gate_busy(ga, b->gen[i])) {
+			record(b, b->gen[i], &held);
+			continue;
+		}
+		b->gen[n] = b->gen[i];
+		b->module[n++] = b->module[i];
+	}
+	b->n = n;
+	return n < all;
 }
 
 static void unmap(void *arg)
@@ -93,63 +183,84 @@ static void unmap(void *arg)
 	struct batch *b = arg;
 
 	for (unsigned i = 0; i < b->n; i++)
-		if (b->module[i].verdict != GO_HELD)
-			retire_unmap(b->ga, b->gen[i]);
+		retire_unmap(b->ga, b->gen[i]);
 }
 
-/* The runtime is asked without ld.so's lock: it may have to wait for a garbage
- * collection, and no dlopen of the host shall wait for that. */
-static void reap(struct batch *b)
+/* Notes the answers, and leaves in the batch what is to be unmapped.  A generation
+ * whose names a newer one is taking over stays for another round, in which the
+ * runtime will not know it any more (GO_NOT_FOUND). */
+static void settle(struct batch *b, uint64_t share)
 {
 	struct goaudit *ga = b->ga;
-	static const struct timespec grace = { .tv_nsec = GRACE_NS };
-	uint64_t begin = clock_ns(), stopped, share;
+	unsigned n = 0;
 
-	gort_unlink(ga, b->module, b->n, &stopped);
-	share = (clock_ns() - begin) / b->n;
+	for (unsigned i = 0; i < b->n; i++)
+		record(b, b->gen[i], &b->module[i]);
 	pthread_mutex_lock(&ga->lock);
 	for (unsigned i = 0; i < b->n; i++) {
 		struct generation *gen = b->gen[i];
 
-		record(ga, gen, &b->module[i]);
-		if (b->module[i].verdict != GO_HELD) {
-			leave_queue(&ga->reaper, gen);
-			gen->info->unload_ns = share;
-		}
+		if (b->module[i].verdict == GO_HELD || gen->kept)
+			continue;
+		leave_queue(&ga->reaper, gen);
+		gen->unmapping = true;
+		gen->info->unload_ns = share;
+		b->gen[n++] = gen;
 	}
+	b->n = n;
 	pthread_mutex_unlock(&ga->lock);
+}
+
+/* The runtime is asked without ld.so's lock: it may have to wait for a garbage
+ * collection, and no dlopen of the host shall wait for that. */
+static bool reap(struct batch *b)
+{
+	struct goaudit *ga = b->ga;
+	static const struct timespec grace = { .tv_nsec = GRACE_NS };
+	uint64_t begin = clock_ns();
+	bool soon = leave_out_busy(b);
+
+	if (b->n) {
+		soon |= gort_unlink(ga, b->module, b->n);
+		settle(b, (clock_ns() - begin) / b->n);
+	}
+	ga->reaper.spent += clock_ns() - begin;		/* only this thread does so */
+	if (!b->n)
+		return soon;
 	/* Who has read the module list before the commit, a signal handler or a
 	 * goroutine in the middle of a walk, may still stand on a module. */
 	nanosleep(&grace, NULL);
 	ldso_transaction(ga, unmap, b);
+	return soon;
 }
 
 static void *reaper_thread(void *arg)
 {
 	struct goaudit *ga = arg;
 	struct reaper *r = &ga->reaper;
-	static struct batch batch;	/* there is one reaper; 12 KB are much for a stack */
+	static struct batch batch;	/* there is one reaper; 150 KB are much for a stack */
 	uint64_t round;
+	bool soon;
 
 	batch.ga = ga;
 	pthread_mutex_lock(&ga->lock);
 	while (!r->stop) {
-		if (r->done == r->wanted) {
-			pthread_cond_wait(&r->work, &ga->lock);
+		if (!wait_for_round(ga))
 			continue;
-		}
 		round = r->wanted;
 		r->queued = 0;
 		r->working = true;
+		r->collected = soon = false;
+		r->spent = 0;
 		for (take_batch(ga, &batch, round); batch.n && !r->stop;
 		     take_batch(ga, &batch, round)) {
 			pthread_mutex_unlock(&ga->lock);
-			reap(&batch);
+			soon = reap(&batch) || soon;
 			pthread_mutex_lock(&ga->lock);
-			for (unsigned i = 0; i < batch.n; i++)
-				batch.gen[i]->in_batch = false;
 			pthread_cond_broadcast(&ga->changed);
 		}
+		r->ended = clock_ns();
+		r->soon = soon ? r->soon + 1 : 0;
 		r->done = round;
 		r->working = false;
 		pthread_cond_broadcast(&ga->changed);
@@ -193,6 +304,14 @@ void reaper_start(struct goaudit *ga)
 	pthread_mutex_unlock(&ga->lock);
 }
 
+/* A thread waits for a round, or does no more.  With our lock. */
+static void hurry(struct reaper *r, int more)
+{
+	r->hurry += more;
+	if (more > 0)
+		pthread_cond_signal(&r->work);
+}
+
 void reaper_throttle(struct goaudit *ga)
 {
 	struct reaper *r = &ga->reaper;
@@ -201,9 +320,58 @@ void reaper_throttle(struct goaudit *ga)
 	if (ldso_lock_is_mine(ga, true))
 		return;
 	pthread_mutex_lock(&ga->lock);
+	hurry(r, 1);
 	while (r->queued > REAPER_BACKLOG && r->started)
 		pthread_cond_wait(&ga->changed, &ga->lock);
+	hurry(r, -1);
 	pthread_mutex_unlock(&ga->lock);
+}
+
+struct held_total {
+	unsigned n;
+	uint64_t bytes;
+	const struct generation *oldest;
+};
+
+/* What attempts have found in use.  With our lock. */
+static struct held_total count_held(const struct goaudit *ga)
+{
+	struct held_total t = { 0 };
+
+	for (struct generation *g = ga->reaper.queue; g; g = g->next_retired)
+		if (g->info->holder) {
+			t.n++;
+			t.bytes += g->info->hi - g->info->lo;
+			t.oldest = t.oldest ? t.oldest : g;
+		}
+	return t;
+}
+
+static bool is_too_much(const struct goaudit *ga, const struct held_total *t)
+{
+	return t->n >= ga->settings.held_max || t->bytes >= ga->settings.held_bytes;
+}
+
+int reaper_admit(struct goaudit *ga, const char *path)
+{
+	struct held_total t;
+
+	pthread_mutex_lock(&ga->lock);
+	t = count_held(ga);
+	pthread_mutex_unlock(&ga->lock);
+	if (!is_too_much(ga, &t))
+		return 0;
+	reaper_wait(ga, NULL, -1);	/* they may be free by now */
+	pthread_mutex_lock(&ga->lock);
+	t = count_held(ga);
+	if (is_too_much(ga, &t))
+		error_set(ga, "%s: %u retired generations of guests are held, %llu KB, "
+			  "as much as GOAUDIT_HELD allows; the oldest, generation %u of "
+			  "%s, by %s: let go of them, or raise GOAUDIT_HELD", path, t.n,
+			  (unsigned long long)t.bytes >> 10, t.oldest->info->number,
+			  t.oldest->guest->path, t.oldest->info->holder_text);
+	pthread_mutex_unlock(&ga->lock);
+	return is_too_much(ga, &t) ? -1 : 0;
 }
 
 static int count_left(struct goaudit *ga, const struct guest *guest)
@@ -241,10 +409,12 @@ int reaper_wait(struct goaudit *ga, struct guest *guest, int timeout_ms)
 	if (left)
 		reaper_wake(ga);
 	round = r->wanted;
+	hurry(r, 1);
 	while (left && r->done < round && r->started && error == 0)
 		error = timeout_ms < 0 ?
 				pthread_cond_wait(&ga->changed, &ga->lock) :
 				pthread_cond_timedwait(&ga->changed, &ga->lock, &end);
+	hurry(r, -1);
 	left = count_left(ga, guest);
 	pthread_mutex_unlock(&ga->lock);
 	return left;

@@ -3,7 +3,8 @@
  * dlclose and dlreload only queue a generation here.  The thread takes all that
  * are queued together: they may hold each other, and they share one stop of
  * the world.  Those in use stay queued and are tried again when another one is
- * retired or when somebody asks (goaudit_reclaim). */
+ * retired, when somebody asks (goaudit_reclaim), and, in a bounded share of the
+ * time, after a garbage collection and when the holder was about to let go. */
 #ifndef GOAUDIT_REAPER_H
 #define GOAUDIT_REAPER_H
 
@@ -27,6 +28,12 @@ struct reaper {
 	unsigned queued;			/* of them not yet tried */
 	bool started, stop, working;
 	uint64_t wanted, done;			/* rounds asked for, and finished */
+	/* When a round is due that nobody has asked for: */
+	bool collected;				/* Go has collected garbage since the last one */
+	unsigned soon;				/* so many in a row ended with a holder that was
+						 * about to let go */
+	uint64_t spent, ended;			/* the last round's work, and its end; ns */
+	unsigned hurry;				/* threads that wait for a round */
 };
 
 /* Queues a retired generation and wakes the thread.  With goaudit.lock. */
@@ -38,12 +45,19 @@ void reaper_start(struct goaudit *ga);
 /* Waits for a round when the backlog is long.  Without our lock. */
 void reaper_throttle(struct goaudit *ga);
 
+/* May a generation more be loaded?  Returns 0, or -1 with dlerror set when more is
+ * held than GOAUDIT_HELD allows, also after another round.  Without our lock. */
+int reaper_admit(struct goaudit *ga, const char *path);
+
 /* Has all retired generations tried, and returns how many of the guest's (NULL:
  * of all) are left; see goaudit_reclaim. */
 int reaper_wait(struct goaudit *ga, struct guest *guest, int timeout_ms);
 
 /* Asks for another round.  With goaudit.lock. */
 void reaper_wake(struct goaudit *ga);
+
+/* Go has collected garbage, and something is held.  Without our lock. */
+void reaper_collected(struct goaudit *ga);
 
 /* Stops the thread; at exit. */
 void reaper_finish(struct goaudit *ga);

@@ -17,18 +17,17 @@ void retire_unmap(struct goaudit *ga, struct generation *gen)
 	uint64_t begin = clock_ns();
 	char snapshot[sizeof gen->info->snapshot];
 
-	/* Its own destructors may bring us here again. */
-	if (gen->unmapping)
-		return;
 	gen->unmapping = true;
 	memcpy(snapshot, gen->info->snapshot, sizeof snapshot);
 	/* _dl_close_worker counts the objects in the list, so it must be back in
-	 * it; the debugger is not told of this, only of the dlclose. */
+	 * it; the debugger is not told. */
 	if (gen->hidden) {
 		ldso_reinsert(ga, gen->map, gen->global);
 		gen->hidden = false;
+		debugger_close(ga, gen->map);
+	} else {
+		dlclose(gen->map);
 	}
-	dlclose(gen->map);
 	pins_release(gen);
 	snapshot_remove(ga, snapshot);
 	pthread_mutex_lock(&ga->lock);
@@ -37,6 +36,17 @@ void retire_unmap(struct goaudit *ga, struct generation *gen)
 		gen->guest->current = NULL;
 	registry_set_state(ga, gen, GOAUDIT_GONE);
 	pthread_mutex_unlock(&ga->lock);
+}
+
+/* May a C generation still be executing, or be looked at? */
+static bool is_busy(struct goaudit *ga, const struct generation *gen)
+{
+	if (gen->kept || gen->unmapping)
+		return true;
+	if (!gen->entered)
+		return false;
+	gate_settle(ga);
+	return gate_busy(ga, gen);
 }
 
 /* Takes a generation out of the link map.  In a transaction. */
@@ -58,8 +68,8 @@ void retire_generation(struct goaudit *ga, struct generation *gen)
 	if (go)
 		reaper_add(ga, gen);
 	pthread_mutex_unlock(&ga->lock);
-	if (!go)
-		retire_unmap(ga, gen);
+	if (!go && !is_busy(ga, gen))
+		retire_unmap(ga, gen);	/* else retire_replaced will */
 }
 
 /* A C generation that dlreload has replaced may still be executing below the
@@ -70,7 +80,9 @@ void retire_replaced(struct goaudit *ga, struct guest *guest)
 
 	for (gen = guest->all; gen; gen = next) {
 		next = gen->next;
-		if (gen->info->state == GOAUDIT_RETIRED && !gen->info->is_go)
+		/* Its own destructors may bring us here again. */
+		if (gen->info->state == GOAUDIT_RETIRED && !gen->info->is_go &&
+		    !is_busy(ga, gen))
 			retire_unmap(ga, gen);
 	}
 }

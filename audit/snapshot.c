@@ -217,38 +217,6 @@ static int ensure_root(struct goaudit *ga)
 	return 0;
 }
 
-/* The image library lives in the auditor's namespace: the host never sees
- * libelf.  Returns 0, or -1 with dlerror set. */
-static int ensure_image(struct goaudit *ga)
-{
-	struct snapshots *s = &ga->snapshots;
-	char name[600];
-	void *inspect, *mend, *text, *library;
-
-	if (__atomic_load_n(&s->inspect, __ATOMIC_ACQUIRE))
-		return 0;
-	snprintf(name, sizeof name, "%s/libgoaudit-image.so", ga->home);
-	library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-	inspect = library ? dlsym(library, "image_inspect") : NULL;
-	mend = library ? dlsym(library, "image_mend") : NULL;
-	text = library ? dlsym(library, "image_status_text") : NULL;
-	if (!inspect || !mend || !text) {
-		error_set(ga, "%s: install it beside libgoaudit.so", dlerror());
-		return -1;
-	}
-	pthread_mutex_lock(&ga->lock);
-	s->status_text = (const char *(*)(enum image_status))text;
-	s->mend = (enum image_status(*)(void *, size_t, const struct image_facts *,
-					char *, size_t))mend;
-	__atomic_store_n(&s->inspect,
-			 (enum image_status(*)(const void *, size_t,
-					       struct image_facts *, char *,
-					       size_t))inspect,
-			 __ATOMIC_RELEASE);
-	pthread_mutex_unlock(&ga->lock);
-	return 0;
-}
-
 static int read_all(int fd, char *to, size_t size)
 {
 	size_t done = 0;
@@ -262,6 +230,67 @@ static int read_all(int fd, char *to, size_t size)
 			return -1;	/* an error, or the file has become shorter */
 		done += n;
 	}
+	return 0;
+}
+
+/* gdb stops at ld.so's SDT probes where it has them, and not at r_brk. */
+static void find_probe(struct goaudit *ga)
+{
+	const struct r_debug *debug = ga->ldso.debug;
+	const struct link_map *map =
+		debug ? ldso_object_at((const void *)(uintptr_t)debug->r_brk) : NULL;
+	int fd = map ? open(map->l_name, O_RDONLY | O_CLOEXEC) : -1;
+	struct stat st;
+	uint64_t at;
+	char *data;
+
+	if (fd < 0)
+		return;
+	data = fstat(fd, &st) == 0 ? malloc(st.st_size) : NULL;
+	if (data && read_all(fd, data, st.st_size) == 0) {
+		at = ga->snapshots.probe(data, st.st_size, "rtld", "unmap_complete");
+		if (at)
+			ga->ldso.probe = map->l_addr + at;
+	}
+	free(data);
+	close(fd);
+}
+
+/* The image library lives in the auditor's namespace: the host never sees
+ * libelf.  Returns 0, or -1 with dlerror set. */
+static int ensure_image(struct goaudit *ga)
+{
+	struct snapshots *s = &ga->snapshots;
+	char name[600];
+	void *inspect, *mend, *debug, *probe, *text, *library;
+
+	if (__atomic_load_n(&s->inspect, __ATOMIC_ACQUIRE))
+		return 0;
+	snprintf(name, sizeof name, "%s/libgoaudit-image.so", ga->home);
+	library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+	inspect = library ? dlsym(library, "image_inspect") : NULL;
+	mend = library ? dlsym(library, "image_mend") : NULL;
+	debug = library ? dlsym(library, "image_add_debug") : NULL;
+	text = library ? dlsym(library, "image_status_text") : NULL;
+	probe = library ? dlsym(library, "image_probe") : NULL;
+	if (!inspect || !mend || !debug || !probe || !text) {
+		error_set(ga, "%s: install it beside libgoaudit.so", dlerror());
+		return -1;
+	}
+	pthread_mutex_lock(&ga->lock);
+	s->status_text = (const char *(*)(enum image_status))text;
+	s->probe = (uint64_t (*)(const void *, size_t, const char *, const char *))probe;
+	s->add_debug = (bool (*)(const void *, size_t, const struct image_facts *,
+				 void **, size_t *))debug;
+	s->mend = (enum image_status(*)(void *, size_t, const struct image_facts *,
+					char *, size_t))mend;
+	__atomic_store_n(&s->inspect,
+			 (enum image_status(*)(const void *, size_t,
+					       struct image_facts *, char *,
+					       size_t))inspect,
+			 __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&ga->lock);
+	find_probe(ga);
 	return 0;
 }
 
@@ -349,6 +378,20 @@ static int refuse(struct goaudit *ga, const char *path, enum image_status status
 	return -1;
 }
 
+/* A Go guest without debug information gets what can be known without it: with
+ * nothing, debuggers guess, and set breakpoints in the middle of instructions. */
+static void add_debug(struct goaudit *ga, struct snapshot *s)
+{
+	size_t size;
+	void *data;
+
+	if (!ga->snapshots.add_debug(s->data, s->size, &s->facts, &data, &size))
+		return;
+	free(s->data);
+	s->data = data;
+	s->size = size;
+}
+
 static int check_and_mend(struct goaudit *ga, const char *path, struct snapshot *s)
 {
 	char why[200] = "";
@@ -371,6 +414,7 @@ static int check_and_mend(struct goaudit *ga, const char *path, struct snapshot 
 	status = ga->snapshots.mend(s->data, s->size, &s->facts, why, sizeof why);
 	if (status != IMAGE_OK)
 		return refuse(ga, path, status, why);
+	add_debug(ga, s);
 	return 0;
 }
 

@@ -37,6 +37,9 @@ struct snapshots {
 				     char *, size_t);
 	enum image_status (*mend)(void *, size_t, const struct image_facts *,
 				  char *, size_t);
+	bool (*add_debug)(const void *, size_t, const struct image_facts *, void **,
+			  size_t *);
+	uint64_t (*probe)(const void *, size_t, const char *, const char *);
 	const char *(*status_text)(enum image_status);
 };
 

@@ -7,6 +7,7 @@
  *   registry.c                       guests and their generations
  *   reload.c, retire.c               the state machine: open, close, reload
  *   reaper.c                         unloading, on a thread of its own
+ *   gate.c                           who is inside a guest
  *   gort.c                           the Go runtime
  *   debugger.c, journal.c            who is told: r_debug, goaudit-debug.h
  *
@@ -17,6 +18,7 @@
  *   3. lock                 registry: guests, generations, the retired queue
  *   4. calls_lock           the list of calls; a leaf
  *      errors_lock          pending dlerror texts; a leaf
+ *      guard.lock           texts of panics; a leaf
  * No lock of ours is held across a call into ld.so, Go, or the host. */
 #ifndef GOAUDIT_STATE_H
 #define GOAUDIT_STATE_H
@@ -28,7 +30,9 @@
 
 #include "call.h"
 #include "error.h"
+#include "gate.h"
 #include "gort.h"
+#include "guard.h"
 #include "ldso.h"
 #include "reaper.h"
 #include "registry.h"
@@ -39,6 +43,10 @@
 struct settings {
 	bool secure;
 	const char *reloadable;		/* GOAUDIT_RELOADABLE: globs, colon-separated */
+	unsigned reaper_share;		/* GOAUDIT_REAPER_SHARE: percent of a processor */
+	unsigned held_max;		/* GOAUDIT_HELD: retired generations that may be */
+	uint64_t held_bytes;		/* held, and the size of their mappings */
+	bool panic_return;		/* GOAUDIT_PANIC=return */
 	const char *cache;		/* GOAUDIT_CACHE: runtimes */
 	const char *snapshots;		/* GOAUDIT_SNAPSHOTS */
 	int log_fd;			/* GOAUDIT_LOG; -1: no log */
@@ -78,6 +86,8 @@ struct goaudit {
 					 * reaper's progress has changed; with lock */
 	struct registry registry;	/* guarded by lock */
 	struct reaper reaper;		/* guarded by lock */
+	struct guard guard;		/* see guard.h */
+	struct gate gate;		/* see gate.h */
 	struct gort gort;		/* guarded by lock; constant once ready */
 	struct snapshots snapshots;	/* see snapshot.h */
 

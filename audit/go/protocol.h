@@ -21,12 +21,13 @@
 /* Raised with every change of a struct below.  It is part of the first entry's
  * name, so that a library of another release is seen to be one before it is
  * loaded: image_inspect looks for that name. */
-#define GO_PROTOCOL 3
+#define GO_PROTOCOL 4
 
-#define GO_FN_HELLO  "runtime.goauditHello3.abiinternal"
+#define GO_FN_HELLO  "runtime.goauditHello4.abiinternal"
 #define GO_FN_INIT   "runtime.goauditInit.abiinternal"
 #define GO_FN_CANON  "runtime.goauditCanon.abiinternal"
 #define GO_FN_UNLINK "runtime.goauditUnlink.abiinternal"
+#define GO_FN_GUARD  "runtime.goauditGuard.abiinternal"
 #define GO_FN_STATS  "runtime.goauditStats.abiinternal"
 
 /* First call into a runtime.  Returns only when the runtime and all of std
@@ -34,6 +35,9 @@
  * what makes a module that is opened next safe to initialise. */
 struct go_hello {
 	uint64_t size;		/* in: sizeof(struct go_hello) */
+	int (*collected)(void *);	/* in: is called with NULL, on a thread of the
+				 * runtime, at the end of the first collection after
+				 * an unlink that has held a module; may be NULL */
 	uint64_t protocol;	/* out: GO_PROTOCOL of the overlay */
 	uint64_t moduledata;	/* out: sizeof(moduledata), for the log */
 	char version[64];	/* out: runtime.Version() */
@@ -57,6 +61,30 @@ enum go_holder {
 	GO_HOLDER_TIMER,	/* a timer or ticker would call or reach it */
 	GO_HOLDER_FINALIZER,
 	GO_HOLDER_CLEANUP,
+	/* The proof finds the rest. */
+	GO_HOLDER_POINTER,	/* a pointer to a variable of it */
+	GO_HOLDER_TYPE,		/* an interface value of a type of it */
+	GO_HOLDER_FUNC,		/* a func value */
+	GO_HOLDER_OBJECT,	/* an object of a type of it */
+	GO_HOLDER_CHAN,		/* a channel of such */
+	GO_HOLDER_STACK,	/* a goroutine's local variable */
+	GO_HOLDER_STRING,	/* a string that cannot be copied at the moment */
+	GO_HOLDER_BUSY,		/* no proof this time: it may succeed soon */
+	/* Not of the Go side's finding. */
+	GO_HOLDER_CALL = 64,	/* a call of the host is under way (gate.h) */
+};
+
+#define GO_HELD_MAX 8
+
+/* One holder. */
+struct go_held {
+	uint64_t kind;		/* out: enum go_holder */
+	uint64_t goroutine;	/* out: its id, or 0 */
+	uint64_t variable;	/* out: address of the variable that the path starts
+				 * at, or 0: it has a name for the linker only */
+	uint64_t target;	/* out: address of what is reached in the module, or 0 */
+	char text[512];		/* out: "what <- step <- step": what is reached, then
+				 * the objects on the way back to the root */
 };
 
 struct go_range {
@@ -99,6 +127,29 @@ struct go_module {
 	uint64_t holder;	/* out: enum go_holder, with GO_HELD */
 	uint64_t goroutine;	/* out: its id, or 0 */
 	char text[256];		/* out: GO_HELD: "func (file:line)", one line */
+	uint64_t variable;	/* out: as in go_held, of the first holder */
+	uint64_t nheld;		/* out: how many of `held` are filled; none where
+				 * the cheap check has found a holder */
+	struct go_held *held;	/* in: GO_HELD_MAX of them, or NULL */
+};
+
+/* How to unlink. */
+enum go_unlink_flags {
+	GO_UNLINK_PROVE = 1,	/* prove that nothing outside of a module leads to
+				 * it; else only the cheap check is made */
+	GO_UNLINK_STOPPED = 2,	/* the proof must not run beside the program: what it
+				 * does where the kernel cannot track writes */
+	/* For tests: leave a part of the check out. */
+	GO_UNLINK_NO_TYPE_WORDS = 1 << 16,
+	GO_UNLINK_NO_CLOSURES = 1 << 17,
+	GO_UNLINK_NO_HEADERS = 1 << 18,
+	GO_UNLINK_NO_CHANS = 1 << 19,
+	GO_UNLINK_NO_STRINGS = 1 << 20,
+	GO_UNLINK_NO_SCRUB = 1 << 21,
+	GO_UNLINK_NO_FRAMES = 1 << 22,
+	GO_UNLINK_NO_TIMERS = 1 << 23,
+	GO_UNLINK_NO_FINALIZERS = 1 << 24,
+	GO_UNLINK_NO_POINTERS = 1 << 25,
 };
 
 /* Unlinks those of n modules that nothing uses: purges the caches of std that
@@ -112,7 +163,27 @@ struct go_unlink {
 	struct go_module *modules;	/* in, out: n of them */
 	uint64_t stopped_ns;	/* out: how long the world stood, all stops added up */
 	uint64_t total_ns;	/* out */
+	uint64_t flags;		/* in: enum go_unlink_flags */
+	uint64_t longest_ns;	/* out: the longest stop */
+	uint64_t stops;		/* out: how many */
+	uint64_t objects;	/* out: objects that the proof has marked */
+	uint64_t bytes;		/* out: of those */
+	uint64_t dirty;		/* out: bytes of pages looked at again */
+	uint64_t rounds;	/* out */
+	uint64_t soon;		/* out: not 0: something that holds a module is about
+				 * to let go, it may be tried again in milliseconds */
 };
+
+/* Calls a Go function of one argument, an address, and recovers from its panic. */
+struct go_guard {
+	uint64_t size;		/* in */
+	uint64_t fn;		/* in: its ABIInternal address */
+	uint64_t arg;		/* in */
+	uint64_t panic;		/* out: 0, or address of the panic's text, a NUL and
+				 * nothing else in GO_PANIC_SIZE bytes that the caller unmaps */
+};
+
+#define GO_PANIC_SIZE 16384
 
 /* Figures for tests and the soak. */
 struct go_stats {

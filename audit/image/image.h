@@ -52,7 +52,7 @@ struct image_facts {
 	bool symbolic;			/* DT_SYMBOLIC / DF_SYMBOLIC: splits type identity */
 	bool textrel;
 	bool static_tls;
-	bool has_dwarf;
+	bool has_dwarf;			/* of Go code */
 	bool has_unique;		/* STB_GNU_UNIQUE symbols defined (not looked for in
 					 * a runtime, which is never closed) */
 	bool overlay;			/* runtime: has goaudit's entry points */
@@ -83,6 +83,22 @@ IMAGE_API
 enum image_status image_mend(void *data, size_t len,
 			     const struct image_facts *facts,
 			     char *why, size_t why_len);
+
+/* Debug information for a Go guest that has none, made from what the Go runtime
+ * itself knows: functions, lines, inlined calls and frame sizes, no variables.
+ *   data, len  the image; not modified
+ *   facts      of it
+ *   *out       the same image with debug sections behind it, malloc'ed, and its
+ *              length
+ * Returns false where there is nothing to add, or no way to. */
+IMAGE_API
+bool image_add_debug(const void *data, size_t len, const struct image_facts *facts,
+		     void **out, size_t *out_len);
+
+/* The address, relative to where the image is loaded, of an SDT probe
+ * (sys/sdt.h: a note of type 3 in .note.stapsdt); 0: it has no such probe. */
+IMAGE_API
+uint64_t image_probe(const void *data, size_t len, const char *provider, const char *name);
 
 /* What a status means, for messages: "not an ELF file", ... Never NULL. */
 IMAGE_API

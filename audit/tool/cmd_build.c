@@ -3,6 +3,7 @@
  * Runs go build with what a guest needs added to the user's flags, then looks
  * at the result with the same eyes as the audit module will. */
 #include "build.h"
+#include "linker.h"
 #include "view.h"
 #include "../image/image.h"
 
@@ -68,7 +69,7 @@ choose_output(const struct goflags *g)
 
 static int
 go_argv(const struct tool *t, const struct runtime *rt, const struct view *v,
-	const struct goflags *g, const char *out, struct list *argv)
+	const struct goflags *g, const char *out, bool linker, struct list *argv)
 {
 	/* The path of this program may have blanks, hence the quotes. */
 	list_add(argv, copy_text(t->go));
@@ -81,7 +82,8 @@ go_argv(const struct tool *t, const struct runtime *rt, const struct view *v,
 	for (size_t i = 0; i <= g->ldflags.n; i++) {
 		/* One without a pattern first, for packages that no pattern of
 		 * the user's matches. */
-		char *flags = goflags_link(i > 0 ? g->ldflags.item[i - 1] : "", rt->dir);
+		char *flags = goflags_link(i > 0 ? g->ldflags.item[i - 1] : "", rt->dir,
+					   linker);
 
 		if (flags == NULL)
 			return STATUS_USAGE;
@@ -97,12 +99,15 @@ go_argv(const struct tool *t, const struct runtime *rt, const struct view *v,
 }
 
 static int
-run_go(const struct runtime *rt, const struct view *v, const struct goflags *g, char **argv)
+run_go(const struct runtime *rt, const struct view *v, const struct goflags *g,
+       const char *linker, char **argv)
 {
 	char *lib = format("GOAUDIT_LIBSTD=%s", v->lib);
 	char *std = format("GOAUDIT_STD=%s", g->other_std ? "any" : "keep");
 	char *work = format("GOTMPDIR=%s", v->work);
-	char *env[] = { lib, std, work, NULL };
+	char *link = format("GOAUDIT_LINK=%s", linker != NULL ? linker : "");
+	char *id = format("GOAUDIT_LINK_ID=%s", rt->key);
+	char *env[] = { lib, std, work, linker != NULL ? link : NULL, id, NULL };
 	struct child c = { .argv = argv, .env = env, .out = -1 };
 	/* An interrupt is for go, which ends; this program then cleans up. */
 	void (*old)(int) = signal(SIGINT, SIG_IGN);
@@ -114,6 +119,8 @@ run_go(const struct runtime *rt, const struct view *v, const struct goflags *g, 
 	free(lib);
 	free(std);
 	free(work);
+	free(link);
+	free(id);
 	if (status != STATUS_OK || g->other_std || g->dry)
 		return status;
 	changed = view_changed(rt, v);
@@ -175,19 +182,20 @@ check_guest(const struct runtime *rt, const char *out)
 int
 build_guest(struct tool *t, const struct runtime *rt, const struct goflags *g)
 {
-	char *out = choose_output(g);
+	char *out = choose_output(g), *linker = linker_path(rt);
 	struct list argv = { 0 };
 	struct view v;
 	int status = view_open(t, rt, &v);
 
 	if (status == STATUS_OK)
-		status = go_argv(t, rt, &v, g, out, &argv);
+		status = go_argv(t, rt, &v, g, out, linker != NULL, &argv);
 	if (status == STATUS_OK)
-		status = run_go(rt, &v, g, argv.item);
+		status = run_go(rt, &v, g, linker, argv.item);
 	view_close(&v);
 	if (status == STATUS_OK && !g->dry)
 		status = check_guest(rt, out);
 	list_free(&argv);
+	free(linker);
 	free(out);
 	return status;
 }

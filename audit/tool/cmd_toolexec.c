@@ -7,12 +7,17 @@
  * flags than it was; the environment variables tell:
  *
  *	GOAUDIT_LIBSTD		the library to answer with
- *	GOAUDIT_STD		"keep": refuse to compile packages of std */
+ *	GOAUDIT_STD		"keep": refuse to compile packages of std
+ *	GOAUDIT_LINK		the linker to use in place of the toolchain's, which
+ *				has a try where this one fails
+ *	GOAUDIT_LINK_ID		its identity: go takes what was linked by another
+ *				one for something else */
 #include "tool.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static bool
@@ -39,12 +44,121 @@ answer_link(char *const *argv)
 {
 	const char *lib = getenv("GOAUDIT_LIBSTD"), *out = value_of(argv, "-o");
 
-	if (lib == NULL || out == NULL)
-		return tool_error("toolexec: GOAUDIT_LIBSTD is not set: run goaudit build");
+	if (out == NULL)
+		return tool_error("toolexec: link without -o: run goaudit build");
 	unlink(out);
 	if (link(lib, out) != 0 && copy_file(lib, out) != 0)
 		return tool_error("%s: %s: see TMPDIR", out, strerror(errno));
 	return STATUS_OK;
+}
+
+/* What go takes for the linker's identity: the whole line. */
+static int
+print_identity(const char *tool)
+{
+	const char *id = getenv("GOAUDIT_LINK_ID");
+	char *argv[] = { (char *)(uintptr_t)tool, "-V=full", NULL };
+	char *line = child_output(argv);
+
+	if (line == NULL)
+		return tool_error("%s -V=full: does not run", tool);
+	line[strcspn(line, "\n")] = '\0';
+	/* A development version's line ends in its build ID, which counts alone. */
+	if (strstr(line, " buildID=") != NULL)
+		printf("%s/%s\n", line, id != NULL ? id : "");
+	else
+		printf("%s goaudit=%s\n", line, id != NULL ? id : "");
+	free(line);
+	return STATUS_OK;
+}
+
+static void
+pass_on(int fd)
+{
+	char buf[4096];
+	ssize_t n;
+
+	lseek(fd, 0, SEEK_SET);
+	while ((n = read(fd, buf, sizeof buf)) > 0)
+		fwrite(buf, 1, (size_t)n, stderr);
+}
+
+static void
+first_line(int fd, char *line, size_t size)
+{
+	ssize_t n = pread(fd, line, size - 1, 0);
+
+	line[n > 0 ? n : 0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+}
+
+/* In place of -w=0 of goaudit build. */
+static void
+drop_debug(char **argv)
+{
+	for (; *argv != NULL; argv++)
+		if (strcmp(*argv, "-w=0") == 0)
+			*argv = (char *)(uintptr_t)"-w";
+}
+
+/* link's exit status; its output goes to a file. */
+static int
+try_linker(const char *link, char **argv, int out)
+{
+	struct child c = { .argv = argv, .out = out };
+	char *own = argv[0];
+	pid_t pid;
+
+	argv[0] = (char *)(uintptr_t)link;
+	pid = child_start(&c);
+	argv[0] = own;
+	return pid < 0 ? STATUS_FAILED : child_wait(pid);
+}
+
+/* Where link fails, the toolchain's linker does it without debug information.
+ * If that fails too, the guest is at fault, and only its error is shown. */
+static int
+run_debug_linker(const char *link, char **argv)
+{
+	struct child own = { .argv = argv, .out = -1 };
+	int out = memfd_create("link", MFD_CLOEXEC), status;
+	char why[400];
+	pid_t pid;
+
+	if (out < 0)
+		return tool_error("link: %s", strerror(errno));
+	status = try_linker(link, argv, out);
+	if (status == STATUS_OK) {
+		pass_on(out);
+		return STATUS_OK;
+	}
+	first_line(out, why, sizeof why);
+	drop_debug(argv);
+	pid = child_start(&own);
+	if (pid < 0)
+		return tool_error("%s: %s", argv[0], strerror(errno));
+	if (child_wait(pid) != 0)
+		return STATUS_FAILED;
+	tool_error("warning: debuggers will see functions and lines of this guest, but no "
+		   "variables: the linker for debug information failed with status %d: %s: "
+		   "please report this", status, why);
+	return STATUS_OK;
+}
+
+static int
+run_linker(char **argv)
+{
+	const char *link = getenv("GOAUDIT_LINK");
+
+	if (getenv("GOAUDIT_LIBSTD") != NULL && has_arg(argv, "-buildmode=shared"))
+		return answer_link(argv);
+	if (link == NULL) {
+		execvp(argv[0], argv);
+		return tool_error("%s: %s", argv[0], strerror(errno));
+	}
+	if (has_arg(argv, "-V=full"))
+		return print_identity(argv[0]);
+	return run_debug_linker(link, argv);
 }
 
 int
@@ -61,8 +175,8 @@ cmd_toolexec(struct tool *t, int argc, char **argv)
 	tool = argv[0];
 	name = strrchr(tool, '/');
 	name = name != NULL ? name + 1 : tool;
-	if (strcmp(name, "link") == 0 && has_arg(argv, "-buildmode=shared"))
-		return answer_link(argv);
+	if (strcmp(name, "link") == 0)
+		return run_linker(argv);
 	if (strcmp(name, "compile") == 0 && std != NULL && strcmp(std, "keep") == 0 &&
 	    has_arg(argv, "-std")) {
 		const char *pkg = value_of(argv, "-p");

@@ -263,8 +263,18 @@ pattern_length(const char *s)
 	       (size_t)(eq - s) + 1;
 }
 
+static bool
+is_strip(const char *field)
+{
+	size_t dashes = strspn(field, "-");
+
+	return (dashes == 1 || dashes == 2) &&
+	       (field[dashes] == 's' || field[dashes] == 'w') &&
+	       (field[dashes + 1] == '\0' || field[dashes + 1] == '=');
+}
+
 char *
-goflags_link(const char *user, const char *dir)
+goflags_link(const char *user, const char *dir, bool debug)
 {
 	size_t pattern = pattern_length(user);
 	const char *s = user + pattern;
@@ -282,12 +292,13 @@ goflags_link(const char *user, const char *dir)
 			set_text(&ext, v);
 			next = false;
 		} else if (!next) {
+			debug = debug && !is_strip(field);
 			bad = !put_field(&out, field);
 		}
 		free(field);
 	}
 	mine = format("-extldflags=" EXT_FLAGS "%s%s", *ext != '\0' ? " " : "", ext);
-	bad = bad || !put_field(&out, mine);
+	bad = bad || !put_field(&out, mine) || (debug && !put_field(&out, "-w=0"));
 	free(mine);
 	free(ext);
 	mine = bad ? NULL : format("%.*s%s", (int)pattern, user, out.s);

@@ -21,7 +21,8 @@ int goflags_parse(struct goflags *g, const char *env, char **argv);
 void goflags_free(struct goflags *g);
 
 /* The user's [PATTERN=]FLAGS joined with those a guest needs: RUNPATH `dir`,
- * and no -Bsymbolic.  NULL, after a message, where its quoting is broken. */
-char *goflags_link(const char *user, const char *dir);
+ * no -Bsymbolic and, if the linker can, debug information, unless the user says
+ * -s or -w.  NULL, after a message, where its quoting is broken. */
+char *goflags_link(const char *user, const char *dir, bool debug);
 
 #endif

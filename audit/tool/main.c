@@ -56,6 +56,7 @@ open_self(struct tool *t)
 	slash = strrchr(dir, '/');
 	*slash = '\0';
 	t->overlay = find_part(dir, "overlay", "/" PRIVATE_FOLDER "/overlay");
+	t->linker = find_part(dir, "linker", "/" PRIVATE_FOLDER "/linker");
 	t->module = find_part(dir, "libgoaudit.so", "/libgoaudit.so");
 	t->go = getenv("GO");
 	if (t->go == NULL || *t->go == '\0')
@@ -172,6 +173,7 @@ main(int argc, char **argv)
 	free(t.exe);
 	free(t.cache);
 	free(t.overlay);
+	free(t.linker);
 	free(t.module);
 	return status;
 }

@@ -15,7 +15,7 @@
 
 #define OLDEST_MINOR 22	/* Go 1.21: inits of net never run in a shared library */
 
-char *const runtime_env[] = {
+char *const runtime_env[RUNTIME_ENV + 1] = {
 	/* An empty GOFLAGS would mean the one of `go env -w`. */
 	"GOFLAGS=-buildvcs=false", "GOWORK=off", "GO111MODULE=on", NULL,
 };
@@ -42,26 +42,34 @@ hash_text(struct hash *h, const char *s)
 	hash_add(h, s, strlen(s) + 1);
 }
 
-static int
-hash_overlay(const struct tool *t, struct hash *h)
+/* Is it a file that the library or the linker is made from? */
+static bool
+is_source(const FTSENT *e)
 {
-	char *const roots[] = { t->overlay, NULL };
+	return e->fts_info == FTS_F &&
+	       (strcmp(e->fts_name, "edits") == 0 ||
+		(e->fts_namelen > 3 && strcmp(e->fts_name + e->fts_namelen - 3, ".go") == 0));
+}
+
+static int
+hash_folder(char *folder, struct hash *h)
+{
+	char *const roots[] = { folder, NULL };
 	size_t root_len;
 	int status = STATUS_OK;
 	FTSENT *e;
 	FTS *fts;
 
-	if (t->overlay == NULL)
+	if (folder == NULL)
 		return STATUS_OK;
-	root_len = strlen(t->overlay);
+	root_len = strlen(folder);
 	fts = fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, NULL);
 	while (fts != NULL && status == STATUS_OK && (e = fts_read(fts)) != NULL) {
 		struct hash one = { .h = 1 };
 		char *bytes;
 		size_t n;
 
-		if (e->fts_info != FTS_F || e->fts_namelen < 4 ||
-		    strcmp(e->fts_name + e->fts_namelen - 3, ".go") != 0)
+		if (!is_source(e))
 			continue;
 		if (read_file(e->fts_path, &bytes, &n) != 0) {
 			status = tool_error("%s: %s: the overlay must be readable",
@@ -180,7 +188,9 @@ runtime_locate(struct tool *t, struct runtime *rt)
 	if (status == STATUS_OK)
 		status = check_go(env.item);
 	if (status == STATUS_OK)
-		status = hash_overlay(t, &h);
+		status = hash_folder(t->overlay, &h);
+	if (status == STATUS_OK)
+		status = hash_folder(t->linker, &h);
 	if (status == STATUS_OK) {
 		const int protocol = GO_PROTOCOL;
 
@@ -298,7 +308,7 @@ build_locked(struct tool *t, struct runtime *rt, enum runtime_said said)
 	if (rt->abi == NULL) {
 		if (said == RUNTIME_ANNOUNCE)
 			fprintf(stderr, "goaudit: building the runtime library for %s, "
-				"once for this toolchain: about half a minute\n", rt->version);
+				"once for this toolchain: about a minute\n", rt->version);
 		status = runtime_build(t, rt);
 	}
 	close(lock);

@@ -4,6 +4,7 @@
  *	CACHE/runtime/KEY/pkg/		std's packages, for building guests
  *	CACHE/runtime/KEY/overlay/	the overlay's files, as they were built in
  *	CACHE/runtime/KEY/overlay.json	what to pass to go build -overlay
+ *	CACHE/runtime/KEY/link		a linker for guests; see linker.h
  *	CACHE/runtime/KEY/complete	written last: without it, KEY is to be redone
  *	CACHE/runtime/by-abi/HEX	symlink to ../KEY: how the audit module finds
  *					the library that a guest was linked against
@@ -53,6 +54,7 @@ char *runtime_abi(const char *dir);
 
 /* The environment for builds of std: nothing of the user's flags, and the
  * toolchain that is asked for, not one that a go.mod prefers. */
-extern char *const runtime_env[];
+#define RUNTIME_ENV 3	/* entries, without the NULL */
+extern char *const runtime_env[RUNTIME_ENV + 1];
 
 #endif

@@ -6,7 +6,7 @@
  * off, which -w=0 turns on again.  -checklinkname=0 is for the overlay, which
  * reaches into other packages of std; Go 1.22 does not check, and has no such
  * flag. */
-#include "runtime.h"
+#include "linker.h"
 #include "../image/image.h"
 
 #include <errno.h>
@@ -137,13 +137,19 @@ run_go(struct tool *t, struct runtime *rt)
 		(char *)(uintptr_t)t->go, "install", "-buildmode=shared", "-linkshared",
 		"-overlay", rt->overlay_json, "-pkgdir", pkg,
 		rt->minor >= 23 ? "-ldflags=-checklinkname=0 -w=0" : "-ldflags=-w=0",
-		"std", NULL,
+		format("-toolexec='%s' toolexec", t->exe), "std", NULL,
 	};
-	struct child c = { .argv = argv, .dir = rt->dir, .env = runtime_env };
+	char *linker = linker_path(rt), *env[RUNTIME_ENV + 3] = { NULL };
+	struct child c = { .argv = argv, .dir = rt->dir, .env = env };
 	void (*old)(int) = signal(SIGINT, SIG_IGN);
 	int status;
 	pid_t pid;
 
+	memcpy(env, runtime_env, sizeof runtime_env);
+	if (linker != NULL) {
+		env[RUNTIME_ENV] = format("GOAUDIT_LINK=%s", linker);
+		env[RUNTIME_ENV + 1] = format("GOAUDIT_LINK_ID=%s", rt->key);
+	}
 	c.out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	pid = c.out < 0 ? -1 : child_start(&c);
 	if (pid < 0) {
@@ -161,6 +167,10 @@ run_go(struct tool *t, struct runtime *rt)
 	if (c.out >= 0)
 		close(c.out);
 	signal(SIGINT, old);
+	free(argv[9]);
+	free(env[RUNTIME_ENV]);
+	free(linker != NULL ? env[RUNTIME_ENV + 1] : NULL);
+	free(linker);
 	free(pkg);
 	free(log);
 	return status;
@@ -237,6 +247,8 @@ runtime_build(struct tool *t, struct runtime *rt)
 	free(pkg);
 	if (status == STATUS_OK)
 		status = take_overlay(t, rt, &files);
+	if (status == STATUS_OK)
+		status = linker_build(t, rt);
 	if (status == STATUS_OK)
 		status = run_go(t, rt);
 	if (status == STATUS_OK)

@@ -4,6 +4,10 @@
  *	bench reload GUEST A B PLUGIN  close+open of a guest that changes between
  *	                               A and B, in turn with dlopen+dlclose of PLUGIN
  *	bench reopen GUEST PLUGIN      close+open of an unchanged, parked guest
+ *	bench traced GUEST A B PLUGIN FOLDER N
+ *	                               dlreload of a guest that changes, in turn with
+ *	                               dlclose+dlopen of PLUGIN, with FOLDER/1.so to
+ *	                               FOLDER/N.so open: to be run by gdb
  *	bench call GUEST PLUGIN        a call of Add in each
  *	bench plt                      a call through the PLT
  *	bench spawn N PROGRAM [ARG..]  start to end of a program, N times
@@ -114,7 +118,7 @@ static int reload(char **a)
 
 static int reopen(char **a)
 {
-	static double go[ROUNDS], c[ROUNDS];
+	static double go[ROUNDS], c[ROUNDS], notice[ROUNDS];
 	void *h = must(dlopen(a[0], RTLD_NOW | RTLD_RELOADABLE), a[0]);
 	struct timespec pause = { .tv_nsec = 100000000 };
 
@@ -126,10 +130,51 @@ static int reopen(char **a)
 		t = ns();
 		h = must(dlopen(a[0], RTLD_NOW | RTLD_RELOADABLE), a[0]);
 		go[i] = ns() - t;
+		t = ns();
+		h = must(dlreload(h), a[0]);
+		notice[i] = ns() - t;
 		c[i] = plugin_once(a[1]);
 	}
+	printf("out_and_in %.2f us\n", median(notice, ROUNDS) / 1e3);
 	printf("reopen_parked %.2f us\n", median(go, ROUNDS) / 1e3);
 	printf("plugin_open_close %.2f us\n", median(c, ROUNDS) / 1e3);
+	return 0;
+}
+
+#define TRACED_ROUNDS 20
+
+static int traced(char **a)
+{
+	static double go[TRACED_ROUNDS], c[TRACED_ROUNDS];
+	const char *builds[2] = { a[1], a[2] };
+	void *plugin = must(dlopen(a[3], RTLD_NOW), a[3]), *h;
+	char name[4096];
+	int now = 0;
+
+	for (int i = 1; i <= atoi(a[5]); i++) {
+		snprintf(name, sizeof name, "%s/%d.so", a[4], i);
+		must(dlopen(name, RTLD_NOW), name);
+	}
+	must(rename(builds[0], a[0]) == 0 ? a : NULL, "rename");
+	h = must(dlopen(a[0], RTLD_NOW | RTLD_RELOADABLE), a[0]);
+	for (int i = 0; i < TRACED_ROUNDS; i++) {
+		double t;
+
+		rename(a[0], builds[now]);
+		now = !now;
+		rename(builds[now], a[0]);
+		t = ns();
+		h = must(dlreload(h), a[0]);
+		go[i] = ns() - t;
+		goaudit_reclaim(NULL, 10000);
+		t = ns();
+		dlclose(plugin);
+		plugin = must(dlopen(a[3], RTLD_NOW), a[3]);
+		c[i] = ns() - t;
+	}
+	rename(a[0], builds[now]);
+	printf("reload %.2f us\n", median(go, TRACED_ROUNDS) / 1e3);
+	printf("plugin %.2f us\n", median(c, TRACED_ROUNDS) / 1e3);
 	return 0;
 }
 
@@ -143,20 +188,39 @@ static double per_call(add_fn *f, long n)
 	return (ns() - t) / n;
 }
 
+/* The function behind an entry: what dladdr knows. */
+static add_fn *behind(add_fn *entry)
+{
+	Dl_info info;
+
+	if (!dladdr((void *)entry, &info) || info.dli_saddr == (void *)entry) {
+		fprintf(stderr, "bench: dlsym has not given an entry\n");
+		exit(1);
+	}
+	return (add_fn *)info.dli_saddr;
+}
+
 static int call(char **a)
 {
 	void *g = must(dlopen(a[0], RTLD_NOW | RTLD_RELOADABLE), a[0]);
 	void *p = must(dlopen(a[1], RTLD_NOW), a[1]);
 	add_fn *go = (add_fn *)must(dlsym(g, "Add"), "Add");
+	add_fn *in_c = (add_fn *)must(dlsym(g, "add_in_c"), "add_in_c");
 	add_fn *c = (add_fn *)must(dlsym(p, "Add"), "Add");
-	static double vg[21], vc[21];
+	struct { const char *name; add_fn *f; long n; double v[21]; } calls[] = {
+		{ "go", go, 200000, { 0 } },
+		{ "go_direct", behind(go), 200000, { 0 } },
+		{ "guest_c", in_c, 2000000, { 0 } },
+		{ "guest_c_direct", behind(in_c), 2000000, { 0 } },
+		{ "c", c, 2000000, { 0 } },
+	};
+	const int n = sizeof calls / sizeof *calls;
 
-	for (int i = 0; i < 21; i++) {
-		vg[i] = per_call(go, 200000);
-		vc[i] = per_call(c, 2000000);
-	}
-	printf("call_go %.2f ns\n", median(vg, 21));
-	printf("call_c %.2f ns\n", median(vc, 21));
+	for (int i = 0; i < 21; i++)
+		for (int k = 0; k < n; k++)
+			calls[k].v[i] = per_call(calls[k].f, calls[k].n);
+	for (int k = 0; k < n; k++)
+		printf("call_%s %.2f ns\n", calls[k].name, median(calls[k].v, 21));
 	return 0;
 }
 
@@ -225,6 +289,8 @@ int main(int argc, char **argv)
 		return reload(argv + 2);
 	if (strcmp(what, "reopen") == 0 && argc == 4)
 		return reopen(argv + 2);
+	if (strcmp(what, "traced") == 0 && argc == 8)
+		return traced(argv + 2);
 	if (strcmp(what, "call") == 0 && argc == 4)
 		return call(argv + 2);
 	if (strcmp(what, "plt") == 0)

@@ -105,36 +105,36 @@ set environment LD_AUDIT $AUDIT
 run
 G
 # gdb says each time that it disables the breakpoints of an unloaded library.
-expect_output sh -c 'gdb -nx -q -batch -x commands ./host 2>&1 |
+expect_output sh -c 'gdb -nx -q -batch -iex "set auto-load no" -x commands ./host 2>&1 |
 	sed -n "/Temporarily disabling/d; s/^\[Inferior 1 (process [0-9]*) /[Inferior 1 /; /^host: /p; /^gdb: /p; /^\[Inferior/p; /[Ee]rror/p; /warning/p; /SIG/p"' <<'E'
 gdb: before the start: pending, pending
 gdb: generation 1: 1 listed
 host: generation 1
-gdb: guest_function: line 4 of guest_function, x = 10, calls = 0, from step
-gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 1, from step
+gdb: guest_function: line 4 of guest_function, x = 10, calls = 0, from goaudit_entry
+gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 1, from goaudit_entry
 host: 11
 gdb: parked: 0 listed
 host: parked
 host: 11
 gdb: reinserted: 1 listed
 host: reinserted
-gdb: guest_function: line 4 of guest_function, x = 10, calls = 2, from step
-gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 3, from step
+gdb: guest_function: line 4 of guest_function, x = 10, calls = 2, from goaudit_entry
+gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 3, from goaudit_entry
 host: 11
 gdb: generation 2: 1 listed
 host: generation 2
-gdb: guest_function: line 7 of guest_function, x = 10, calls = 0, from step
-gdb: guest.c:6: line 7 of guest_function, x = 10, calls = 0, from step
+gdb: guest_function: line 7 of guest_function, x = 10, calls = 0, from goaudit_entry
+gdb: guest.c:6: line 7 of guest_function, x = 10, calls = 0, from goaudit_entry
 host: 12
 gdb: generation 3: 1 listed
 host: generation 3
-gdb: guest_function: line 4 of guest_function, x = 10, calls = 0, from step
-gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 1, from step
+gdb: guest_function: line 4 of guest_function, x = 10, calls = 0, from goaudit_entry
+gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 1, from goaudit_entry
 host: 11
 gdb: reloaded unchanged: 1 listed
 host: reloaded unchanged
-gdb: guest_function: line 4 of guest_function, x = 10, calls = 1, from step
-gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 2, from step
+gdb: guest_function: line 4 of guest_function, x = 10, calls = 1, from goaudit_entry
+gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 2, from goaudit_entry
 host: 11
 gdb: end: 0 listed
 host: end

@@ -1,10 +1,10 @@
 #!/bin/bash
 # unique.Make with a guest's own type: each generation's handles are its own.  The
-# cleanups that package unique attaches to the values are code of the guest, and
-# hold a closed generation, which works on and says so.
+# maps that package unique keeps and the cleanups that it attaches to the values
+# are code of the guest: they go with a closed generation, where the proof is made.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
-case $(go env GOVERSION) in go1.22*) skip "package unique came with Go 1.23" ;; esac
+case $(go env GOVERSION) in go1.2[2-5]*) skip "the proof wants Go 1.26 or later" ;; esac
 
 go_file unique/go.mod <<'E'
 module example.com/unique
@@ -42,7 +42,6 @@ cc_host host <<'C'
 #include "gohost.h"
 int main(void)
 {
-	struct goaudit_generation g;
 	void *h, *old;
 
 	setvbuf(stdout, NULL, _IONBF, 0);
@@ -52,10 +51,10 @@ int main(void)
 	replace("unique.2", "guest.so");
 	h = dlreload(h);
 	print_text(h, "Test");
-	CHECK(goaudit_reclaim(old, 10000) == 1);
-	g = record_of("guest.so", 1);
-	printf("state %u, holder %u, %.22s\n", g.state, g.holder, g.holder_text);
-	print_text(old, "Test");
+	/* The cleanup of a value that is garbage already runs first. */
+	while (goaudit_reclaim(old, 1000) != 0)
+		;
+	check_gone("guest.so", 1);
 	runtime_now(20);
 	print_text(h, "Test");
 	close_guest(h);
@@ -65,7 +64,5 @@ C
 expect_output run_audited ./host <<'E'
 {generation 1} true true {u}
 {generation 2} true true {u}
-state 6, holder 6, unique.(*canonMap[...]
-{generation 1} true true {u}
 {generation 2} true true {u}
 E

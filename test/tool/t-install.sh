@@ -12,8 +12,9 @@ make install DESTDIR="$PWD/root" prefix=/usr
 version=$("$GOAUDIT_BUILD/goaudit" --version | cut -d' ' -f2)
 lib=usr/lib/$(gcc -print-multiarch)
 lib=${lib%/}
-files() { find "$1" ! -type d ! -path '*/overlay/*' -printf '%P\n' | sed "s|$lib|LIB|; s|$version|VERSION|" | LC_ALL=C sort; }
+files() { find "$1" ! -type d ! -path '*/overlay/*' ! -path '*/linker/*' -printf '%P\n' | sed "s|$lib|LIB|g; s|$version|VERSION|" | LC_ALL=C sort; }
 expect_output files root <<'E'
+LIB/goaudit/libgoaudit-entries.so
 LIB/goaudit/libgoaudit-image.so
 LIB/goaudit/libgoaudit-mainstub.so
 LIB/goaudit/libgoaudit-tiny.so
@@ -25,6 +26,7 @@ usr/bin/goaudit
 usr/include/goaudit-debug.h
 usr/include/goaudit.h
 usr/share/bash-completion/completions/goaudit
+usr/share/gdb/auto-load/LIB/libgoaudit.so.VERSION-gdb.py
 usr/share/man/man1/goaudit.1
 usr/share/man/man3/dlreload.3
 usr/share/man/man3/goaudit_generations.3
@@ -32,9 +34,8 @@ usr/share/man/man3/goaudit_reclaim.3
 usr/share/man/man3/goaudit_runtime_stats.3
 usr/share/man/man7/goaudit.7
 E
-(cd "$ROOT/audit/go/overlay" && find . -name '*.go' | sort) >want
-(cd root/$lib/goaudit/overlay && find . -type f | sort) >have
-cmp want have || fail "the overlay differs"
+diff -r -x README "$ROOT/audit/go/overlay" root/$lib/goaudit/overlay || fail "the overlay differs"
+diff -r -x README "$ROOT/audit/go/linker" root/$lib/goaudit/linker || fail "the linker's files differ"
 readelf -d root/$lib/libgoaudit.so | grep -q 'SONAME.*\[libgoaudit.so.0\]' || fail "soname"
 grep -rl -e "$ROOT" -e "$PWD" root/usr/bin root/$lib/*.pc root/usr/share && fail "names the build's folders"
 [ "$(PKG_CONFIG_PATH=root/$lib/pkgconfig pkg-config --define-variable=prefix=/usr --cflags --modversion goaudit | tr -s ' \n' ' ')" = "$version " ] ||
@@ -108,6 +109,6 @@ make uninstall DESTDIR="$PWD/root" prefix=/usr
 # --- the package
 make deb
 mkdir package && dpkg-deb -x "$GOAUDIT_BUILD"/goaudit_"${version}"_amd64.deb package
-[ "$(files package | wc -l)" = 18 ] || fail "package: $(files package)"
+[ "$(files package | wc -l)" = 20 ] || fail "package: $(files package)"
 dpkg-deb -f "$GOAUDIT_BUILD"/goaudit_"${version}"_amd64.deb Depends | grep -q 'libc6.*libelf1' || fail "package: no dependencies"
 expect_output package/usr/bin/goaudit run ./host <<<$'1\n1'

@@ -18,7 +18,15 @@ package runtime
 //	goaudit_check.go   what plainly uses a module (frames, timers, ...)
 //	goaudit_passing.go who is about to let go of it
 //	goaudit_purge.go   std's own caches, and reflect's names
+//	goaudit_prove.go   the proof that nothing else leads to it, and when
+//	goaudit_mark*.go   the marker: tracing, roots, what holds and how it is told
+//	goaudit_dirty.go   what the program writes while the marker runs
+//	goaudit_weak.go    variables that do not hold
+//	goaudit_rescue.go  strings that outlive their guest
+//	goaudit_dead.go    finalizers, weak pointers and headers of what dies
+//	goaudit_watch.go   the next collection is reported to the C side
 //	goaudit_panic.go   a panic or Goexit in an init ends the init only
+//	goaudit_guard.go   and one in an export the call only, if so asked
 //	goaudit_*_goNNN.go what differs between Go releases, NNN being the first
 //	                   release a file is for
 //
@@ -46,7 +54,7 @@ import (
 	"unsafe"
 )
 
-const goauditProtocol = 3
+const goauditProtocol = 4
 
 // Verdicts and holders, as in protocol.h.
 const (
@@ -62,10 +70,38 @@ const (
 	goauditTimer    = 4
 	goauditFinal    = 5
 	goauditCleanup  = 6
+	goauditPointer  = 7
+	goauditType     = 8
+	goauditFunc     = 9
+	goauditObjectOf = 10
+	goauditChan     = 11
+	goauditStack    = 12
+	goauditString   = 13
+	goauditBusy     = 14
+
+	goauditMaxHeld = 8
 )
 
-type goauditHello3Req struct {
+// Flags of an unlink, as in protocol.h.
+const (
+	goauditProve   = 1 << 0
+	goauditStopped = 1 << 1
+
+	goauditNoTypeWords = 1 << 16
+	goauditNoClosures  = 1 << 17
+	goauditNoHeaders   = 1 << 18
+	goauditNoChans     = 1 << 19
+	goauditNoStrings   = 1 << 20
+	goauditNoScrub     = 1 << 21
+	goauditNoFrames    = 1 << 22
+	goauditNoTimers    = 1 << 23
+	goauditNoFinal     = 1 << 24
+	goauditNoPointers  = 1 << 25
+)
+
+type goauditHello4Req struct {
 	size       uint64
+	collected  uint64
 	protocol   uint64
 	moduledata uint64
 	version    [64]byte
@@ -98,6 +134,17 @@ type goauditModuleReq struct {
 	holder    uint64
 	goroutine uint64
 	text      [256]byte
+	variable  uint64
+	nheld     uint64
+	held      *goauditHeldReq
+}
+
+type goauditHeldReq struct {
+	kind      uint64
+	goroutine uint64
+	variable  uint64
+	target    uint64
+	text      [512]byte
 }
 
 type goauditUnlinkReq struct {
@@ -106,6 +153,21 @@ type goauditUnlinkReq struct {
 	modules   *goauditModuleReq
 	stoppedNs uint64
 	totalNs   uint64
+	flags     uint64
+	longestNs uint64
+	stops     uint64
+	objects   uint64
+	bytes     uint64
+	dirty     uint64
+	rounds    uint64
+	soon      uint64
+}
+
+type goauditGuardReq struct {
+	size  uint64
+	fn    uint64
+	arg   uint64
+	panic uint64
 }
 
 type goauditStatsReq struct {
@@ -127,11 +189,12 @@ type goauditModule struct {
 	caches []uintptr // addresses of its abi.TypeAssert and abi.InterfaceSwitch
 	pinned bool      // was there when the runtime started
 	busy   bool      // its package inits are running
+	heirs  int       // newer generations that are taking its names over
 }
 
 var (
 	goauditLock      mutex
-	goauditModules   []*goauditModule // under goauditLock
+	goauditModules   []*goauditModule // under goauditLock, as are their fields
 	goauditUnlinking uint32           = 1
 )
 
@@ -145,10 +208,10 @@ func goauditSized(have uint64, want uintptr) {
 	}
 }
 
-// goauditHello3 is the first call.  cgocallback has waited for main_init_done,
+// goauditHello4 is the first call.  cgocallback has waited for main_init_done,
 // so std is initialised.
-func goauditHello3(p unsafe.Pointer) {
-	r := (*goauditHello3Req)(p)
+func goauditHello4(p unsafe.Pointer) {
+	r := (*goauditHello4Req)(p)
 	r.protocol = goauditProtocol
 	if r.size != uint64(unsafe.Sizeof(*r)) {
 		return
@@ -156,6 +219,7 @@ func goauditHello3(p unsafe.Pointer) {
 	r.moduledata = uint64(unsafe.Sizeof(moduledata{}))
 	b := goauditText{buf: r.version[:]}
 	b.str(Version())
+	goauditCollected = uintptr(r.collected)
 	lock(&goauditLock)
 	goauditIndexTypes()
 	unlock(&goauditLock)

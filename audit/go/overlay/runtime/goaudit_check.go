@@ -5,8 +5,8 @@ package runtime
 // It looks where the runtime itself would run into the guest sooner or later:
 // frames of goroutines, their deferred calls and panics, pending timers,
 // finalizers and cleanups.  For a func value it follows the closure and what
-// that has captured, two objects deep.  Not looked at are other pointers to the
-// guest, see goaudit_unlink.go.
+// that has captured, two objects deep, unless a proof comes after it, which finds
+// the rest (goaudit_prove.go).
 //
 // It runs on the system stack with the world stopped, and does not allocate.
 // The first holder found for a guest is the one reported.
@@ -20,21 +20,30 @@ import (
 // check holds the guests that are in use.
 func (b *goauditBatch) check() {
 	for i := range b.cands {
-		if c := &b.cands[i]; c.m != nil && c.m.busy && c.req.verdict != goauditHeld {
+		if c := &b.cands[i]; c.m != nil && (c.m.busy || c.m.heirs != 0) && c.req.verdict != goauditHeld {
 			t := b.hold(c, goauditFrame, 0)
 			t.str("package initialization")
 		}
 	}
 	for _, gp := range allgs {
-		if b.allHeld() {
+		if b.flags&goauditNoFrames != 0 {
+			break
+		}
+		if b.held() == len(b.cands) {
 			return
 		}
 		b.checkG(gp)
 	}
 	for _, pp := range allp {
+		if b.flags&goauditNoTimers != 0 {
+			break
+		}
 		goauditEachTimer(pp, b, (*goauditBatch).checkTimer)
 	}
-	b.checkSpecials()
+	if !b.proving() {
+		b.checkSpecials() // the proof asks whose objects they are of
+	}
+	held := b.held()
 	for fb := allfin; fb != nil; fb = fb.alllink {
 		for i := uint32(0); i < fb.cnt; i++ {
 			f := &fb.fin[i]
@@ -42,15 +51,16 @@ func (b *goauditBatch) check() {
 		}
 	}
 	b.checkQueuedCleanups()
+	b.soon = b.soon || b.held() != held // they are about to run
 }
 
-func (b *goauditBatch) allHeld() bool {
+func (b *goauditBatch) held() (n int) {
 	for i := range b.cands {
-		if b.cands[i].req.verdict != goauditHeld {
-			return false
+		if b.cands[i].req.verdict == goauditHeld {
+			n++
 		}
 	}
-	return true
+	return
 }
 
 // hold notes that c is in use, and returns where the text goes.
@@ -153,6 +163,15 @@ func (b *goauditBatch) checkAny(v *any, holder, goid uint64) {
 }
 
 func (b *goauditBatch) checkFn(fn *funcval, holder, goid uint64) {
+	if b.proving() { // which tells what of the captured values holds
+		if fn == nil {
+			return
+		}
+		if c := b.of(fn.fn); c != nil {
+			b.holdFor(c, holder, goid, fn.fn)
+		}
+		return
+	}
 	if c, w := b.leads(uintptr(unsafe.Pointer(fn)), 2); c != nil {
 		b.holdFor(c, holder, goid, w)
 	}

@@ -50,13 +50,17 @@ func goauditInit(p unsafe.Pointer) {
 		r.verdict = goauditOK
 		return
 	}
-	restore := goauditWithdraw(unsafe.Slice(r.others, r.othersN))
+	var taken []goauditTaken
+	for _, o := range unsafe.Slice(r.others, r.othersN) {
+		taken = append(taken, goauditWithdraw(o.lo, o.hi))
+	}
 	r.verdict = goauditRunInits(md, r.text[:])
-	if r.verdict != goauditOK {
-		goauditWithdraw([]goauditRange{{r.lo, r.hi}})
-		for _, put := range restore {
-			put()
-		}
+	failed := r.verdict != goauditOK
+	if failed {
+		goauditWithdraw(r.lo, r.hi).done(false)
+	}
+	for _, t := range taken {
+		t.done(failed)
 	}
 	r.initNs = uint64(nanotime() - registered)
 	lock(&goauditLock)

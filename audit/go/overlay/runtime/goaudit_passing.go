@@ -102,6 +102,7 @@ func (b *goauditBatch) passing(c *goauditCand, gp *g, f funcInfo, pc uintptr, la
 		b.putOff = true
 		return
 	}
+	b.soon = true
 	t := b.hold(c, goauditFrame, gp.goid)
 	t.fn(f, pc)
 }

@@ -21,22 +21,46 @@ func goauditOnReplace(withdraw func() (restore func())) {
 	goauditOnReplaceFns = append(goauditOnReplaceFns, withdraw)
 }
 
-// goauditWithdraw takes out the names of the guests that lie in ranges.
-func goauditWithdraw(ranges []goauditRange) (restore []func()) {
-	if len(ranges) == 0 {
-		return nil
+// goauditTaken is what one guest had registered.
+type goauditTaken struct {
+	m       *goauditModule // nil: unlinked already, its names do not come back
+	restore []func()
+}
+
+// goauditWithdraw takes out the names of the guest that lies in [lo, hi), which
+// stays mapped.  A registered guest is in use until done is called: it may get
+// its names back.
+func goauditWithdraw(lo, hi uint64) (taken goauditTaken) {
+	if md := goauditFind(lo, hi); md != nil {
+		lock(&goauditLock)
+		if taken.m = goauditRecord(md); taken.m != nil {
+			taken.m.heirs++
+		}
+		unlock(&goauditLock)
 	}
-	b := new(goauditBatch)
-	for _, r := range ranges {
-		b.cands = append(b.cands, goauditCand{lo: uintptr(r.lo), hi: uintptr(r.hi)})
-	}
+	b := &goauditBatch{cands: []goauditCand{{lo: uintptr(lo), hi: uintptr(hi)}}}
 	b.bound()
 	b.ask(func() {
 		for _, withdraw := range goauditOnReplaceFns {
 			if r := withdraw(); r != nil {
-				restore = append(restore, r)
+				taken.restore = append(taken.restore, r)
 			}
 		}
 	})
-	return restore
+	return
+}
+
+// done ends the take-over, after the names have been put back if so asked.
+func (taken goauditTaken) done(putBack bool) {
+	if taken.m == nil {
+		return
+	}
+	if putBack {
+		for _, put := range taken.restore {
+			put()
+		}
+	}
+	lock(&goauditLock)
+	taken.m.heirs--
+	unlock(&goauditLock)
 }

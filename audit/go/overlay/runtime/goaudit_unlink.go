@@ -28,8 +28,9 @@ package runtime
 // stop of the second check, so no goroutine can take up the guest in between.
 //
 // Whether something else still holds a pointer to a guest (a string constant in
-// a map, a method value in a handler table) is not looked into here.  That proof
-// takes a marker of its own; it would run as another check before the commit.
+// a map, a method value in a handler table) is not looked into by this check.
+// With the flag goauditProve the unlink goes by goaudit_prove.go instead, and
+// uses the same check, purge and commit.
 
 import "unsafe"
 
@@ -39,6 +40,9 @@ type goauditCand struct {
 	md     *moduledata
 	m      *goauditModule // nil: never registered
 	lo, hi uintptr        // its mapping
+
+	ro     [3]goauditBytes // read-only sections without pointers
+	traced bool            // held, and its variables are roots
 }
 
 // goauditBatch is the guests that are to be unlinked together.
@@ -47,7 +51,16 @@ type goauditBatch struct {
 	lo, hi  uintptr       // covers all of them
 	gone    bool          // cands have been committed
 	putOff  bool          // somebody is on its way: try again
+	soon    bool          // who holds a guest is about to let go
+	collect bool          // only a collection can change the verdict of one
 	stopped int64
+
+	flags         uint64
+	longest       int64 // the longest stop
+	stops         uint64
+	marked        uint64 // objects, and their bytes
+	markedBytes   uint64
+	dirty, rounds uint64
 }
 
 func goauditUnlink(p unsafe.Pointer) {
@@ -56,9 +69,32 @@ func goauditUnlink(p unsafe.Pointer) {
 	start := nanotime()
 	semacquire(&goauditUnlinking)
 	b := goauditMakeBatch(r)
-	if len(b.cands) != 0 {
-		b.survey()
+	switch {
+	case len(b.cands) == 0:
+	case b.flags&goauditProve != 0:
+		b.prove()
+	default:
+		b.checked()
 	}
+	b.release()
+	semrelease(&goauditUnlinking)
+	r.stoppedNs = uint64(b.stopped)
+	r.longestNs, r.stops = uint64(b.longest), b.stops
+	r.objects, r.bytes, r.dirty, r.rounds = b.marked, b.markedBytes, b.dirty, b.rounds
+	r.soon = 0
+	if b.soon {
+		r.soon = 1
+	}
+	goauditWatch(r)
+	if b.collect {
+		gcStart(gcTrigger{kind: gcTriggerCycle, n: work.cycles.Load() + 1})
+	}
+	r.totalNs = uint64(nanotime() - start)
+}
+
+// checked goes without the proof.
+func (b *goauditBatch) checked() {
+	b.survey()
 	if len(b.cands) != 0 {
 		b.purge()
 	}
@@ -68,18 +104,15 @@ func goauditUnlink(p unsafe.Pointer) {
 			timeSleep(goauditAttemptNs)
 		}
 	}
-	b.release()
-	semrelease(&goauditUnlinking)
-	r.stoppedNs = uint64(b.stopped)
-	r.totalNs = uint64(nanotime() - start)
 }
 
 func goauditMakeBatch(r *goauditUnlinkReq) *goauditBatch {
-	b := &goauditBatch{cands: make([]goauditCand, 0, r.n)}
+	b := &goauditBatch{cands: make([]goauditCand, 0, r.n), flags: r.flags}
 	for i := range unsafe.Slice(r.modules, r.n) {
 		req := (*goauditModuleReq)(add(unsafe.Pointer(r.modules), uintptr(i)*unsafe.Sizeof(*r.modules)))
 		req.verdict, req.holder, req.goroutine = goauditNotFound, goauditNoHolder, 0
 		req.text[0] = 0
+		req.variable, req.nheld = 0, 0
 		md := goauditFind(req.lo, req.hi)
 		if md == nil {
 			continue
@@ -90,7 +123,7 @@ func goauditMakeBatch(r *goauditUnlinkReq) *goauditBatch {
 		if m != nil && m.pinned || b.hasModule(md) {
 			continue
 		}
-		b.cands = append(b.cands, goauditCand{req, md, m, uintptr(req.lo), uintptr(req.hi)})
+		b.cands = append(b.cands, goauditCand{req: req, md: md, m: m, lo: uintptr(req.lo), hi: uintptr(req.hi)})
 	}
 	b.bound()
 	return b
@@ -143,7 +176,14 @@ func (b *goauditBatch) stop() (w worldStop, start int64) {
 
 func (b *goauditBatch) start(w worldStop, stopped int64) {
 	startTheWorldGC(w)
-	b.stopped += nanotime() - stopped
+	b.stood(nanotime() - stopped)
+}
+
+// stood takes note of how long a stop was.
+func (b *goauditBatch) stood(ns int64) {
+	b.stopped += ns
+	b.longest = max(b.longest, ns)
+	b.stops++
 }
 
 // survey is the first stop.
@@ -197,7 +237,9 @@ func (b *goauditBatch) commit() {
 	goauditDropItabs(b)
 	b.dropModules()
 	systemstack(func() {
-		b.scrubHeaders()
+		if !b.proving() {
+			b.scrubHeaders()
+		}
 		b.flushPCValues()
 		b.cutList()
 	})

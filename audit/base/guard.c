@@ -1,0 +1,22 @@
+/* In libgoaudit-entries.so: what the exports of a guest call in place of
+ * crosscall2 when a panic is to end the call only (guard.h).  It lies in the
+ * host's namespace, so that debuggers can unwind through it.  No libc here. */
+#include "../guard.h"
+
+#include "../go/protocol.h"
+
+struct guard_calls goaudit_guard_calls;
+
+void goaudit_guard(void *fn, void *frame, int size, uintptr_t context);
+
+void goaudit_guard(void *fn, void *frame, int size, uintptr_t context)
+{
+	struct go_guard g = {
+		.size = sizeof g, .fn = (uintptr_t)fn, .arg = (uintptr_t)frame,
+	};
+
+	(void)size;
+	goaudit_guard_calls.crosscall2(goaudit_guard_calls.guard, &g, 0, context);
+	if (g.panic)
+		goaudit_guard_calls.panicked(g.panic);
+}

@@ -1,0 +1,7 @@
+//go:build !go1.24 || go1.26
+
+package ld
+
+import "internal/abi"
+
+type goauditMapType = abi.MapType

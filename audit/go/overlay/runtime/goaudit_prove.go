@@ -1,0 +1,343 @@
+//go:build go1.26
+
+package runtime
+
+// The proof, from the first stop to the verdict.
+//
+//	hold off collections, finish sweeping
+//	stop       the cheap check; stacks go on the marker's work list
+//	running    trace from the stacks and from all variables but caches;
+//	           guests found in use are held, and their variables are roots
+//	running    purge std's caches of the types of the rest, trace from them
+//	running    look again at what was written meanwhile, until it is little
+//	stop       look again at the rest, at stacks and variables; verdict, commit
+//	running    clean up what is dead; let collections go on
+//
+// "Nothing outside leads to it" is true for ever once it is true at one moment,
+// and that moment is the last stop: every reachable object has been looked at,
+// and none has been written to since.  The guest could be found by name only
+// (types, functions, itabs), and those tables forget it in the same stop.
+//
+// A stop has a time limit.  If what is left to do takes longer, the world goes
+// on, the marker too, and a later stop tries again.  While the program writes
+// faster than the marker can follow, the world is not stopped at all: after some
+// rounds the guests are held, as busy, until the next time.
+//
+// Where writes cannot be tracked (goaudit_dirty.go), all of it happens in two
+// stops, one before the purge and one after.
+
+const (
+	goauditStopLimit   = 600 * 1000 // ns
+	goauditMaxAttempts = 16
+	goauditShortRound  = 200 * 1000  // ns: what is left can be done in a stop
+	goauditLongRound   = 2000 * 1000 // ns: it cannot
+	goauditMaxRounds   = 12
+)
+
+// goauditHeldOff is what has been changed to hold off collections.
+type goauditHeldOff struct {
+	goal  uint64
+	limit int64
+}
+
+// goauditHoldOff returns when no collection runs and all spans are swept.  None
+// is started until goauditLetGo: gcsema is held.  Allocation must not want one,
+// since it would wait for us, and be us, or have a lock that a purge needs; so
+// the goals are out of reach.  Others change them only with gcsema in hand.
+func goauditHoldOff() (h goauditHeldOff) {
+	for {
+		semacquire(&gcsema)
+		h.goal = gcController.gcPercentHeapGoal.Load()
+		h.limit = gcController.memoryLimit.Load()
+		gcController.gcPercentHeapGoal.Store(^uint64(0))
+		gcController.memoryLimit.Store(int64(^uint64(0) >> 1))
+		// Who has looked at the goals before has startSema, and waits for
+		// gcsema now (gcStart).
+		if cansemacquire(&work.startSema) {
+			semrelease(&work.startSema)
+			break
+		}
+		goauditLetGo(h)
+		Gosched()
+	}
+	for sweepone() != ^uintptr(0) {
+	}
+	for !isSweepDone() {
+		Gosched()
+	}
+	return
+}
+
+func goauditLetGo(h goauditHeldOff) {
+	gcController.gcPercentHeapGoal.Store(h.goal)
+	gcController.memoryLimit.Store(h.limit)
+	semrelease(&gcsema)
+}
+
+// prove unlinks those guests of the batch that nothing outside of them reaches,
+// and holds the others.
+func (b *goauditBatch) prove() {
+	held := goauditHoldOff()
+	k := &goauditMark
+	self := getg()
+	for i := range b.cands {
+		b.cands[i].findBytes()
+	}
+	b.inStop(func() {
+		b.checkAndDrop()
+		if len(b.cands) != 0 && k.start(b, self) {
+			k.tables()
+			k.structs()
+			k.findItabs(true)
+			k.stacks()
+		}
+	})
+	if len(b.cands) != 0 {
+		if k.mem == 0 {
+			b.holdBusy("no memory for the check")
+		} else if b.flags&goauditStopped == 0 && goauditTrack.start() {
+			b.traceRunning(k)
+			goauditTrack.stop()
+		} else {
+			b.traceStopped(k, self)
+		}
+	}
+	b.marked, b.markedBytes, b.dirty, b.rounds = k.objects, k.bytes, k.dirty, k.rounds
+	k.stop()
+	if b.gone && b.flags&goauditNoScrub == 0 {
+		b.scrubRunning()
+	}
+	goauditLetGo(held)
+}
+
+// inStop runs fn on the system stack with the world stopped.
+func (b *goauditBatch) inStop(fn func()) {
+	w := stopTheWorld(stwReadMemStats)
+	start := nanotime()
+	for _, pp := range allp {
+		goauditDrainTimers(pp)
+	}
+	systemstack(func() { fn() }) // the compiler wants a literal
+	b.started(w, start)
+}
+
+func (b *goauditBatch) started(w worldStop, start int64) {
+	startTheWorld(w)
+	b.stood(nanotime() - start)
+}
+
+func (b *goauditBatch) checkAndDrop() {
+	b.check()
+	b.dropHeld()
+}
+
+func (b *goauditBatch) holdBusy(why string) {
+	for i := range b.cands {
+		t := b.hold(&b.cands[i], goauditBusy, 0)
+		t.str(why)
+		b.soon = true
+	}
+	b.dropHeld()
+}
+
+// traceRunning does the proof with the world running most of the time.
+func (b *goauditBatch) traceRunning(k *goauditMarker) {
+	k.drain(0)
+	for _, md := range activeModules() {
+		if !b.hasModule(md) {
+			k.variables(md, 0)
+		}
+	}
+	k.dropHeld()
+	if len(b.cands) == 0 {
+		return
+	}
+	left := int64(0)
+	if !k.failed {
+		b.purge()
+		k.cacheVars()
+		left = k.again()
+		for i := 1; i < goauditMaxRounds && left > goauditShortRound && !k.failed; i++ {
+			left = k.again()
+		}
+		k.copyBytes()
+	}
+	for i := 0; i < goauditMaxAttempts && left < goauditLongRound && len(b.cands) != 0 && !k.failed; i++ {
+		limit := int64(goauditStopLimit)
+		if i > goauditMaxAttempts/2 {
+			limit *= 4
+		}
+		if b.lastStop(k, limit, i == goauditMaxAttempts-1) {
+			return
+		}
+		if b.putOff {
+			timeSleep(goauditAttemptNs)
+		}
+		k.drain(0)
+		left = k.again()
+		if k.pending {
+			k.traceOwn()
+		}
+	}
+	if k.failed {
+		b.holdBusy("no room for the check")
+	} else {
+		b.holdBusy("the heap is written to faster than it can be checked")
+	}
+}
+
+// again traces from what was written to since the last time.  It returns how long
+// that took.
+func (k *goauditMarker) again() int64 {
+	start := nanotime()
+	k.rounds++
+	k.rescan(0)
+	k.drain(0)
+	return nanotime() - start
+}
+
+// dropHeld takes the guests found in use off the batch; their variables are
+// roots now, which may show others to be in use.
+func (k *goauditMarker) dropHeld() {
+	for k.heldVariables(0) {
+		k.drain(0)
+	}
+	k.b.dropHeld()
+}
+
+// lastStop looks at all that may have changed.  It reports whether there is a
+// verdict; guests without a holder are unlinked then.
+func (b *goauditBatch) lastStop(k *goauditMarker, limit int64, last bool) (done bool) {
+	w := stopTheWorld(stwReadMemStats)
+	start := nanotime()
+	for _, pp := range allp {
+		goauditDrainTimers(pp)
+	}
+	systemstack(func() {
+		k.late = false
+		b.check()
+		k.rescan(start + limit)
+		done = !k.late && k.roots(start+limit) && !k.failed && !k.pending
+		done = done && b.nonePassing(last)
+	})
+	if done {
+		b.dropHeld()
+		b.finish(k)
+	}
+	b.started(w, start)
+	return done
+}
+
+// nonePassing: see goaudit_passing.go.
+func (b *goauditBatch) nonePassing(last bool) bool {
+	b.putOff = false
+	for _, gp := range allgs {
+		b.checkPassing(gp, last)
+	}
+	return !b.putOff
+}
+
+// roots traces from all roots that are not tracked; it reports whether all
+// has been traced.  The world is stopped.
+func (k *goauditMarker) roots(deadline int64) bool {
+	k.findItabs(false)
+	k.structs()
+	k.stacks()
+	k.queues()
+	k.drain(deadline)
+	for _, md := range activeModules() {
+		if !k.b.hasModule(md) {
+			k.variables(md, deadline)
+		}
+	}
+	for pass := 0; pass < 2; pass++ {
+		for n := k.objects + 1; n != k.objects && !k.late; {
+			n = k.objects
+			k.specials(false)
+			k.drain(deadline)
+			if k.heldVariables(deadline) {
+				n = k.objects + 1
+			}
+		}
+		if pass == 0 {
+			k.specials(true)
+			k.drain(deadline)
+		}
+	}
+	return !k.late && k.n == 0
+}
+
+// heldVariables scans the variables of guests of the batch that were found in
+// use since the last time; it reports whether there were any.
+func (k *goauditMarker) heldVariables(deadline int64) (any bool) {
+	for i := range k.b.cands {
+		c := &k.b.cands[i]
+		if c.req.verdict == goauditHeld && !c.traced {
+			c.traced, any = true, true
+			k.cur = c
+			k.variables(c.md, deadline)
+			k.cur = nil
+		}
+	}
+	return
+}
+
+// finish unlinks what is left of the batch.  The world is stopped.
+func (b *goauditBatch) finish(k *goauditMarker) {
+	if len(b.cands) == 0 {
+		return
+	}
+	k.redirect()
+	systemstack(func() { k.dropSpecials() })
+	b.commit()
+}
+
+// traceStopped does the proof in two stops, without tracking.
+func (b *goauditBatch) traceStopped(k *goauditMarker, self *g) {
+	b.inStop(func() {
+		k.stop()
+		if k.start(b, self) {
+			b.checkAndDrop()
+			k.whole()
+			b.dropHeld()
+		}
+	})
+	if len(b.cands) == 0 || k.mem == 0 {
+		b.holdBusy("no memory for the check")
+		return
+	}
+	b.purge()
+	w := stopTheWorld(stwReadMemStats)
+	start := nanotime()
+	for _, pp := range allp {
+		goauditDrainTimers(pp)
+	}
+	systemstack(func() {
+		k.stop()
+		if k.start(b, self) {
+			k.caches = true
+			b.checkAndDrop()
+			k.whole()
+			b.nonePassing(true)
+			b.dropHeld()
+		}
+	})
+	if k.mem == 0 || k.failed {
+		b.holdBusy("no memory for the check")
+	}
+	b.finish(k)
+	b.started(w, start)
+}
+
+func (k *goauditMarker) whole() {
+	k.tables()
+	k.findItabs(true)
+	k.roots(0)
+	if k.pending {
+		k.traceOwn()
+		k.roots(0)
+	}
+}
+
+// proving: is the check part of a proof?
+func (b *goauditBatch) proving() bool { return b.flags&goauditProve != 0 }

@@ -1,0 +1,1 @@
+long add_in_c(long a, long b) { return a + b; }

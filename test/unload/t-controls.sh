@@ -1,0 +1,27 @@
+#!/bin/bash
+# The table's negative controls: with the part of the check left out that finds a
+# holder, its guest is unmapped, and the host dies of it.
+. "$(dirname "$0")/../lib.sh"
+. "$ROOT/test/unload/unload.sh"
+build_table
+export GODEBUG=clobberfree=1,cgocheck=0
+
+n=0 bad=
+while read -r name without; do
+	n=$((n + 1)) status=0
+	GOAUDIT_TEST_UNLINK=$without LD_AUDIT=$GOAUDIT_BUILD/test/switches/libgoaudit.so \
+		timeout 20 ./host -c "$name" >control.txt 2>&1 </dev/null || status=$?
+	# Go ends with SIGABRT after a throw (GOTRACEBACK=crash is not needed in a
+	# c-shared runtime), the rest is a signal's own.
+	case $status in
+	131 | 134 | 135 | 139) ;;
+	*) bad="$bad
+$name without $without: status $status: $(head -n 1 control.txt)" ;;
+	esac
+	# and nothing of it in the module that users get
+	[ "$name" != any ] ||
+		GOAUDIT_TEST_UNLINK=$without run_audited ./host any >plain.txt 2>&1 ||
+		fail "GOAUDIT_TEST_UNLINK works in the real module: $(cat plain.txt)"
+done < <(./host -l)
+[ -z "$bad" ] || fail "these survive:$bad"
+[ "$n" -ge 30 ] || fail "$n controls"
