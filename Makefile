@@ -9,6 +9,19 @@ ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -fPIC \
 	-DGOAUDIT_VERSION='"$(VERSION)"' $(CFLAGS)
 SOLDFLAGS := -shared -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 
+# Where things are installed. DESTDIR goes in front of all of it.
+prefix ?= /usr/local
+bindir ?= $(prefix)/bin
+libdir ?= $(prefix)/lib/$(shell $(CC) -print-multiarch)
+includedir ?= $(prefix)/include
+mandir ?= $(prefix)/share/man
+completiondir ?= $(prefix)/share/bash-completion/completions
+# The command finds the library by its way from itself.
+LIB_FROM_BIN := $(shell realpath -ms --relative-to=$(bindir) $(libdir))
+
+# Raised when a program that was built for the last release no longer runs.
+SOVERSION := 0
+
 AUDIT_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/*.c audit/*.S))
 IMAGE_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/image/*.c))
 TOOL_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/tool/*.c))
@@ -29,6 +42,7 @@ all: deps
 # when nothing is missing.
 PACKAGES := gcc:gcc g++:g++ pkg-config:pkg-config gdb:gdb gdbserver:gdbserver \
 	eu-stack:elfutils lldb:lldb valgrind:valgrind /usr/include/dwarf.h:libdw-dev \
+	python3:python3 mandoc:mandoc dpkg-shlibdeps:dpkg-dev \
 	/usr/include/libelf.h:libelf-dev /usr/include/check.h:check /usr/include/xxhash.h:libxxhash-dev
 
 .PHONY: deps
@@ -60,9 +74,18 @@ $B/%.S.o: %.S
 	@echo "  AS   $<"
 	@$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+# The tool's main is compiled anew when the folders change.
+$B/libdir: FORCE
+	@mkdir -p $B
+	@echo '$(LIB_FROM_BIN)' | cmp -s - $@ || echo '$(LIB_FROM_BIN)' >$@
+FORCE:
+$B/audit/tool/main.c.o: $B/libdir
+$B/audit/tool/main.c.o: ALL_CFLAGS += -DGOAUDIT_LIB_FROM_BIN='"$(LIB_FROM_BIN)"'
+
 $B/libgoaudit.so: $(AUDIT_OBJS) audit/libgoaudit.map
 	@echo "  LINK $@"
-	@$(CC) $(SOLDFLAGS) -Wl,--version-script=audit/libgoaudit.map -o $@ $(AUDIT_OBJS)
+	@$(CC) $(SOLDFLAGS) -Wl,-soname,libgoaudit.so.$(SOVERSION) \
+		-Wl,--version-script=audit/libgoaudit.map -o $@ $(AUDIT_OBJS)
 
 $B/libgoaudit-image.so: $(IMAGE_OBJS)
 	@echo "  LINK $@"
@@ -169,6 +192,87 @@ soak: test-programs
 fuzz: test-programs
 	@$B/goaudit runtime
 	@test/fuzz/run
+
+# The tests over releases of glibc and Go; downloads what it needs.
+.PHONY: matrix
+matrix:
+	@test/matrix/run
+
+# ---- installing ----
+
+D = $(DESTDIR)
+# Where gdb looks for what belongs to a library, by the library's full name.
+GDB_SCRIPT = $(prefix)/share/gdb/auto-load$(libdir)/libgoaudit.so.$(VERSION)-gdb.py
+PRIVATE = $D$(libdir)/goaudit
+
+.PHONY: install
+install:
+	@$(MAKE) -s --no-print-directory all
+	install -d $D$(bindir) $D$(libdir)/pkgconfig $(PRIVATE) $D$(includedir) \
+		$D$(mandir)/man1 $D$(mandir)/man3 $D$(mandir)/man7 $D$(completiondir)
+	install -m 755 $B/goaudit $D$(bindir)/goaudit
+	install -m 755 $B/libgoaudit.so $D$(libdir)/libgoaudit.so.$(VERSION)
+	ln -sf libgoaudit.so.$(VERSION) $D$(libdir)/libgoaudit.so.$(SOVERSION)
+	ln -sf libgoaudit.so.$(SOVERSION) $D$(libdir)/libgoaudit.so
+	install -m 755 $(filter-out $B/libgoaudit.so,$(LIBRARIES)) $(PRIVATE)
+	rm -rf $(PRIVATE)/overlay $(PRIVATE)/linker
+	cd audit/go && find overlay linker -type f ! -name README \
+		-exec install -D -m 644 {} $(abspath $(PRIVATE))/{} \;
+	install -D -m 644 gdb-scripts/goaudit-gdb.py $D$(GDB_SCRIPT)
+	install -m 644 include/goaudit.h include/goaudit-debug.h $D$(includedir)
+	sed -e 's|@prefix@|$(prefix)|; s|@includedir@|$(includedir)|; s|@libdir@|$(libdir)|; s|@version@|$(VERSION)|' \
+		audit/package/goaudit.pc.in >$D$(libdir)/pkgconfig/goaudit.pc
+	install -m 644 audit/man/goaudit.1 $D$(mandir)/man1
+	install -m 644 audit/man/goaudit.7 $D$(mandir)/man7
+	install -m 644 audit/man/dlreload.3 $D$(mandir)/man3
+	for f in $(MAN3_LINKS); do echo '.so man3/dlreload.3' >$D$(mandir)/man3/$$f.3; done
+	install -m 644 audit/package/completion.bash $D$(completiondir)/goaudit
+	@[ -n "$D" ] || ldconfig || echo "make: run ldconfig as root, so that LD_AUDIT=libgoaudit.so is found"
+
+# The functions that dlreload(3) describes too.
+MAN3_LINKS := goaudit_reclaim goaudit_generations goaudit_runtime_stats
+
+.PHONY: uninstall
+uninstall:
+	rm -f $D$(bindir)/goaudit $D$(libdir)/libgoaudit.so $D$(libdir)/libgoaudit.so.$(SOVERSION) \
+		$D$(libdir)/libgoaudit.so.$(VERSION) $D$(includedir)/goaudit.h \
+		$D$(includedir)/goaudit-debug.h $D$(libdir)/pkgconfig/goaudit.pc \
+		$D$(mandir)/man1/goaudit.1 $D$(mandir)/man7/goaudit.7 \
+		$(addprefix $D$(mandir)/man3/,$(addsuffix .3,dlreload $(MAN3_LINKS))) \
+		$D$(completiondir)/goaudit $D$(GDB_SCRIPT)
+	rm -rf $(PRIVATE)
+	@[ -n "$D" ] || ldconfig || :
+
+# What is committed, as a tar file that builds.
+.PHONY: dist
+dist:
+	@mkdir -p $B
+	@git archive --prefix=goaudit-$(VERSION)/ -o $B/goaudit-$(VERSION).tar.gz HEAD
+	@echo $B/goaudit-$(VERSION).tar.gz
+
+# A Debian package, with dpkg's own tools.
+DEB := $B/goaudit_$(VERSION)_amd64.deb
+.PHONY: deb
+deb: all
+	@command -v dpkg-shlibdeps >/dev/null || { \
+		echo "make: no dpkg-shlibdeps: run apt-get install dpkg-dev" >&2; exit 1; }
+	@rm -rf $B/deb
+	@$(MAKE) -s --no-print-directory install DESTDIR=$(abspath $B)/deb/debian/goaudit prefix=/usr >/dev/null
+	@cd $B/deb && mkdir debian/goaudit/DEBIAN && cp $(CURDIR)/audit/package/control debian/control && \
+		depends=$$(dpkg-shlibdeps -O --ignore-missing-info -e debian/goaudit/usr/bin/goaudit \
+			$$(find debian/goaudit -name 'libgoaudit*.so*' -type f -printf '-e %p ') 2>$(abspath $B)/deb.log) && \
+		cd debian/goaudit && \
+		find usr/share/man -type f -exec gzip -9n {} + && \
+		find . -name '*.so*' -type f -exec strip --strip-unneeded {} + && strip usr/bin/goaudit && \
+		install -D -m 644 $(CURDIR)/LICENSE usr/share/doc/goaudit/copyright && \
+		find usr -type f -exec md5sum {} + >DEBIAN/md5sums && \
+		echo 'activate-noawait ldconfig' >DEBIAN/triggers && \
+		{ sed -n '/^Package:/,$$p' ../control; \
+		  echo "Version: $(VERSION)"; echo "$$depends" | sed 's/^shlibs:Depends=/Depends: /'; \
+		  echo "Installed-Size: $$(du -sk usr | cut -f1)"; } >DEBIAN/control
+	@dpkg-deb --root-owner-group -b $B/deb/debian/goaudit $(DEB) >/dev/null
+	@rm -rf $B/deb
+	@echo $(DEB)
 
 .PHONY: clean
 clean:

@@ -110,24 +110,26 @@ __attribute__((constructor)) static void remember_arguments(int argc, char **arg
 	goaudit_state.host.argv = argv;
 }
 
+/* The companions lie beside the module in the build folder, and in a folder
+ * of their own, goaudit/ beside it, where it is installed.  Symbolic links (of
+ * the soname) are followed; a relative LD_AUDIT is relative to where the process
+ * started. */
 static void find_home(struct goaudit *ga)
 {
+	char path[PATH_MAX], *slash;
 	Dl_info info;
-	char *slash;
 
-	if (!dladdr(&goaudit_state, &info) || !info.dli_fname)
+	if (!dladdr(&goaudit_state, &info) || !info.dli_fname ||
+	    !realpath(info.dli_fname, path))
 		return;
-	/* A relative LD_AUDIT is relative to where the process started. */
-	if (info.dli_fname[0] == '/' ||
-	    !getcwd(ga->home, sizeof ga->home - strlen(info.dli_fname) - 2))
-		ga->home[0] = 0;
-	else
-		strcat(ga->home, "/");
-	strncat(ga->home, info.dli_fname,
-		sizeof ga->home - strlen(ga->home) - 1);
-	slash = strrchr(ga->home, '/');
-	if (slash)
-		*slash = 0;
+	slash = strrchr(path, '/');
+	*slash = 0;
+	snprintf(ga->home, sizeof ga->home, "%.480s/goaudit", path);
+	snprintf(ga->ldso.tiny_path, sizeof ga->ldso.tiny_path,
+		 "%.490s/libgoaudit-tiny.so", ga->home);
+	if (access(ga->ldso.tiny_path, R_OK) == 0)
+		return;
+	snprintf(ga->home, sizeof ga->home, "%.480s", path);
 	snprintf(ga->ldso.tiny_path, sizeof ga->ldso.tiny_path,
 		 "%.480s/libgoaudit-tiny.so", ga->home);
 }

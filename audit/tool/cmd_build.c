@@ -2,9 +2,8 @@
  *
  * Runs go build with what a guest needs added to the user's flags, then looks
  * at the result with the same eyes as the audit module will. */
-#include "goflags.h"
+#include "build.h"
 #include "linker.h"
-#include "runtime.h"
 #include "view.h"
 #include "../image/image.h"
 
@@ -18,12 +17,13 @@
 #include <unistd.h>
 
 static const struct argp help = {
-	.args_doc = "[-o FILE.so] [GO-BUILD-FLAG...] [PACKAGE]",
+	.args_doc = "[-o FILE.so|FOLDER/] [GO-BUILD-FLAG...] [PACKAGE...]",
 	.doc = "Builds a Go package as a guest: a shared library without a Go runtime of "
 	       "its own, which runs over the one that `goaudit runtime' builds (and which "
 	       "is built first, if need be).\v"
 	       "Flags are those of go build.  FILE.so is by default the package's folder, "
-	       "with .so; the C header goes beside it.",
+	       "with .so; the C header goes beside it.  Of several packages, or a pattern like "
+	       "./..., each main package becomes a guest of its own.",
 };
 
 /* FOLDER.so for a package in FOLDER; FILE.so for FILE.go. */
@@ -176,10 +176,10 @@ check_guest(const struct runtime *rt, const char *out)
 	if (st != IMAGE_OK)
 		status = tool_error("%s: %s: %s", out, image_status_text(st), why);
 	free(bytes);
-	return status;
+	return status == STATUS_OK ? build_cross_check(out) : status;
 }
 
-static int
+int
 build_guest(struct tool *t, const struct runtime *rt, const struct goflags *g)
 {
 	char *out = choose_output(g), *linker = linker_path(rt);
@@ -230,7 +230,7 @@ cmd_build(struct tool *t, int argc, char **argv)
 	if (status == STATUS_OK)
 		status = runtime_ensure(t, &rt, RUNTIME_ANNOUNCE);
 	if (status == STATUS_OK)
-		status = build_guest(t, &rt, &g);
+		status = build_many(t, &rt, &g);
 	goflags_free(&g);
 	runtime_free(&rt);
 	return status;

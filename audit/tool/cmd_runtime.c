@@ -4,14 +4,16 @@
 #include <argp.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fts.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 struct options {
 	enum { BUILD, PRINT, LIST, CLEAN } what;
-	bool json;
+	bool json, keep;
 	struct list keys;	/* --clean: only these */
 };
 
@@ -20,6 +22,7 @@ static const struct argp_option option_table[] = {
 	{ "list", 'l', NULL, 0, "List the libraries in the cache", 0 },
 	{ "json", 'j', NULL, 0, "With --list: as JSON", 0 },
 	{ "clean", 'c', NULL, 0, "Remove the libraries named by KEY, or all", 0 },
+	{ "keep-current", 'k', NULL, 0, "With --clean: not the one for the go command in PATH", 0 },
 	{ 0 },
 };
 
@@ -33,12 +36,15 @@ parse(int key, char *arg, struct argp_state *state)
 	case 'l': o->what = LIST; return 0;
 	case 'c': o->what = CLEAN; return 0;
 	case 'j': o->json = true; return 0;
+	case 'k': o->keep = true; return 0;
 	case ARGP_KEY_ARG:
 		list_add(&o->keys, copy_text(arg));
 		return 0;
 	case ARGP_KEY_END:
 		if (o->json && o->what != LIST)
 			argp_error(state, "--json goes with --list");
+		if (o->keep && o->what != CLEAN)
+			argp_error(state, "--keep-current goes with --clean");
 		if (o->keys.n > 0 && o->what != CLEAN)
 			argp_error(state, "%s: unexpected: a KEY goes with --clean",
 				   o->keys.item[0]);
@@ -69,36 +75,99 @@ find_keys(const struct tool *t, struct list *keys)
 	free(base);
 }
 
-static void
-list_one(const struct tool *t, const char *key, bool json, bool first)
+/* What a runtime library takes, its packages included. */
+static uint64_t
+folder_bytes(const char *dir)
 {
-	char *dir = format("%s/runtime/%s", t->cache, key);
-	char *lib = format("%s/libstd.so", dir), *abi = runtime_abi(dir);
+	char *const roots[] = { (char *)(uintptr_t)dir, NULL };
+	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	uint64_t bytes = 0;
+	FTSENT *e;
+
+	while (fts != NULL && (e = fts_read(fts)) != NULL)
+		if (e->fts_info == FTS_F)
+			bytes += (uint64_t)e->fts_statp->st_blocks * 512;
+	if (fts != NULL)
+		fts_close(fts);
+	return bytes;
+}
+
+struct entry {
+	char *key, *dir, *libstd, *abi;	/* abi NULL: not complete */
+	uint64_t bytes;
+	time_t built;
+	bool current;			/* of the go command in PATH */
+};
+
+static void
+entry_open(const struct tool *t, const char *key, const char *current, struct entry *e)
+{
 	struct stat st = { 0 };
+
+	e->key = copy_text(key);
+	e->dir = format("%s/runtime/%s", t->cache, key);
+	e->libstd = format("%s/libstd.so", e->dir);
+	e->abi = runtime_abi(e->dir);
+	e->bytes = folder_bytes(e->dir);
+	e->current = current != NULL && strcmp(key, current) == 0;
+	if (stat(e->libstd, &st) == 0)
+		e->built = st.st_mtime;
+}
+
+static void
+entry_close(struct entry *e)
+{
+	free(e->key);
+	free(e->dir);
+	free(e->libstd);
+	free(e->abi);
+}
+
+static void
+print_entry(const struct entry *e)
+{
+	char built[32] = "-";
+	struct tm tm;
+
+	if (e->built != 0 && localtime_r(&e->built, &tm) != NULL)
+		strftime(built, sizeof built, "%Y-%m-%d %H:%M", &tm);
+	printf("%s  %4llu MB  %s  %.16s%s\n", e->key, (unsigned long long)(e->bytes >> 20), built,
+	       e->abi != NULL ? e->abi : "incomplete", e->current ? "  current" : "");
+}
+
+static void
+print_entry_json(const struct entry *e, bool first)
+{
+	char *tail = format(", \"bytes\": %llu, \"built\": %lld, \"complete\": %s, \"current\": %s}",
+			    (unsigned long long)e->bytes, (long long)e->built,
+			    e->abi != NULL ? "true" : "false", e->current ? "true" : "false");
 	struct text out = { 0 };
 
-	stat(lib, &st);
-	if (json) {
-		char *tail = format(", \"bytes\": %lld, \"complete\": %s}",
-				    (long long)st.st_size, abi != NULL ? "true" : "false");
+	text_puts(&out, first ? "\n  {\"key\": " : ",\n  {\"key\": ");
+	text_json(&out, e->key);
+	text_puts(&out, ", \"libstd\": ");
+	text_json(&out, e->libstd);
+	text_puts(&out, ", \"abi\": ");
+	text_json(&out, e->abi != NULL ? e->abi : "");
+	text_puts(&out, tail);
+	free(tail);
+	fputs(out.s, stdout);
+	free(out.s);
+}
 
-		text_puts(&out, first ? "\n  {\"key\": " : ",\n  {\"key\": ");
-		text_json(&out, key);
-		text_puts(&out, ", \"libstd\": ");
-		text_json(&out, lib);
-		text_puts(&out, ", \"abi\": ");
-		text_json(&out, abi != NULL ? abi : "");
-		text_puts(&out, tail);
-		free(tail);
-		fputs(out.s, stdout);
-		free(out.s);
-	} else {
-		printf("%s  %lld MB  %.16s\n", key, (long long)st.st_size >> 20,
-		       abi != NULL ? abi : "incomplete");
-	}
-	free(dir);
-	free(lib);
-	free(abi);
+/* The key of the go command in PATH; NULL, silently, where there is none. */
+static char *
+current_key(struct tool *t)
+{
+	char *argv[] = { (char *)(uintptr_t)t->go, "version", NULL };
+	char *out = child_output(argv), *key = NULL;
+	struct runtime rt = { 0 };
+
+	if (out != NULL && runtime_locate(t, &rt) == STATUS_OK)
+		key = copy_text(rt.key);
+	runtime_free(&rt);
+	free(out);
+	return key;
 }
 
 static int
@@ -106,17 +175,28 @@ list_all(struct tool *t, bool json)
 {
 	struct list keys = { 0 };
 	int status = tool_open_cache(t);
+	char *current;
 
 	if (status != STATUS_OK)
 		return status;
+	current = current_key(t);
 	find_keys(t, &keys);
 	if (json)
 		putchar('[');
-	for (size_t i = 0; i < keys.n; i++)
-		list_one(t, keys.item[i], json, i == 0);
+	for (size_t i = 0; i < keys.n; i++) {
+		struct entry e = { 0 };
+
+		entry_open(t, keys.item[i], current, &e);
+		if (json)
+			print_entry_json(&e, i == 0);
+		else
+			print_entry(&e);
+		entry_close(&e);
+	}
 	if (json)
 		puts(keys.n > 0 ? "\n]" : "]");
 	list_free(&keys);
+	free(current);
 	return STATUS_OK;
 }
 
@@ -151,17 +231,28 @@ remove_key(const struct tool *t, const char *key)
 }
 
 static int
-clean(struct tool *t, struct list *keys)
+clean(struct tool *t, struct list *keys, bool keep)
 {
 	int status = tool_open_cache(t);
+	char *current;
 
 	if (status != STATUS_OK)
 		return status;
+	current = keep ? current_key(t) : NULL;
+	if (keep && current == NULL)
+		return tool_error("--keep-current: %s: cannot be run: set GO to the go command",
+				  t->go);
 	if (keys->n == 0)
 		find_keys(t, keys);
-	for (size_t i = 0; i < keys->n; i++)
+	for (size_t i = 0; i < keys->n; i++) {
+		if (current != NULL && strcmp(keys->item[i], current) == 0)
+			continue;
 		if (remove_key(t, keys->item[i]) != STATUS_OK)
 			status = STATUS_FAILED;
+		else
+			printf("removed %s\n", keys->item[i]);
+	}
+	free(current);
 	return status;
 }
 
@@ -200,7 +291,7 @@ cmd_runtime(struct tool *t, int argc, char **argv)
 	if (o.what == LIST)
 		status = list_all(t, o.json);
 	else if (o.what == CLEAN)
-		status = clean(t, &o.keys);
+		status = clean(t, &o.keys, o.keep);
 	else
 		status = build(t, o.what == PRINT);
 	list_free(&o.keys);

@@ -256,8 +256,8 @@ find_pids(struct list *pids)
 	free(d);
 }
 
-/* Shows one; *shown counts.  Among all processes one that cannot be looked into
- * is passed over. */
+/* Shows one; *shown counts.  Among all processes one that may not be looked into
+ * is passed over, and one that cannot be understood is no failure. */
 static int
 show_one(const struct options *o, pid_t pid, bool all, size_t *shown)
 {
@@ -276,7 +276,8 @@ show_one(const struct options *o, pid_t pid, bool all, size_t *shown)
 			print_process(&p, o->gone);
 		++*shown;
 	} else if (!all || result == PROCESS_UNKNOWN || result == PROCESS_BUSY) {
-		status = tool_error("process %d: %s", (int)pid, why);
+		tool_error("process %d: %s", (int)pid, why);
+		status = all ? STATUS_OK : STATUS_FAILED;
 	}
 	process_close(&p);
 	return status;

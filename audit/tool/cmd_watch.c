@@ -109,12 +109,31 @@ end_build(struct session *s)
 
 /* ---- the host ---- */
 
+/* The guest is reloadable for a host that does not know the flag. */
+static void
+set_environment(struct session *s, struct host_options *o)
+{
+	struct text glob = { 0 };
+
+	for (const char *p = s->out; *p != '\0'; p++) {
+		if (strchr("*?[\\", *p) != NULL)
+			text_puts(&glob, "\\");
+		text_add(&glob, p, 1);
+	}
+	list_add(&o->globs, glob.s);
+	setenv("GOAUDIT_WATCH", s->out, 1);
+}
+
 static int
-start_host(struct session *s, const char *path, char **argv)
+start_host(struct session *s, struct host_options *o, const char *path, char **argv)
 {
 	s->host = fork();
 	if (s->host == 0) {
 		sigprocmask(SIG_SETMASK, &s->mask, NULL);
+		/* Here, and not before: builds are not run under the module. */
+		set_environment(s, o);
+		if (host_environment(s->t, o) != STATUS_OK)
+			_exit(126);
 		execv(path, argv);
 		if (errno == ENOEXEC)
 			execvp(argv[0], argv);
@@ -260,21 +279,6 @@ close_session(struct session *s)
 	free(s->stage);
 }
 
-/* The guest is reloadable for a host that does not know the flag. */
-static void
-set_environment(struct session *s, struct host_options *o)
-{
-	struct text glob = { 0 };
-
-	for (const char *p = s->out; *p != '\0'; p++) {
-		if (strchr("*?[\\", *p) != NULL)
-			text_puts(&glob, "\\");
-		text_add(&glob, p, 1);
-	}
-	list_add(&o->globs, glob.s);
-	setenv("GOAUDIT_WATCH", s->out, 1);
-}
-
 int
 watch_and_run(struct tool *t, struct host_options *o, const char *package, const char *out,
 	      char **argv)
@@ -291,14 +295,10 @@ watch_and_run(struct tool *t, struct host_options *o, const char *package, const
 		status = start_build(&s);
 	if (status == STATUS_OK)
 		status = end_build(&s);
-	if (status == STATUS_OK) {
-		set_environment(&s, o);
-		status = host_environment(t, o);
-	}
 	if (status == STATUS_OK)
 		status = open_signals(&s);
 	if (status == STATUS_OK)
-		status = start_host(&s, path, argv);
+		status = start_host(&s, o, path, argv);
 	if (status == STATUS_OK)
 		status = loop(&s);
 	close_session(&s);

@@ -54,6 +54,7 @@ struct object {
 	int stack_flags;	/* of PT_GNU_STACK; -1: there is none */
 	bool writable_code;	/* a segment is writable and executable */
 	unsigned mode;		/* of the file */
+	unsigned shared;	/* how many hold it, beside the first */
 };
 
 enum language { LANG_C, LANG_CXX, LANG_D, LANG_GO };
@@ -84,6 +85,8 @@ struct inspector {
 	struct object *host;	/* --host; NULL: none */
 	struct closure host_closure;
 	struct object *runtime;	/* --runtime; NULL: none */
+	struct object *kept;	/* the Go runtime library seen last: it has 60 MB, and
+				 * every guest leads to it */
 	bool files;		/* other files may be opened: dependencies, runtimes */
 	struct list ld_cache;	/* "NAME", "PATH", ... of ldconfig -p */
 	bool ld_cache_read;
@@ -124,6 +127,10 @@ void names_free(struct names *names);
 struct object *object_open(const char *path, char *why, size_t why_len);
 struct object *object_of_bytes(char *bytes, size_t len, char *why, size_t why_len);
 void object_close(struct object *o);
+
+/* object_open for a library that another one leads to: opened once, if it is
+ * the Go runtime library. */
+struct object *object_share(struct inspector *in, const char *path);
 
 const char *object_name(const struct object *o);	/* file name, for messages */
 bool object_is_elf(const char *path);	/* a regular file that says it is a program or library */

@@ -38,10 +38,10 @@ read_ld_cache(struct inspector *in)
 }
 
 static struct object *
-try_open(const char *folder, size_t n, const char *name)
+try_open(struct inspector *in, const char *folder, size_t n, const char *name)
 {
-	char why[160], *path = format("%.*s/%s", (int)n, folder, name);
-	struct object *o = access(path, F_OK) == 0 ? object_open(path, why, sizeof why) : NULL;
+	char *path = format("%.*s/%s", (int)n, folder, name);
+	struct object *o = object_share(in, path);
 
 	/* ld.so goes on after a file for another machine, and takes no program. */
 	if (o != NULL && o->program) {
@@ -54,7 +54,7 @@ try_open(const char *folder, size_t n, const char *name)
 
 /* A list of folders with colons; $ORIGIN is where `of` lies. */
 static struct object *
-try_list(const char *list, const struct object *of, const char *name)
+try_list(struct inspector *in, const char *list, const struct object *of, const char *name)
 {
 	struct object *found = NULL;
 	const char *slash = of->real != NULL ? strrchr(of->real, '/') : NULL;
@@ -71,7 +71,7 @@ try_list(const char *list, const struct object *of, const char *name)
 		folder = format("%.*s%.*s", skip > 0 ? origin : 0,
 				of->real != NULL ? of->real : "", (int)(n - skip), list + skip);
 		if (*folder != '\0')
-			found = try_open(folder, strlen(folder), name);
+			found = try_open(in, folder, strlen(folder), name);
 		free(folder);
 		list += n + (list[n] == ':');
 	}
@@ -91,7 +91,7 @@ try_cache(struct inspector *in, const char *name)
 			const char *slash = strrchr(path, '/');
 
 			if (slash != NULL)
-				found = try_open(path, (size_t)(slash - path), slash + 1);
+				found = try_open(in, path, (size_t)(slash - path), slash + 1);
 		}
 	return found;
 }
@@ -104,21 +104,22 @@ find_library(struct inspector *in, const struct closure *c, const struct object 
 	struct object *found = NULL;
 
 	if (strchr(name, '/') != NULL)
-		return name[0] == '/' ? try_open("", 0, name + 1) : try_open(".", 1, name);
+		return name[0] == '/' ? try_open(in, "", 0, name + 1) :
+					try_open(in, ".", 1, name);
 	if (runpath == NULL) {
-		found = try_list(object_string(by, DT_RPATH, 0), by, name);
+		found = try_list(in, object_string(by, DT_RPATH, 0), by, name);
 		if (found == NULL && by != c->object[0])
-			found = try_list(object_string(c->object[0], DT_RPATH, 0),
+			found = try_list(in, object_string(c->object[0], DT_RPATH, 0),
 					 c->object[0], name);
 	}
 	if (found == NULL)
-		found = try_list(getenv("LD_LIBRARY_PATH"), by, name);
+		found = try_list(in, getenv("LD_LIBRARY_PATH"), by, name);
 	if (found == NULL)
-		found = try_list(runpath, by, name);
+		found = try_list(in, runpath, by, name);
 	if (found == NULL)
 		found = try_cache(in, name);
 	for (const char *const *f = system_folders; found == NULL && *f != NULL; f++)
-		found = try_open(*f, strlen(*f), name);
+		found = try_open(in, *f, strlen(*f), name);
 	return found;
 }
 

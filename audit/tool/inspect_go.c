@@ -130,10 +130,9 @@ compare_libraries(struct object *a, struct object *b)
 /* ---- which library a guest runs over ---- */
 
 static struct object *
-open_runtime(const char *path)
+open_runtime(struct inspector *in, const char *path)
 {
-	char why[160];
-	struct object *o = file_exists(path) ? object_open(path, why, sizeof why) : NULL;
+	struct object *o = object_share(in, path);
 
 	if (o != NULL && o->facts.kind == IMAGE_GO_RUNTIME)
 		return o;
@@ -143,9 +142,10 @@ open_runtime(const char *path)
 
 /* Keeps the first that fits; of the others the last, to tell about. */
 static void
-consider(const struct object *guest, char *path, struct object **fits, struct object **other)
+consider(struct inspector *in, const struct object *guest, char *path,
+	 struct object **fits, struct object **other)
 {
-	struct object *o = *fits == NULL ? open_runtime(path) : NULL;
+	struct object *o = *fits == NULL ? open_runtime(in, path) : NULL;
 
 	free(path);
 	if (o == NULL)
@@ -172,7 +172,7 @@ find_runtime(struct inspector *in, struct object *o, struct object **fits,
 		size_t skip = strncmp(s, "$ORIGIN", 7) == 0 ? 7 : 0;
 		const char *slash = o->real != NULL ? strrchr(o->real, '/') : NULL;
 
-		consider(o, format("%.*s%.*s/%s", skip > 0 && slash != NULL ?
+		consider(in, o, format("%.*s%.*s/%s", skip > 0 && slash != NULL ?
 				   (int)(slash - o->real) : 0, o->real != NULL ? o->real : "",
 				   (int)(n - skip), s + skip, f->runtime_name), fits, other);
 		s += n + (s[n] == ':');
@@ -180,7 +180,7 @@ find_runtime(struct inspector *in, struct object *o, struct object **fits,
 	for (unsigned i = 0; i < f->abi_hash_len; i++)
 		sprintf(hex + 2 * i, "%02x", f->abi_hash[i]);
 	if (in->cache != NULL)
-		consider(o, format("%s/runtime/by-abi/%s/%s", in->cache, hex, f->runtime_name),
+		consider(in, o, format("%s/runtime/by-abi/%s/%s", in->cache, hex, f->runtime_name),
 			 fits, other);
 }
 

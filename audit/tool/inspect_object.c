@@ -131,7 +131,7 @@ object_open(const char *path, char *why, size_t why_len)
 void
 object_close(struct object *o)
 {
-	if (o == NULL)
+	if (o == NULL || o->shared-- > 0)
 		return;
 	image_elf_close(&o->elf);
 	if (o->owned)
@@ -139,6 +139,27 @@ object_close(struct object *o)
 	free(o->path);
 	free(o->real);
 	free(o);
+}
+
+struct object *
+object_share(struct inspector *in, const char *path)
+{
+	char why[160], *real = realpath(path, NULL);
+	struct object *o = NULL;
+
+	if (real != NULL && in->kept != NULL && strcmp(real, in->kept->real) == 0) {
+		in->kept->shared++;
+		o = in->kept;
+	} else if (real != NULL) {
+		o = object_open(path, why, sizeof why);
+		if (o != NULL && o->facts.kind == IMAGE_GO_RUNTIME) {
+			object_close(in->kept);
+			in->kept = o;
+			o->shared++;
+		}
+	}
+	free(real);
+	return o;
 }
 
 const char *

@@ -12,6 +12,7 @@
 #endif
 #define PRIVATE_FOLDER "goaudit"	/* in LIBDIR: what nobody else links with */
 
+__attribute__((visibility("default")))	/* argp looks for it by its name */
 const char *argp_program_version = "goaudit " GOAUDIT_VERSION;
 
 static const struct command commands[] = {

@@ -17,6 +17,7 @@
 
 #define RECORDS_MAX 65536
 #define RECORD_BYTES_MAX 65536	/* of one, in a newer module */
+#define PICTURE_MAX (UINT64_C(256) << 20)
 #define PATIENCE_S 3
 #define LIBRARY "/libgoaudit.so"
 
@@ -28,19 +29,22 @@ peek(pid_t pid, uint64_t address, void *to, size_t size)
 	return process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)size;
 }
 
-/* The base of the module's mapping, and its file as this process can open it. */
+/* The base of the module's mapping, and its file as this process can open it:
+ * through the mapping, which may be of a file that has been replaced since, but
+ * which only root may use; and by its name. */
 static bool
-find_module(FILE *maps, pid_t pid, uint64_t *base, char **file)
+find_module(FILE *maps, pid_t pid, uint64_t *base, char *file[2])
 {
 	char *line = NULL;
 	size_t room = 0;
 	bool found = false;
 
 	while (!found && getline(&line, &room, maps) > 0) {
-		uint64_t low, offset;
+		uint64_t low, high, offset;
 		char *path = strchr(line, '/'), *name;
 
-		if (path == NULL || sscanf(line, "%" SCNx64 "-%*x %*s %" SCNx64, &low, &offset) != 2)
+		if (path == NULL || sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64, &low, &high,
+					   &offset) != 3)
 			continue;
 		path[strcspn(path, "\n")] = '\0';
 		name = strrchr(path, '/');
@@ -49,7 +53,8 @@ find_module(FILE *maps, pid_t pid, uint64_t *base, char **file)
 		     name[sizeof LIBRARY - 1] != ' '))
 			continue;
 		*base = low;
-		*file = format("/proc/%d/root%s", (int)pid, path);
+		file[0] = format("/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid, low, high);
+		file[1] = format("/proc/%d/root%s", (int)pid, path);
 		found = true;
 	}
 	free(line);
@@ -70,32 +75,40 @@ command_of(pid_t pid)
 		n--;
 	buf[n] = '\0';
 	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)buf[i] < 0x20 || buf[i] == 0x7f)
+		if (buf[i] == '\0')
 			buf[i] = ' ';
-	return copy_text(buf);
+	return make_printable(copy_text(buf));
 }
 
-static enum process_result
-find_symbol(struct process *p, uint64_t base, const char *file, char *why, size_t why_len)
+/* Is goaudit_debug where this file has it? */
+static bool
+try_file(struct process *p, uint64_t base, const char *file)
 {
-	char reason[160];
+	char reason[160], magic[sizeof p->head.magic] = "";
 	struct object *o = object_open(file, reason, sizeof reason);
 	size_t at = o != NULL ? image_find_symbol(&o->elf, "goaudit_debug") : 0;
-	char magic[sizeof p->head.magic];
 	GElf_Sym sym;
 
+	p->address = 0;
 	if (at != 0 && object_symbol(o, at, &sym))
 		p->address = base - o->elf.base + sym.st_value;
 	object_close(o);
-	if (p->address != 0 && peek(p->pid, p->address, magic, sizeof magic) &&
-	    memcmp(magic, GOAUDIT_DEBUG_MAGIC, sizeof magic) == 0)
+	errno = 0;
+	return p->address != 0 && peek(p->pid, p->address, magic, sizeof magic) &&
+	       memcmp(magic, GOAUDIT_DEBUG_MAGIC, sizeof magic) == 0;
+}
+
+static enum process_result
+find_symbol(struct process *p, uint64_t base, char *const file[2], char *why, size_t why_len)
+{
+	if (try_file(p, base, file[0]) || try_file(p, base, file[1]))
 		return PROCESS_OK;
 	if (p->address != 0 && (errno == EPERM || errno == EACCES)) {
-		snprintf(why, why_len, "%s: be its user, or root", strerror(errno));
+		snprintf(why, why_len, "not allowed to look into it: be its user, or root");
 		return PROCESS_DENIED;
 	}
-	snprintf(why, why_len, "its %s is no longer the file that it runs: start it again",
-		 LIBRARY + 1);
+	snprintf(why, why_len, "its %s has been replaced since it was started: look as root, or "
+		 "start it again", LIBRARY + 1);
 	return PROCESS_UNKNOWN;
 }
 
@@ -103,7 +116,7 @@ enum process_result
 process_open(struct process *p, pid_t pid, char *why, size_t why_len)
 {
 	enum process_result result;
-	char *path = format("/proc/%d/maps", (int)pid), *file = NULL;
+	char *path = format("/proc/%d/maps", (int)pid), *file[2] = { NULL, NULL };
 	FILE *maps = fopen(path, "re");
 	uint64_t base = 0;
 	int error = errno;
@@ -119,7 +132,7 @@ process_open(struct process *p, pid_t pid, char *why, size_t why_len)
 	}
 	/* Opening maps is allowed where reading it is not. */
 	errno = 0;
-	found = find_module(maps, pid, &base, &file);
+	found = find_module(maps, pid, &base, file);
 	error = errno;
 	fclose(maps);
 	if (!found) {
@@ -131,7 +144,8 @@ process_open(struct process *p, pid_t pid, char *why, size_t why_len)
 	}
 	p->command = command_of(pid);
 	result = find_symbol(p, base, file, why, why_len);
-	free(file);
+	free(file[0]);
+	free(file[1]);
 	return result;
 }
 
@@ -140,7 +154,8 @@ check_head(const struct goaudit_debug *h, char *why, size_t why_len)
 {
 	if (memcmp(h->magic, GOAUDIT_DEBUG_MAGIC, sizeof h->magic) == 0 &&
 	    h->version == GOAUDIT_DEBUG_VERSION && h->records <= RECORDS_MAX &&
-	    h->record_size >= 64 && h->record_size <= RECORD_BYTES_MAX)
+	    h->record_size >= 64 && h->record_size <= RECORD_BYTES_MAX &&
+	    (uint64_t)h->records * h->record_size <= PICTURE_MAX)
 		return PROCESS_OK;
 	snprintf(why, why_len, "its module speaks version %u, this tool %d: use the tool of "
 		 "its release", h->version, GOAUDIT_DEBUG_VERSION);
@@ -181,6 +196,14 @@ copy_records(const struct process *p, const struct goaudit_debug *h, char *raw)
 	       before.records == h->records && before.sequence == h->sequence;
 }
 
+/* It is another program's memory: anything may be in it. */
+static void
+end_text(char *text, size_t size)
+{
+	text[size - 1] = '\0';
+	make_printable(text);
+}
+
 static void
 take_records(struct process *p, const char *raw)
 {
@@ -196,14 +219,14 @@ take_records(struct process *p, const char *raw)
 		memcpy(g, raw + i * stride, known);
 		if (g->state == GOAUDIT_FREE)
 			continue;
-		g->holder_text[sizeof g->holder_text - 1] = '\0';
-		g->path[sizeof g->path - 1] = '\0';
-		g->snapshot[sizeof g->snapshot - 1] = '\0';
+		end_text(g->holder_text, sizeof g->holder_text);
+		end_text(g->path, sizeof g->path);
+		end_text(g->snapshot, sizeof g->snapshot);
 		p->n++;
 	}
-	p->head.refusal[sizeof p->head.refusal - 1] = '\0';
-	p->head.runtime.version[sizeof p->head.runtime.version - 1] = '\0';
-	p->head.runtime.path[sizeof p->head.runtime.path - 1] = '\0';
+	end_text(p->head.refusal, sizeof p->head.refusal);
+	end_text(p->head.runtime.version, sizeof p->head.runtime.version);
+	end_text(p->head.runtime.path, sizeof p->head.runtime.path);
 }
 
 enum process_result

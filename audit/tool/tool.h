@@ -79,6 +79,10 @@ void text_add(struct text *t, const void *bytes, size_t n);
 void text_puts(struct text *t, const char *s);
 void text_json(struct text *t, const char *s);	/* as a quoted JSON string */
 
+/* Puts a question mark for each byte that is no printable character of UTF-8: a
+ * name out of a file or another process must not drive the terminal. */
+char *make_printable(char *text);
+
 /* Files.  All return 0, or -1 with errno set. */
 int read_file(const char *path, char **bytes, size_t *len);	/* NUL added */
 int write_file(const char *path, const char *bytes, size_t len, mode_t mode);

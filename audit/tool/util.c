@@ -124,6 +124,39 @@ text_json(struct text *t, const char *s)
 	text_puts(t, "\"");
 }
 
+/* How many bytes of s make one printable character of UTF-8; 0: none. */
+static size_t
+printable(const unsigned char *s)
+{
+	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 :
+		   s[0] >= 0xe0 && s[0] < 0xf0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+
+	if (n == 1)
+		return s[0] >= 0x20 && s[0] != 0x7f;
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	/* overlong forms, surrogates, C1 controls, beyond the last */
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0) ||
+	    (s[0] == 0xc2 && s[1] < 0xa0) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90))
+		return 0;
+	return n;
+}
+
+char *
+make_printable(char *text)
+{
+	for (unsigned char *s = (unsigned char *)text; *s != '\0';) {
+		size_t n = printable(s);
+
+		if (n == 0)
+			*s = '?';
+		s += n > 0 ? n : 1;
+	}
+	return text;
+}
+
 bool
 file_exists(const char *path)
 {
