@@ -236,8 +236,9 @@ static int read_all(int fd, char *to, size_t size)
 /* gdb stops at ld.so's SDT probes where it has them, and not at r_brk. */
 static void find_probe(struct goaudit *ga)
 {
+	const struct r_debug *debug = ga->ldso.debug;
 	const struct link_map *map =
-		ldso_object_at((const void *)(uintptr_t)ga->ldso.debug->r_brk);
+		debug ? ldso_object_at((const void *)(uintptr_t)debug->r_brk) : NULL;
 	int fd = map ? open(map->l_name, O_RDONLY | O_CLOEXEC) : -1;
 	struct stat st;
 	uint64_t at;
