@@ -399,13 +399,14 @@ func goauditIsImport(ldr *loader.Loader, s loader.Sym) bool {
 	return goauditLibs != nil && ldr.SymType(s) == sym.SDYNIMPORT
 }
 
-// goauditIsForeign: the attribute's value is a symbol of a library, or one that
-// this image does not define and that will be found in a library.
+// goauditIsForeign: the attribute's value is a symbol that this image does not
+// define. A type that nothing has asked for yet is not known as an import here:
+// mangleTypeSym, which comes later, makes it one.
 func goauditIsForeign(data any) bool {
 	s, ok := data.(dwSym)
 	if !ok || goauditLibs == nil {
 		return false
 	}
-	t := goauditLibs.ldr.SymType(loader.Sym(s))
-	return t == sym.SDYNIMPORT || t == sym.Sxxx
+	typ := goauditLibs.ldr.SymType(loader.Sym(s))
+	return typ == sym.SDYNIMPORT || typ == sym.Sxxx
 }
