@@ -23,7 +23,7 @@ build_random() {
 	cp -r "$ROOT/test/unload/random/keeper" src/randomkeeper
 	build_guests randomguest randomkeeper
 	for i in 0 1 2 3; do cp randomguest.so random$i.so; done
-	cc_host random -I"$GO_FOLDER" <"$ROOT/test/unload/random.c"
+	cc_host random -I"$GO_FOLDER" -I"$ROOT/audit" <"$ROOT/test/unload/random.c"
 }
 
 build_cycles() {
