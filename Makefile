@@ -27,8 +27,8 @@ IMAGE_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/image/*.c))
 TOOL_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/tool/*.c))
 
 LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-tiny.so \
-	$B/libgoaudit-mainstub.so $B/libgoaudit-entries.so $B/libdlbind.so $B/libdlbind.a
-PRODUCTS := $(LIBRARIES) $B/goaudit $B/overlay $B/linker $B/libgoaudit.so-gdb.py
+	$B/libgoaudit-mainstub.so $B/libgoaudit-entries.so
+PRODUCTS := $(LIBRARIES) $B/libdlbind.so $B/libdlbind.a $B/goaudit $B/overlay $B/linker $B/libgoaudit.so-gdb.py
 UNIT_TESTS := $(patsubst test/%.c,$B/test/%,$(wildcard test/unit_*.c))
 SWITCHES := $B/test/switches
 TEST_PROGRAMS := $B/test/demo-host $B/test/bench $B/test/fuzz $B/test/proof \
@@ -222,6 +222,13 @@ install:
 	install -m 644 include/goaudit.h include/goaudit-debug.h $D$(includedir)
 	sed -e 's|@prefix@|$(prefix)|; s|@includedir@|$(includedir)|; s|@libdir@|$(libdir)|; s|@version@|$(VERSION)|' \
 		audit/package/goaudit.pc.in >$D$(libdir)/pkgconfig/goaudit.pc
+	install -m 755 $B/libdlbind.so.1 $D$(libdir)/libdlbind.so.1
+	ln -sf libdlbind.so.1 $D$(libdir)/libdlbind.so
+	install -m 644 $B/libdlbind.a $D$(libdir)/libdlbind.a
+	install -m 644 include/dlbind.h $D$(includedir)
+	sed -e 's|@prefix@|$(prefix)|; s|@includedir@|$(includedir)|; s|@libdir@|$(libdir)|; s|@version@|$(VERSION)|' \
+		dlbind/dlbind.pc.in >$D$(libdir)/pkgconfig/dlbind.pc
+	install -m 644 dlbind/man/dlbind.3 dlbind/man/dlcreate.3 $D$(mandir)/man3
 	install -m 644 audit/man/goaudit.1 $D$(mandir)/man1
 	install -m 644 audit/man/goaudit.7 $D$(mandir)/man7
 	install -m 644 audit/man/dlreload.3 $D$(mandir)/man3
@@ -230,13 +237,16 @@ install:
 	@[ -n "$D" ] || ldconfig || echo "make: run ldconfig as root, so that LD_AUDIT=libgoaudit.so is found"
 
 # The functions that dlreload(3) describes too.
-MAN3_LINKS := goaudit_reclaim goaudit_generations goaudit_runtime_stats
+MAN3_LINKS := goaudit_reclaim goaudit_last_panic goaudit_generations goaudit_runtime_stats
 
 .PHONY: uninstall
 uninstall:
 	rm -f $D$(bindir)/goaudit $D$(libdir)/libgoaudit.so $D$(libdir)/libgoaudit.so.$(SOVERSION) \
 		$D$(libdir)/libgoaudit.so.$(VERSION) $D$(includedir)/goaudit.h \
 		$D$(includedir)/goaudit-debug.h $D$(libdir)/pkgconfig/goaudit.pc \
+		$D$(libdir)/libdlbind.so.1 $D$(libdir)/libdlbind.so $D$(libdir)/libdlbind.a \
+		$D$(includedir)/dlbind.h $D$(libdir)/pkgconfig/dlbind.pc \
+		$D$(mandir)/man3/dlbind.3 $D$(mandir)/man3/dlcreate.3 \
 		$D$(mandir)/man1/goaudit.1 $D$(mandir)/man7/goaudit.7 \
 		$(addprefix $D$(mandir)/man3/,$(addsuffix .3,dlreload $(MAN3_LINKS))) \
 		$D$(completiondir)/goaudit $D$(GDB_SCRIPT)
