@@ -229,7 +229,8 @@ install:
 	@[ -n "$D" ] || ldconfig || echo "make: run ldconfig as root, so that LD_AUDIT=libgoaudit.so is found"
 
 # The functions that dlreload(3) describes too.
-MAN3_LINKS := goaudit_reclaim goaudit_generations goaudit_runtime_stats
+MAN3_LINKS = $(shell sed -n '/^.Sh NAME/,/^.Sh SYN/s/^\.Nm \([a-z_]*\).*/\1/p' \
+	audit/man/dlreload.3 | grep -vx dlreload)
 
 .PHONY: uninstall
 uninstall:
