@@ -27,13 +27,12 @@ IMAGE_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/image/*.c))
 TOOL_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/tool/*.c))
 
 LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-tiny.so \
-	$B/libgoaudit-mainstub.so $B/libgoaudit-entries.so
+	$B/libgoaudit-mainstub.so $B/libgoaudit-entries.so $B/libdlbind.so $B/libdlbind.a
 PRODUCTS := $(LIBRARIES) $B/goaudit $B/overlay $B/linker $B/libgoaudit.so-gdb.py
 UNIT_TESTS := $(patsubst test/%.c,$B/test/%,$(wildcard test/unit_*.c))
 SWITCHES := $B/test/switches
 TEST_PROGRAMS := $B/test/demo-host $B/test/bench $B/test/fuzz $B/test/proof \
-	$(SWITCHES)/libgoaudit.so \
-	$(UNIT_TESTS)
+	$B/test/dlbind-bench $B/test/dlbind-property $(SWITCHES)/libgoaudit.so $(UNIT_TESTS)
 
 .PHONY: all
 all: deps
@@ -159,6 +158,8 @@ $B/test/fuzz: test/fuzz/fuzz.c $(FUZZED) $(wildcard audit/tool/*.h audit/image/*
 	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Iaudit/tool -O1 \
 		-fsanitize=address,undefined -fno-sanitize-recover=all \
 		-o $@ test/fuzz/fuzz.c $(FUZZED) -lelf
+
+include dlbind/build.mk
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
 

@@ -124,11 +124,11 @@ static void *resolve(unsigned index)
 	bool libc = false;
 	void *p;
 
-	if (!t->real)
-		return t->entry;
 	p = first_definition(ga, t, &libc);
 	if (p && !libc)
-		return p;
+		return p;	/* libdlbind's dlreload passes guests on to ours */
+	if (!t->real)
+		return t->entry;
 	find_real(ga, t);
 	return *t->real ? t->entry : NULL;
 }

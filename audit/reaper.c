@@ -22,6 +22,9 @@
 #define SOON_NS 4000000
 #define SOON_DOUBLED_MAX 8
 
+/* How often goaudit_reclaim has the check repeated that came to no end. */
+#define BUSY_TRIES 10
+
 struct batch {
 	struct goaudit *ga;
 	unsigned n;
@@ -333,17 +336,16 @@ struct held_total {
 	const struct generation *oldest;
 };
 
-/* What attempts have found in use.  With our lock. */
+/* What has been retired and is not unmapped.  With our lock. */
 static struct held_total count_held(const struct goaudit *ga)
 {
 	struct held_total t = { 0 };
 
-	for (struct generation *g = ga->reaper.queue; g; g = g->next_retired)
-		if (g->info->holder) {
-			t.n++;
-			t.bytes += g->info->hi - g->info->lo;
-			t.oldest = t.oldest ? t.oldest : g;
-		}
+	for (struct generation *g = ga->reaper.queue; g; g = g->next_retired) {
+		t.n++;
+		t.bytes += g->info->hi - g->info->lo;
+	}
+	t.oldest = ga->reaper.queue;
 	return t;
 }
 
@@ -384,6 +386,16 @@ static int count_left(struct goaudit *ga, const struct guest *guest)
 	return n;
 }
 
+/* Is any of them held only because the check had no end? */
+static bool any_busy(struct goaudit *ga, const struct guest *guest)
+{
+	for (struct generation *g = ga->registry.live; g; g = g->next_live)
+		if (g->info->state == GOAUDIT_RETIRED && (!guest || g->guest == guest) &&
+		    g->info->holder == GO_HOLDER_BUSY)
+			return true;
+	return false;
+}
+
 int reaper_wait(struct goaudit *ga, struct guest *guest, int timeout_ms)
 {
 	struct reaper *r = &ga->reaper;
@@ -406,16 +418,19 @@ int reaper_wait(struct goaudit *ga, struct guest *guest, int timeout_ms)
 		pthread_mutex_unlock(&ga->lock);
 		return left;
 	}
-	if (left)
+	for (int i = 0; left && error == 0 && i < BUSY_TRIES; i++) {
+		if (i > 0 && !any_busy(ga, guest))
+			break;
 		reaper_wake(ga);
-	round = r->wanted;
-	hurry(r, 1);
-	while (left && r->done < round && r->started && error == 0)
-		error = timeout_ms < 0 ?
-				pthread_cond_wait(&ga->changed, &ga->lock) :
-				pthread_cond_timedwait(&ga->changed, &ga->lock, &end);
-	hurry(r, -1);
-	left = count_left(ga, guest);
+		round = r->wanted;
+		hurry(r, 1);
+		while (r->done < round && r->started && error == 0)
+			error = timeout_ms < 0 ?
+					pthread_cond_wait(&ga->changed, &ga->lock) :
+					pthread_cond_timedwait(&ga->changed, &ga->lock, &end);
+		hurry(r, -1);
+		left = count_left(ga, guest);
+	}
 	pthread_mutex_unlock(&ga->lock);
 	return left;
 }

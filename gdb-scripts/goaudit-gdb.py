@@ -180,7 +180,7 @@ class Symbols(gdb.Command):
     """Names for code that is mapped but out of the link map: goaudit symbols [on|off|auto]
 Such generations are not in gdb's list of libraries.  auto, the default, adds the
 symbols of superseded and retired ones, which may still be executing, whenever the
-process stops, and takes them away when the generation is gone; on: of parked ones
+process stops or gdb prompts, and takes them away when the generation is gone; on: of parked ones
 too; off: of none.  A variable's name means the current generation's, if it has one."""
 
     STATES = {"auto": ("superseded", "retired"),
@@ -190,6 +190,8 @@ too; off: of none.  A variable's name means the current generation's, if it has 
         super().__init__("goaudit symbols", gdb.COMMAND_DATA)
         self.mode, self.added, self.seen = "auto", {}, None
         gdb.events.stop.connect(self.on_stop)
+        if hasattr(gdb.events, "before_prompt"):        # for cores, which never stop
+            gdb.events.before_prompt.connect(self.on_stop)
         gdb.events.exited.connect(self.on_exit)
 
     def invoke(self, argument, from_tty):
@@ -222,7 +224,7 @@ too; off: of none.  A variable's name means the current generation's, if it has 
         except gdb.error:
             pass        # gdb has dropped it itself: another run, say
 
-    def on_stop(self, event):
+    def on_stop(self, event=None):
         try:
             if Process.changes_now() != self.seen:
                 self.refresh(Process())

@@ -189,7 +189,9 @@ end_of_prologue(const struct maker *m, const struct pcln_func *fn)
 	return end;
 }
 
-/* A row where file or line change. */
+/* A row where file or line change, and one at the end of the prologue: there a
+ * breakpoint on the function belongs, behind the check of the stack, which may
+ * begin the function once more. */
 static void
 put_lines(struct maker *m, const struct pcln_func *fn)
 {
@@ -211,6 +213,8 @@ put_lines(struct maker *m, const struct pcln_func *fn)
 		uint32_t number = file_number(m, fn->cu, file.value);
 
 		put_row(o, &s, pc, number, line.value, pc == body);
+		if (body > pc && body < next && body < fn->end)
+			put_row(o, &s, body, number, line.value, true);
 		if (file.end == next)
 			more = pcln_next(&file);
 		if (line.end == next)

@@ -170,13 +170,18 @@ static inline void replace(const char *from, const char *to)
 static inline struct goaudit_generation generation_of(void *handle)
 {
 	static struct goaudit_generation all[1024], none;
+	struct goaudit_generation *retired = &none;
 	size_t n = goaudit_generations(all, 1024, sizeof *all);
 
-	while (n-- > 0)
-		if (all[n].handle == (uintptr_t)handle &&
-		    all[n].state != GOAUDIT_GONE)
+	while (n-- > 0) {
+		if (all[n].handle != (uintptr_t)handle ||
+		    all[n].state == GOAUDIT_GONE)
+			continue;
+		if (all[n].state != GOAUDIT_RETIRED)
 			return all[n];
-	return none;
+		retired = &all[n];
+	}
+	return *retired;
 }
 
 #endif

@@ -23,3 +23,15 @@ gdb_run() {
 		/^host: /p; /^gdb: /p; /^\[Inferior/p
 		/[Ee]rror/p; /warning/p; /SIG/p; /Corrupted/p; /Traceback/p" gdb.log
 }
+
+# control_module FOLDER FUNCTION...: the same module, in which calls of a function go
+# to its __wrap_FUNCTION on standard input: for tests that must fail with it.
+control_module() {
+	local folder=$1 f wraps=()
+	shift
+	for f; do wraps+=("-Wl,--wrap=$f"); done
+	mkdir "$folder"
+	gcc -w -shared -fPIC -x c "${wraps[@]}" -o "$folder/libgoaudit.so" - -x none \
+		-Wl,--version-script="$ROOT/audit/libgoaudit.map" "$GOAUDIT_BUILD"/audit/*.o
+	ln -s "$GOAUDIT_BUILD"/libgoaudit-*.so "$folder/"
+}

@@ -21,6 +21,7 @@ C
 done
 cp v1.so guest.so
 cc_host host -O0 <<'C'
+#define TEST_RAW
 #include "host.h"
 static void *h, *old;
 static int (*function)(void (*)(void));

@@ -18,6 +18,7 @@ C
 done
 cp v1.so guest.so
 cc_host host -O0 -pthread <<'C'
+#define TEST_RAW
 #include "host.h"
 #include <pthread.h>
 #include <semaphore.h>

@@ -75,7 +75,7 @@ expect_no_snapshots
 
 cat >look.py <<'G'
 say(" ".join(n for n in calls() if not re.match(
-    r"runtime\.(cgocallbackg|asmcgocall|cgocall$)|_cgo|main\._Cfunc|main\.work\.func|raise$|__|kill$", n)))
+    r"runtime\.(cgocallbackg|asmcgocall|cgocall$)|_cgo|main\._Cfunc|main\.work\.func|raise$|__|kill$|goaudit_entry$", n)))
 gdb.execute("frame function main.work", to_string=True)
 text = gdb.parse_and_eval("text")
 say("text =", text["str"].string(length=int(text["len"])), "at", where())
@@ -95,10 +95,10 @@ look() {
 	gdb_run commands ./host core.guest | grep '^gdb:'
 }
 expect_output look <<'E'
-gdb: stop main.work main.Work runtime.cgocallback crosscall2 Work main
+gdb: stop main.work main.Work runtime.cgocallback crosscall2 Work goaudit_entry main
 gdb: text = generation 1 at guest.go:17 in main.work
 gdb: 1 listed
-gdb: stop main.work main.Work runtime.cgocallback crosscall2 Work main
+gdb: stop main.work main.Work runtime.cgocallback crosscall2 Work goaudit_entry main
 gdb: text = generation 1 at guest.go:17 in main.work
 gdb: 1 listed
 E

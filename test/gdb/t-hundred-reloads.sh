@@ -58,3 +58,19 @@ gdb: 100 hits, 100 in each generation's own data, 101 loads
 gdb: not exactly one listed: 0 times
 E
 expect_no_snapshots
+
+# Controls: a module that lets gdb see a retired object again when it is unmapped,
+# and one that leaves it in the link map beside the new one.
+cp v1.so guest.so
+control_module seen debugger_close <<'C'
+int dlclose(void *);
+void __wrap_debugger_close(void *ga, void *map) { dlclose(map); }
+C
+GDB_AUDIT=$TEST_DIR/seen/libgoaudit.so gdb_run commands ./host >control.txt
+grep -q '^gdb: 100 hits' control.txt || fail "control: $(cat control.txt)"
+! grep -q ' 101 loads' control.txt || fail "gdb reads nothing twice in the control"
+cp v1.so guest.so
+control_module listed debugger_hide <<<'void __wrap_debugger_hide(void *ga, void *gen) {}'
+GDB_AUDIT=$TEST_DIR/listed/libgoaudit.so gdb_run commands ./host >control.txt
+! grep -q 'not exactly one listed: 0 times' control.txt ||
+	fail "one generation is listed in the control: $(cat control.txt)"

@@ -3,9 +3,11 @@
 # The linker that gives guests debug information: the runtime library and a guest
 # have it.  Where an edit does not fit the toolchain's sources, which here one is
 # made not to, a message says which, nothing is half done, and guests build
-# without.
+# without; gdb then gets no further than to where C has called Go (the control of
+# the other tests' backtraces).
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../go/golib.sh"
+. "$(dirname "$0")/gdblib.sh"
 
 go_file guest/guest.go <<'GO'
 package main
@@ -41,3 +43,25 @@ goaudit: $version: guests will have functions and lines for debuggers, but no va
 E
 [ -z "$(sections plain.so)" ] || fail "debug information without its linker?"
 [ -z "$(find cache -name link -type f)" ] || fail "a linker is left"
+
+cc_host host -O0 <<'C'
+#include "gohost.h"
+int main(int argc, char **argv)
+{
+	void *h = open_guest(argv[1]);
+	((void (*)(long))find(h, "Show"))(3);
+	close_guest(h);
+	return 0;
+}
+C
+printf 'tbreak main.Show\nrun\npython say("main" in calls(), calls()[0])\ncontinue\n' >commands
+export GODEBUG=
+expect_output gdb_run commands --args ./host ./plain.so <<'E'
+gdb: False main.Show
+[Inferior 1 exited normally]
+E
+unset GOAUDIT_CACHE
+expect_output gdb_run commands --args ./host ./full.so <<'E'
+gdb: True main.Show
+[Inferior 1 exited normally]
+E

@@ -34,6 +34,7 @@ func main() {}
 GO
 build_guest go.so go -ldflags=-w
 cc_host host -O0 -pthread <<'C'
+#define TEST_RAW
 #include "gohost.h"
 #include <pthread.h>
 static volatile int on = 1;
@@ -104,6 +105,7 @@ int unset_in_$v(void) { int a[4]; __asm__ volatile("" : "=m"(a)); return a[2] ? 
 C
 done
 cc_host vhost -O0 <<'C'
+#define TEST_RAW
 #include "host.h"
 int main(void)
 {

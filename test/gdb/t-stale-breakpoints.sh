@@ -39,11 +39,7 @@ E
 expect_no_snapshots
 
 # The control.
-mkdir control
-echo 'int __wrap_madvise(void *a, unsigned long n, int w) { return 0; }' |
-	gcc -shared -fPIC -x c -Wl,--wrap=madvise -o control/libgoaudit.so - -x none \
-		-Wl,--version-script="$ROOT/audit/libgoaudit.map" "$GOAUDIT_BUILD"/audit/*.o
-ln -s "$GOAUDIT_BUILD"/libgoaudit-*.so control/
+control_module control madvise <<<'int __wrap_madvise(void *a, unsigned long n, int w) { return 0; }'
 GDB_AUDIT=$TEST_DIR/control/libgoaudit.so gdb_run commands ./host >control.txt
 grep -q '^host: open 2' control.txt || fail "control: $(cat control.txt)"
 grep -q 'SIGTRAP' control.txt ||

@@ -27,6 +27,7 @@ GO
 build_guest live.1 live
 for n in 2 3 4 5 6 7 8 9; do variant live.1 live.$n "generation 1" "generation $n"; done
 cc_host host -pthread <<'C'
+#define TEST_RAW
 #include "gohost.h"
 #include <pthread.h>
 static pthread_barrier_t barrier;

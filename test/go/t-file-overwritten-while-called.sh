@@ -32,6 +32,7 @@ GO
 build_guest called.1 called
 variant called.1 called.2 "generation 1" "generation 2"
 cc_host host -pthread <<'C'
+#define TEST_RAW
 #include "gohost.h"
 #include <pthread.h>
 #include <stdatomic.h>

@@ -76,7 +76,7 @@ static const struct guest_case cases[] = {
 	{ "made-type", "KeepAny", IS(TYPE), "type main.T <-", "<- main.anys", DROP, NO(POINTERS) },
 	{ "made-value", "KeepAny", IS(TYPE), "type main.T <-", "<- main.anys", DROP, NO(POINTERS) | NO(TYPE_WORDS) },
 	{ "rtype", "KeepAny", IS(TYPE), "type main.T <-", "<- main.anys", DROP, NO(POINTERS) },
-	{ "generic-func", "KeepAny", IS(FUNC), "func main.init", "<- main.anys", DROP },
+	{ "generic-func", "KeepAny", IS(FUNC), "func ", "<- main.anys", DROP },
 	{ "pull", "KeepFunc", IS(FRAME), "iter.Pull", "", DROP | NEVER, NO(FRAMES) | NO(POINTERS) | NO(TYPE_WORDS) | NO(CLOSURES) },
 	{ "closure", "KeepFunc", IS(FUNC), "func main.init", "<- main.funcs of keeper.so", DROP, NO(TYPE_WORDS) },
 	{ "closure-noptr", "KeepFunc", IS(FUNC), "func main.init", "<- main.funcs", DROP, NO(CLOSURES) },

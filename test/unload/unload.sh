@@ -23,7 +23,7 @@ build_random() {
 	cp -r "$ROOT/test/unload/random/keeper" src/randomkeeper
 	build_guests randomguest randomkeeper
 	for i in 0 1 2 3; do cp randomguest.so random$i.so; done
-	cc_host random -I"$GO_FOLDER" <"$ROOT/test/unload/random.c"
+	cc_host random -I"$GO_FOLDER" -I"$ROOT/audit" <"$ROOT/test/unload/random.c"
 }
 
 build_cycles() {
@@ -39,7 +39,8 @@ run_cycles() {
 	[ $every -ge 5 ] || every=5
 	GODEBUG=$GODEBUG,memprofilerate=0 run_audited ./cycles "$1" "$2" 4 $every >cycles.txt ||
 		{ cat cycles.txt; fail "cycles"; }
-	awk -f "$ROOT/test/soak/flat.awk" cycles.txt || { column -t cycles.txt; fail "something grows"; }
+	# timers and goroutines are reused as chance will have it
+	awk -v rss_kb=1024 -v objects=100 -f "$ROOT/test/soak/flat.awk" cycles.txt || { column -t cycles.txt; fail "something grows"; }
 }
 
 # The last line of its input is the one that is wanted.

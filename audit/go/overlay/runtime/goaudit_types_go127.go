@@ -13,6 +13,10 @@ type (
 	goauditTypemap  = map[*_type]*_type
 )
 
+func init() { // see goaudit_weak.go
+	goauditOnVar(unsafe.Pointer(&moduleToTypelinks), unsafe.Sizeof(moduleToTypelinks), goauditVarTable)
+}
+
 func goauditTypelinks(md *moduledata) []goauditTypelink { return moduleTypelinks(md) }
 
 func goauditLinkedType(md *moduledata, l goauditTypelink) *_type { return l }

@@ -1,0 +1,290 @@
+/* What is done with ld.so beyond its interface: glibc's private parts are found
+ * by what must stand in them, and left alone where it does not. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define BREAKPOINT 0xcc
+
+/* --- the link map's copy of the hash table ---------------------------------------- */
+
+/* struct link_map is longer than this in every glibc from 2.31 on, and the fields
+ * are within (include/link.h). */
+#define MAP_BYTES 1024
+
+/*	Elf_Symndx l_nbuckets;
+ *	Elf32_Word l_gnu_bitmask_idxbits, l_gnu_shift;
+ *	const ElfW(Addr) *l_gnu_bitmask;
+ *	const Elf_Symndx *l_chain, *l_buckets;
+ *
+ * The middle ones are 0 in an object without DT_GNU_HASH.  Nothing else in the
+ * map points to the buckets and the chain; they must be there exactly once. */
+void ldso_find_hash(struct library *lib, const uint32_t *table)
+{
+	uintptr_t *words = (uintptr_t *)lib->map, *found = NULL;
+	const uint32_t *buckets = table + 2, *chain = buckets + table[0];
+	uint32_t *before;
+
+	for (size_t i = 2; i + 3 <= MAP_BYTES / sizeof *words; i++) {
+		if (words[i] != 0 || words[i + 1] != (uintptr_t)chain ||
+		    words[i + 2] != (uintptr_t)buckets)
+			continue;
+		if (found)
+			return;
+		found = &words[i];
+	}
+	if (!found)
+		return;
+	before = (uint32_t *)found;
+	/* The count is 4-aligned, the pointers after it 8-aligned. */
+	if (before[-3] == table[0] && !before[-2] && !before[-1])
+		lib->map_nbuckets = before - 3;
+	else if (before[-4] == table[0] && !before[-3] && !before[-2])
+		lib->map_nbuckets = before - 4;
+	else
+		return;
+	lib->map_chain = (const uint32_t **)&found[1];
+	lib->map_buckets = (const uint32_t **)&found[2];
+}
+
+/* --- tiny objects -------------------------------------------------------------------- */
+
+static int make_tiny(const char *name, uintptr_t init, char path[PATH_MAX])
+{
+	char page[PAGE];
+	size_t size = image_tiny(page, init);
+	int fd = folder_file(NULL, name, path);
+	ssize_t n;
+
+	if (fd < 0)
+		return -1;
+	n = write(fd, page, size);
+	close(fd);
+	if (n != (ssize_t)size) {
+		unlink(path);
+		return -1;
+	}
+	return 0;
+}
+
+static void *open_tiny(const char *path, int mode)
+{
+	struct dlbind_loader *l = &dlbind_state.loader;
+	void *tiny = l->open(path, mode);
+
+	if (!tiny)
+		l->error();	/* not the client's business */
+	return tiny;
+}
+
+/* --- grace periods ---------------------------------------------------------------------- */
+
+/* dlsym, dladdr and relocation hold the load lock, so whoever gets it after them
+ * knows that they are done.  Lazy binding does not: dlclose of an object in the
+ * global scope waits for it before it unmaps (elf/dl-close.c, THREAD_GSCOPE_WAIT).
+ * If the object is still there afterwards, we are inside another dlclose, which
+ * has put ours off. */
+bool ldso_grace(void)
+{
+	struct state *s = &dlbind_state;
+	char path[PATH_MAX];
+	void *tiny, *still;
+	bool done = false;
+
+	if (__atomic_exchange_n(&s->grace_busy, 1, __ATOMIC_ACQUIRE))
+		return false;
+	if (!s->grace_path[0] || access(s->grace_path, R_OK) != 0) {
+		if (make_tiny("grace", 0, path) != 0 ||
+		    strlen(path) >= sizeof s->grace_path)
+			goto out;
+		strcpy(s->grace_path, path);
+	}
+	tiny = open_tiny(s->grace_path, RTLD_NOW | RTLD_GLOBAL);
+	if (!tiny)
+		goto out;
+	s->loader.close(tiny);
+	still = open_tiny(s->grace_path, RTLD_NOW | RTLD_NOLOAD);
+	if (still)
+		s->loader.close(still);
+	done = !still;
+out:
+	__atomic_store_n(&s->grace_busy, 0, __ATOMIC_RELEASE);
+	return done;
+}
+
+/* --- debuggers --------------------------------------------------------------------------- */
+
+bool ldso_debugger_at_brk(void)
+{
+	const volatile unsigned char *brk =
+		(const volatile unsigned char *)(uintptr_t)_r_debug.r_brk;
+
+	return brk && *brk == BREAKPOINT;
+}
+
+bool ldso_debugger_attached(void)
+{
+	char text[4096], *p;
+	bool traced = false;
+	ssize_t n;
+	int fd;
+
+	if (ldso_debugger_at_brk())
+		return true;
+	fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof text - 1);
+	if (n > 0) {
+		text[n] = 0;
+		p = strstr(text, "\nTracerPid:");
+		traced = p && strtol(p + strlen("\nTracerPid:"), NULL, 10) != 0;
+	}
+	close(fd);
+	return traced;
+}
+
+/* The start of glibc's _rtld_global (sysdeps/generic/ldsodefs.h): the base
+ * namespace. */
+struct namespace {
+	struct link_map *loaded;
+	unsigned int nloaded;
+	unsigned int padding;
+};
+
+/* A call that runs in the constructor of a tiny object: there the load lock is
+ * held, and the loader may be called all the same. */
+struct job {
+	struct job *next;
+	pthread_t thread;
+	struct library *library;
+	void (*between)(struct library *);
+	struct namespace *ns;
+	bool insert, done;
+};
+
+static bool in_list(const struct namespace *ns, const struct link_map *map)
+{
+	const struct link_map *m = ns->loaded, *previous = NULL;
+	unsigned int n = 0;
+	bool found = false;
+
+	if (m != _r_debug.r_map || ns->padding)
+		return false;
+	for (; m; previous = m, m = m->l_next, n++) {
+		if (m->l_prev != previous)
+			return false;
+		found |= m == map;
+	}
+	return found && n == ns->nloaded;
+}
+
+/* dl_iterate_phdr calls it with the lock that guards the list's links. */
+static int change_list(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct job *j = arg;
+	struct link_map *map = j->library->map, *tail = j->ns->loaded;
+
+	(void)info, (void)size;
+	if (j->insert) {
+		while (tail->l_next)
+			tail = tail->l_next;
+		map->l_prev = tail;
+		map->l_next = NULL;
+		__atomic_store_n(&tail->l_next, map, __ATOMIC_RELEASE);
+		j->ns->nloaded++;
+	} else {
+		__atomic_store_n(&map->l_prev->l_next, map->l_next, __ATOMIC_RELEASE);
+		if (map->l_next)
+			map->l_next->l_prev = map->l_prev;
+		j->ns->nloaded--;
+	}
+	return 1;
+}
+
+static void change(struct job *j, bool insert)
+{
+	void (*brk)(void) = (void (*)(void))_r_debug.r_brk;
+
+	_r_debug.r_state = insert ? RT_ADD : RT_DELETE;
+	brk();
+	j->insert = insert;
+	dl_iterate_phdr(change_list, j);
+	_r_debug.r_state = RT_CONSISTENT;
+	brk();
+}
+
+/* lldb compares the list between RT_ADD or RT_DELETE and RT_CONSISTENT; gdb reads
+ * it at RT_CONSISTENT, or, when ld.so has probes, only at those of a dlclose.  So
+ * both a call of r_brk and a dlclose follow each of the two changes. */
+static void relist(struct job *j, void *first, void *second)
+{
+	change(j, false);
+	dlbind_state.loader.close(first);
+	j->between(j->library);
+	change(j, true);
+	dlbind_state.loader.close(second);
+	j->done = true;
+}
+
+static void run_job(void)
+{
+	struct state *s = &dlbind_state;
+	char a[PATH_MAX] = "", b[PATH_MAX] = "";
+	void *first = NULL, *second = NULL;
+	struct job *j;
+
+	pthread_mutex_lock(&s->jobs_lock);
+	for (j = s->jobs; j && !pthread_equal(j->thread, pthread_self());)
+		j = j->next;
+	pthread_mutex_unlock(&s->jobs_lock);
+	if (!j || _r_debug.r_state != RT_CONSISTENT || !in_list(j->ns, j->library->map))
+		return;
+	if (make_tiny("notice", 0, a) == 0)
+		first = open_tiny(a, RTLD_NOW);
+	if (first && make_tiny("notice", 0, b) == 0)
+		second = open_tiny(b, RTLD_NOW);
+	/* Now the count has followed two objects, or it is not the count. */
+	if (second && in_list(j->ns, j->library->map)) {
+		relist(j, first, second);
+		first = second = NULL;
+	}
+	if (first)
+		s->loader.close(first);
+	if (second)
+		s->loader.close(second);
+	unlink(a);
+	unlink(b);
+}
+
+bool ldso_relist(struct library *lib, void (*between)(struct library *))
+{
+	struct state *s = &dlbind_state;
+	struct job j = {
+		.thread = pthread_self(), .library = lib, .between = between,
+		.ns = dlsym(RTLD_DEFAULT, "_rtld_global"),
+	};
+	char path[PATH_MAX];
+	struct job **link;
+	void *tiny;
+
+	if (!j.ns || make_tiny("notice", (uintptr_t)run_job, path) != 0)
+		return false;
+	pthread_mutex_lock(&s->jobs_lock);
+	j.next = s->jobs;
+	s->jobs = &j;
+	pthread_mutex_unlock(&s->jobs_lock);
+	tiny = open_tiny(path, RTLD_NOW);
+	pthread_mutex_lock(&s->jobs_lock);
+	for (link = &s->jobs; *link != &j;)
+		link = &(*link)->next;
+	*link = j.next;
+	pthread_mutex_unlock(&s->jobs_lock);
+	if (tiny)
+		s->loader.close(tiny);
+	unlink(path);
+	return j.done;
+}

@@ -1,0 +1,236 @@
+/* The libraries of this process, by handle and by address; and what a fork and
+ * the end of the process ask for. */
+#include <errno.h>
+#include <string.h>
+
+#include "internal.h"
+
+struct state dlbind_state = {
+	.lock = PTHREAD_RWLOCK_INITIALIZER,
+	.loader = { dlopen, dlclose, dlerror },
+	.jobs_lock = PTHREAD_MUTEX_INITIALIZER,
+};
+
+typedef uintptr_t key_of(const struct library *lib);
+
+static uintptr_t handle_of(const struct library *lib)
+{
+	return (uintptr_t)lib->map;
+}
+
+static uintptr_t base_of(const struct library *lib)
+{
+	return lib->base;
+}
+
+/* How many have a key that is at most this one. */
+static size_t position(struct library *const *sorted, size_t count, key_of *key,
+		       uintptr_t wanted)
+{
+	size_t lo = 0, hi = count;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (key(sorted[mid]) <= wanted)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static void insert(struct library **sorted, size_t count, key_of *key,
+		   struct library *lib)
+{
+	size_t i = position(sorted, count, key, key(lib));
+
+	memmove(&sorted[i + 1], &sorted[i], (count - i) * sizeof *sorted);
+	sorted[i] = lib;
+}
+
+static void take(struct library **sorted, size_t count, key_of *key,
+		 struct library *lib)
+{
+	size_t i = position(sorted, count, key, key(lib)) - 1;
+
+	memmove(&sorted[i], &sorted[i + 1], (count - i - 1) * sizeof *sorted);
+}
+
+static int reserve(void)
+{
+	struct state *s = &dlbind_state;
+	size_t size = s->size ? 2 * s->size : 16;
+	struct library **by_handle, **by_base;
+
+	if (s->count < s->size)
+		return 0;
+	by_handle = realloc(s->by_handle, size * sizeof *by_handle);
+	if (by_handle)
+		s->by_handle = by_handle;
+	by_base = realloc(s->by_base, size * sizeof *by_base);
+	if (by_base)
+		s->by_base = by_base;
+	if (!by_handle || !by_base)
+		return error_set(ENOMEM, "dlcreate: no memory for another library: "
+				 "delete some");
+	s->size = size;
+	return 0;
+}
+
+int registry_add(struct library *lib)
+{
+	struct state *s = &dlbind_state;
+	int result;
+
+	pthread_rwlock_wrlock(&s->lock);
+	result = reserve();
+	if (result == 0) {
+		insert(s->by_handle, s->count, handle_of, lib);
+		insert(s->by_base, s->count, base_of, lib);
+		s->count++;
+	}
+	pthread_rwlock_unlock(&s->lock);
+	return result;
+}
+
+static struct library *find(void *handle)
+{
+	struct state *s = &dlbind_state;
+	size_t i = position(s->by_handle, s->count, handle_of, (uintptr_t)handle);
+
+	return i && s->by_handle[i - 1]->map == handle ? s->by_handle[i - 1] : NULL;
+}
+
+struct library *registry_take(void *handle)
+{
+	struct state *s = &dlbind_state;
+	struct library *lib;
+
+	pthread_rwlock_wrlock(&s->lock);
+	lib = find(handle);
+	if (lib) {
+		take(s->by_handle, s->count, handle_of, lib);
+		take(s->by_base, s->count, base_of, lib);
+		s->count--;
+	}
+	pthread_rwlock_unlock(&s->lock);
+	return lib;
+}
+
+static struct library *used(struct library *lib)
+{
+	if (lib)
+		__atomic_add_fetch(&lib->users, 1, __ATOMIC_RELAXED);
+	return lib;
+}
+
+struct library *library_find(void *handle)
+{
+	struct state *s = &dlbind_state;
+	struct library *lib;
+
+	pthread_rwlock_rdlock(&s->lock);
+	lib = used(find(handle));
+	pthread_rwlock_unlock(&s->lock);
+	return lib;
+}
+
+struct library *library_get(void *handle)
+{
+	struct library *lib = library_find(handle);
+
+	if (!lib)
+		error_set(EINVAL, "%p: not a library of dlcreate: give the handle that "
+			  "it returned", handle);
+	return lib;
+}
+
+struct library *library_at(uintptr_t address)
+{
+	struct state *s = &dlbind_state;
+	struct library *lib = NULL;
+	size_t i;
+
+	pthread_rwlock_rdlock(&s->lock);
+	i = position(s->by_base, s->count, base_of, address);
+	if (i && address - s->by_base[i - 1]->base < s->by_base[i - 1]->at.end)
+		lib = used(s->by_base[i - 1]);
+	pthread_rwlock_unlock(&s->lock);
+	return lib;
+}
+
+void library_put(struct library *lib)
+{
+	/* The last one may be what dldelete waits for; after the unlock the
+	 * library can be gone. */
+	pthread_mutex_lock(&lib->lock);
+	if (__atomic_sub_fetch(&lib->users, 1, __ATOMIC_RELEASE) == 0)
+		pthread_cond_signal(&lib->idle);
+	pthread_mutex_unlock(&lib->lock);
+}
+
+/* --- fork and exit ---------------------------------------------------------------------- */
+
+/* So that the child finds every library in a whole state. */
+static void before_fork(void)
+{
+	struct state *s = &dlbind_state;
+
+	pthread_rwlock_wrlock(&s->lock);
+	for (size_t i = 0; i < s->count; i++)
+		pthread_mutex_lock(&s->by_base[i]->lock);
+	pthread_mutex_lock(&s->jobs_lock);
+}
+
+static void after_fork_in_parent(void)
+{
+	struct state *s = &dlbind_state;
+
+	pthread_mutex_unlock(&s->jobs_lock);
+	for (size_t i = 0; i < s->count; i++)
+		pthread_mutex_unlock(&s->by_base[i]->lock);
+	pthread_rwlock_unlock(&s->lock);
+}
+
+/* The libraries stay the parent's, and so does the folder. */
+static void after_fork_in_child(void)
+{
+	struct state *s = &dlbind_state;
+
+	for (size_t i = 0; i < s->count; i++) {
+		struct library *lib = s->by_base[i];
+
+		pthread_mutex_init(&lib->lock, NULL);
+		pthread_cond_init(&lib->idle, NULL);
+		lib->inherited = true;
+		lib->users = 0;
+	}
+	pthread_mutex_init(&s->jobs_lock, NULL);
+	pthread_rwlock_init(&s->lock, NULL);
+	s->jobs = NULL;
+	s->folder[0] = s->grace_path[0] = 0;
+	s->keep = false;
+	s->grace_busy = 0;
+}
+
+int registry_prepare(void)
+{
+	struct state *s = &dlbind_state;
+	int result = 0;
+
+	pthread_rwlock_wrlock(&s->lock);
+	if (!s->prepared) {
+		/* folder_finish may be called twice, the others not. */
+		if (atexit(folder_finish) != 0 ||
+		    pthread_atfork(before_fork, after_fork_in_parent,
+				   after_fork_in_child) != 0)
+			result = error_set(ENOMEM, "dlcreate: no memory: free some");
+		else
+			s->prepared = true;
+	}
+	if (result == 0 && !s->folder[0])
+		result = folder_prepare();
+	pthread_rwlock_unlock(&s->lock);
+	return result;
+}

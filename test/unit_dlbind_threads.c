@@ -1,0 +1,168 @@
+/* libdlbind on many threads. */
+#include <check.h>
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dlbind.h"
+
+static char folder[] = "/tmp/dlbind-unit-XXXXXX";
+
+static struct dlbind_figures figures(void *l)
+{
+	struct dlbind_figures f;
+
+	ck_assert_int_eq(dlbind_figures(l, &f, sizeof f), 0);
+	return f;
+}
+
+#define THREADS 8
+#define OWN 3000
+
+struct shared {
+	void *l;
+	char *f;
+	int stop;	/* atomic */
+	unsigned long looked;
+};
+
+struct worker {
+	struct shared *shared;
+	int number;
+};
+
+static void *bind_all(void *arg)
+{
+	struct worker *w = arg;
+	char name[40];
+
+	for (int round = 0; round < 3; round++) {
+		for (int n = 0; n < OWN; n++) {
+			char *at = dlalloc(w->shared->l, 1 + n % 100, SHF_EXECINSTR);
+
+			ck_assert_ptr_nonnull(at);
+			sprintf(name, "t%d_%d", w->number, n);
+			ck_assert_ptr_nonnull(dlbind(w->shared->l, name, at, 1, STT_FUNC));
+			ck_assert_ptr_eq(dlsym(w->shared->l, name), at);
+		}
+		for (int n = 0; n < OWN; n++) {
+			char *at;
+
+			sprintf(name, "t%d_%d", w->number, n);
+			at = dlsym(w->shared->l, name);
+			ck_assert_ptr_nonnull(at);
+			ck_assert_int_eq(dlunbind(w->shared->l, name), 0);
+			ck_assert_ptr_null(dlsym(w->shared->l, name));
+			ck_assert_int_eq(dlfree(w->shared->l, at), 0);
+		}
+	}
+	return NULL;
+}
+
+/* What stays bound is found at every moment; the tables grow and shrink. */
+static void *look_up(void *arg)
+{
+	struct worker *w = arg;
+	unsigned n = w->number;
+	char name[40];
+	Dl_info info;
+
+	while (!__atomic_load_n(&w->shared->stop, __ATOMIC_RELAXED)) {
+		n = (n * 5 + 1) % 100;
+		sprintf(name, "always_%u", n);
+		ck_assert_ptr_eq(dlsym(w->number % 2 ? RTLD_DEFAULT : w->shared->l, name),
+				 w->shared->f + 16 * n);
+		ck_assert_int_ne(dlbind_addr(w->shared->f + 16 * n + 1, &info), 0);
+		ck_assert_str_eq(info.dli_sname, name);
+		if (w->number == 0) {
+			ck_assert_int_ne(dladdr(w->shared->f + 16 * n + 1, &info), 0);
+			ck_assert_ptr_eq(info.dli_saddr, w->shared->f + 16 * n);
+		}
+		__atomic_add_fetch(&w->shared->looked, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+START_TEST(eight_threads_bind_while_eight_look_up)
+{
+	struct dlbind_options o = { .size = sizeof o,
+				    .flags = DLBIND_WRITE_ALIAS | DLBIND_GLOBAL };
+	struct shared s = { .l = dlcreate_with_options("threads.so", &o) };
+	struct worker workers[2 * THREADS];
+	pthread_t threads[2 * THREADS];
+	char name[40];
+
+	s.f = dlalloc(s.l, 1600, SHF_EXECINSTR);
+	for (int n = 0; n < 100; n++) {
+		sprintf(name, "always_%d", n);
+		ck_assert_ptr_nonnull(dlbind(s.l, name, s.f + 16 * n, 16, STT_FUNC));
+	}
+	for (int i = 0; i < 2 * THREADS; i++) {
+		workers[i] = (struct worker){ &s, i % THREADS };
+		ck_assert_int_eq(pthread_create(&threads[i], NULL,
+						i < THREADS ? bind_all : look_up,
+						&workers[i]), 0);
+	}
+	for (int i = 0; i < 2 * THREADS; i++) {
+		if (i == THREADS)
+			__atomic_store_n(&s.stop, 1, __ATOMIC_RELAXED);
+		pthread_join(threads[i], NULL);
+	}
+	ck_assert_uint_eq(figures(s.l).symbols, 100);
+	ck_assert_uint_eq(figures(s.l).blocks, 1);
+	ck_assert_uint_gt(figures(s.l).grace_periods, 3);
+	ck_assert_uint_gt(s.looked, 1000);
+	/* Not deleted: the program has names of it through RTLD_DEFAULT. */
+}
+END_TEST
+
+static void *create_and_delete(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 200; i++) {
+		void *l = dlcreate("mine.so");
+		char *f = dlalloc(l, 6, SHF_EXECINSTR);
+
+		memcpy(f, (char[]){ 0xb8, i, 0, 0, 0, 0xc3 }, 6);
+		ck_assert_ptr_eq(dlbind(l, "f", f, 6, STT_FUNC), l);
+		ck_assert_int_eq(((int (*)(void))dlsym(l, "f"))(), i);
+		ck_assert_int_eq(dldelete(l), 0);
+	}
+	return NULL;
+}
+
+START_TEST(libraries_come_and_go_on_all_threads)
+{
+	pthread_t threads[THREADS];
+
+	for (int i = 0; i < THREADS; i++)
+		pthread_create(&threads[i], NULL, create_and_delete, NULL);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("dlbind threads");
+	TCase *tcase = tcase_create("all");
+	SRunner *runner;
+	char command[100];
+	int failed;
+
+	if (!mkdtemp(folder))
+		return 1;
+	setenv("DLBIND_FOLDER", folder, 1);
+	tcase_set_timeout(tcase, 60);
+	tcase_add_test(tcase, eight_threads_bind_while_eight_look_up);
+	tcase_add_test(tcase, libraries_come_and_go_on_all_threads);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	sprintf(command, "rm -r %s", folder);
+	return system(command) != 0 || failed != 0;
+}
