@@ -42,7 +42,7 @@ all: deps
 # when nothing is missing.
 PACKAGES := gcc:gcc g++:g++ pkg-config:pkg-config gdb:gdb gdbserver:gdbserver \
 	eu-stack:elfutils lldb:lldb valgrind:valgrind /usr/include/dwarf.h:libdw-dev \
-	python3:python3 mandoc:mandoc dpkg-shlibdeps:dpkg-dev \
+	python3:python3 column:bsdextrautils mandoc:mandoc dpkg-shlibdeps:dpkg-dev \
 	/usr/include/libelf.h:libelf-dev /usr/include/check.h:check /usr/include/xxhash.h:libxxhash-dev
 
 .PHONY: deps
