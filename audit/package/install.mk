@@ -34,9 +34,9 @@ install:
 	ln -sf $(DLBIND_SONAME) $D$(libdir)/libdlbind.so
 	install -m 644 $B/libdlbind.a $D$(libdir)
 	install -m 644 $(HEADERS) $D$(includedir)
-	for name in goaudit dlbind; do \
+	for pc in audit/package/goaudit.pc.in dlbind/dlbind.pc.in; do \
 		sed -e 's|@prefix@|$(prefix)|; s|@includedir@|$(includedir)|; s|@libdir@|$(libdir)|; s|@version@|$(VERSION)|' \
-			audit/package/$$name.pc.in >$D$(libdir)/pkgconfig/$$name.pc || exit 1; done
+			$$pc >$D$(libdir)/pkgconfig/$$(basename $$pc .in) || exit 1; done
 	for page in $(MAN_PAGES); do \
 		install -D -m 644 $$page $D$(mandir)/man$${page##*.}/$${page##*/} || exit 1; done
 	$(MAN_LINKS) | while read -r section page name; do \
