@@ -42,7 +42,7 @@ all: deps
 # when nothing is missing.
 PACKAGES := gcc:gcc g++:g++ pkg-config:pkg-config gdb:gdb gdbserver:gdbserver \
 	eu-stack:elfutils lldb:lldb valgrind:valgrind /usr/include/dwarf.h:libdw-dev \
-	python3:python3 mandoc:mandoc dpkg-shlibdeps:dpkg-dev \
+	python3:python3 column:bsdextrautils mandoc:mandoc dpkg-shlibdeps:dpkg-dev \
 	/usr/include/libelf.h:libelf-dev /usr/include/check.h:check /usr/include/xxhash.h:libxxhash-dev
 
 .PHONY: deps
@@ -198,91 +198,7 @@ fuzz: test-programs
 matrix:
 	@test/matrix/run
 
-# ---- installing ----
-
-D = $(DESTDIR)
-# Where gdb looks for what belongs to a library, by the library's full name.
-GDB_SCRIPT = $(prefix)/share/gdb/auto-load$(libdir)/libgoaudit.so.$(VERSION)-gdb.py
-PRIVATE = $D$(libdir)/goaudit
-
-.PHONY: install
-install:
-	@$(MAKE) -s --no-print-directory all
-	install -d $D$(bindir) $D$(libdir)/pkgconfig $(PRIVATE) $D$(includedir) \
-		$D$(mandir)/man1 $D$(mandir)/man3 $D$(mandir)/man7 $D$(completiondir)
-	install -m 755 $B/goaudit $D$(bindir)/goaudit
-	install -m 755 $B/libgoaudit.so $D$(libdir)/libgoaudit.so.$(VERSION)
-	ln -sf libgoaudit.so.$(VERSION) $D$(libdir)/libgoaudit.so.$(SOVERSION)
-	ln -sf libgoaudit.so.$(SOVERSION) $D$(libdir)/libgoaudit.so
-	install -m 755 $(filter-out $B/libgoaudit.so,$(LIBRARIES)) $(PRIVATE)
-	rm -rf $(PRIVATE)/overlay $(PRIVATE)/linker
-	cd audit/go && find overlay linker -type f ! -name README \
-		-exec install -D -m 644 {} $(abspath $(PRIVATE))/{} \;
-	install -D -m 644 gdb-scripts/goaudit-gdb.py $D$(GDB_SCRIPT)
-	install -m 644 include/goaudit.h include/goaudit-debug.h $D$(includedir)
-	sed -e 's|@prefix@|$(prefix)|; s|@includedir@|$(includedir)|; s|@libdir@|$(libdir)|; s|@version@|$(VERSION)|' \
-		audit/package/goaudit.pc.in >$D$(libdir)/pkgconfig/goaudit.pc
-	install -m 755 $B/libdlbind.so.1 $D$(libdir)/libdlbind.so.1
-	ln -sf libdlbind.so.1 $D$(libdir)/libdlbind.so
-	install -m 644 $B/libdlbind.a $D$(libdir)/libdlbind.a
-	install -m 644 include/dlbind.h $D$(includedir)
-	sed -e 's|@prefix@|$(prefix)|; s|@includedir@|$(includedir)|; s|@libdir@|$(libdir)|; s|@version@|$(VERSION)|' \
-		dlbind/dlbind.pc.in >$D$(libdir)/pkgconfig/dlbind.pc
-	install -m 644 dlbind/man/dlbind.3 dlbind/man/dlcreate.3 $D$(mandir)/man3
-	install -m 644 audit/man/goaudit.1 $D$(mandir)/man1
-	install -m 644 audit/man/goaudit.7 $D$(mandir)/man7
-	install -m 644 audit/man/dlreload.3 $D$(mandir)/man3
-	for f in $(MAN3_LINKS); do echo '.so man3/dlreload.3' >$D$(mandir)/man3/$$f.3; done
-	install -m 644 audit/package/completion.bash $D$(completiondir)/goaudit
-	@[ -n "$D" ] || ldconfig || echo "make: run ldconfig as root, so that LD_AUDIT=libgoaudit.so is found"
-
-# The functions that dlreload(3) describes too.
-MAN3_LINKS := goaudit_reclaim goaudit_last_panic goaudit_generations goaudit_runtime_stats
-
-.PHONY: uninstall
-uninstall:
-	rm -f $D$(bindir)/goaudit $D$(libdir)/libgoaudit.so $D$(libdir)/libgoaudit.so.$(SOVERSION) \
-		$D$(libdir)/libgoaudit.so.$(VERSION) $D$(includedir)/goaudit.h \
-		$D$(includedir)/goaudit-debug.h $D$(libdir)/pkgconfig/goaudit.pc \
-		$D$(libdir)/libdlbind.so.1 $D$(libdir)/libdlbind.so $D$(libdir)/libdlbind.a \
-		$D$(includedir)/dlbind.h $D$(libdir)/pkgconfig/dlbind.pc \
-		$D$(mandir)/man3/dlbind.3 $D$(mandir)/man3/dlcreate.3 \
-		$D$(mandir)/man1/goaudit.1 $D$(mandir)/man7/goaudit.7 \
-		$(addprefix $D$(mandir)/man3/,$(addsuffix .3,dlreload $(MAN3_LINKS))) \
-		$D$(completiondir)/goaudit $D$(GDB_SCRIPT)
-	rm -rf $(PRIVATE)
-	@[ -n "$D" ] || ldconfig || :
-
-# What is committed, as a tar file that builds.
-.PHONY: dist
-dist:
-	@mkdir -p $B
-	@git archive --prefix=goaudit-$(VERSION)/ -o $B/goaudit-$(VERSION).tar.gz HEAD
-	@echo $B/goaudit-$(VERSION).tar.gz
-
-# A Debian package, with dpkg's own tools.
-DEB := $B/goaudit_$(VERSION)_amd64.deb
-.PHONY: deb
-deb: all
-	@command -v dpkg-shlibdeps >/dev/null || { \
-		echo "make: no dpkg-shlibdeps: run apt-get install dpkg-dev" >&2; exit 1; }
-	@rm -rf $B/deb
-	@$(MAKE) -s --no-print-directory install DESTDIR=$(abspath $B)/deb/debian/goaudit prefix=/usr >/dev/null
-	@cd $B/deb && mkdir debian/goaudit/DEBIAN && cp $(CURDIR)/audit/package/control debian/control && \
-		depends=$$(dpkg-shlibdeps -O --ignore-missing-info -e debian/goaudit/usr/bin/goaudit \
-			$$(find debian/goaudit -name 'libgoaudit*.so*' -type f -printf '-e %p ') 2>$(abspath $B)/deb.log) && \
-		cd debian/goaudit && \
-		find usr/share/man -type f -exec gzip -9n {} + && \
-		find . -name '*.so*' -type f -exec strip --strip-unneeded {} + && strip usr/bin/goaudit && \
-		install -D -m 644 $(CURDIR)/LICENSE usr/share/doc/goaudit/copyright && \
-		find usr -type f -exec md5sum {} + >DEBIAN/md5sums && \
-		echo 'activate-noawait ldconfig' >DEBIAN/triggers && \
-		{ sed -n '/^Package:/,$$p' ../control; \
-		  echo "Version: $(VERSION)"; echo "$$depends" | sed 's/^shlibs:Depends=/Depends: /'; \
-		  echo "Installed-Size: $$(du -sk usr | cut -f1)"; } >DEBIAN/control
-	@dpkg-deb --root-owner-group -b $B/deb/debian/goaudit $(DEB) >/dev/null
-	@rm -rf $B/deb
-	@echo $(DEB)
+include audit/package/install.mk
 
 .PHONY: clean
 clean:

@@ -16,6 +16,16 @@
 #define ARCH_R_RELATIVE R_X86_64_RELATIVE
 #define ARCH_R_IRELATIVE R_X86_64_IRELATIVE
 
+/* Tells threads apart, also across namespaces, where pthread_self differs.  (gcc
+ * has a builtin for it from release 11 on.) */
+static inline void *arch_thread_pointer(void)
+{
+	void *self;
+
+	__asm__("mov %%fs:0, %0" : "=r"(self));
+	return self;
+}
+
 /* A relocation that stores the plain address of a symbol. */
 static inline bool arch_reloc_is_address(unsigned type)
 {

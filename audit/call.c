@@ -1,10 +1,11 @@
 #include "call.h"
 
+#include "arch.h"
 #include "state.h"
 
 void call_push(struct goaudit *ga, struct call *call)
 {
-	call->thread = __builtin_thread_pointer();
+	call->thread = arch_thread_pointer();
 	pthread_mutex_lock(&ga->calls_lock);
 	call->outer = ga->calls;
 	__atomic_store_n(&ga->calls, call, __ATOMIC_RELEASE);
@@ -25,7 +26,7 @@ void call_pop(struct goaudit *ga, struct call *call)
 
 struct call *call_innermost(struct goaudit *ga)
 {
-	const void *self = __builtin_thread_pointer();
+	const void *self = arch_thread_pointer();
 	struct call *call;
 
 	if (!__atomic_load_n(&ga->calls, __ATOMIC_ACQUIRE))
@@ -39,7 +40,7 @@ struct call *call_innermost(struct goaudit *ga)
 
 void call_forked(struct goaudit *ga)
 {
-	const void *self = __builtin_thread_pointer();
+	const void *self = arch_thread_pointer();
 
 	for (struct call **p = &ga->calls; *p;)
 		if ((*p)->thread != self)

@@ -5,13 +5,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "arch.h"
 #include "state.h"
 
 /* This thread's text; one that a dead thread has left at the same address is
  * dropped. */
 static struct error_text **find(struct errors *e)
 {
-	const void *self = __builtin_thread_pointer();
+	const void *self = arch_thread_pointer();
 	struct error_text **p = &e->pending, *left;
 
 	while (*p && (*p)->thread != self)
@@ -34,7 +35,7 @@ void error_set(struct goaudit *ga, const char *format, ...)
 	pthread_mutex_lock(&e->lock);
 	t = *find(e);
 	if (!t && (t = malloc(sizeof *t))) {
-		t->thread = __builtin_thread_pointer();
+		t->thread = arch_thread_pointer();
 		t->tid = gettid();
 		t->next = e->pending;
 		__atomic_store_n(&e->pending, t, __ATOMIC_RELEASE);

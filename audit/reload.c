@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "arch.h"
 #include "clock.h"
 #include "debugger.h"
 #include "go/protocol.h"
@@ -80,7 +81,7 @@ static struct generation *new_generation(struct job *job)
 
 	if (!gen)
 		return NULL;
-	gen->owner = __builtin_thread_pointer();
+	gen->owner = arch_thread_pointer();
 	gen->signature = s->signature;
 	memcpy(gen->hash, s->hash, sizeof gen->hash);
 	gen->reloadable = job->request->reloadable;
@@ -426,7 +427,7 @@ static void open_step(void *arg)
 	struct goaudit *ga = job->ga;
 	struct generation *cur = job->guest->current;
 	uint32_t state = cur ? cur->info->state : GOAUDIT_FREE;
-	bool own = cur && cur->owner == __builtin_thread_pointer();
+	bool own = cur && cur->owner == arch_thread_pointer();
 
 	job->handle = NULL;
 	job->outcome = DONE;
@@ -688,7 +689,7 @@ static void reload_step(void *arg)
 	gen = job->reloading;
 	job->outcome = DONE;
 	if (cur && cur->info->state == GOAUDIT_INITIALISING &&
-	    cur->owner != __builtin_thread_pointer()) {
+	    cur->owner != arch_thread_pointer()) {
 		job->outcome = BUSY;
 	} else if (cur && cur->owner) {
 		error_set(ga, "%s: its own constructor or package init cannot "
