@@ -61,6 +61,7 @@ struct host {
 	int (*register_atfork)(void (*)(void), void (*)(void), void (*)(void),
 			       void *);
 	char *(*dlerror)(void);
+	void (*free)(void *);
 	char ***environ;
 	int argc;
 	char **argv;			/* the process's own, followed by environment and auxv */

@@ -68,6 +68,20 @@ extern "C" {
  * valid as long as somebody holds a reference to it. */
 void *dlreload(void *handle) __attribute__((weak));
 
+/* State that moves over.  A guest may export two functions with these names and
+ * types; a new generation is handed what the old one has saved, after its
+ * constructors and package inits and before it is current.
+ *
+ *   goaudit_save   in the old generation: returns a block from malloc(3), which the
+ *                  module frees, with *size and a *version of the guest's choice;
+ *                  NULL and *size 0: nothing to hand over; NULL and a *size: failed.
+ *   goaudit_load   in the new one: returns 0, or anything else to refuse; the reload
+ *                  (the reopen) then fails and the old generation goes on.
+ *
+ * Calls into the old generation may be under way meanwhile. */
+typedef void *goaudit_save_function(size_t *size, unsigned *version);
+typedef int goaudit_load_function(const void *data, size_t size, unsigned version);
+
 /* Waits until retired generations have been unmapped or found to be in use.
  *
  *   handle      a handle of the guest whose generations are meant, also one
