@@ -92,6 +92,8 @@ struct goaudit {
 	struct gort gort;		/* guarded by lock; constant once ready */
 	struct snapshots snapshots;	/* see snapshot.h */
 
+	struct watch *watches;		/* guarded by lock */
+
 	bool forked;			/* this is a forked child: Go does not run here */
 	bool exiting;			/* the exit handler has run */
 	char home[512];			/* folder of libgoaudit.so and its companions */
