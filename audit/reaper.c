@@ -149,13 +149,14 @@ static void unmap(void *arg)
 }
 
 /* The runtime is asked without ld.so's lock: it may have to wait for a garbage
- * collection, and no dlopen of the host shall wait for that. */
+ * collection, and no dlopen of the host shall wait for that.  Returns whether some
+ * that are held are worth another try soon. */
 static bool reap(struct batch *b)
 {
 	struct goaudit *ga = b->ga;
 	static const struct timespec grace = { .tv_nsec = GRACE_NS };
 	uint64_t begin = clock_ns(), share;
-	bool soon = gort_unlink(ga, b->module, b->n);
+	bool soon = gort_unlink(ga, b->module, b->n), any = false;
 
 	share = (clock_ns() - begin) / b->n;
 	pthread_mutex_lock(&ga->lock);
@@ -164,11 +165,14 @@ static bool reap(struct batch *b)
 
 		record(ga, gen, &b->module[i]);
 		if (b->module[i].verdict != GO_HELD) {
+			any = true;
 			leave_queue(&ga->reaper, gen);
 			gen->info->unload_ns = share;
 		}
 	}
 	pthread_mutex_unlock(&ga->lock);
+	if (!any)
+		return soon;
 	/* Who has read the module list before the commit, a signal handler or a
 	 * goroutine in the middle of a walk, may still stand on a module. */
 	nanosleep(&grace, NULL);
