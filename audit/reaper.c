@@ -127,12 +127,16 @@ static void leave_queue(struct reaper *r, struct generation *gen)
 static void record(struct goaudit *ga, struct generation *gen,
 		   const struct go_module *m)
 {
+	char holders[sizeof gen->info->holders];
+
+	/* Names are looked up in tables; readers wait while the record changes. */
+	held_text(ga, gen, m, holders, sizeof holders);
 	journal_begin();
 	gen->info->attempts++;
 	gen->info->holder = m->verdict == GO_HELD ? m->holder : GO_HOLDER_NONE;
 	gen->info->goroutine = m->goroutine;
 	memcpy(gen->info->holder_text, m->text, sizeof gen->info->holder_text);
-	held_text(ga, gen, m, gen->info->holders, sizeof gen->info->holders);
+	memcpy(gen->info->holders, holders, sizeof holders);
 	journal_end();
 	if (m->verdict == GO_HELD)
 		goaudit_log(ga, "%s: generation %u is held:\n%s", gen->guest->path,
