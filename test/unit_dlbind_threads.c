@@ -21,6 +21,28 @@ static struct dlbind_figures figures(void *l)
 #define THREADS 8
 #define OWN 3000
 
+/* libgcc's search, which throw and backtrace() use. */
+struct bases {
+	void *text, *data, *function;
+};
+const unsigned char *_Unwind_Find_FDE(void *pc, struct bases *bases);
+
+static void *add_frame(void *l, void *f, size_t size)
+{
+	struct __attribute__((packed)) {
+		uint32_t cie_length, cie_id;
+		unsigned char cie[16];
+		uint32_t fde_length, fde_cie;
+		uint64_t begin, size;
+		unsigned char rest[4];
+	} t = { 20, 0, { 1, 'z', 'R', 0, 1, 0x78, 16, 1, 0, 0x0c, 7, 8, 0x90, 1 },
+		24, 28, (uint64_t)f, size, { 0 } };
+	void *token;
+
+	ck_assert_msg(dlframe(l, &t, sizeof t, &token) == 0, "%s", dlbind_error());
+	return token;
+}
+
 struct shared {
 	void *l;
 	char *f;
@@ -36,6 +58,7 @@ struct worker {
 static void *bind_all(void *arg)
 {
 	struct worker *w = arg;
+	void *tokens[OWN] = { NULL };
 	char name[40];
 
 	for (int round = 0; round < 3; round++) {
@@ -46,6 +69,8 @@ static void *bind_all(void *arg)
 			sprintf(name, "t%d_%d", w->number, n);
 			ck_assert_ptr_nonnull(dlbind(w->shared->l, name, at, 1, STT_FUNC));
 			ck_assert_ptr_eq(dlsym(w->shared->l, name), at);
+			if (n % 8 == 0)
+				tokens[n] = add_frame(w->shared->l, at, 1 + n % 100);
 		}
 		for (int n = 0; n < OWN; n++) {
 			char *at;
@@ -55,6 +80,8 @@ static void *bind_all(void *arg)
 			ck_assert_ptr_nonnull(at);
 			ck_assert_int_eq(dlunbind(w->shared->l, name), 0);
 			ck_assert_ptr_null(dlsym(w->shared->l, name));
+			if (n % 8 == 0)
+				ck_assert_int_eq(dlunframe(w->shared->l, tokens[n]), 0);
 			ck_assert_int_eq(dlfree(w->shared->l, at), 0);
 		}
 	}
@@ -66,6 +93,7 @@ static void *look_up(void *arg)
 {
 	struct worker *w = arg;
 	unsigned n = w->number;
+	struct bases bases;
 	char name[40];
 	Dl_info info;
 
@@ -76,6 +104,8 @@ static void *look_up(void *arg)
 				 w->shared->f + 16 * n);
 		ck_assert_int_ne(dlbind_addr(w->shared->f + 16 * n + 1, &info), 0);
 		ck_assert_str_eq(info.dli_sname, name);
+		ck_assert_ptr_nonnull(_Unwind_Find_FDE(w->shared->f + 16 * n + 1, &bases));
+		ck_assert_ptr_eq(bases.function, w->shared->f + 16 * n);
 		if (w->number == 0) {
 			ck_assert_int_ne(dladdr(w->shared->f + 16 * n + 1, &info), 0);
 			ck_assert_ptr_eq(info.dli_saddr, w->shared->f + 16 * n);
@@ -98,6 +128,7 @@ START_TEST(eight_threads_bind_while_eight_look_up)
 	for (int n = 0; n < 100; n++) {
 		sprintf(name, "always_%d", n);
 		ck_assert_ptr_nonnull(dlbind(s.l, name, s.f + 16 * n, 16, STT_FUNC));
+		add_frame(s.l, s.f + 16 * n, 16);
 	}
 	for (int i = 0; i < 2 * THREADS; i++) {
 		workers[i] = (struct worker){ &s, i % THREADS };
