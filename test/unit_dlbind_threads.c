@@ -1,12 +1,14 @@
-/* libdlbind on many threads. */
+/* libdlbind on many threads, and changed in the middle of its own changes. */
 #include <check.h>
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dlbind.h"
+#include "embed.h"
 
 static char folder[] = "/tmp/dlbind-unit-XXXXXX";
 
@@ -149,6 +151,74 @@ START_TEST(eight_threads_bind_while_eight_look_up)
 }
 END_TEST
 
+/* The loader is called, to wait for lookups, at each point where the hash table is
+ * between two states; names come and go there, and all must be right. */
+
+#define MODEL 4000
+
+static struct {
+	void *l;
+	char *at;
+	bool on, bound[MODEL];
+	unsigned waits, next;
+} growing;
+
+static void change_name(unsigned i)
+{
+	char name[40];
+
+	sprintf(name, "growing_%u", i);
+	/* First, since it is done when the loader is called. */
+	growing.bound[i] = !growing.bound[i];
+	if (growing.bound[i])
+		ck_assert_ptr_nonnull(dlbind(growing.l, name, growing.at + i, 1,
+					     STT_OBJECT));
+	else
+		ck_assert_int_eq(dlunbind(growing.l, name), 0);
+}
+
+static void check_names(void)
+{
+	char name[40];
+
+	for (unsigned i = 0; i < MODEL; i++) {
+		sprintf(name, "growing_%u", i);
+		ck_assert_ptr_eq(dlsym(growing.l, name),
+				 growing.bound[i] ? growing.at + i : NULL);
+	}
+}
+
+static void *open_and_change(const char *path, int mode)
+{
+	if (growing.on && !(mode & RTLD_NOLOAD)) {
+		growing.waits++;
+		check_names();
+		for (int k = 0; k < 300; k++)
+			change_name(growing.next = (growing.next * 5 + 1237) % MODEL);
+		check_names();
+	}
+	return dlopen(path, mode);
+}
+
+START_TEST(names_change_while_the_table_grows)
+{
+	static const struct dlbind_loader loader = { open_and_change, dlclose, dlerror };
+
+	dlbind_use_loader(&loader);
+	growing.l = dlcreate("growing.so");
+	growing.at = dlalloc(growing.l, MODEL, SHF_WRITE);
+	growing.on = true;
+	for (unsigned i = 0; i < MODEL; i++)
+		if (!growing.bound[i])
+			change_name(i);
+	growing.on = false;
+	check_names();
+	ck_assert_uint_ge(growing.waits, 8);	/* two for each of four doublings */
+	ck_assert_uint_ge(figures(growing.l).buckets, 4016);
+	ck_assert_int_eq(dldelete(growing.l), 0);
+}
+END_TEST
+
 static void *create_and_delete(void *arg)
 {
 	(void)arg;
@@ -188,6 +258,7 @@ int main(void)
 	setenv("DLBIND_FOLDER", folder, 1);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, eight_threads_bind_while_eight_look_up);
+	tcase_add_test(tcase, names_change_while_the_table_grows);
 	tcase_add_test(tcase, libraries_come_and_go_on_all_threads);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
