@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 	return 0;
 }
 C
-cp -r "$ROOT/audit" "$ROOT/include" "$ROOT/Makefile" .
+cp -r "$ROOT/audit" "$ROOT/dlbind" "$ROOT/include" "$ROOT/Makefile" .
 
 try() { # WHAT SED-EXPRESSION REASON
 	echo "-- $1"
