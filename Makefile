@@ -8,6 +8,8 @@ ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -fPIC \
 	-fvisibility=hidden -Iinclude -Iaudit -MMD -MP \
 	-DGOAUDIT_VERSION='"$(VERSION)"' $(CFLAGS)
 SOLDFLAGS := -shared -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
+# Up to glibc 2.33 libraries of their own.
+LIBS := -Wl,--as-needed -pthread -ldl
 
 # Where things are installed. DESTDIR goes in front of all of it.
 prefix ?= /usr/local
@@ -85,7 +87,7 @@ $B/audit/tool/main.c.o: ALL_CFLAGS += -DGOAUDIT_LIB_FROM_BIN='"$(LIB_FROM_BIN)"'
 $B/libgoaudit.so: $(AUDIT_OBJS) audit/libgoaudit.map
 	@echo "  LINK $@"
 	@$(CC) $(SOLDFLAGS) -Wl,-soname,libgoaudit.so.$(SOVERSION) \
-		-Wl,--version-script=audit/libgoaudit.map -o $@ $(AUDIT_OBJS)
+		-Wl,--version-script=audit/libgoaudit.map -o $@ $(AUDIT_OBJS) $(LIBS)
 
 $B/libgoaudit-image.so: $(IMAGE_OBJS)
 	@echo "  LINK $@"
@@ -118,15 +120,15 @@ $B/overlay $B/linker:
 
 $B/test/demo-host: test/demo/host.c include/goaudit.h
 	@mkdir -p $(@D)
-	@$(CC) -O2 -g -Wall -Wextra -Werror -Iinclude -o $@ $<
+	@$(CC) -O2 -g -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
 
 $B/test/proof: test/bench/proof.c include/goaudit.h
 	@mkdir -p $(@D)
-	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $<
+	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
 
 $B/test/bench: test/bench/bench.c include/goaudit.h
 	@mkdir -p $(@D)
-	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $<
+	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
 
 # The module with GOAUDIT_TEST_UNLINK: test/unload's negative controls leave parts of
 # the check out, and the benchmark the whole proof.  The module that users get has no such thing.
@@ -134,20 +136,20 @@ $(SWITCHES)/libgoaudit.so: $(AUDIT_OBJS) audit/libgoaudit.map
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CFLAGS) -DGOAUDIT_TEST_SWITCHES -c -o $(SWITCHES)/gort.c.o audit/gort.c
 	@$(CC) $(SOLDFLAGS) -Wl,--version-script=audit/libgoaudit.map -o $@ \
-		$(filter-out %/gort.c.o,$(AUDIT_OBJS)) $(SWITCHES)/gort.c.o
+		$(filter-out %/gort.c.o,$(AUDIT_OBJS)) $(SWITCHES)/gort.c.o $(LIBS)
 	@ln -sf ../../libgoaudit-image.so ../../libgoaudit-tiny.so \
 		../../libgoaudit-mainstub.so $(@D)
 
 $B/test/unit_audit: test/unit_audit.c $(AUDIT_OBJS)
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CFLAGS) -o $@ $< $(AUDIT_OBJS) \
-		$$(pkg-config --cflags --libs check)
+		$$(pkg-config --cflags --libs check) $(LIBS)
 
 # It puts its own malloc before libc's.
 $B/test/unit_%: test/unit_%.c $(IMAGE_OBJS)
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CFLAGS) -fvisibility=default -o $@ $< $(IMAGE_OBJS) -lelf \
-		$$(pkg-config --cflags --libs check)
+		$$(pkg-config --cflags --libs check) $(LIBS)
 
 # Instrumented, so from the sources. Without the tool's main.
 FUZZED := $(wildcard audit/image/*.c) audit/tool/util.c \

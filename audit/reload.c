@@ -755,8 +755,8 @@ void *reload_reload(struct goaudit *ga, void *handle)
 	request.path = job.guest->path;
 	request.fd = open(request.path, O_RDONLY | O_CLOEXEC);
 	if (request.fd < 0) {
-		error_set(ga, "%s: cannot be read: %s: the old generation goes on",
-			  request.path, strerrorname_np(errno));
+		error_set(ga, "%s: cannot be read: %m: the old generation goes on",
+			  request.path);
 		return NULL;
 	}
 	request.guarded = job.reloading->guarded;
