@@ -278,6 +278,28 @@ static void take_references(struct job *job)
 		add_reference(gen, job->request->mode);
 }
 
+/* From one moment on handle, entries and references are the new generation's.
+ * Returns false when out of memory. */
+static bool switch_over(struct job *job)
+{
+	struct goaudit *ga = job->ga;
+	struct gate_table *table;
+
+	do {
+		if (!gate_prepare(ga, job->gen, &table))
+			return false;
+		pthread_mutex_lock(&ga->lock);
+		if (gate_switch(ga, job->gen, table))
+			break;
+		pthread_mutex_unlock(&ga->lock);
+	} while (true);
+	job->gen->owner = NULL;
+	take_references(job);
+	registry_set_state(ga, job->gen, GOAUDIT_OPEN);
+	pthread_mutex_unlock(&ga->lock);
+	return true;
+}
+
 /* The new generation is good: it becomes the current one for all. */
 static void commit(void *arg)
 {
@@ -285,18 +307,12 @@ static void commit(void *arg)
 	struct goaudit *ga = job->ga;
 	struct generation *old = job->old, *gen = job->gen, *mine = job->reloading;
 
-	/* From here on handle and entries stand for the new generation. */
-	if (!gate_switch(ga, gen)) {
+	if (!switch_over(job)) {
 		error_set(ga, "%s: out of memory: close some guests", job->guest->path);
 		roll_back(job);
 		return;
 	}
 	retire_replaced(ga, job->guest);
-	pthread_mutex_lock(&ga->lock);
-	gen->owner = NULL;
-	take_references(job);
-	registry_set_state(ga, gen, GOAUDIT_OPEN);
-	pthread_mutex_unlock(&ga->lock);
 	if (old)
 		supersede(job, old);
 	/* The caller may have come from an older one still. */
