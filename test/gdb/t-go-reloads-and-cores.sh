@@ -96,10 +96,10 @@ look() {
 	gdb_run commands ./host core.guest | grep '^gdb:'
 }
 expect_output look <<'E'
-gdb: stop main.work main.Work runtime.cgocallback crosscall2 Work goaudit_entry main
+gdb: stop main.work main.Work runtime.cgocallback crosscall2 Work main
 gdb: text = generation 1 at guest.go:17 in main.work
 gdb: 1 listed
-gdb: stop main.work main.Work runtime.cgocallback crosscall2 Work goaudit_entry main
+gdb: stop main.work main.Work runtime.cgocallback crosscall2 Work main
 gdb: text = generation 1 at guest.go:17 in main.work
 gdb: 1 listed
 E
