@@ -27,7 +27,7 @@ all: deps
 # What the build and the tests need, by Debian package. Nothing is installed
 # when nothing is missing.
 PACKAGES := gcc:gcc g++:g++ pkg-config:pkg-config gdb:gdb \
-	/usr/include/libelf.h:libelf-dev /usr/include/check.h:check /usr/include/xxhash.h:libxxhash-dev
+	/usr/include/libelf.h:libelf-dev /usr/include/elfutils/libdw.h:libdw-dev /usr/include/check.h:check /usr/include/xxhash.h:libxxhash-dev
 
 .PHONY: deps
 deps:
@@ -64,7 +64,7 @@ $B/libgoaudit.so: $(AUDIT_OBJS) audit/libgoaudit.map
 
 $B/libgoaudit-image.so: $(IMAGE_OBJS)
 	@echo "  LINK $@"
-	@$(CC) $(SOLDFLAGS) -o $@ $(IMAGE_OBJS) -lelf
+	@$(CC) $(SOLDFLAGS) -o $@ $(IMAGE_OBJS) -ldw -lelf
 
 # No libc and no code: they only have to be objects.
 $B/libgoaudit-tiny.so: audit/base/tiny.c
@@ -81,7 +81,7 @@ $B/libgoaudit-entries.so: audit/base/entries_x86_64.S audit/base/guard.c audit/g
 
 $B/goaudit: $(TOOL_OBJS) $(IMAGE_OBJS)
 	@echo "  LINK $@"
-	@$(CC) -o $@ $^ -lelf
+	@$(CC) -o $@ $^ -ldw -lelf
 
 $B/libgoaudit.so-gdb.py:
 	@mkdir -p $B
@@ -117,7 +117,7 @@ $B/test/unit_audit: test/unit_audit.c $(AUDIT_OBJS)
 # It puts its own malloc before libc's.
 $B/test/unit_%: test/unit_%.c $(IMAGE_OBJS)
 	@mkdir -p $(@D)
-	@$(CC) $(ALL_CFLAGS) -fvisibility=default -o $@ $< $(IMAGE_OBJS) -lelf \
+	@$(CC) $(ALL_CFLAGS) -fvisibility=default -o $@ $< $(IMAGE_OBJS) -ldw -lelf \
 		$$(pkg-config --cflags --libs check)
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
