@@ -243,6 +243,7 @@ struct go_move_type {
 struct go_move {
 	uint64_t size;			/* in */
 	uint64_t lo, hi;		/* in: the old DSO's mapping */
+	uint64_t to_lo, to_hi;		/* in: the new one's */
 	uint64_t from_base, to_base;	/* in: what is added to addresses of the files */
 	struct go_move_var *vars;	/* in */
 	uint64_t nvars;
@@ -254,8 +255,8 @@ struct go_move {
 	uint64_t nnamed;
 	uint64_t verdict;		/* out: GO_OK, GO_HELD: refused, GO_NOT_FOUND */
 	uint64_t var;			/* out, GO_HELD: index of the variable, or nvars */
-	uint64_t target;		/* out, GO_HELD: address in the old generation that it
-					 * leads to, or 0 */
+	uint64_t slot;			/* out, GO_HELD: address of the word that is in the way,
+					 * in the variable or in what it leads to, or 0 */
 	uint64_t stopped_ns;		/* out */
 	uint64_t objects;		/* out: heap objects that the variables lead to */
 	uint64_t cloned;		/* out: bytes copied to the heap */
