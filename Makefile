@@ -18,7 +18,9 @@ LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-tiny.so \
 PRODUCTS := $(LIBRARIES) $B/goaudit $B/overlay $B/linker $B/libgoaudit.so-gdb.py
 UNIT_TESTS := $(patsubst test/%.c,$B/test/%,$(wildcard test/unit_*.c))
 SWITCHES := $B/test/switches
-TEST_PROGRAMS := $B/test/demo-host $B/test/bench $(SWITCHES)/libgoaudit.so $(UNIT_TESTS)
+TEST_PROGRAMS := $B/test/demo-host $B/test/bench $B/test/fuzz $B/test/proof \
+	$(SWITCHES)/libgoaudit.so \
+	$(UNIT_TESTS)
 
 .PHONY: all
 all: deps
@@ -26,8 +28,9 @@ all: deps
 
 # What the build and the tests need, by Debian package. Nothing is installed
 # when nothing is missing.
-PACKAGES := gcc:gcc g++:g++ pkg-config:pkg-config gdb:gdb \
-	/usr/include/libelf.h:libelf-dev /usr/include/elfutils/libdw.h:libdw-dev /usr/include/check.h:check /usr/include/xxhash.h:libxxhash-dev
+PACKAGES := gcc:gcc g++:g++ pkg-config:pkg-config gdb:gdb gdbserver:gdbserver \
+	eu-stack:elfutils lldb:lldb valgrind:valgrind /usr/include/dwarf.h:libdw-dev \
+	/usr/include/libelf.h:libelf-dev /usr/include/check.h:check /usr/include/xxhash.h:libxxhash-dev
 
 .PHONY: deps
 deps:
@@ -95,12 +98,16 @@ $B/test/demo-host: test/demo/host.c include/goaudit.h
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -Wall -Wextra -Werror -Iinclude -o $@ $<
 
+$B/test/proof: test/bench/proof.c include/goaudit.h
+	@mkdir -p $(@D)
+	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $<
+
 $B/test/bench: test/bench/bench.c include/goaudit.h
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $<
 
-# The module with GOAUDIT_TEST_UNLINK: negative controls of test/unload leave parts
-# of the check out.  The module that users get has no such thing.
+# The module with GOAUDIT_TEST_UNLINK: test/unload's negative controls leave parts of
+# the check out, and the benchmark the whole proof.  The module that users get has no such thing.
 $(SWITCHES)/libgoaudit.so: $(AUDIT_OBJS) audit/libgoaudit.map
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CFLAGS) -DGOAUDIT_TEST_SWITCHES -c -o $(SWITCHES)/gort.c.o audit/gort.c
@@ -119,6 +126,16 @@ $B/test/unit_%: test/unit_%.c $(IMAGE_OBJS)
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CFLAGS) -fvisibility=default -o $@ $< $(IMAGE_OBJS) -ldw -lelf \
 		$$(pkg-config --cflags --libs check)
+
+# Instrumented, so from the sources. Without the tool's main.
+FUZZED := $(wildcard audit/image/*.c) audit/tool/util.c \
+	$(filter-out audit/tool/inspect_print.c,$(wildcard audit/tool/inspect*.c))
+$B/test/fuzz: test/fuzz/fuzz.c $(FUZZED) $(wildcard audit/tool/*.h audit/image/*.h)
+	@mkdir -p $(@D)
+	@echo "  CC   $@"
+	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Iaudit/tool -O1 \
+		-fsanitize=address,undefined -fno-sanitize-recover=all \
+		-o $@ test/fuzz/fuzz.c $(FUZZED) -ldw -lelf
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
 
@@ -144,6 +161,13 @@ bench: test-programs
 soak: test-programs
 	@$B/goaudit runtime
 	@test/soak/run
+	@test/unload/run-soak
+
+# A million hostile images for goaudit inspect.
+.PHONY: fuzz
+fuzz: test-programs
+	@$B/goaudit runtime
+	@test/fuzz/run
 
 .PHONY: clean
 clean:

@@ -57,19 +57,28 @@ int api_dladdr1(const void *address, Dl_info *info, void **extra, int flags)
 int api_dlinfo(void *handle, int request, void *arg)
 {
 	struct goaudit *ga = &goaudit_state;
-	struct generation *gen = NULL;
+	struct generation *gen;
+	struct guest *lasting;
+	void *map = handle;
 
 	error_clear(ga);
-	if (request == RTLD_DI_ORIGIN) {
-		pthread_mutex_lock(&ga->lock);
-		gen = registry_find_handle(ga, handle);
-		if (gen)	/* as with glibc, the caller's buffer has to be large enough */
-			strcpy(arg, gen->origin);
-		pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_lock(&ga->lock);
+	gen = registry_find_handle(ga, handle);
+	lasting = registry_find_lasting(ga, handle);
+	if (gen && request == RTLD_DI_ORIGIN)
+		/* as with glibc, the caller's buffer has to be large enough */
+		strcpy(arg, gen->origin);
+	else if (gen)
+		map = gen->map;
+	pthread_mutex_unlock(&ga->lock);
+	if (gen && request == RTLD_DI_ORIGIN)
+		return 0;
+	if (!gen && lasting) {
+		error_set(ga, "%s: the handle is not open: it was closed before",
+			  lasting->path);
+		return -1;
 	}
-	return gen ? 0 :
-		     ((int (*)(void *, int, void *))intercept_real_dlinfo)(
-			     handle, request, arg);
+	return ((int (*)(void *, int, void *))intercept_real_dlinfo)(map, request, arg);
 }
 
 int api_thread_atexit(void (*destructor)(void *), void *object, void *dso)

@@ -16,7 +16,7 @@
 #include "arch.h"
 #include "state.h"
 
-_Static_assert(offsetof(struct gate_table, target) == 16, "entries_x86_64.S");
+_Static_assert(offsetof(struct gate_table, target) == 24, "entries_x86_64.S");
 _Static_assert(sizeof(struct gate_entry) == 16, "entries_x86_64.S");
 
 /* --- threads -------------------------------------------------------------- */
@@ -133,22 +133,20 @@ bool gate_find(struct goaudit *ga, const char *name, void **symbol)
 static const char *prepare_entries(struct goaudit *ga)
 {
 	struct gate *gate = &ga->gate;
-	char *entries;
 	struct link_map *map;
 	size_t xsave_size;
 
 	if (!can_count(&xsave_size))
 		return "no membarrier(2) or no XSAVE here";
-	gate->closed = calloc(1, sizeof *gate->closed + sizeof(void *));
 	map = load_library(ga);
-	if (!map || !gate->closed)
-		return map ? "out of memory" : dlerror();
-	gate->closed->target[0] = ldso_lookup(map, "goaudit_called_after_unload");
+	if (!map)
+		return dlerror();
+	gate->after_unload = ldso_lookup(map, "goaudit_called_after_unload");
 	gate->slots = ldso_lookup(map, "goaudit_entry_slots");
-	entries = ldso_lookup(map, "goaudit_entries");
 	*(size_t *)ldso_lookup(map, "goaudit_entry_xsave_size") = xsave_size;
 	*(void **)ldso_lookup(map, "goaudit_entry_enlist") = enlist;
-	__atomic_store_n(&gate->entries, entries, __ATOMIC_RELEASE);
+	__atomic_store_n(&gate->entries, (char *)ldso_lookup(map, "goaudit_entries"),
+			 __ATOMIC_RELEASE);
 	return NULL;
 }
 
@@ -183,146 +181,247 @@ static bool is_function(const struct generation *gen, const void *address)
 	return false;
 }
 
-static uint64_t take_column(struct gate *gate, struct generation *gen)
+/* --- tables, all with goaudit.lock ---------------------------------------- */
+
+static struct gate_table *take_table(struct gate *gate, uint32_t n)
+{
+	uint32_t size = 4;
+	struct gate_table *t;
+
+	while (n > 1u << size)
+		size++;
+	if (size >= GATE_SIZES)
+		return NULL;
+	t = gate->free[size];
+	if (t) {
+		gate->free[size] = t->next;
+	} else {
+		t = calloc(1, sizeof *t + (sizeof(void *) << size));
+		if (!t)
+			return NULL;
+		t->size = size;
+	}
+	t->n = n;
+	return t;
+}
+
+static void give_table(struct gate *gate, struct gate_table *t)
+{
+	if (!t)
+		return;
+	t->next = gate->free[t->size];
+	gate->free[t->size] = t;
+}
+
+static uint64_t column_of(struct gate *gate, struct generation *gen)
 {
 	uint32_t n = 1;
 
-	while (n < GATE_COLUMNS && gate->column[n])
-		n++;
-	if (n == GATE_COLUMNS)
-		n = 0;
-	else
-		gate->column[n] = gen;
-	return n * sizeof(uint32_t);
-}
-
-/* Room for one function more.  Threads may be reading the table. */
-static bool grow(struct gate *gate, struct generation *gen)
-{
-	struct gate_side *side = &gen->gate;
-	struct gate_table *old = side->table, *t;
-	uint32_t capacity = old ? 2 * old->capacity : 16;
-
-	if (old && old->n < old->capacity)
-		return true;
-	if (old) {
-		void *p = realloc(side->outgrown, (side->outgrown_n + 1) *
-							  sizeof *side->outgrown);
-
-		if (!p)
-			return false;
-		side->outgrown = p;
+	if (!gen->entered) {
+		gen->entered = true;
+		while (n < GATE_COLUMNS && gate->column[n])
+			n++;
+		if (n < GATE_COLUMNS) {
+			gate->column[n] = gen;
+			gen->column = n;
+		}
 	}
-	t = malloc(sizeof *t + capacity * sizeof *t->target);
-	if (!t)
-		return false;
-	t->column = old ? old->column : take_column(gate, gen);
-	t->n = old ? old->n : 0;
-	t->capacity = capacity;
-	if (old) {
-		memcpy(t->target, old->target, old->n * sizeof *t->target);
-		side->outgrown[side->outgrown_n++] = old;
-	}
-	__atomic_store_n(&side->table, t, __ATOMIC_RELEASE);
-	return true;
+	return gen->column * sizeof(uint32_t);
 }
 
-static void *entry_at(const struct gate *gate, uint32_t n)
+static void publish(struct gate *gate, struct gate_doors *d, struct gate_table *t,
+		    struct generation *of)
 {
-	return gate->entries + (size_t)n * GATE_ENTRY_SIZE;
+	struct gate_table *old;
+
+	t->next = of->tables;
+	of->tables = t;
+	old = __atomic_exchange_n(&d->table, t, __ATOMIC_SEQ_CST);
+	if (!d->of)
+		give_table(gate, old);	/* its generation is gone */
+	d->of = of;
 }
 
-/* With goaudit.lock. */
-static void *find(struct gate *gate, struct generation *gen, const void *address)
-{
-	struct gate_table *t = gen->gate.table;
+/* --- doors ---------------------------------------------------------------- */
 
-	for (uint32_t n = 0; t && n < gate->used; n++)
-		if (gate->owner[n] == gen &&
-		    t->target[gate->slots[n].offset / sizeof(void *)] == address)
-			return entry_at(gate, n);
+static bool same(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static void *find(const struct gate *gate, const struct gate_doors *d,
+		  const char *name, const char *version)
+{
+	for (uint32_t i = 0; i < d->n; i++)
+		if (strcmp(d->door[i].name, name) == 0 &&
+		    same(d->door[i].version, version))
+			return gate->entries + (size_t)d->door[i].entry * GATE_ENTRY_SIZE;
 	return NULL;
 }
 
-/* With goaudit.lock. */
-static void *make(struct gate *gate, struct generation *gen, void *address)
+static bool add_door(struct gate_doors *d, const char *name, const char *version)
 {
-	struct gate_table *t;
-	uint32_t i, n = 0;
+	struct gate_door *door = d->door;
 
-	for (i = 0; i < GATE_ENTRIES; i++) {
-		n = (gate->next + i) % GATE_ENTRIES;
-		if (!gate->owner[n])
-			break;
+	if (d->n == d->capacity) {
+		door = realloc(door, (2 * d->capacity + 8) * sizeof *door);
+		if (!door)
+			return false;
+		d->door = door;
+		d->capacity = 2 * d->capacity + 8;
 	}
-	if (i == GATE_ENTRIES || !grow(gate, gen))
-		return address;
-	t = gen->gate.table;
-	t->target[t->n] = address;
-	gate->slots[n].offset = t->n++ * sizeof(void *);
-	gate->slots[n].table = &gen->gate.table;
-	gate->owner[n] = gen;
-	gate->next = n + 1;
-	if (n >= gate->used)
-		gate->used = n + 1;
-	return entry_at(gate, n);
+	door += d->n;
+	door->name = strdup(name);
+	door->version = version ? strdup(version) : NULL;
+	return door->name && (!version || door->version);
 }
 
-void *gate_enter_by(struct goaudit *ga, struct generation *gen, void *address)
+/* A door more, to address in gen.  With goaudit.lock. */
+static void *make(struct gate *gate, struct generation *gen, const char *name,
+		  const char *version, void *address)
 {
+	struct gate_doors *d = &gen->guest->doors;
+	struct gate_entry *entry = &gate->slots[gate->used];
+	struct gate_table *t;
+
+	if (gate->used == GATE_ENTRIES || !add_door(d, name, version))
+		return address;
+	t = take_table(gate, d->n + 1);
+	if (!t)
+		return address;
+	if (d->n)
+		memcpy(t->target, d->table->target, d->n * sizeof *t->target);
+	t->column = column_of(gate, gen);
+	t->target[d->n] = address;
+	d->door[d->n].entry = gate->used++;
+	entry->offset = d->n++ * sizeof(void *);
+	entry->table = &d->table;
+	publish(gate, d, t, gen);
+	return (char *)gate->entries + (entry - gate->slots) * GATE_ENTRY_SIZE;
+}
+
+void *gate_enter_by(struct goaudit *ga, struct generation *gen, const char *name,
+		    const char *version, void *address)
+{
+	struct gate_doors *d = &gen->guest->doors;
 	void *entry;
 
 	if (!is_function(gen, address) || !load_entries(ga))
 		return address;
 	pthread_mutex_lock(&ga->lock);
-	entry = find(&ga->gate, gen, address);
-	if (!entry)
-		entry = make(&ga->gate, gen, address);
+	if (gen->guest->serving != gen) {
+		/* In its own package init it is not called by others yet. */
+		entry = gen->owner ? address : NULL;
+	} else {
+		entry = find(&ga->gate, d, name, version);
+		if (!entry)
+			entry = make(&ga->gate, gen, name, version, address);
+	}
 	pthread_mutex_unlock(&ga->lock);
 	return entry;
 }
 
-void gate_release(struct goaudit *ga, struct generation *gen)
+/* The function in gen that a door is to lead to. */
+static void *look_up(const struct generation *gen, const struct gate_door *door)
+{
+	void *p = door->version ? dlvsym(gen->map, door->name, door->version) :
+				  dlsym(gen->map, door->name);
+
+	return p && is_function(gen, p) ? p : NULL;
+}
+
+/* The nth door; names live for ever.  Without our lock. */
+static bool door_at(struct goaudit *ga, const struct gate_doors *d, uint32_t i,
+		    struct gate_door *door)
+{
+	bool there;
+
+	pthread_mutex_lock(&ga->lock);
+	there = i < d->n;
+	if (there)
+		*door = d->door[i];
+	pthread_mutex_unlock(&ga->lock);
+	return there;
+}
+
+const char *gate_lacks(struct goaudit *ga, const struct generation *gen)
+{
+	struct gate_door door;
+
+	for (uint32_t i = 0; door_at(ga, &gen->guest->doors, i, &door); i++)
+		if (!look_up(gen, &door))
+			return door.name;
+	return NULL;
+}
+
+bool gate_switch(struct goaudit *ga, struct generation *gen)
+{
+	struct gate_doors *d = &gen->guest->doors;
+	struct gate_table *t = NULL;
+	struct gate_door door;
+	uint32_t n;
+	void *p;
+
+	pthread_mutex_lock(&ga->lock);
+	while (!t || t->n < d->n) {	/* doors may be added meanwhile */
+		give_table(&ga->gate, t);
+		n = d->n;
+		if (!n)
+			break;
+		t = take_table(&ga->gate, n);
+		if (!t) {
+			pthread_mutex_unlock(&ga->lock);
+			return false;
+		}
+		pthread_mutex_unlock(&ga->lock);
+		for (uint32_t i = 0; i < n && door_at(ga, d, i, &door); i++) {
+			p = look_up(gen, &door);
+			t->target[i] = p ? p : ga->gate.after_unload;
+		}
+		pthread_mutex_lock(&ga->lock);
+	}
+	if (t) {
+		t->column = column_of(&ga->gate, gen);
+		publish(&ga->gate, d, t, gen);
+	}
+	gen->guest->serving = gen;
+	pthread_mutex_unlock(&ga->lock);
+	return true;
+}
+
+void gate_gone(struct goaudit *ga, struct generation *gen)
 {
 	struct gate *gate = &ga->gate;
-	struct gate_side *side = &gen->gate;
+	struct gate_doors *d = &gen->guest->doors;
+	struct gate_table *t, *next;
 
-	if (!side->table)
-		return;
 	/* A call after dlclose traps in goaudit_called_after_unload, not in
 	 * whatever comes to lie at the old address. */
-	for (uint32_t n = 0; n < gate->used; n++)
-		if (gate->owner[n] == gen) {
-			gate->slots[n].offset = 0;
-			gate->slots[n].table = &gate->closed;
-			gate->owner[n] = NULL;
-			gate->next = n < gate->next ? n : gate->next;
-		}
-	while (gate->used && !gate->owner[gate->used - 1])
-		gate->used--;
-	for (unsigned i = 1; i < GATE_COLUMNS; i++)
-		if (gate->column[i] == gen)
-			gate->column[i] = NULL;
-	for (uint32_t i = 0; i < side->outgrown_n; i++)
-		free(side->outgrown[i]);
-	free(side->outgrown);
-	free(side->table);
-	memset(side, 0, sizeof *side);
+	if (d->table && d->of == gen) {
+		for (uint32_t i = 0; i < d->n; i++)
+			d->table->target[i] = gate->after_unload;
+		d->table->column = 0;
+		d->of = NULL;
+	}
+	for (t = gen->tables; t; t = next) {
+		next = t->next;
+		if (t != d->table)
+			give_table(gate, t);
+	}
+	gen->tables = NULL;
+	if (gen->column)
+		gate->column[gen->column] = NULL;
 }
 
 bool gate_busy(const struct goaudit *ga, const struct generation *gen)
 {
-	const struct gate_table *table = gen->gate.table;
-	size_t n;
-
-	if (!table)
+	if (!gen->entered)
 		return false;
 	if (__atomic_load_n(&ga->gate.lost, __ATOMIC_ACQUIRE))
 		return true;
-	n = table->column / sizeof(uint32_t);
 	for (struct gate_thread *t = __atomic_load_n(&ga->gate.threads, __ATOMIC_ACQUIRE);
 	     t; t = t->next)
-		if (__atomic_load_n(&t->calls[n], __ATOMIC_ACQUIRE) && t->tid &&
+		if (__atomic_load_n(&t->calls[gen->column], __ATOMIC_ACQUIRE) && t->tid &&
 		    is_alive(t->tid))
 			return true;
 	return false;

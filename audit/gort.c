@@ -320,16 +320,16 @@ void gort_init(struct goaudit *ga, struct generation *gen,
 	gen->info->init_ns = clock_ns() - begin;
 }
 
-/* The tests' build of the module can leave parts of the check out. */
-static uint64_t left_out(const struct goaudit *ga)
+/* How to unlink.  The tests' build of the module can change it. */
+static uint64_t unlink_flags(const struct goaudit *ga)
 {
 #ifdef GOAUDIT_TEST_SWITCHES
 	const char *s = ga->settings.secure ? NULL : getenv("GOAUDIT_TEST_UNLINK");
 
-	return s ? strtoull(s, NULL, 0) : 0;
+	return GO_UNLINK_PROVE ^ (s ? strtoull(s, NULL, 0) : 0);
 #else
 	(void)ga;
-	return 0;
+	return GO_UNLINK_PROVE;
 #endif
 }
 
@@ -337,7 +337,7 @@ bool gort_unlink(struct goaudit *ga, struct go_module *modules, unsigned n)
 {
 	struct go_unlink u = {
 		.size = sizeof u, .n = n, .modules = modules,
-		.flags = GO_UNLINK_PROVE | left_out(ga),
+		.flags = unlink_flags(ga),
 	};
 
 	go_call(ga, ga->gort.unlink, &u);

@@ -290,52 +290,104 @@ struct decision decide_dlclose(void *handle, uint64_t a, uint64_t b, uint64_t c,
 	return ours ? OURS((int64_t)result) : NOT_OURS;
 }
 
-/* dlsym and dlvsym in a Go guest: its functions are called through entries. */
-static struct decision decide_function(struct goaudit *ga, void *real, void *handle,
-				       const char *name, const char *version,
-				       const void *caller)
+/* What a handle of ours stands for, which is not unmapped until unpin.
+ * *lasting: it is a lasting one, whatever it stands for. */
+static struct generation *pin(struct goaudit *ga, const void *handle, bool *lasting)
 {
-	struct generation *gen = NULL;
-	void *found;
+	struct generation *gen;
 
-	if (handle == RTLD_DEFAULT || handle == RTLD_NEXT)
-		return NOT_OURS;
 	pthread_mutex_lock(&ga->lock);
-	if (ga->gort.state == GORT_READY)
-		gen = registry_find_handle(ga, handle);
-	if (gen && !gen->info->is_go)
+	*lasting = registry_find_lasting(ga, handle) != NULL;
+	gen = registry_find_handle(ga, handle);
+	if (gen && gen->map)
+		gen->kept++;
+	else
 		gen = NULL;
 	pthread_mutex_unlock(&ga->lock);
-	if (!gen)
-		return NOT_OURS;
-	found = (void *)arch_call_as(real, handle, (uint64_t)name,
-				     (uint64_t)version, ret_in_caller(ga, caller));
-	return OURS(found ? gate_enter_by(ga, gen, found) : NULL);
+	return gen;
 }
 
-/* dlsym and dlvsym of one of our names: whoever finds the host's function
- * finds ours. */
+static void unpin(struct goaudit *ga, struct generation *gen)
+{
+	pthread_mutex_lock(&ga->lock);
+	gen->kept--;
+	if (gen->info->state == GOAUDIT_RETIRED)
+		reaper_wake(ga);	/* a round may have passed it over */
+	pthread_mutex_unlock(&ga->lock);
+}
+
+struct lookup {
+	void *real;			/* dlsym or dlvsym */
+	const char *name, *version;
+	const void *ret;		/* see arch_call_as */
+};
+
+static void *look_up(const struct lookup *l, void *handle)
+{
+	return (void *)arch_call_as(l->real, handle, (uint64_t)l->name,
+				    (uint64_t)l->version, l->ret);
+}
+
+/* dlsym and dlvsym in a guest: its functions are called through entries. */
+static void *look_up_in_guest(struct goaudit *ga, const struct lookup *l, void *handle,
+			      bool *ours)
+{
+	struct generation *gen;
+	void *found, *entry;
+	bool lasting;
+
+	do {
+		gen = pin(ga, handle, &lasting);
+		*ours = gen || lasting;
+		if (!gen) {
+			if (lasting)
+				error_set(ga, "%p: the handle is not open: it was "
+					  "closed before", handle);
+			return NULL;
+		}
+		found = entry = look_up(l, gen->map);
+		if (found && !gen->guest->raw)
+			entry = gate_enter_by(ga, gen, l->name, l->version, found);
+		unpin(ga, gen);
+	} while (found && !entry && lasting);
+	return entry ? entry : found;
+}
+
+/* One of our names: whoever finds the host's function finds ours. */
+static void *look_up_target(struct goaudit *ga, const struct lookup *l,
+			    const struct target *t, void *handle)
+{
+	void *found;
+
+	intercept_find_real(ga);
+	found = look_up(l, handle);
+	if (t->real)
+		return found && found == *t->real ? t->entry : found;
+	if (!found && ga->host.dlerror)
+		ga->host.dlerror();	/* that the name is unknown is no error now */
+	return found ? found : t->entry;
+}
+
 static struct decision decide_symbol(void *real, void *handle, const char *name,
 				     const char *version, const void *caller)
 {
 	struct goaudit *ga = &goaudit_state;
-	const struct target *t;
+	struct lookup l = { .real = real, .name = name, .version = version };
+	bool ours = false;
 	void *found;
 	int i;
 
 	error_clear(ga);
-	i = name ? find_target(name) : -1;
-	if (i < 0)
-		return decide_function(ga, real, handle, name, version, caller);
-	t = &targets[i];
-	intercept_find_real(ga);
-	found = (void *)arch_call_as(real, handle, (uint64_t)name,
-				     (uint64_t)version, ret_in_caller(ga, caller));
-	if (t->real)
-		return OURS(found && found == *t->real ? t->entry : found);
-	if (!found && ga->host.dlerror)
-		ga->host.dlerror();	/* that the name is unknown is no error now */
-	return OURS(found ? found : t->entry);
+	if (!name)
+		return NOT_OURS;
+	l.ret = ret_in_caller(ga, caller);
+	i = find_target(name);
+	if (handle != RTLD_DEFAULT && handle != RTLD_NEXT && ga->registry.guests) {
+		found = look_up_in_guest(ga, &l, handle, &ours);
+		if (ours)
+			return OURS(found);
+	}
+	return i < 0 ? NOT_OURS : OURS(look_up_target(ga, &l, &targets[i], handle));
 }
 
 struct decision decide_dlsym(void *handle, const char *name, uint64_t a,

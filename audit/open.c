@@ -201,7 +201,7 @@ static bool settle(const char *file, struct names *names)
 }
 
 /* Bits of dlopen's mode that glibc does not know. */
-#define OUR_BITS (RTLD_RELOADABLE | RTLD_PANIC_RETURN)
+#define OUR_BITS (RTLD_RELOADABLE | RTLD_PANIC_RETURN | RTLD_RAW)
 
 /* Opens a file whose path is settled.  false: glibc's. */
 static bool open_path(struct goaudit *ga, struct names *names, const char *file,
@@ -211,7 +211,7 @@ static bool open_path(struct goaudit *ga, struct names *names, const char *file,
 	char *path = names->path;
 	struct open_request request = {
 		.caller = caller, .mode = mode & ~OUR_BITS,
-		.guarded = mode & RTLD_PANIC_RETURN,
+		.guarded = mode & RTLD_PANIC_RETURN, .raw = mode & RTLD_RAW,
 	};
 
 	if (file == path)
@@ -245,7 +245,8 @@ static bool open_path(struct goaudit *ga, struct names *names, const char *file,
 static void *pass_on(struct goaudit *ga, const char *file, int mode,
 		     const void *caller)
 {
-	void *h = intercept_dlopen_as(ga, file, mode & ~RTLD_RELOADABLE, caller);
+	int known = mode & RTLD_RELOADABLE ? mode & ~OUR_BITS : mode;
+	void *h = intercept_dlopen_as(ga, file, known, caller);
 
 	if (!h || !(mode & RTLD_RELOADABLE))
 		return h;
@@ -282,13 +283,13 @@ static bool open_bare(struct goaudit *ga, struct names *names, const char *file,
 	} else if (h) {
 		/* ld.so may know one of our generations by its SONAME; then the
 		 * reference is to be counted by us. */
-		if (!reload_adopt(ga, h, path))
+		if (!reload_adopt(ga, &h, path))
 			return open_path(ga, names, path, mode, caller, handle);
 		if ((mode & OUR_BITS) && !reload_knows(ga, h)) {
 			((int (*)(void *))intercept_real_dlclose)(h);
 			h = pass_on(ga, file, mode, caller);
 		}
-	} else if ((mode & OUR_BITS) == RTLD_PANIC_RETURN) {
+	} else if ((mode & OUR_BITS) && !(mode & RTLD_RELOADABLE)) {
 		pass_on(ga, file, mode, caller);	/* fails in glibc's words */
 	}
 	*handle = h;

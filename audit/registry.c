@@ -86,12 +86,36 @@ struct guest *registry_guest(struct goaudit *ga, const char *path)
 
 struct generation *registry_find_handle(struct goaudit *ga, const void *handle)
 {
+	struct guest *guest = registry_find_lasting(ga, handle);
+
+	if (guest) {
+		struct generation *gen = guest->serving;
+
+		/* Its own constructor or package init has opened it. */
+		if (!gen || (!gen->info->references && guest->current &&
+			     guest->current->info->references))
+			gen = guest->current;
+		return gen;
+	}
 	if (!handle)
 		return NULL;
 	FOR_EACH_LIVE(ga, gen)
 		if (gen->map == handle)
 			return gen;
 	return NULL;
+}
+
+struct guest *registry_find_lasting(struct goaudit *ga, const void *handle)
+{
+	for (struct guest *g = ga->registry.guests; g; g = g->next)
+		if (&g->handle == handle)
+			return g;
+	return NULL;
+}
+
+void *registry_handle(const struct generation *gen)
+{
+	return gen->guest->raw ? (void *)gen->map : (void *)&gen->guest->handle;
 }
 
 struct generation *registry_find_address(struct goaudit *ga, uintptr_t address)
@@ -114,10 +138,11 @@ struct guest *registry_guest_of_handle(struct goaudit *ga, const void *handle)
 {
 	struct generation *gen = registry_find_handle(ga, handle);
 	struct guest *newest = NULL;
+	struct guest *lasting = registry_find_lasting(ga, handle);
 	uint64_t at = 0;
 
-	if (gen)
-		return gen->guest;
+	if (gen || lasting)
+		return gen ? gen->guest : lasting;
 	/* An address may have been used by several; the last one counts. */
 	for (uint32_t i = 0; i < goaudit_debug.records; i++) {
 		const struct goaudit_generation *info = journal_record(i);
@@ -254,7 +279,9 @@ void registry_set_state(struct goaudit *ga, struct generation *gen,
 			free(gen->expanded[i]);
 		memset(gen->expanded, 0, sizeof gen->expanded);
 		leave_live(&ga->registry, gen);
-		gate_release(ga, gen);
+		gate_gone(ga, gen);
+		if (gen->guest->serving == gen)
+			gen->guest->serving = NULL;
 		ga->registry.gone++;
 	}
 	journal_end();

@@ -52,9 +52,11 @@ struct generation {
 	bool permanent;				/* RTLD_NODELETE: one reference is never given back */
 	uint64_t tried;				/* reaper round of the last attempt */
 	bool unmapping;				/* on the way out, past all return */
-	bool kept;				/* must not be unmapped for a while */
+	unsigned kept;				/* not 0: must not be unmapped for now */
 	struct pins pins;			/* see pins.h */
-	struct gate_side gate;			/* entries of its functions */
+	unsigned column;			/* of its calls, see gate.h */
+	bool entered;				/* entries have led to it */
+	struct gate_table *tables;		/* of its entries */
 	char origin[PATH_MAX];			/* folder of the file: what $ORIGIN means */
 	char *expanded[GENERATION_EXPANDED];	/* dynamic strings that named $ORIGIN, malloc'ed */
 };
@@ -64,6 +66,12 @@ struct guest {
 	uint32_t id;
 	uint32_t generations;			/* how many there have been */
 	struct generation *current;		/* newest that loaded; NULL if none is kept */
+	struct generation *serving;		/* what handle and entries stand for: current,
+						 * but for one that is not initialised yet */
+	struct link_map handle;			/* what dlopen returns, for the process's life:
+						 * name and address are those of `serving` */
+	bool raw;				/* RTLD_RAW: neither handle nor entries */
+	struct gate_doors doors;
 	struct generation *all;
 	char path[PATH_MAX];			/* absolute, symbolic links resolved */
 };
@@ -93,10 +101,17 @@ struct guest *registry_find_path(struct goaudit *ga, const char *path);
  * or another name of it); NULL if none. */
 struct guest *registry_find_file(struct goaudit *ga, dev_t dev, ino_t ino);
 
-/* A generation by its handle, its address range, or its snapshot's name. */
+/* A generation by its handle (a lasting one: that which it stands for), its address
+ * range, or its snapshot's name. */
 struct generation *registry_find_handle(struct goaudit *ga, const void *handle);
 struct generation *registry_find_address(struct goaudit *ga, uintptr_t address);
 struct generation *registry_find_snapshot(struct goaudit *ga, const char *file);
+
+/* The guest whose lasting handle this is; NULL: none's. */
+struct guest *registry_find_lasting(struct goaudit *ga, const void *handle);
+
+/* What dlopen and dlreload return for a generation. */
+void *registry_handle(const struct generation *gen);
 
 /* The guest that a handle belongs to or, if it is closed by now, belonged to;
  * NULL: never one of ours. */

@@ -119,7 +119,7 @@ void reload_mapped(struct goaudit *ga, struct link_map *map)
 	if (gen && gen->info->state == GOAUDIT_LOADING) {
 		gen->map = map;
 		journal_begin();
-		gen->info->handle = (uintptr_t)map;
+		gen->info->handle = (uintptr_t)registry_handle(gen);
 		ldso_range(map, (uintptr_t *)&gen->info->lo,
 			   (uintptr_t *)&gen->info->hi);
 		journal_end();
@@ -180,6 +180,47 @@ static void load(struct job *job)
 	job->outcome = INITIALISE;
 }
 
+/* What becomes of a generation that nobody refers to.  With our lock; the state is
+ * set. */
+static enum goaudit_state settle(struct goaudit *ga, struct generation *gen)
+{
+	enum goaudit_state before = gen->info->state, after = before;
+
+	/* Not the last; never to go; its own constructor or package init has
+	 * closed it; or hidden while a reload is under way, which settles it. */
+	if (!retire_is_unreferenced(gen) || ga->exiting || gen->owner ||
+	    (before == GOAUDIT_OPEN && gen->hidden))
+		return GOAUDIT_FREE;
+	if (before == GOAUDIT_OPEN && gen->reloadable)
+		after = GOAUDIT_PARKED;
+	else if (before == GOAUDIT_OPEN || before == GOAUDIT_SUPERSEDED)
+		after = GOAUDIT_RETIRED;
+	if (after == before)
+		return GOAUDIT_FREE;
+	registry_set_state(ga, gen, after);
+	return after;
+}
+
+/* Follows settle.  In a transaction. */
+static void leave(struct goaudit *ga, struct generation *gen, enum goaudit_state next)
+{
+	if (next == GOAUDIT_FREE)
+		return;
+	retire_hide(ga, gen);
+	if (next == GOAUDIT_RETIRED)
+		retire_generation(ga, gen);
+}
+
+static void close_unreferenced(struct goaudit *ga, struct generation *gen)
+{
+	enum goaudit_state next;
+
+	pthread_mutex_lock(&ga->lock);
+	next = settle(ga, gen);
+	pthread_mutex_unlock(&ga->lock);
+	leave(ga, gen, next);
+}
+
 /* A newer generation has taken over from this one.  In a transaction. */
 static void supersede(struct job *job, struct generation *gen)
 {
@@ -196,30 +237,7 @@ static void supersede(struct job *job, struct generation *gen)
 	}
 }
 
-/* The new generation is good: it becomes the current one for all. */
-static void commit(void *arg)
-{
-	struct job *job = arg;
-	struct goaudit *ga = job->ga;
-	struct generation *old = job->old, *gen = job->gen, *mine = job->reloading;
-
-	retire_replaced(ga, job->guest);
-	pthread_mutex_lock(&ga->lock);
-	gen->owner = NULL;
-	add_reference(gen, job->request->mode);
-	registry_set_state(ga, gen, GOAUDIT_OPEN);
-	if (mine)
-		drop_reference(mine);
-	pthread_mutex_unlock(&ga->lock);
-	if (old)
-		supersede(job, old);
-	/* The caller may have come from an older one still. */
-	if (mine && mine != old && retire_is_unreferenced(mine))
-		retire_below_caller(ga, mine);
-	job->outcome = DONE;
-}
-
-/* Its package inits panicked: the old generation is the current one again. */
+/* The new one is no good: the old generation is the current one again. */
 static void roll_back(void *arg)
 {
 	struct job *job = arg;
@@ -238,6 +256,54 @@ static void roll_back(void *arg)
 	job->handle = NULL;
 }
 
+/* Whose references the new generation gets.  With our lock. */
+static void take_references(struct job *job)
+{
+	struct generation *old = job->old, *gen = job->gen, *mine = job->reloading;
+
+	if (!job->guest->raw && old) {
+		journal_begin();
+		gen->info->references += old->info->references;
+		old->info->references = 0;
+		journal_end();
+		mine = NULL;
+	}
+	if (mine)
+		drop_reference(mine);
+	if (mine || !job->reloading)
+		add_reference(gen, job->request->mode);
+}
+
+/* The new generation is good: it becomes the current one for all. */
+static void commit(void *arg)
+{
+	struct job *job = arg;
+	struct goaudit *ga = job->ga;
+	struct generation *old = job->old, *gen = job->gen, *mine = job->reloading;
+
+	/* From here on handle and entries stand for the new generation. */
+	if (!gate_switch(ga, gen)) {
+		error_set(ga, "%s: out of memory: close some guests", job->guest->path);
+		roll_back(job);
+		return;
+	}
+	retire_replaced(ga, job->guest);
+	pthread_mutex_lock(&ga->lock);
+	gen->owner = NULL;
+	take_references(job);
+	registry_set_state(ga, gen, GOAUDIT_OPEN);
+	pthread_mutex_unlock(&ga->lock);
+	if (old)
+		supersede(job, old);
+	/* The caller may have come from an older one still. */
+	if (mine && mine != old && retire_is_unreferenced(mine))
+		retire_below_caller(ga, mine);
+	/* All have closed it while it was reloaded. */
+	if (retire_is_unreferenced(gen))
+		close_unreferenced(ga, gen);
+	job->outcome = DONE;
+}
+
 /* The guest's other generations that are still mapped: the new one takes over
  * the names that they have registered.  They are not unmapped meanwhile; the
  * reaper may unlink them. */
@@ -252,7 +318,7 @@ static unsigned keep_others(struct job *job, struct generation **others, unsigne
 		if (gen == job->gen || !gen->info->is_go || gen->unmapping ||
 		    gen->info->state == GOAUDIT_GONE)
 			continue;
-		gen->kept = true;
+		gen->kept++;
 		others[n++] = gen;
 	}
 	pthread_mutex_unlock(&ga->lock);
@@ -263,10 +329,22 @@ static void release_others(struct goaudit *ga, struct generation **others, unsig
 {
 	pthread_mutex_lock(&ga->lock);
 	for (unsigned i = 0; i < n; i++)
-		others[i]->kept = false;
+		others[i]->kept--;
 	if (ga->reaper.queue)
 		reaper_wake(ga);	/* a round may have passed them over */
 	pthread_mutex_unlock(&ga->lock);
+}
+
+/* Function addresses that are in use must lead somewhere in the new build. */
+static bool has_all_functions(struct job *job)
+{
+	const char *lacking = gate_lacks(job->ga, job->gen);
+
+	if (lacking)
+		error_set(job->ga, "%s: the new build has no function %s, whose address "
+			  "is in use: put it back, or restart the process",
+			  job->guest->path, lacking);
+	return !lacking;
 }
 
 static void initialise(struct job *job)
@@ -275,6 +353,10 @@ static void initialise(struct job *job)
 	struct generation *gen = job->gen;
 	struct go_init init = { .verdict = GO_OK };
 
+	if (!has_all_functions(job)) {
+		ldso_transaction(ga, roll_back, job);
+		return;
+	}
 	if (gen->info->is_go) {
 		struct generation *others[GORT_OTHERS];
 		unsigned n = keep_others(job, others, GORT_OTHERS);
@@ -296,6 +378,14 @@ static void initialise(struct job *job)
 }
 
 /* --- opening -------------------------------------------------------------- */
+
+/* What a program that takes a handle for a link_map reads there. */
+static void show_map(struct guest *guest, const struct link_map *map)
+{
+	guest->handle.l_addr = map->l_addr;
+	guest->handle.l_name = map->l_name;
+	guest->handle.l_ld = map->l_ld;
+}
 
 static bool hideable(struct job *job)
 {
@@ -501,7 +591,12 @@ static void *run(struct job *job, void (*first)(void *))
 	if (job->snapshot.file[0])
 		snapshot_remove(job->ga, job->snapshot.file);
 	snapshot_release(&job->snapshot);
-	return job->outcome == DONE ? job->handle : NULL;
+	if (job->outcome != DONE || !job->handle)
+		return NULL;
+	if (job->guest->raw)
+		return job->handle;
+	show_map(job->guest, job->handle);
+	return &job->guest->handle;
 }
 
 void *reload_open(struct goaudit *ga, const struct open_request *request)
@@ -515,6 +610,8 @@ void *reload_open(struct goaudit *ga, const struct open_request *request)
 		job.guest = registry_find_file(ga, st.st_dev, st.st_ino);
 	if (!job.guest)
 		job.guest = registry_guest(ga, request->path);
+	if (job.guest && !job.guest->generations)
+		job.guest->raw = request->raw;
 	pthread_mutex_unlock(&ga->lock);
 	if (!job.guest) {
 		error_set(ga, "%s: out of memory: close some guests", request->path);
@@ -534,21 +631,23 @@ bool reload_open_existing(struct goaudit *ga, const char *path, void **handle)
 	       guest->current->info->state == GOAUDIT_OPEN;
 	if (open) {
 		add_reference(guest->current, 0);
-		*handle = guest->current->map;
+		*handle = registry_handle(guest->current);
 	}
 	pthread_mutex_unlock(&ga->lock);
 	return open;
 }
 
-bool reload_adopt(struct goaudit *ga, void *handle, char *path)
+bool reload_adopt(struct goaudit *ga, void **found, char *path)
 {
 	struct generation *gen;
+	void *handle = *found;
 	bool counted = true;
 
 	pthread_mutex_lock(&ga->lock);
 	gen = registry_find_handle(ga, handle);
 	if (gen && gen->info->state <= GOAUDIT_OPEN) {
 		add_reference(gen, 0);
+		*found = registry_handle(gen);
 	} else if (gen) {
 		/* All others have closed it since ld.so found it. */
 		text_copy(path, PATH_MAX, gen->guest->path);
@@ -581,8 +680,12 @@ static void reload_step(void *arg)
 {
 	struct job *job = arg;
 	struct goaudit *ga = job->ga;
-	struct generation *gen = job->reloading, *cur = job->guest->current;
+	struct generation *gen, *cur = job->guest->current;
 
+	/* Another thread may have replaced what the handle stands for. */
+	if (!job->guest->raw && job->guest->serving)
+		job->reloading = job->guest->serving;
+	gen = job->reloading;
 	job->outcome = DONE;
 	if (cur && cur->info->state == GOAUDIT_INITIALISING &&
 	    cur->owner != __builtin_thread_pointer()) {
@@ -655,74 +758,61 @@ void *reload_reload(struct goaudit *ga, void *handle)
 
 struct closing {
 	struct goaudit *ga;
+	void *handle;
 	struct generation *gen;
 	bool bad;
 };
 
-/* Drops the reference and decides, in one go: others may add references at any
- * time to what is open. */
-static enum goaudit_state settle_close(struct closing *c, bool untrusted)
-{
-	struct goaudit *ga = c->ga;
-	struct generation *gen = c->gen;
-	enum goaudit_state before = gen->info->state, after = before;
-
-	pthread_mutex_lock(&ga->lock);
-	c->bad = !gen->info->references;
-	if (!c->bad)
-		drop_reference(gen);
-	/* Not the last; never to go; its own constructor or package init has
-	 * closed it; or hidden while a reload is under way, which settles it. */
-	if (c->bad || !retire_is_unreferenced(gen) || untrusted || ga->exiting || gen->owner ||
-	    (before == GOAUDIT_OPEN && gen->hidden))
-		after = before;
-	else if (before == GOAUDIT_OPEN && gen->reloadable)
-		after = GOAUDIT_PARKED;
-	else if (before == GOAUDIT_OPEN || before == GOAUDIT_SUPERSEDED)
-		after = GOAUDIT_RETIRED;
-	if (after != before)
-		registry_set_state(ga, gen, after);
-	pthread_mutex_unlock(&ga->lock);
-	return after == before ? GOAUDIT_FREE : after;
-}
-
-/* The last reference, as it seems.  In a transaction. */
+/* The last reference, as it seems.  Drops it and decides, in one go: others may add
+ * references at any time to what is open.  In a transaction. */
 static void close_step(void *arg)
 {
 	struct closing *c = arg;
 	struct goaudit *ga = c->ga;
-	struct guest *guest = c->gen->guest;
-	enum goaudit_state next = settle_close(c, ldso_validate(ga) != NULL);
+	enum goaudit_state next = GOAUDIT_FREE;
+	bool untrusted = ldso_validate(ga) != NULL;
+	struct guest *guest;
 
+	pthread_mutex_lock(&ga->lock);
+	c->gen = registry_find_handle(ga, c->handle);
+	c->bad = !c->gen || !c->gen->info->references;
+	if (!c->bad) {
+		drop_reference(c->gen);
+		if (!untrusted)
+			next = settle(ga, c->gen);
+	}
+	guest = c->gen ? c->gen->guest : NULL;
+	pthread_mutex_unlock(&ga->lock);
 	if (next == GOAUDIT_FREE)
 		return;
-	retire_hide(ga, c->gen);
-	if (next == GOAUDIT_RETIRED)
-		retire_generation(ga, c->gen);
+	leave(ga, c->gen, next);
 	retire_replaced(ga, guest);
 }
 
 bool reload_close(struct goaudit *ga, void *handle, int *result)
 {
-	struct closing c = { .ga = ga };
+	struct closing c = { .ga = ga, .handle = handle };
+	struct guest *guest;
 	bool step = false;
 
 	error_clear(ga);
 	pthread_mutex_lock(&ga->lock);
 	c.gen = registry_find_handle(ga, handle);
+	guest = c.gen ? c.gen->guest : registry_find_lasting(ga, handle);
 	if (c.gen && c.gen->info->references > 1)
 		drop_reference(c.gen);
 	else
 		step = c.gen != NULL;
+	c.bad = !c.gen;
 	pthread_mutex_unlock(&ga->lock);
-	if (!c.gen)
+	if (!guest)
 		return false;
 	if (step && !ldso_transaction(ga, close_step, &c))
 		c.bad = true;
 	*result = c.bad ? -1 : 0;
 	if (c.bad)
 		error_set(ga, "%s: the handle is not open: it was closed before",
-			  c.gen->guest->path);
+			  guest->path);
 	return true;
 }
 

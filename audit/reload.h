@@ -32,6 +32,7 @@ struct open_request {
 	int mode;		/* dlopen's, without the bits that are ours */
 	bool reloadable;
 	bool guarded;		/* RTLD_PANIC_RETURN */
+	bool raw;		/* RTLD_RAW */
 	const void *caller;
 };
 
@@ -45,7 +46,7 @@ bool reload_open_existing(struct goaudit *ga, const char *path, void **handle);
 /* A handle that ld.so returned.  If the object is one of ours, the reference
  * that it has cost there becomes one of ours.  false: it has been closed since;
  * path (PATH_MAX bytes) is the file to open again. */
-bool reload_adopt(struct goaudit *ga, void *handle, char *path);
+bool reload_adopt(struct goaudit *ga, void **handle, char *path);
 
 /* Is it a handle of ours? */
 bool reload_knows(struct goaudit *ga, const void *handle);

@@ -38,6 +38,17 @@ void retire_unmap(struct goaudit *ga, struct generation *gen)
 	pthread_mutex_unlock(&ga->lock);
 }
 
+/* May a C generation still be executing, or be looked at? */
+static bool is_busy(struct goaudit *ga, const struct generation *gen)
+{
+	if (gen->kept || gen->unmapping)
+		return true;
+	if (!gen->entered)
+		return false;
+	gate_settle(ga);
+	return gate_busy(ga, gen);
+}
+
 /* Takes a generation out of the link map.  In a transaction. */
 void retire_hide(struct goaudit *ga, struct generation *gen)
 {
@@ -57,8 +68,8 @@ void retire_generation(struct goaudit *ga, struct generation *gen)
 	if (go)
 		reaper_add(ga, gen);
 	pthread_mutex_unlock(&ga->lock);
-	if (!go)
-		retire_unmap(ga, gen);
+	if (!go && !is_busy(ga, gen))
+		retire_unmap(ga, gen);	/* else retire_replaced will */
 }
 
 /* A C generation that dlreload has replaced may still be executing below the
@@ -71,7 +82,7 @@ void retire_replaced(struct goaudit *ga, struct guest *guest)
 		next = gen->next;
 		/* Its own destructors may bring us here again. */
 		if (gen->info->state == GOAUDIT_RETIRED && !gen->info->is_go &&
-		    !gen->unmapping)
+		    !is_busy(ga, gen))
 			retire_unmap(ga, gen);
 	}
 }

@@ -4,7 +4,7 @@
 #
 #   info goaudit                the runtime, guests and their generations
 #   goaudit generations [NAME]  all generations of a guest, with their figures
-#   goaudit symbols [on|off]    names for code that is out of the link map
+#   goaudit symbols [MODE]      names for code that is out of the link map
 #   goaudit reread              read the link map and all symbols again
 #
 # The backtrace marks frames in a guest with the generation that they are of.
@@ -70,12 +70,21 @@ class Generation:
 class Process:
     """What goaudit_debug says of the selected inferior."""
 
-    def __init__(self):
+    @staticmethod
+    def address():
         try:
-            address = int(gdb.parse_and_eval("&goaudit_debug"))
+            return int(gdb.parse_and_eval("&goaudit_debug"))
         except gdb.error:
             raise gdb.GdbError("no goaudit_debug: the process does not run, or not "
                                "under LD_AUDIT=libgoaudit.so")
+
+    @classmethod
+    def changes_now(cls):
+        data = bytes(gdb.selected_inferior().read_memory(cls.address(), HEAD.size))
+        return HEAD.unpack(data)[4]
+
+    def __init__(self):
+        address = self.address()
         read = gdb.selected_inferior().read_memory
         for _ in range(TRIES):
             data = bytes(read(address, HEAD.size))
@@ -89,6 +98,7 @@ class Process:
             if head[3] == HEAD.unpack(again)[3]:
                 break
         self.changing = head[3] % 2 == 1
+        self.changes = head[4]
         self.go_running = head[9]
         self.runtime_version, self.runtime_path, self.refusal = map(text, head[17:20])
         self.generations = [g for g in (
@@ -167,42 +177,62 @@ NAME is a guest's path or file name."""
 
 
 class Symbols(gdb.Command):
-    """Names for code that is mapped but out of the link map: goaudit symbols [on|off]
-Parked, superseded and retired generations are not in gdb's list of libraries;
-this adds their symbols by add-symbol-file. A name that several generations
-have then means any of them, so turn it off again."""
+    """Names for code that is mapped but out of the link map: goaudit symbols [on|off|auto]
+Such generations are not in gdb's list of libraries.  auto, the default, adds the
+symbols of superseded and retired ones, which may still be executing, whenever the
+process stops, and takes them away when the generation is gone; on: of parked ones
+too; off: of none.  A variable's name means the current generation's, if it has one."""
+
+    STATES = {"auto": ("superseded", "retired"),
+              "on": ("superseded", "retired", "parked"), "off": ()}
 
     def __init__(self):
         super().__init__("goaudit symbols", gdb.COMMAND_DATA)
-        self.added = {}
-        gdb.events.new_objfile.connect(self.drop_listed)
+        self.mode, self.added, self.seen = "auto", {}, None
+        gdb.events.stop.connect(self.on_stop)
+        gdb.events.exited.connect(self.on_exit)
 
     def invoke(self, argument, from_tty):
-        if argument not in ("", "on", "off"):
-            raise gdb.GdbError("goaudit symbols [on|off]")
-        for snapshot in list(self.added):
+        if argument not in ("", *self.STATES):
+            raise gdb.GdbError("goaudit symbols [on|off|auto]")
+        self.mode = argument or self.mode
+        self.refresh(Process())
+        for g in sorted(self.added.values(), key=lambda g: (g.guest, g.number)):
+            gdb.write("%s: generation %d, %s\n" % (g.path, g.number, g.state))
+
+    def complete(self, word, rest):
+        return [m for m in self.STATES if m.startswith(word)]
+
+    def refresh(self, process):
+        wanted = {g.snapshot: g for g in process.generations
+                  if g.mapped and g.state in self.STATES[self.mode]
+                  and os.access(g.snapshot, os.R_OK)}
+        for snapshot in [s for s in self.added if s not in wanted]:
             self.remove(snapshot)
-        if argument == "off":
-            return
-        for g in Process().generations:
-            if g.mapped and not g.listed and os.access(g.snapshot, os.R_OK):
-                gdb.execute("add-symbol-file %s -o %#x" % (g.snapshot, g.lo), False, True)
-                self.added[g.snapshot] = g.lo
-                gdb.write("%s: generation %d (%s)\n" % (g.path, g.number, g.state))
-        gdb.invalidate_cached_frames()
+        for snapshot, g in wanted.items():
+            if snapshot not in self.added:
+                gdb.execute("add-symbol-file %s -o %#x" % (snapshot, g.lo), False, True)
+            self.added[snapshot] = g
+        self.seen = process.changes
 
     def remove(self, snapshot):
-        lo = self.added.pop(snapshot)
         try:
-            gdb.execute("remove-symbol-file -a %#x" % lo, False, True)
+            gdb.execute("remove-symbol-file -a %#x" % self.added.pop(snapshot).lo,
+                        False, True)
         except gdb.error:
             pass        # gdb has dropped it itself: another run, say
 
-    def drop_listed(self, event):
-        """It is in gdb's list of libraries again."""
-        if event.new_objfile.filename in self.added and sum(
-                1 for o in gdb.objfiles() if o.filename == event.new_objfile.filename) > 1:
-            gdb.post_event(lambda: self.remove(event.new_objfile.filename))
+    def on_stop(self, event):
+        try:
+            if Process.changes_now() != self.seen:
+                self.refresh(Process())
+        except (gdb.error, gdb.GdbError):
+            pass
+
+    def on_exit(self, event):
+        for snapshot in list(self.added):
+            self.remove(snapshot)
+        self.seen = None
 
 
 class Reread(gdb.Command):
@@ -252,8 +282,86 @@ costs one look for a symbol."""
         return GuestFrame(frame, g) if g else frame
 
 
-# Go's own script prints strings, slices, maps, channels and interfaces, and has
-# `info goroutines'.  gdb declines to load it, since the toolchain's folder is
+class Interface:
+    """Prints an interface's value with its dynamic type: (*main.point) 0x...
+Go's own script looks for names that the runtime has no more."""
+
+    DIRECT = (gdb.TYPE_CODE_PTR, gdb.TYPE_CODE_FUNC)    # data is the value itself
+
+    def __init__(self, value):
+        self.value = value
+
+    def to_string(self):
+        fields = [f.name for f in self.value.type.strip_typedefs().fields()]
+        word = self.value[fields[0]]
+        if int(word) == 0:
+            return "nil"
+        descriptor = word
+        if fields[0] == "tab":
+            itab = word.dereference()
+            names = [f.name for f in itab.type.fields()]
+            descriptor = itab["Type" if "Type" in names else "_type"]
+        name = self.type_name(descriptor)
+        data = self.value["data"]
+        t = self.lookup(name)
+        if t is None:
+            return "(%s) %#x" % (name, int(data))
+        if t.strip_typedefs().code in self.DIRECT:
+            return "(%s) %#x" % (name, int(data))
+        return "(%s) %s" % (name, data.cast(t.pointer()).dereference())
+
+    @staticmethod
+    def type_name(descriptor):
+        """abi.Type.Str is an offset in its module's types."""
+        t = descriptor.dereference()
+        names = [f.name for f in t.type.fields()]
+        offset = int(t["Str" if "Str" in names else "str"])
+        flags = int(t["TFlag" if "TFlag" in names else "tflag"])
+        module = gdb.parse_and_eval("&'runtime.firstmoduledata'")
+        while int(module):
+            m = module.dereference()
+            if int(m["types"]) <= int(descriptor) < int(m["etypes"]):
+                break
+            module = m["next"]
+        else:
+            return "?"
+        read = gdb.selected_inferior().read_memory
+        at, length, shift = int(m["types"]) + offset + 1, 0, 0
+        while True:
+            byte = bytes(read(at, 1))[0]
+            at += 1
+            length |= (byte & 0x7f) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        name = bytes(read(at, length)).decode("utf-8", "replace")
+        return name[1:] if flags & 2 else name      # tflagExtraStar
+
+    @staticmethod
+    def lookup(name):
+        stars = len(name) - len(name.lstrip("*"))
+        for prefix in ("", "struct "):
+            try:
+                t = gdb.lookup_type(prefix + name[stars:])
+                break
+            except gdb.error:
+                pass
+        else:
+            return None
+        for _ in range(stars):
+            t = t.pointer()
+        return t
+
+
+def interface_printer(value):
+    t = value.type.strip_typedefs()
+    if t.code == gdb.TYPE_CODE_STRUCT and t.name in ("runtime.iface", "runtime.eface"):
+        return Interface(value)
+    return None
+
+
+# Go's own script prints strings, slices, maps and channels, and has `info
+# goroutines'.  gdb declines to load it, since the toolchain's folder is
 # not in auto-load safe-path; here it is read when its owner is the user or root
 # and nobody else can write to it.
 def load_go_script(event=None):
@@ -280,9 +388,19 @@ def load_go_script(event=None):
     gdb.execute("source " + path, False, True)
 
 
+SNAPSHOT = re.compile(r"/[0-9a-f]{32}\.\d+/[^/]+$")      # snapshot.h
+
+
 def on_objfile(event):
-    if re.search(r"/libstd\.so$", event.new_objfile.filename or ""):
+    name = event.new_objfile.filename or ""
+    if name.endswith("/libstd.so"):
         gdb.post_event(load_go_script)
+    if SNAPSHOT.search(name):
+        # gdb keeps the text of source files that it has shown.
+        try:
+            gdb.execute("maintenance flush source-cache", False, True)
+        except gdb.error:
+            pass        # before gdb 12
 
 
 InfoGoaudit()
@@ -291,5 +409,6 @@ Generations()
 Symbols()
 Reread()
 GenerationFilter()
+gdb.pretty_printers.insert(0, interface_printer)
 gdb.events.new_objfile.connect(on_objfile)
 load_go_script()

@@ -40,20 +40,32 @@ extern "C" {
  * concurrent map writes), and a panic in a goroutine that the guest has started. */
 #define RTLD_PANIC_RETURN 0x00200000
 
+/* And a third, with RTLD_RELOADABLE or for a Go guest: handles and function
+ * addresses are those of a generation, as glibc has them.  The first opening of a
+ * path decides; see dlreload. */
+#define RTLD_RAW 0x00400000
+
 /* Brings the file behind an open handle in, if it has changed.
  *
  *   handle  from dlopen or dlreload, open.
  *
- * Returns the handle of the current generation.  One reference, the caller's,
- * moves from `handle` to it: when they differ, `handle` must not be used by
- * this caller again, while other openers keep theirs until they close it or
- * reload it themselves.  Function addresses taken from the old generation stay
- * valid as long as somebody holds a reference to it.  When the file has not
- * changed, the object is taken out of the link map and put back, so that a
- * debugger reads it again, and `handle` is returned.
+ * Returns `handle`, which stands for the guest and stays good for the life of the
+ * process, as do the function addresses that dlsym(3) has given for it: all of them
+ * lead to the new generation, for all who have opened the guest, from one moment
+ * on.  Calls under way end in the old one.  dlsym of a variable gives the current
+ * generation's, an address that ends with it.  When the file has not changed, the
+ * object is taken out of the link map and put back, so that a debugger reads it
+ * again.
  *
- * On failure NULL is returned, dlerror(3) tells why, and the old generation
- * goes on with its references and its state unchanged. */
+ * On failure NULL is returned, dlerror(3) tells why, and the old generation goes on
+ * with its references and its state unchanged.  It is a failure, too, if the new
+ * build lacks a function whose address has been taken.
+ *
+ * With RTLD_RAW: returns the handle of the current generation.  One reference, the
+ * caller's, moves from `handle` to it: when they differ, `handle` must not be used
+ * by this caller again, while other openers keep theirs until they close it or
+ * reload it themselves.  Function addresses taken from the old generation stay
+ * valid as long as somebody holds a reference to it. */
 void *dlreload(void *handle) __attribute__((weak));
 
 /* Waits until retired generations have been unmapped or found to be in use.
@@ -98,7 +110,8 @@ struct goaudit_generation {
 	uint32_t is_go;		/* a Go guest, else C, C++, ... */
 	uint32_t holder;	/* retired: what holds it (enum go_holder, protocol.h), 0 none */
 	uint64_t goroutine;	/* retired: the goroutine that holds it, 0 none */
-	uint64_t handle;	/* dlopen's handle: the address of the link_map */
+	uint64_t handle;	/* what dlopen has returned: lasting, the same for all
+				 * generations of a guest; with RTLD_RAW the link_map */
 	uint64_t lo, hi;	/* its mapping */
 	uint64_t opened_at;	/* CLOCK_REALTIME, ns */
 	uint64_t snapshot_ns;	/* copying, checking and mending the file */

@@ -1,7 +1,7 @@
 /* libgoaudit-entries.so: the addresses that dlsym gives for a guest's functions.
  *
  * Loaded into the host's namespace, so that debuggers and unwinders know it.
- * An entry calls the function that its generation's table names, with the
+ * An entry calls the function that its guest's table names, with the
  * registers and the first STACK_WORDS words of stack arguments that its caller
  * passed.  Meanwhile the generation's column in the calling thread's block
  * (gate.h) counts one call more.
@@ -9,7 +9,8 @@
  * The count needs no locked instruction, as only this thread writes it.  Who
  * replaces a table lets all threads pass a barrier (membarrier(2)) before it
  * reads the counts; so either it sees this call counted, or the comparison below
- * sees the new table, and the call starts again.
+ * sees the new table, and the call starts again.  A table may have been used again
+ * for another generation since its address was read, so its column is compared too.
  *
  * Not touched: rax (the number of vector registers of a variadic call), all
  * argument registers, all results.  r10 and r11 are scratch at a call (psABI
@@ -21,7 +22,7 @@
 #define ENTRY_TABLE 0		/* struct gate_entry */
 #define ENTRY_OFFSET 8
 #define TABLE_COLUMN 0		/* struct gate_table */
-#define TABLE_TARGETS 16
+#define TABLE_TARGETS 24
 
 #define XSAVE_HEADER 512
 #define XSAVE_VECTORS 0xe6	/* SSE, AVX, and the three parts of AVX-512 */
@@ -68,16 +69,21 @@ goaudit_entry:			/* r11: the struct gate_entry */
 	.cfi_offset %rbx, -24
 	pushq	%r12
 	.cfi_offset %r12, -32
-	subq	$(STACK_WORDS * 8), %rsp
+	pushq	%r13
+	.cfi_offset %r13, -40
+	subq	$(STACK_WORDS * 8 + 8), %rsp
 	movq	ENTRY_TABLE(%r11), %r12
 1:	movq	thread_block@gottpoff(%rip), %r10
 	movq	%fs:(%r10), %r10
 	testq	%r10, %r10
 	jz	enlist
 2:	movq	(%r12), %rbx
-	addq	TABLE_COLUMN(%rbx), %r10
+	movq	TABLE_COLUMN(%rbx), %r13
+	addq	%r13, %r10
 	incl	(%r10)
 	cmpq	%rbx, (%r12)
+	jne	3f
+	cmpq	%r13, TABLE_COLUMN(%rbx)
 	jne	3f
 	movq	ENTRY_OFFSET(%r11), %r11
 	movq	TABLE_TARGETS(%rbx, %r11), %r11
@@ -90,12 +96,14 @@ goaudit_entry:			/* r11: the struct gate_entry */
 	decl	(%rbx)
 	movq	-8(%rbp), %rbx
 	movq	-16(%rbp), %r12
+	movq	-24(%rbp), %r13
 	leave
 	.cfi_remember_state
 	.cfi_def_cfa %rsp, 8
 	.cfi_restore %rbp
 	.cfi_restore %rbx
 	.cfi_restore %r12
+	.cfi_restore %r13
 	ret
 	.cfi_restore_state
 3:	decl	(%r10)

@@ -333,11 +333,19 @@ gather(struct scan *sc)
 }
 
 enum image_status
+image_elf_facts(struct image_elf *img, struct image_facts *facts)
+{
+	struct scan sc = { .img = img, .facts = facts };
+
+	*facts = (struct image_facts){ .size = sizeof *facts };
+	return gather(&sc);
+}
+
+enum image_status
 image_inspect(const void *data, size_t len, struct image_facts *facts,
 	      char *why, size_t why_len)
 {
 	struct image_elf img;
-	struct scan sc = { .img = &img, .facts = facts };
 	enum image_status st;
 
 	if (facts->size != sizeof *facts) {
@@ -350,7 +358,7 @@ image_inspect(const void *data, size_t len, struct image_facts *facts,
 	st = image_elf_open(&img, data, len, why, why_len);
 	if (st != IMAGE_OK)
 		return st;
-	st = gather(&sc);
+	st = image_elf_facts(&img, facts);
 	image_elf_close(&img);
 	return st;
 }

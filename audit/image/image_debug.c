@@ -25,6 +25,7 @@
 #define LANGUAGE DW_LANG_Go
 #define INLINED_MAX 512		/* of one function; with more they are left out */
 #define DEPTH_MAX 64
+#define GROWTH_MAX 8		/* a sound table yields less than the image's size */
 
 /* Lines: special opcodes advance the line by LINE_BASE and up. */
 enum { LINE_BASE = -4, LINE_RANGE = 10, OPCODE_BASE = 13 };
@@ -554,7 +555,15 @@ measure(struct maker *m)
 	return m->lo < m->hi && m->lo >= m->img->base && m->hi <= m->img->end;
 }
 
-static void
+/* Functions that share their tables could make it grow without end. */
+static bool
+is_too_much(const struct maker *m)
+{
+	return m->s[S_INFO].n + m->s[S_FRAME].n + m->s[S_RANGES].n + m->program.n >
+	       GROWTH_MAX * m->img->len;
+}
+
+static bool
 make(struct maker *m)
 {
 	static const Elf64_Sym null = { .st_name = 0 };
@@ -572,6 +581,8 @@ make(struct maker *m)
 		out_u8(&m->s[S_STRTAB], 0);
 	}
 	for (size_t i = 0; i < m->t.count; i++) {
+		if (is_too_much(m))
+			return false;
 		if (!pclntab_func(&m->t, i, &fn))
 			continue;
 		put_lines(m, &fn);
@@ -584,6 +595,7 @@ make(struct maker *m)
 	out_u8(&m->s[S_INFO], 0);
 	out_set32(&m->s[S_INFO], m->base[S_INFO],
 		  (uint32_t)(m->s[S_INFO].n - m->base[S_INFO] - 4));
+	return true;
 }
 
 /* ---- the file ---- */
@@ -697,8 +709,7 @@ make_image(struct maker *m, struct out *file)
 	m->file_number = calloc(m->t.pcs - m->t.files + 1, sizeof *m->file_number);
 	m->abstract = calloc(m->t.cus - m->t.names + 1, sizeof *m->abstract);
 	if (m->file_number != NULL && m->abstract != NULL && measure(m) &&
-	    copy_headers(m, &headers, &count)) {
-		make(m);
+	    copy_headers(m, &headers, &count) && make(m)) {
 		write_image(m, file, &headers, count);
 		good = !file->failed && !headers.failed;
 	}

@@ -14,6 +14,8 @@
 #include <string.h>
 
 #define PAGE 4096u
+#define STRING_MAX 65536u	/* of a dynamic string; Go's longest names have some KB */
+#define CHAIN_MAX 4096		/* symbols of one hash bucket; linkers aim at a few */
 #define ADDRESS_MAX (UINT64_C(1) << 47)	/* no process has more */
 
 const struct image_machine image_machine = {
@@ -69,7 +71,7 @@ check_ident(struct image_elf *img, Elf64_Ehdr *eh)
 				  eh->e_machine, image_machine.machine);
 	if (eh->e_ident[EI_VERSION] != EV_CURRENT || eh->e_version != EV_CURRENT)
 		return image_fail(img, IMAGE_CORRUPT, "ELF version %u", eh->e_version);
-	if (eh->e_type != ET_DYN)
+	if (eh->e_type != ET_DYN && !(img->program && eh->e_type == ET_EXEC))
 		return image_fail(img, IMAGE_NOT_SHARED, "ELF type %u", eh->e_type);
 	return IMAGE_OK;
 }
@@ -136,7 +138,7 @@ check_segments(struct image_elf *img, GElf_Phdr *dynamic)
 
 		if (gelf_getphdr(img->elf, (int)i, &ph) == NULL)
 			return image_fail(img, IMAGE_CORRUPT, "program header %zu", i);
-		if (ph.p_type == PT_LOAD && ph.p_memsz > 0) {
+		if (ph.p_type == PT_LOAD && (ph.p_memsz > 0 || ph.p_filesz > 0)) {
 			st = check_load(img, &ph, &end);
 			if (st != IMAGE_OK)
 				return st;
@@ -148,7 +150,7 @@ check_segments(struct image_elf *img, GElf_Phdr *dynamic)
 	}
 	if (end == 0)
 		return image_fail(img, IMAGE_CORRUPT, "no segment to load");
-	if (dynamic->p_type != PT_DYNAMIC)
+	if (dynamic->p_type != PT_DYNAMIC && !img->program)
 		return image_fail(img, IMAGE_NOT_SHARED, "no dynamic segment");
 	img->end = (end + PAGE - 1) & ~(uint64_t)(PAGE - 1);
 	return IMAGE_OK;
@@ -310,15 +312,16 @@ read_tables(struct image_elf *img)
 	return read_symbols(img);
 }
 
-enum image_status
-image_elf_open(struct image_elf *img, const void *data, size_t len,
-	       char *why, size_t why_len)
+static enum image_status
+open_as(struct image_elf *img, bool program, const void *data, size_t len,
+	char *why, size_t why_len)
 {
 	enum image_status st;
 	GElf_Phdr dynamic;
 
 	*img = (struct image_elf){
 		.data = data, .len = len, .why = why, .why_len = why_len,
+		.program = program,
 	};
 	if (why != NULL && why_len > 0)
 		why[0] = '\0';
@@ -337,13 +340,27 @@ image_elf_open(struct image_elf *img, const void *data, size_t len,
 		st = image_fail(img, IMAGE_CORRUPT, "%s", elf_errmsg(-1));
 	if (st == IMAGE_OK)
 		st = check_segments(img, &dynamic);
-	if (st == IMAGE_OK)
+	if (st == IMAGE_OK && dynamic.p_type == PT_DYNAMIC)
 		st = read_dynamic(img, &dynamic);
 	if (st == IMAGE_OK)
 		st = read_tables(img);
 	if (st != IMAGE_OK)
 		image_elf_close(img);
 	return st;
+}
+
+enum image_status
+image_elf_open(struct image_elf *img, const void *data, size_t len,
+	       char *why, size_t why_len)
+{
+	return open_as(img, false, data, len, why, why_len);
+}
+
+enum image_status
+image_elf_open_program(struct image_elf *img, const void *data, size_t len,
+		       char *why, size_t why_len)
+{
+	return open_as(img, true, data, len, why, why_len);
 }
 
 void
@@ -402,11 +419,14 @@ const char *
 image_string(const struct image_elf *img, uint64_t offset)
 {
 	const char *s;
+	size_t room;
 
 	if (img->str == NULL || offset >= img->str->d_size)
 		return NULL;
 	s = (const char *)img->str->d_buf + offset;
-	return memchr(s, '\0', img->str->d_size - offset) != NULL ? s : NULL;
+	/* Bounded: a hostile image has a million symbols with one endless name. */
+	room = img->str->d_size - offset;
+	return memchr(s, '\0', room < STRING_MAX ? room : STRING_MAX) != NULL ? s : NULL;
 }
 
 const char *
@@ -434,7 +454,7 @@ image_find_symbol(const struct image_elf *img, const char *name)
 	i = img->buckets[h % img->bucket_count];
 	if (i < img->sym_hashed)
 		return 0;
-	for (; i < img->sym_count; i++) {
+	for (size_t last = i + CHAIN_MAX; i < img->sym_count && i < last; i++) {
 		uint32_t c = img->chains[i - img->sym_hashed];
 
 		if ((c | 1) == (h | 1) && strcmp(image_symbol_name(img, i), name) == 0)

@@ -27,6 +27,7 @@ struct image_dynamic {
 struct image_elf {
 	const uint8_t *data;		/* the caller's bytes */
 	size_t len;
+	bool program;			/* opened with image_elf_open_program */
 	Elf *elf;			/* over data; owns every Elf_Data below */
 	size_t phnum;
 	uint64_t base, end;		/* address range of the segments, page-aligned */
@@ -57,7 +58,15 @@ struct image_elf {
  * image_elf_close; otherwise nothing is held. */
 enum image_status image_elf_open(struct image_elf *img, const void *data,
 				 size_t len, char *why, size_t why_len);
+
+/* The same for what need not be loadable by dlopen: programs too, which may be
+ * linked at a fixed address, and without a dynamic table (dyn is NULL then). */
+enum image_status image_elf_open_program(struct image_elf *img, const void *data,
+					 size_t len, char *why, size_t why_len);
 void image_elf_close(struct image_elf *img);
+
+/* The facts of an image that has been opened; facts->size is set here. */
+enum image_status image_elf_facts(struct image_elf *img, struct image_facts *facts);
 
 /* Puts the reason into the caller's buffer, and returns status; or, where
  * memory has run out, IMAGE_NO_MEMORY, since what looks missing then is not. */

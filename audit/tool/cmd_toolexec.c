@@ -8,7 +8,8 @@
  *
  *	GOAUDIT_LIBSTD		the library to answer with
  *	GOAUDIT_STD		"keep": refuse to compile packages of std
- *	GOAUDIT_LINK		the linker to use in place of the toolchain's
+ *	GOAUDIT_LINK		the linker to use in place of the toolchain's, which
+ *				has a try where this one fails
  *	GOAUDIT_LINK_ID		its identity: go takes what was linked by another
  *				one for something else */
 #include "tool.h"
@@ -16,6 +17,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static bool
@@ -70,6 +72,79 @@ print_identity(const char *tool)
 	return STATUS_OK;
 }
 
+static void
+pass_on(int fd)
+{
+	char buf[4096];
+	ssize_t n;
+
+	lseek(fd, 0, SEEK_SET);
+	while ((n = read(fd, buf, sizeof buf)) > 0)
+		fwrite(buf, 1, (size_t)n, stderr);
+}
+
+static void
+first_line(int fd, char *line, size_t size)
+{
+	ssize_t n = pread(fd, line, size - 1, 0);
+
+	line[n > 0 ? n : 0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+}
+
+/* In place of -w=0 of goaudit build. */
+static void
+drop_debug(char **argv)
+{
+	for (; *argv != NULL; argv++)
+		if (strcmp(*argv, "-w=0") == 0)
+			*argv = (char *)(uintptr_t)"-w";
+}
+
+/* link's exit status; its output goes to a file. */
+static int
+try_linker(const char *link, char **argv, int out)
+{
+	struct child c = { .argv = argv, .out = out };
+	char *own = argv[0];
+	pid_t pid;
+
+	argv[0] = (char *)(uintptr_t)link;
+	pid = child_start(&c);
+	argv[0] = own;
+	return pid < 0 ? STATUS_FAILED : child_wait(pid);
+}
+
+/* Where link fails, the toolchain's linker does it without debug information.
+ * If that fails too, the guest is at fault, and only its error is shown. */
+static int
+run_debug_linker(const char *link, char **argv)
+{
+	struct child own = { .argv = argv, .out = -1 };
+	int out = memfd_create("link", MFD_CLOEXEC), status;
+	char why[400];
+	pid_t pid;
+
+	if (out < 0)
+		return tool_error("link: %s", strerror(errno));
+	status = try_linker(link, argv, out);
+	if (status == STATUS_OK) {
+		pass_on(out);
+		return STATUS_OK;
+	}
+	first_line(out, why, sizeof why);
+	drop_debug(argv);
+	pid = child_start(&own);
+	if (pid < 0)
+		return tool_error("%s: %s", argv[0], strerror(errno));
+	if (child_wait(pid) != 0)
+		return STATUS_FAILED;
+	tool_error("warning: debuggers will see functions and lines of this guest, but no "
+		   "variables: the linker for debug information failed with status %d: %s: "
+		   "please report this", status, why);
+	return STATUS_OK;
+}
+
 static int
 run_linker(char **argv)
 {
@@ -77,10 +152,13 @@ run_linker(char **argv)
 
 	if (getenv("GOAUDIT_LIBSTD") != NULL && has_arg(argv, "-buildmode=shared"))
 		return answer_link(argv);
-	if (link != NULL && has_arg(argv, "-V=full"))
+	if (link == NULL) {
+		execvp(argv[0], argv);
+		return tool_error("%s: %s", argv[0], strerror(errno));
+	}
+	if (has_arg(argv, "-V=full"))
 		return print_identity(argv[0]);
-	execvp(link != NULL ? link : argv[0], argv);
-	return tool_error("%s: %s", link != NULL ? link : argv[0], strerror(errno));
+	return run_debug_linker(link, argv);
 }
 
 int

@@ -1,4 +1,4 @@
-/* goaudit: builds what the audit module loads. */
+/* goaudit: builds what the audit module loads, and looks at what it does. */
 #include "tool.h"
 
 #include <argp.h>
@@ -7,29 +7,38 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifndef GOAUDIT_LIB_FROM_BIN
+#define GOAUDIT_LIB_FROM_BIN "../lib"
+#endif
+#define PRIVATE_FOLDER "goaudit"	/* in LIBDIR: what nobody else links with */
+
 const char *argp_program_version = "goaudit " GOAUDIT_VERSION;
 
 static const struct command commands[] = {
 	{ "runtime", "build, find or remove the shared Go runtime library", cmd_runtime },
 	{ "build", "build a Go package as a guest: go build for shared libraries", cmd_build },
+	{ "inspect", "say whether and how a library reloads, and why not", cmd_inspect },
+	{ "status", "show what running processes have loaded", cmd_status },
+	{ "run", "run a program that can reload libraries", cmd_run },
+	{ "watch", "run a program, and build its guest anew at each save", cmd_watch },
 	{ "toolexec", NULL, cmd_toolexec },	/* called by go build, not by people */
 	{ NULL, NULL, NULL },
 };
 
-/* A folder of ours: in the build tree or, installed, in lib/goaudit. */
+/* In the build tree beside this program, in an installed one in LIBDIR, which
+ * is known by its way from BINDIR: the whole may have been moved. */
 static char *
-find_folder(const char *dir, const char *name)
+find_part(const char *dir, const char *built, const char *installed)
 {
-	char *path = format("%s/%s", dir, name);
+	char *path = format("%s/%s", dir, built), *real;
 
-	if (file_exists(path))
-		return path;
+	if (!file_exists(path)) {
+		free(path);
+		path = format("%s/" GOAUDIT_LIB_FROM_BIN "%s", dir, installed);
+	}
+	real = realpath(path, NULL);
 	free(path);
-	path = format("%s/../lib/goaudit/%s", dir, name);
-	if (file_exists(path))
-		return path;
-	free(path);
-	return NULL;
+	return real;
 }
 
 static int
@@ -45,8 +54,9 @@ open_self(struct tool *t)
 	dir = path;
 	slash = strrchr(dir, '/');
 	*slash = '\0';
-	t->overlay = find_folder(dir, "overlay");
-	t->linker = find_folder(dir, "linker");
+	t->overlay = find_part(dir, "overlay", "/" PRIVATE_FOLDER "/overlay");
+	t->linker = find_part(dir, "linker", "/" PRIVATE_FOLDER "/linker");
+	t->module = find_part(dir, "libgoaudit.so", "/libgoaudit.so");
 	t->go = getenv("GO");
 	if (t->go == NULL || *t->go == '\0')
 		t->go = "go";
@@ -140,7 +150,8 @@ main(int argc, char **argv)
 		.parser = parse,
 		.args_doc = "COMMAND [ARGUMENT...]",
 		.doc = "Builds Go shared libraries that a C program can load, close and "
-		       "reload, over one shared Go runtime library.\v ",
+		       "reload, over one shared Go runtime library; runs such programs, and "
+		       "looks into them.\v ",
 		.help_filter = help_filter,
 	};
 	struct chosen chosen = { 0 };
@@ -162,5 +173,6 @@ main(int argc, char **argv)
 	free(t.cache);
 	free(t.overlay);
 	free(t.linker);
+	free(t.module);
 	return status;
 }

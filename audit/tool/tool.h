@@ -7,6 +7,7 @@
 #ifndef GOAUDIT_TOOL_H
 #define GOAUDIT_TOOL_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,7 @@ enum {
 struct tool {
 	char *exe;		/* this executable, absolute */
 	char *cache;		/* the cache folder, absolute; it exists */
+	char *module;		/* libgoaudit.so, absolute; NULL if not there */
 	char *overlay;		/* folder with the overlay's packages; NULL if none */
 	char *linker;		/* folder with the linker's edits; NULL if none */
 	const char *go;		/* the go command, $GO or "go" */
@@ -42,6 +44,10 @@ struct command {
 
 int cmd_runtime(struct tool *t, int argc, char **argv);
 int cmd_build(struct tool *t, int argc, char **argv);
+int cmd_inspect(struct tool *t, int argc, char **argv);
+int cmd_status(struct tool *t, int argc, char **argv);
+int cmd_run(struct tool *t, int argc, char **argv);
+int cmd_watch(struct tool *t, int argc, char **argv);
 int cmd_toolexec(struct tool *t, int argc, char **argv);
 
 /* Fills in t->cache, creating the folder; needed by whoever stores things. */
@@ -88,6 +94,7 @@ struct child {
 	const char *dir;	/* where to run it; NULL: here */
 	char *const *env;	/* NAME=VALUE to add; NULL: none */
 	int out;		/* its stdout and stderr; -1: ours */
+	const sigset_t *mask;	/* of blocked signals; NULL: ours */
 };
 /* -1 with errno set; an exec that fails is status 127. */
 pid_t child_start(const struct child *c);

@@ -286,6 +286,8 @@ child_run(const struct child *c)
 	/* A build must not outlive the command it was started for. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	signal(SIGINT, SIG_DFL);
+	if (c->mask != NULL)
+		sigprocmask(SIG_SETMASK, c->mask, NULL);
 	if (c->out >= 0 && (dup2(c->out, 1) < 0 || dup2(c->out, 2) < 0))
 		_exit(127);
 	if (c->dir != NULL && chdir(c->dir) != 0)

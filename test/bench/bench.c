@@ -4,6 +4,10 @@
  *	bench reload GUEST A B PLUGIN  close+open of a guest that changes between
  *	                               A and B, in turn with dlopen+dlclose of PLUGIN
  *	bench reopen GUEST PLUGIN      close+open of an unchanged, parked guest
+ *	bench traced GUEST A B PLUGIN FOLDER N
+ *	                               dlreload of a guest that changes, in turn with
+ *	                               dlclose+dlopen of PLUGIN, with FOLDER/1.so to
+ *	                               FOLDER/N.so open: to be run by gdb
  *	bench call GUEST PLUGIN        a call of Add in each
  *	bench plt                      a call through the PLT
  *	bench spawn N PROGRAM [ARG..]  start to end of a program, N times
@@ -114,7 +118,7 @@ static int reload(char **a)
 
 static int reopen(char **a)
 {
-	static double go[ROUNDS], c[ROUNDS];
+	static double go[ROUNDS], c[ROUNDS], notice[ROUNDS];
 	void *h = must(dlopen(a[0], RTLD_NOW | RTLD_RELOADABLE), a[0]);
 	struct timespec pause = { .tv_nsec = 100000000 };
 
@@ -126,10 +130,51 @@ static int reopen(char **a)
 		t = ns();
 		h = must(dlopen(a[0], RTLD_NOW | RTLD_RELOADABLE), a[0]);
 		go[i] = ns() - t;
+		t = ns();
+		h = must(dlreload(h), a[0]);
+		notice[i] = ns() - t;
 		c[i] = plugin_once(a[1]);
 	}
+	printf("out_and_in %.2f us\n", median(notice, ROUNDS) / 1e3);
 	printf("reopen_parked %.2f us\n", median(go, ROUNDS) / 1e3);
 	printf("plugin_open_close %.2f us\n", median(c, ROUNDS) / 1e3);
+	return 0;
+}
+
+#define TRACED_ROUNDS 20
+
+static int traced(char **a)
+{
+	static double go[TRACED_ROUNDS], c[TRACED_ROUNDS];
+	const char *builds[2] = { a[1], a[2] };
+	void *plugin = must(dlopen(a[3], RTLD_NOW), a[3]), *h;
+	char name[4096];
+	int now = 0;
+
+	for (int i = 1; i <= atoi(a[5]); i++) {
+		snprintf(name, sizeof name, "%s/%d.so", a[4], i);
+		must(dlopen(name, RTLD_NOW), name);
+	}
+	must(rename(builds[0], a[0]) == 0 ? a : NULL, "rename");
+	h = must(dlopen(a[0], RTLD_NOW | RTLD_RELOADABLE), a[0]);
+	for (int i = 0; i < TRACED_ROUNDS; i++) {
+		double t;
+
+		rename(a[0], builds[now]);
+		now = !now;
+		rename(builds[now], a[0]);
+		t = ns();
+		h = must(dlreload(h), a[0]);
+		go[i] = ns() - t;
+		goaudit_reclaim(NULL, 10000);
+		t = ns();
+		dlclose(plugin);
+		plugin = must(dlopen(a[3], RTLD_NOW), a[3]);
+		c[i] = ns() - t;
+	}
+	rename(a[0], builds[now]);
+	printf("reload %.2f us\n", median(go, TRACED_ROUNDS) / 1e3);
+	printf("plugin %.2f us\n", median(c, TRACED_ROUNDS) / 1e3);
 	return 0;
 }
 
@@ -244,6 +289,8 @@ int main(int argc, char **argv)
 		return reload(argv + 2);
 	if (strcmp(what, "reopen") == 0 && argc == 4)
 		return reopen(argv + 2);
+	if (strcmp(what, "traced") == 0 && argc == 8)
+		return traced(argv + 2);
 	if (strcmp(what, "call") == 0 && argc == 4)
 		return call(argv + 2);
 	if (strcmp(what, "plt") == 0)

@@ -5,6 +5,7 @@
 cc_so v1.so <<<'static int n = 100; int value(void) { return n++; }'
 cc_so v2.so <<<'static int n = 200; int value(void) { return n++; }'
 cc_host host <<'C'
+#define TEST_RAW
 #include "host.h"
 
 static void too_often(void *h)

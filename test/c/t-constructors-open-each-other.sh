@@ -8,6 +8,7 @@ for pair in "ping pong" "pong ping"; do
 	set -- $pair
 	for v in 1 2; do
 		cc_so $1-v$v.so <<C
+#define TEST_RAW
 #include "host.h"
 static void *other, *self;
 static int ready;
@@ -24,6 +25,7 @@ C
 	cp $1-v1.so $1.so
 done
 cc_host host <<'C'
+#define TEST_RAW
 #include "host.h"
 
 int main(void)
@@ -54,6 +56,7 @@ E
 
 # Its own constructor opens and closes it, and cannot reload it.
 cc_so self.so <<'C'
+#define TEST_RAW
 #include "host.h"
 static char error[300];
 const char *said(void) { return error; }
@@ -71,6 +74,7 @@ __attribute__((constructor)) static void start(void)
 }
 C
 cc_host alone <<'C'
+#define TEST_RAW
 #include "host.h"
 int main(void)
 {
@@ -91,6 +95,7 @@ E
 
 # Two threads, from both ends: neither waits for the other for ever.
 cc_host crossing -pthread <<'C'
+#define TEST_RAW
 #include "host.h"
 #include <pthread.h>
 

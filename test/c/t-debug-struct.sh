@@ -10,6 +10,7 @@ for v in 1 2; do
 done
 # The reader: finds the library in the map list, the symbol in its file.
 cc_host reader <<'C'
+#define TEST_RAW
 #include "host.h"
 #include "goaudit-debug.h"
 #include <sys/uio.h>
@@ -94,6 +95,7 @@ int main(int argc, char **argv)
 }
 C
 cc_host host <<'C'
+#define TEST_RAW
 #include "host.h"
 #include <signal.h>
 #include <sys/wait.h>

@@ -16,6 +16,7 @@ for i in 1 2 3; do source_of $i | cc_so v$i.so; done
 # An opener is a library of its own.
 for who in alice bob; do
 	cc_so $who.so <<'C'
+#define TEST_RAW
 #include "host.h"
 static void *handle;
 static int (*value)(void);
@@ -35,6 +36,7 @@ void *mine(void) { return handle; }
 C
 done
 cc_host host <<'C'
+#define TEST_RAW
 #include "host.h"
 
 static void *a, *b;

@@ -23,6 +23,7 @@ C
 for i in 1 2 3; do source_of $i | cc_so v$i.so; done
 cp v1.so guest.so
 cc_host host <<'C'
+#define TEST_RAW
 #include "host.h"
 
 static void *handle;

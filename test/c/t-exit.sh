@@ -22,6 +22,7 @@ __attribute__((destructor)) static void end() { puts("destructor $v"); }
 C
 done
 cc_host host -pthread <<'C'
+#define TEST_RAW
 #include "host.h"
 #include <pthread.h>
 

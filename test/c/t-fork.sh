@@ -13,6 +13,7 @@ __attribute__((destructor)) static void end(void) { puts("destructor $v"); }
 C
 done
 cc_host host <<'C'
+#define TEST_RAW
 #include "host.h"
 #include <sys/wait.h>
 
@@ -181,6 +182,7 @@ destructor 2
 E
 # What the child has left is collected by the next process of this user.
 cc_host next <<'C'
+#define TEST_RAW
 #include "host.h"
 int main(void) { return open_guest("./open.so") == NULL; }
 C

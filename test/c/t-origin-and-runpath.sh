@@ -14,6 +14,7 @@ cc_so app/lib/libmiddle.so -Wl,-soname,libmiddle.so -Lapp/lib -lindirect \
 cc_so app/plugins/x.so <<<'int x(void) { return 100; }'
 cc_so app/lib/bare.so <<<'int x(void) { return 1000; }'
 cat >guest.c <<'C'
+#define TEST_RAW
 #include "host.h"
 int dep(void);
 int middle(void);
@@ -75,6 +76,7 @@ for way in runpath rpath; do
 		-Wl,-rpath-link,app/lib <guest.c
 done
 cc_host host <<'C'
+#define TEST_RAW
 #include "host.h"
 
 int main(int argc, char **argv)
@@ -127,10 +129,12 @@ value() { run_audited env LD_LIBRARY_PATH=elsewhere ./host "$1" | sed -n 1p; }
 # $ORIGIN of a caller that is no guest: the program, and a library that was
 # opened by a relative name.
 cc_so app/opener.so <<'C'
+#define TEST_RAW
 #include "host.h"
 void *from_library(void) { return dlopen("$ORIGIN/plugins/x.so", FLAGS); }
 C
 cc_host others <<'C'
+#define TEST_RAW
 #include "host.h"
 int main(void)
 {
@@ -146,6 +150,7 @@ expect_output run_audited ./others </dev/null
 
 # The same answers as glibc gives without the audit module.
 cc_host plain <<'C'
+#define TEST_RAW
 #include "host.h"
 int main(int argc, char **argv)
 {

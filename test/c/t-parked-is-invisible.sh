@@ -12,6 +12,7 @@ extern int guest_function(void);
 int use(void) { return guest_function(); }
 C
 cc_host host <<'C'
+#define TEST_RAW
 #include "host.h"
 
 static int seen(struct dl_phdr_info *info, size_t size, void *data)

@@ -13,6 +13,7 @@ __attribute__((constructor)) static void start(void) { puts("constructor"); }
 __attribute__((destructor)) static void end(void) { puts("destructor"); }
 C
 cc_host host -pthread <<'C'
+#define TEST_RAW
 #include "host.h"
 #include <pthread.h>
 #include <semaphore.h>
@@ -100,6 +101,7 @@ expect_no_snapshots
 
 # The control: closed for good, the object starts anew.
 cc_host plain <<'C'
+#define TEST_RAW
 #include "host.h"
 int main(void)
 {

@@ -23,6 +23,7 @@ C
 done
 cc_so unrelated.so <<<'int unrelated_value(void) { return 7; }'
 cxx_host host -pthread <<'C'
+#define TEST_RAW
 #include "host.h"
 #include <pthread.h>
 #include <stdexcept>

@@ -29,6 +29,7 @@ cp guest-v1.so guest.so
 cc_so bound.so <<<'int guest_value(void); int bound(void) { return guest_value() + 1000; }'
 cc_so needs.so guest.so <<<'int guest_value(void); int needs(void) { return guest_value() + 2000; }'
 cc_host host <<'C'
+#define TEST_RAW
 #include "host.h"
 
 static int counter(struct dl_phdr_info *info, size_t size, void *data)

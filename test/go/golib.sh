@@ -28,6 +28,7 @@ build_guest() {
 		cat "$out.log" >&2
 		fail "$out: does not build"
 	}
+	! grep -F 'goaudit: warning:' "$out.log" >&2 || fail "$out: built with a warning"
 }
 
 # build_guests NAME...: src/NAME becomes NAME.so; two at a time, for a build is

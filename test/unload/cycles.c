@@ -1,12 +1,14 @@
-/* Many generations: cycles N [THREADS].
+/* Many generations: cycles FIRST N THREADS EVERY.
  *
- * Opens, calls and closes churn.so N times, each time a new generation, while
- * threads call another guest and collect garbage; all are unmapped in the end
- * and nothing grows. */
+ * Opens, calls and closes churn.so FIRST + N times, each time a new generation, while
+ * threads call other.so and one collects garbage.  After the first FIRST it prints a
+ * line of figures every EVERY cycles, the threads held still and all reclaimed; their
+ * names are in the first line. */
 #include "gohost.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
+static pthread_rwlock_t still = PTHREAD_RWLOCK_INITIALIZER;
 static atomic_bool stop;
 static atomic_long calls;
 
@@ -15,67 +17,81 @@ static void *caller(void *arg)
 	long (*run)(long) = (long (*)(long))arg;
 
 	while (!stop) {
+		pthread_rwlock_rdlock(&still);
 		CHECK(run(1) == 5);
+		pthread_rwlock_unlock(&still);
 		calls++;
+		usleep(100);
 	}
 	return NULL;
 }
 
-static void *collector(void *arg)
+static void *collector(void *unused)
+{
+	while (!stop) {
+		pthread_rwlock_rdlock(&still);
+		runtime_now(1);
+		pthread_rwlock_unlock(&still);
+		usleep(10000);
+	}
+	return unused;
+}
+
+/* A guest that comes and goes takes its thread with it. */
+static void *passer_by(void *run)
+{
+	CHECK(((long (*)(long))run)(2) == 6);
+	return NULL;
+}
+
+static void sample(int i)
 {
 	struct goaudit_runtime rt;
 
-	while (!stop) {
-		CHECK(goaudit_runtime_stats(&rt, sizeof rt, 1) == 0);
-		usleep(20000);
+	pthread_rwlock_wrlock(&still);
+	for (int k = 0; goaudit_reclaim(NULL, 10000) != 0; k++) {
+		if (k == 100)
+			reclaim_all();
+		runtime_now(1);
+		usleep(1000);
 	}
-	return NULL;
-}
-
-static void report(int i)
-{
-	struct goaudit_runtime rt = runtime_now(2);
-	static struct goaudit_generation all[RECORDS];
-	size_t n = goaudit_generations(all, RECORDS, sizeof *all), held = 0;
-
-	for (size_t k = 0; k < n; k++)
-		held += all[k].state == GOAUDIT_RETIRED;
-	printf("%d: rss %ld KB, %d maps, heap %lu KB, %lu objects, other %lu KB, modules %lu, "
-	       "itabs %lu, retired %zu, calls %ld\n", i, rss_kb(), maps_with(""),
-	       rt.heap_live >> 10, rt.heap_objects, rt.other_sys >> 10, rt.modules,
-	       rt.itabs, held, calls);
-	for (size_t k = 0; k < n && i < 0; k++)
-		if (all[k].state == GOAUDIT_RETIRED)
-			printf("held: %s\n", all[k].holders);
+	rt = runtime_now(3);
+	printf("%d %ld %d %d %lu %lu %lu %lu %lu\n", i, rss_kb(), maps_with(""),
+	       snapshot_files(), (unsigned long)rt.heap_live, (unsigned long)rt.heap_objects,
+	       (unsigned long)rt.other_sys, (unsigned long)rt.modules, (unsigned long)rt.itabs);
+	pthread_rwlock_unlock(&still);
 }
 
 int main(int argc, char **argv)
 {
-	int n = argc > 1 ? atoi(argv[1]) : 1000, threads = argc > 2 ? atoi(argv[2]) : 4;
-	pthread_t t[16];
-	void *other, *h;
-	int left;
+	int first = argc > 4 ? atoi(argv[1]) : 0, n = argc > 4 ? atoi(argv[2]) : 0;
+	int threads = argc > 4 ? atoi(argv[3]) : 0, every = argc > 4 ? atoi(argv[4]) : 0;
+	pthread_t t[16], one;
+	void *other, *h, *run;
 
+	if (first < 1 || n < 1 || threads < 1 || threads > 15 || every < 1)
+		return 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	CHECK(link("churn.so", "other.so") == 0 || errno == EEXIST);
+	printf("cycles rss_kb mappings snapshots heap_bytes heap_objects other_sys modules itabs\n");
 	other = open_guest("./other.so");
 	for (int i = 0; i < threads; i++)
-		pthread_create(&t[i], NULL, caller, find(other, "Run"));
-	pthread_create(&t[threads], NULL, collector, NULL);
-	for (int i = 0; i < n; i++) {
+		CHECK(pthread_create(&t[i], NULL, caller, find(other, "Run")) == 0);
+	CHECK(pthread_create(&t[threads], NULL, collector, NULL) == 0);
+	for (int i = 0; i < first + n; i++) {
 		h = open_mode("./churn.so", RTLD_NOW);
-		CHECK(((long (*)(long))find(h, "Run"))(i) == i + 4);
+		run = find(h, "Run");
+		CHECK(((long (*)(long))run)(i) == i + 4);
+		if (i % 10 == 0) {
+			CHECK(pthread_create(&one, NULL, passer_by, run) == 0);
+			pthread_join(one, NULL);
+		}
 		close_guest(h);
-		if (i % (n / 10) == n / 10 - 1)
-			report(i + 1);
+		if (i >= first && (i - first + 1) % every == 0)
+			sample(i - first + 1);
 	}
 	stop = 1;
 	for (int i = 0; i <= threads; i++)
 		pthread_join(t[i], NULL);
-	usleep(100000);
-	for (int i = 0; i < 3 && (left = goaudit_reclaim(NULL, 10000)) != 0; i++)
-		runtime_now(2);
-	report(-1);
-	printf("%d left\n", left);
-	return left != 0;
+	CHECK(calls > 0);
+	return 0;
 }

@@ -3,6 +3,7 @@
 # holder, its guest is unmapped, and the host dies of it.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/unload/unload.sh"
+build_table
 export GODEBUG=clobberfree=1,cgocheck=0
 
 n=0 bad=

@@ -4,6 +4,7 @@
 # its addresses again.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/unload/unload.sh"
+build_table
 
 run() { # CASES HELD COMMAND...
 	local cases=$1 held=$2

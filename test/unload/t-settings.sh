@@ -3,6 +3,7 @@
 # preemption, and with a collection running all the time.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/unload/unload.sh"
+build_table
 cases="plain itabs reflect json weak string parked syscall cgo afterfunc-100 ticker-loop
 	finalizer cleanup log any error map-key closure chan object-large finalizer-own"
 

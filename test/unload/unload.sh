@@ -10,6 +10,41 @@ esac
 export GODEBUG=$GODEBUG,cgocheck=0
 
 mkdir -p src
-cp -r "$ROOT"/test/unload/{guest,keeper} src
-build_guests guest keeper
-cc_host host -I"$GO_FOLDER" -I"$ROOT/audit" -pthread <"$ROOT/test/unload/host.c"
+
+build_table() {
+	cp -r "$ROOT"/test/unload/{guest,keeper} src
+	build_guests guest keeper
+	cc_host host -I"$GO_FOLDER" -I"$ROOT/audit" -pthread <"$ROOT/test/unload/host.c"
+}
+
+build_random() {
+	local i
+	cp -r "$ROOT/test/unload/random/guest" src/randomguest
+	cp -r "$ROOT/test/unload/random/keeper" src/randomkeeper
+	build_guests randomguest randomkeeper
+	for i in 0 1 2 3; do cp randomguest.so random$i.so; done
+	cc_host random -I"$GO_FOLDER" <"$ROOT/test/unload/random.c"
+}
+
+build_cycles() {
+	cp -r "$ROOT/test/unload/churn" src/churn
+	build_guests churn
+	cp churn.so other.so
+	cc_host cycles -I"$GO_FOLDER" -pthread <"$ROOT/test/unload/cycles.c"
+}
+
+# run_cycles FIRST N: with four threads that call another guest meanwhile.
+run_cycles() {
+	local every=$(($2 / 40))
+	[ $every -ge 5 ] || every=5
+	GODEBUG=$GODEBUG,memprofilerate=0 run_audited ./cycles "$1" "$2" 4 $every >cycles.txt ||
+		{ cat cycles.txt; fail "cycles"; }
+	awk -f "$ROOT/test/soak/flat.awk" cycles.txt || { column -t cycles.txt; fail "something grows"; }
+}
+
+# The last line of its input is the one that is wanted.
+expect_lines() {
+	local last
+	last=$(tail -n 1)
+	[ "$last" = "$1" ] || fail "$last, not $1"
+}

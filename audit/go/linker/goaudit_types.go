@@ -399,8 +399,14 @@ func goauditIsImport(ldr *loader.Loader, s loader.Sym) bool {
 	return goauditLibs != nil && ldr.SymType(s) == sym.SDYNIMPORT
 }
 
-// goauditIsForeign: the attribute's value is a symbol of a library.
+// goauditIsForeign: the attribute's value is a symbol that this image does not
+// define. A type that nothing has asked for yet is not known as an import here:
+// mangleTypeSym, which comes later, makes it one.
 func goauditIsForeign(data any) bool {
 	s, ok := data.(dwSym)
-	return ok && goauditLibs != nil && goauditIsImport(goauditLibs.ldr, loader.Sym(s))
+	if !ok || goauditLibs == nil {
+		return false
+	}
+	typ := goauditLibs.ldr.SymType(loader.Sym(s))
+	return typ == sym.SDYNIMPORT || typ == sym.Sxxx
 }

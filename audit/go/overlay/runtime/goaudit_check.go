@@ -5,8 +5,8 @@ package runtime
 // It looks where the runtime itself would run into the guest sooner or later:
 // frames of goroutines, their deferred calls and panics, pending timers,
 // finalizers and cleanups.  For a func value it follows the closure and what
-// that has captured, two objects deep.  Not looked at are other pointers to the
-// guest, see goaudit_unlink.go.
+// that has captured, two objects deep, unless a proof comes after it, which finds
+// the rest (goaudit_prove.go).
 //
 // It runs on the system stack with the world stopped, and does not allocate.
 // The first holder found for a guest is the one reported.
@@ -163,6 +163,15 @@ func (b *goauditBatch) checkAny(v *any, holder, goid uint64) {
 }
 
 func (b *goauditBatch) checkFn(fn *funcval, holder, goid uint64) {
+	if b.proving() { // which tells what of the captured values holds
+		if fn == nil {
+			return
+		}
+		if c := b.of(fn.fn); c != nil {
+			b.holdFor(c, holder, goid, fn.fn)
+		}
+		return
+	}
 	if c, w := b.leads(uintptr(unsafe.Pointer(fn)), 2); c != nil {
 		b.holdFor(c, holder, goid, w)
 	}

@@ -196,9 +196,9 @@ func (t *goauditTracker) stop() {
 }
 
 // rescan looks at the objects on pages written to since the last time, but does
-// not trace what they lead to.  It returns how many bytes the pages have.  Pages
-// that it does not come to before the deadline are on the next list.
-func (k *goauditMarker) rescan(deadline int64) (bytes uintptr) {
+// not trace what they lead to.  Pages that it does not come to before the deadline
+// are on the next list.
+func (k *goauditMarker) rescan(deadline int64) {
 	t := &goauditTrack
 	pages := 0
 	if deadline != 0 {
@@ -206,7 +206,7 @@ func (k *goauditMarker) rescan(deadline int64) (bytes uintptr) {
 	}
 	if !t.register() || !k.covers() {
 		k.failed = true
-		return 0
+		return
 	}
 	for _, r := range t.ranges[:t.n] {
 		for lo := r.lo; lo < r.hi; {
@@ -217,7 +217,7 @@ func (k *goauditMarker) rescan(deadline int64) (bytes uintptr) {
 			}
 			for i := range t.regions[:n] {
 				d := &t.regions[i]
-				bytes += uintptr(d.hi - d.lo)
+				k.dirty += d.hi - d.lo
 				k.rescanPages(uintptr(d.lo), uintptr(d.hi))
 			}
 			lo = walked
@@ -227,8 +227,6 @@ func (k *goauditMarker) rescan(deadline int64) (bytes uintptr) {
 			}
 		}
 	}
-	k.dirty += uint64(bytes)
-	return bytes
 }
 
 // covers: has the heap stayed within the addresses the marker looks at?

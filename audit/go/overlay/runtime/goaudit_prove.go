@@ -19,17 +19,18 @@ package runtime
 // (types, functions, itabs), and those tables forget it in the same stop.
 //
 // A stop has a time limit.  If what is left to do takes longer, the world goes
-// on, the marker too, and a later stop tries again: so a heap that is written
-// to quickly costs attempts, not long stops.  After some, the guests are held,
-// as busy, until the next time.
+// on, the marker too, and a later stop tries again.  While the program writes
+// faster than the marker can follow, the world is not stopped at all: after some
+// rounds the guests are held, as busy, until the next time.
 //
 // Where writes cannot be tracked (goaudit_dirty.go), all of it happens in two
 // stops, one before the purge and one after.
 
 const (
 	goauditStopLimit   = 600 * 1000 // ns
-	goauditMaxAttempts = 24
-	goauditFewDirty    = 256 << 10 // bytes that can be looked at in a stop
+	goauditMaxAttempts = 16
+	goauditShortRound  = 200 * 1000  // ns: what is left can be done in a stop
+	goauditLongRound   = 2000 * 1000 // ns: it cannot
 	goauditMaxRounds   = 12
 )
 
@@ -151,20 +152,17 @@ func (b *goauditBatch) traceRunning(k *goauditMarker) {
 	if len(b.cands) == 0 {
 		return
 	}
+	left := int64(0)
 	if !k.failed {
 		b.purge()
 		k.cacheVars()
-		for i := 0; i < goauditMaxRounds; i++ {
-			k.rounds++
-			n := k.rescan(0)
-			k.drain(0)
-			if n <= goauditFewDirty || k.failed {
-				break
-			}
+		left = k.again()
+		for i := 1; i < goauditMaxRounds && left > goauditShortRound && !k.failed; i++ {
+			left = k.again()
 		}
 		k.copyBytes()
 	}
-	for i := 0; i < goauditMaxAttempts && len(b.cands) != 0 && !k.failed; i++ {
+	for i := 0; i < goauditMaxAttempts && left < goauditLongRound && len(b.cands) != 0 && !k.failed; i++ {
 		limit := int64(goauditStopLimit)
 		if i > goauditMaxAttempts/2 {
 			limit *= 4
@@ -175,10 +173,8 @@ func (b *goauditBatch) traceRunning(k *goauditMarker) {
 		if b.putOff {
 			timeSleep(goauditAttemptNs)
 		}
-		k.rounds++
 		k.drain(0)
-		k.rescan(0)
-		k.drain(0)
+		left = k.again()
 		if k.pending {
 			k.traceOwn()
 		}
@@ -188,6 +184,16 @@ func (b *goauditBatch) traceRunning(k *goauditMarker) {
 	} else {
 		b.holdBusy("the heap is written to faster than it can be checked")
 	}
+}
+
+// again traces from what was written to since the last time.  It returns how long
+// that took.
+func (k *goauditMarker) again() int64 {
+	start := nanotime()
+	k.rounds++
+	k.rescan(0)
+	k.drain(0)
+	return nanotime() - start
 }
 
 // dropHeld takes the guests found in use off the batch; their variables are

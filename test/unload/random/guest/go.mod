@@ -1,0 +1,3 @@
+module example.com/randomguest
+
+go 1.24

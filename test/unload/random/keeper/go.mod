@@ -1,0 +1,3 @@
+module example.com/randomkeeper
+
+go 1.24
