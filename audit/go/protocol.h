@@ -210,7 +210,6 @@ enum go_move_kind {
 enum go_move_flags {
 	GO_MOVE_PLAIN = 1,	/* SLICE: elements without pointers */
 	GO_MOVE_OPAQUE = 2,	/* SLICE: without a body: its type recurs */
-	GO_MOVE_STRINGS = 4,	/* SLICE: elements are strings */
 };
 
 struct go_move_op {

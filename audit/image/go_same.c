@@ -221,11 +221,14 @@ same(struct same *s, Dwarf_Die *a, Dwarf_Die *b)
 	int again;
 	bool ok;
 
-	if (strcmp(was, is) != 0)
+	/* a struct without a name of its own is told by its fields */
+	if (strcmp(was, is) != 0 &&
+	    (strncmp(was, "struct {", 8) != 0 || strncmp(is, "struct {", 8) != 0))
 		return go_path_fail(s->p, "was %s, is %s", was, is);
 	if (dwarf_tag(a) != dwarf_tag(b))
 		return go_path_fail(s->p, "another kind of type");
-	if (was[0] != '\0' && !go_is_own(s->old, was) && !go_is_own(s->new, is))
+	if (was[0] != '\0' && strcmp(was, is) == 0 && !go_is_own(s->old, was) &&
+	    !go_is_own(s->new, is))
 		return true;
 	again = met(s->pairs, x, y);
 	if (again != 0)

@@ -298,6 +298,10 @@ go_kind_of(Dwarf_Die *type, Dwarf_Die *inner)
 		*inner = die;
 		if (image_dwarf_number(&die, DW_AT_go_kind, &kind))
 			return kind <= GO_KIND_UNSAFE_POINTER ? (enum go_kind)kind : GO_KIND_NONE;
+		/* what the linker makes itself has no kind */
+		if (dwarf_tag(&die) == DW_TAG_pointer_type)
+			return dwarf_hasattr(&die, DW_AT_type) ? GO_KIND_POINTER :
+								 GO_KIND_UNSAFE_POINTER;
 		if (dwarf_tag(&die) != DW_TAG_typedef || !image_dwarf_ref(inner, DW_AT_type, &die))
 			break;
 	}

@@ -213,8 +213,6 @@ emit_elements(struct planner *p, Dwarf_Die *elem, size_t head)
 	op = &p->plan->ops[head];
 	if (is_plain(op + 1, op->body))
 		op->flags |= GO_MOVE_PLAIN;
-	else if (op->body == 1 && op[1].kind == GO_MOVE_STRING)
-		op->flags |= GO_MOVE_STRINGS;
 	return true;
 }
 

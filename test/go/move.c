@@ -87,11 +87,12 @@ int main(int argc, char **argv)
 	int moved;
 
 	CHECK(argc >= 3);
-	replace(argv[1], "./guest.so");
-	old = open_guest("./guest.so");
+	replace(argv[1], "./old.so");
+	replace(argv[2], "./new.so");
+	old = open_guest("./old.so");
 	print_text(old, "Set");
-	replace(argv[2], "./guest.so");
-	new = open_guest("./guest.so");
+	new = open_guest("./new.so");
+	CHECK(old != new);
 	if (make_plan(argv[1], argv[2], argc > 3 ? argv + 3 : NULL, &plan) != IMAGE_COPY_OK) {
 		print_text(old, "Get");
 		return 0;
@@ -105,7 +106,7 @@ int main(int argc, char **argv)
 	print_text(new, "Get");
 	close_guest(old);
 	reclaim_all();
-	check_gone("./guest.so", 1);
+	check_gone("./old.so", 1);
 	runtime_now(50);
 	print_text(new, "Get");
 	return 0;

@@ -59,9 +59,8 @@ static void print_ops(const struct go_move_op *op, uint64_t n)
 		if (o->count)
 			printf("x%llu", (unsigned long long)o->count);
 		if (o->flags)
-			printf("%s%s%s", o->flags & GO_MOVE_PLAIN ? " plain" : "",
-			       o->flags & GO_MOVE_OPAQUE ? " opaque" : "",
-			       o->flags & GO_MOVE_STRINGS ? " strings" : "");
+			printf("%s%s", o->flags & GO_MOVE_PLAIN ? " plain" : "",
+			       o->flags & GO_MOVE_OPAQUE ? " opaque" : "");
 		if (o->type)
 			printf(" typed");
 		if (o->body) {

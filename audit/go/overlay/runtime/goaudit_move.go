@@ -49,9 +49,8 @@ const (
 	goauditMoveIface
 	goauditMoveIdle
 
-	goauditMovePlain   = 1
-	goauditMoveOpaque  = 2
-	goauditMoveStrings = 4
+	goauditMovePlain  = 1
+	goauditMoveOpaque = 2
 )
 
 const goauditMoveAttempts = 100
@@ -303,7 +302,7 @@ func (m *goauditMover) checkSlice(op *goauditMoveOp, body []goauditMoveOp, p uin
 	case n > c || c > (m.hi-at)/size:
 		return m.no(p, "a slice that is being written")
 	case op.flags&goauditMoveOpaque != 0,
-		op.flags&(goauditMovePlain|goauditMoveStrings) == 0 && !m.allocatable(op):
+		op.flags&goauditMovePlain == 0 && m.elem(op, body) == nil:
 		return m.no(p, "a literal whose elements cannot be allocated for the new build")
 	}
 	for _, r := range unsafe.Slice(m.r.named, m.r.nnamed) {
@@ -332,25 +331,40 @@ func (m *goauditMover) checkSlice(op *goauditMoveOp, body []goauditMoveOp, p uin
 	return true
 }
 
-// allocatable: is there a type for the elements?
-func (m *goauditMover) allocatable(op *goauditMoveOp) bool {
-	t := m.elem(op)
-	return t != nil && uint64(t.Size_) == op.size
-}
-
-func (m *goauditMover) elem(op *goauditMoveOp) *_type {
-	if op.flags&goauditMoveStrings != 0 {
-		s := any("")
-		return efaceOf(&s)._type
-	}
+// elem returns the type to allocate elements with, or nil.  That of the new
+// generation, where its image has one; else, for elements that are a single value,
+// one that is the same for the collector.
+func (m *goauditMover) elem(op *goauditMoveOp, body []goauditMoveOp) *_type {
 	p := uintptr(m.r.toBase + op.typ)
-	if op.typ == 0 || p-uintptr(m.r.toLo) >= uintptr(m.r.toHi-m.r.toLo) || p%goarch.PtrSize != 0 {
+	if op.typ != 0 && p-uintptr(m.r.toLo) < uintptr(m.r.toHi-m.r.toLo) && p%goarch.PtrSize == 0 {
+		if t := (*_type)(unsafe.Pointer(p)); uint64(t.Size_) == op.size {
+			return t
+		}
+	}
+	if len(body) == 0 || body[0].body+1 != op.body {
 		return nil
 	}
-	return (*_type)(unsafe.Pointer(p))
+	var like any
+	switch body[0].kind {
+	case goauditMoveString:
+		like = ""
+	case goauditMoveSlice:
+		like = []string(nil)
+	case goauditMovePointer, goauditMoveMap, goauditMoveChan, goauditMoveFunc:
+		like = unsafe.Pointer(nil)
+	case goauditMoveEface, goauditMoveIface:
+		like = [1]any{}
+	default:
+		return nil
+	}
+	t := efaceOf(&like)._type
+	if uint64(t.Size_) != op.size {
+		return nil
+	}
+	return t
 }
 
-// dynamic returns the type of the value in an interface.
+// goauditDynamic returns the type of the value in an interface.
 func goauditDynamic(kind uint64, w uintptr) (typ *_type, inter uintptr) {
 	if kind == goauditMoveEface {
 		return (*_type)(unsafe.Pointer(w)), 0
@@ -495,7 +509,7 @@ func (m *goauditMover) copySlice(op *goauditMoveOp, body []goauditMoveOp, q uint
 	if x.to == 0 {
 		var typ *_type
 		if op.flags&goauditMovePlain == 0 {
-			typ = m.elem(op)
+			typ = m.elem(op, body)
 		}
 		x.to = m.clone(at, c*size, typ)
 		for j := uintptr(0); j < c && typ != nil; j++ {
@@ -516,14 +530,17 @@ func (m *goauditMover) copyInterface(kind uint64, p, q uintptr) {
 		m.words(uintptr(unsafe.Pointer(b)), q, 2)
 		return
 	}
-	var elem *_type
-	if typ.Kind() == abi.String {
-		elem = typ
-	}
-	d = m.clone(d, uintptr(typ.Size_), elem)
-	if elem != nil {
-		m.copyString(d)
-	}
+	d = m.constant(d, typ)
 	*(*uintptr)(unsafe.Pointer(q)) = w
 	*(*uintptr)(unsafe.Pointer(q + goarch.PtrSize)) = d
+}
+
+// constant copies a number or a string, and its bytes.
+func (m *goauditMover) constant(d uintptr, typ *_type) uintptr {
+	if typ.Kind() != abi.String {
+		return m.clone(d, uintptr(typ.Size_), nil)
+	}
+	d = m.clone(d, uintptr(typ.Size_), typ)
+	m.copyString(d)
+	return d
 }

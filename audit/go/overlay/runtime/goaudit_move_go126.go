@@ -14,7 +14,8 @@ type goauditMoveTrace struct {
 	req   goauditModuleReq // what the marker has found in the way
 	batch *goauditBatch
 	// objects whose header is a type of the old generation, and their new one
-	headers []goauditMoveHeader
+	headers   []goauditMoveHeader
+	constants []uintptr // data words of interfaces that point to constants of it
 }
 
 type goauditMoveHeader struct{ base, typ uintptr }
@@ -25,7 +26,7 @@ func goauditMoveLetGo(off goauditHeldOff) { goauditLetGo(off) }
 // start gets the marker ready.  The world is stopped.
 func (t *goauditMoveTrace) start(m *goauditMover, md *moduledata) {
 	t.req = goauditModuleReq{}
-	t.headers = t.headers[:0]
+	t.headers, t.constants = t.headers[:0], t.constants[:0]
 	t.batch = &goauditBatch{cands: make([]goauditCand, 1)}
 	b := t.batch
 	b.cands[0] = goauditCand{req: &t.req, md: md, lo: m.lo, hi: m.hi}
@@ -72,6 +73,10 @@ func (t *goauditMoveTrace) stop(m *goauditMover, ok bool) {
 		}
 	}
 	m.r.retyped = uint64(len(t.headers))
+	for _, slot := range t.constants {
+		typ := (*_type)(unsafe.Pointer(goauditLoad(slot - goarch.PtrSize)))
+		*(*uintptr)(unsafe.Pointer(slot)) = m.constant(goauditLoad(slot), typ)
+	}
 }
 
 // lead traces from the word at p.
@@ -119,6 +124,9 @@ func (m *goauditMover) takes(c *goauditCand, w, slot uintptr, kind int) bool {
 	switch {
 	case c.bytes(w):
 		return kind == goauditWordPointer
+	case kind == goauditWordPointer && goauditHoldsConstant(c.md, w, slot):
+		m.trace.constants = append(m.trace.constants, slot)
+		return true
 	case kind != goauditWordHeader:
 		return false
 	}
@@ -128,6 +136,21 @@ func (m *goauditMover) takes(c *goauditCand, w, slot uintptr, kind int) bool {
 	}
 	m.trace.headers = append(m.trace.headers, goauditMoveHeader{slot, typ})
 	return true
+}
+
+// goauditHoldsConstant: is the word w at slot the data word of an interface whose
+// value is a constant of md?  What is read-only has no address that matters, and
+// shares its section with the types; a string or a number of the library's type
+// there is a constant.
+func goauditHoldsConstant(md *moduledata, w, slot uintptr) bool {
+	_, base := goauditObject(slot)
+	if w-md.types >= md.etypes-md.types || base == 0 || slot == base {
+		return false
+	}
+	std := &firstmoduledata
+	t := goauditLoad(slot - goarch.PtrSize)
+	return t-std.types < std.etypes-std.types && t%goarch.PtrSize == 0 && goauditLikeType(t) &&
+		goauditConstant((*_type)(unsafe.Pointer(t)))
 }
 
 // newType returns the new generation's type for one of the old one, or 0.
