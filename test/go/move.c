@@ -104,7 +104,10 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	print_text(new, "Get");
+	/* Parked, it is retired when its file is found to be another one. */
 	close_guest(old);
+	replace(argv[2], "./old.so");
+	open_guest("./old.so");
 	reclaim_all();
 	check_gone("./old.so", 1);
 	runtime_now(50);

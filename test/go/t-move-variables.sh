@@ -219,7 +219,7 @@ E
 }
 expect_output run_audited ./move "$PWD/kinds.so" "$PWD/kinds2.so" <<E
 set
-moved: 59 variables, retyped some
+moved: 49 variables, retyped some
 version 2$(values)
 
 version 2$(values)
