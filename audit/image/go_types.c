@@ -201,11 +201,8 @@ go_image_open(struct go_image *g, const void *data, size_t len)
 		return false;
 	g->types_base = find_types_base(&g->dw.img);
 	image_dwarf_each(&g->dw, take, g);
-	if (g->no_memory) {
-		go_image_close(g);
-		g->no_memory = true;
+	if (g->no_memory)
 		return false;
-	}
 	if (g->nvars > 0)
 		qsort(g->vars, g->nvars, sizeof *g->vars, var_by_name);
 	if (g->ntypes > 0)

@@ -47,7 +47,8 @@ struct go_path {
 	bool quiet;		/* nothing is written */
 };
 
-/* False if the image is unreadable, or memory has run out (g->no_memory). */
+/* False if the image is unreadable, or memory has run out (g->no_memory).  In any
+ * case it may be closed.  Within image_dwarf_guarded. */
 bool go_image_open(struct go_image *g, const void *data, size_t len);
 void go_image_close(struct go_image *g);
 

@@ -23,6 +23,10 @@ struct planner {
 	Dwarf_Off active[MAX_DEPTH];	/* elements of slices that are being written */
 	int nactive;
 	bool no_memory;
+
+	struct { const void *data; size_t size; } file[2];
+	const char *const *variables;
+	enum image_copy_status status;
 };
 
 static bool emit(struct planner *p, Dwarf_Die *type, uint64_t offset);
@@ -522,8 +526,9 @@ add_tables(struct planner *p)
 }
 
 static enum image_copy_status
-make_plan(struct planner *p, const char *const *variables)
+make_plan(struct planner *p)
 {
+	const char *const *variables = p->variables;
 	size_t n = 0, room;
 
 	if (p->old.nvars == 0 || p->new.nvars == 0) {
@@ -544,39 +549,50 @@ make_plan(struct planner *p, const char *const *variables)
 	return add_tables(p) && !p->no_memory ? IMAGE_COPY_OK : IMAGE_COPY_NO_MEMORY;
 }
 
+static void
+plan(void *arg)
+{
+	struct planner *p = arg;
+
+	/* An image that cannot be opened has no variables. */
+	go_image_open(&p->old, p->file[0].data, p->file[0].size);
+	go_image_open(&p->new, p->file[1].data, p->file[1].size);
+	if (!p->old.no_memory && !p->new.no_memory)
+		p->status = make_plan(p);
+}
+
 enum image_copy_status
 image_plan_copy(const void *old, size_t old_size, const void *new, size_t new_size,
-		const char *const *variables, struct image_copy_plan *plan, char *text,
+		const char *const *variables, struct image_copy_plan *out, char *text,
 		size_t text_size)
 {
 	enum image_copy_status st = IMAGE_COPY_NO_MEMORY;
-	struct planner *p;
+	struct planner *p = calloc(1, sizeof *p);
 
 	if (text != NULL && text_size > 0)
 		text[0] = '\0';
-	if (plan->size != sizeof *plan)
+	if (out->size != sizeof *out || p == NULL) {
+		free(p);
 		return IMAGE_COPY_NO_MEMORY;
-	*plan = (struct image_copy_plan){ .size = sizeof *plan };
-	p = calloc(1, sizeof *p);
-	if (p == NULL)
-		return IMAGE_COPY_NO_MEMORY;
-	p->plan = plan;
+	}
+	*out = (struct image_copy_plan){ .size = sizeof *out };
+	p->plan = out;
 	p->path.text = text;
-	p->path.size = text_size;
-	/* An image that cannot be opened has no variables. */
-	bool a = go_image_open(&p->old, old, old_size);
-	bool b = go_image_open(&p->new, new, new_size);
-
-	if (!p->old.no_memory && !p->new.no_memory)
-		st = make_plan(p, variables);
-	if (a)
-		go_image_close(&p->old);
-	if (b)
-		go_image_close(&p->new);
+	p->path.size = text != NULL ? text_size : 0;
+	p->file[0].data = old;
+	p->file[0].size = old_size;
+	p->file[1].data = new;
+	p->file[1].size = new_size;
+	p->variables = variables;
+	p->status = IMAGE_COPY_NO_MEMORY;
+	if (image_dwarf_guarded(plan, p))
+		st = p->status;
+	go_image_close(&p->old);
+	go_image_close(&p->new);
 	free(p->pairs.slot);
 	free(p);
 	if (st != IMAGE_COPY_OK)
-		image_copy_free(plan);
+		image_copy_free(out);
 	return st;
 }
 

@@ -1,7 +1,31 @@
 #include "image_dwarf.h"
 
+#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
+
+static _Thread_local jmp_buf *way_out;	/* of the innermost image_dwarf_guarded */
+
+static _Noreturn void
+out_of_memory(void)
+{
+	longjmp(*way_out, 1);
+}
+
+bool
+image_dwarf_guarded(void (*fn)(void *), void *arg)
+{
+	jmp_buf *const outer = way_out;
+	jmp_buf here;
+	bool ok = setjmp(here) == 0;
+
+	if (ok) {
+		way_out = &here;
+		fn(arg);
+	}
+	way_out = outer;
+	return ok;
+}
 
 /* Strings that stand in an entry itself: libdw returns where they begin, and the
  * end of the section must be known to see that they end before it. */
@@ -38,14 +62,15 @@ image_dwarf_open(struct image_dwarf *d, const void *data, size_t len)
 	memcpy(d->copy, data, len);
 	if (image_elf_open(&d->img, d->copy, len, NULL, 0) != IMAGE_OK) {
 		free(d->copy);
+		d->copy = NULL;
 		return false;
 	}
 	d->dbg = dwarf_begin_elf(d->img.elf, DWARF_C_READ, NULL);
 	if (d->dbg == NULL) {
-		image_elf_close(&d->img);
-		free(d->copy);
+		image_dwarf_close(d);
 		return false;
 	}
+	dwarf_new_oom_handler(d->dbg, out_of_memory);
 	note_sections(d);
 	return true;
 }
@@ -53,9 +78,12 @@ image_dwarf_open(struct image_dwarf *d, const void *data, size_t len)
 void
 image_dwarf_close(struct image_dwarf *d)
 {
+	if (d->copy == NULL)
+		return;
 	dwarf_end(d->dbg);
 	image_elf_close(&d->img);
 	free(d->copy);
+	*d = (struct image_dwarf){ 0 };
 }
 
 static bool

@@ -29,8 +29,13 @@ struct image_dwarf {
 
 #define IMAGE_DWARF_STEPS 20000000ul	/* no image has so many */
 
-/* False if it is no image, has no DWARF, or memory has run out; nothing is held
- * then. */
+/* Calls fn(arg); false if libdw has run out of memory in it.  libdw knows no other
+ * way to say so than to leave by a jump: all that reads through an image_dwarf runs
+ * in here, and keeps what is to be freed where its caller finds it. */
+bool image_dwarf_guarded(void (*fn)(void *), void *arg);
+
+/* False if it is no image, has no DWARF, or memory has run out.  In any case it may
+ * be closed, more than once. */
 bool image_dwarf_open(struct image_dwarf *d, const void *data, size_t len);
 void image_dwarf_close(struct image_dwarf *d);
 

@@ -30,6 +30,13 @@ struct signatures {
 	struct { Dwarf_Off a, b; } pair[MAX_PAIRS];	/* compared, or being compared */
 	unsigned npairs;
 	char where[128];		/* the part that differs below a type */
+
+	struct { const void *data; size_t size; } file[2];
+	const char *const *names;
+	size_t nnames;
+	char *text;
+	size_t text_size;
+	int result;
 };
 
 static int
@@ -418,11 +425,11 @@ add_prototype(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die)
 }
 
 static bool
-compare_all(struct signatures *s, char *text, size_t size)
+compare_all(struct signatures *s)
 {
 	char was[400] = "", is[400] = "";
 	struct image_text old = { was, 0, sizeof was }, new = { is, 0, sizeof is };
-	struct image_text out = { text, 0, size };
+	struct image_text out = { s->text, 0, s->text_size };
 
 	for (size_t i = 0; i < s->n; i++) {
 		struct function *f = &s->f[i];
@@ -443,17 +450,32 @@ compare_all(struct signatures *s, char *text, size_t size)
 
 /* Names that both images define; true unless memory has run out. */
 static bool
-choose(struct signatures *s, const char *const *names, size_t n)
+choose(struct signatures *s)
 {
-	s->f = calloc(n + 1, sizeof *s->f);
+	s->f = calloc(s->nnames + 1, sizeof *s->f);
 	if (s->f == NULL)
 		return false;
-	for (size_t i = 0; i < n; i++)
-		if (image_find_symbol(&s->dw[0].img, names[i]) != 0 &&
-		    image_find_symbol(&s->dw[1].img, names[i]) != 0)
-			s->f[s->n++].name = names[i];
+	for (size_t i = 0; i < s->nnames; i++)
+		if (image_find_symbol(&s->dw[0].img, s->names[i]) != 0 &&
+		    image_find_symbol(&s->dw[1].img, s->names[i]) != 0)
+			s->f[s->n++].name = s->names[i];
 	qsort(s->f, s->n, sizeof *s->f, by_name);
 	return true;
+}
+
+static void
+compare(void *arg)
+{
+	struct signatures *s = arg;
+
+	for (int i = 0; i < 2; i++)
+		if (!image_dwarf_open(&s->dw[i], s->file[i].data, s->file[i].size))
+			return;
+	if (!choose(s))
+		return;
+	for (s->side = 0; s->side < 2; s->side++)
+		image_dwarf_each(&s->dw[s->side], take_function, s);
+	s->result = compare_all(s);
 }
 
 int
@@ -465,19 +487,20 @@ image_compare_exports(const void *old, size_t old_size, const void *new, size_t 
 
 	if (text != NULL && text_size > 0)
 		text[0] = '\0';
-	if (s == NULL || !image_dwarf_open(&s->dw[0], old, old_size)) {
-		free(s);
+	if (s == NULL)
 		return 0;
-	}
-	if (image_dwarf_open(&s->dw[1], new, new_size)) {
-		if (choose(s, names, n)) {
-			for (s->side = 0; s->side < 2; s->side++)
-				image_dwarf_each(&s->dw[s->side], take_function, s);
-			result = compare_all(s, text, text_size);
-		}
-		image_dwarf_close(&s->dw[1]);
-	}
+	s->file[0].data = old;
+	s->file[0].size = old_size;
+	s->file[1].data = new;
+	s->file[1].size = new_size;
+	s->names = names;
+	s->nnames = n;
+	s->text = text;
+	s->text_size = text != NULL ? text_size : 0;
+	if (image_dwarf_guarded(compare, s))
+		result = s->result;
 	image_dwarf_close(&s->dw[0]);
+	image_dwarf_close(&s->dw[1]);
 	free(s->f);
 	free(s);
 	return result;

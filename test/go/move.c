@@ -1,7 +1,7 @@
 /* A host that moves variables from one generation of a guest into the next one, by
  * the plan of the image library and the mover of the Go runtime.
  *
- *	move OLD NEW [VARIABLE...]	without names, all
+ *	move OLD NEW [VARIABLE...]	without names, all; MOVE_ROUNDS times, forth and back
  *
  * The guest exports char *Set(void), called in the old generation before, and char
  * *Get(void), called in the new one afterwards and once more when the old one is
@@ -80,37 +80,49 @@ static int move(void *old, void *new, struct image_copy_plan *plan)
 	return m.verdict == GO_OK;
 }
 
-int main(int argc, char **argv)
+/* One step: from the generation of `from`, at ./N.so, to that of `to`, at ./N+1.so. */
+static void *step(void *old, int n, const char *from, const char *to, char **names)
 {
 	struct image_copy_plan plan = { .size = sizeof plan };
-	void *old, *new;
-	int moved;
+	char old_path[32], new_path[32];
+	void *new;
 
-	CHECK(argc >= 3);
-	replace(argv[1], "./old.so");
-	replace(argv[2], "./new.so");
-	old = open_guest("./old.so");
-	print_text(old, "Set");
-	new = open_guest("./new.so");
+	sprintf(old_path, "./%d.so", n);
+	sprintf(new_path, "./%d.so", n + 1);
+	replace(to, new_path);
+	new = open_guest(new_path);
 	CHECK(old != new);
-	if (make_plan(argv[1], argv[2], argc > 3 ? argv + 3 : NULL, &plan) != IMAGE_COPY_OK) {
+	if (make_plan(from, to, names, &plan) != IMAGE_COPY_OK) {
 		print_text(old, "Get");
-		return 0;
+		exit(0);
 	}
-	moved = move(old, new, &plan);
-	if (!moved) {
+	if (!move(old, new, &plan)) {
 		print_text(old, "Get");
 		print_text(new, "Get");
-		return 0;
+		exit(0);
 	}
 	print_text(new, "Get");
 	/* Parked, it is retired when its file is found to be another one. */
 	close_guest(old);
-	replace(argv[2], "./old.so");
-	open_guest("./old.so");
+	replace(to, old_path);
+	open_guest(old_path);
 	reclaim_all();
-	check_gone("./old.so", 1);
-	runtime_now(50);
-	print_text(new, "Get");
+	check_gone(old_path, 1);
+	runtime_now(10);
+	return new;
+}
+
+int main(int argc, char **argv)
+{
+	int rounds = getenv("MOVE_ROUNDS") ? atoi(getenv("MOVE_ROUNDS")) : 1;
+	void *h;
+
+	CHECK(argc >= 3);
+	replace(argv[1], "./0.so");
+	h = open_guest("./0.so");
+	print_text(h, "Set");
+	for (int i = 0; i < rounds; i++)
+		h = step(h, i, argv[1 + i % 2], argv[1 + (i + 1) % 2], argc > 3 ? argv + 3 : NULL);
+	print_text(h, "Get");
 	return 0;
 }

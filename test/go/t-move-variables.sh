@@ -199,7 +199,7 @@ cp -r src/kinds src/kinds2
 printf 'package main\n\nconst VERSION = "version 2"\n\nvar added [100]int\n\nfunc init() { added[number] = 1 }\n' >src/kinds2/version.go
 build_guests kinds kinds2
 
-values() { # VERSION
+values() {
 	cat <<'E'
 
 numbers true 42 -7 1.5 (1-1i) [1 2 3 4] 9 1s
@@ -217,12 +217,17 @@ listener hello
 
 E
 }
-expect_output run_audited ./move "$PWD/kinds.so" "$PWD/kinds2.so" <<E
-set
-moved: 49 variables, retyped some
-version 2$(values)
-
-version 2$(values)
-
-E
+# Ten generations, forth and back.
+rounds() {
+	local v
+	echo set
+	for v in 2 1 2 1 2 1 2 1 2 1; do
+		printf 'moved: 49 variables, retyped some\nversion %s' $v
+		values
+	done
+	printf 'version 1'
+	values
+}
+rounds >rounds.txt
+MOVE_ROUNDS=10 expect_output run_audited ./move "$PWD/kinds.so" "$PWD/kinds2.so" <rounds.txt
 expect_no_snapshots
