@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define MAX_CHAIN 32
+#define DESCRIPTOR_BYTES 48	/* of internal/abi.Type */
 
 size_t
 go_path_push(struct go_path *p, const char *fmt, ...)
@@ -92,6 +93,23 @@ take_variable(struct go_image *g, Dwarf_Die *die)
 		g->vars[g->nvars++] = v;
 }
 
+bool
+go_is_mapped(const struct go_image *g, uint64_t address, uint64_t size, unsigned flags)
+{
+	const struct image_elf *img = &g->dw.img;
+
+	for (size_t i = 0; i < img->phnum; i++) {
+		GElf_Phdr ph;
+
+		if (gelf_getphdr(img->elf, (int)i, &ph) != NULL && ph.p_type == PT_LOAD &&
+		    (ph.p_flags & flags) == flags && address >= ph.p_vaddr &&
+		    address - ph.p_vaddr <= ph.p_memsz &&
+		    ph.p_memsz - (address - ph.p_vaddr) >= size)
+			return true;
+	}
+	return false;
+}
+
 static void
 take_type(struct go_image *g, Dwarf_Die *die)
 {
@@ -102,6 +120,8 @@ take_type(struct go_image *g, Dwarf_Die *die)
 	    !image_dwarf_number(die, DW_AT_go_runtime_type, &offset) || offset == 0)
 		return;
 	t.descriptor = g->types_base + offset;
+	if (t.descriptor % 8 != 0 || !go_is_mapped(g, t.descriptor, DESCRIPTOR_BYTES, 0))
+		return;
 	g->types = grow(g, g->types, g->ntypes, sizeof t);
 	if (!g->no_memory)
 		g->types[g->ntypes++] = t;

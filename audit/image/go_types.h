@@ -55,6 +55,9 @@ void go_image_close(struct go_image *g);
 const struct go_variable *go_find_variable(const struct go_image *g, const char *name);
 const struct go_type *go_find_type(const struct go_image *g, const char *name);
 
+/* Do the image's segments with these flags (PF_W) cover [address, address + size)? */
+bool go_is_mapped(const struct go_image *g, uint64_t address, uint64_t size, unsigned flags);
+
 /* Does a type's name mention a package of the guest?  One that does not means the
  * same in each build for the same library. */
 bool go_is_own(const struct go_image *g, const char *name);

@@ -404,6 +404,44 @@ add_name(struct planner *p, const char *name, uint64_t *at)
 	return true;
 }
 
+/* Bytes that an op writes at its offset; UINT64_MAX if that is no number. */
+static uint64_t
+width(const struct go_move_op *op)
+{
+	uint64_t n;
+
+	switch (op->kind) {
+	case GO_MOVE_COPY:
+	case GO_MOVE_IDLE:
+		return op->size;
+	case GO_MOVE_LOOP:
+		return __builtin_mul_overflow(op->size, op->count, &n) ? UINT64_MAX : n;
+	case GO_MOVE_SLICE:
+		return 24;
+	case GO_MOVE_STRING:
+	case GO_MOVE_EFACE:
+	case GO_MOVE_IFACE:
+		return 16;
+	default:
+		return 8;
+	}
+}
+
+/* The mover writes where an op says: all of it must lie in the variable, or in the
+ * element. */
+static bool
+ops_fit(const struct go_move_op *op, uint64_t n, uint64_t size)
+{
+	for (uint64_t i = 0; i < n; i += 1 + op[i].body) {
+		uint64_t w = width(&op[i]);
+
+		if (op[i].offset > size || w > size - op[i].offset ||
+		    !ops_fit(&op[i + 1], op[i].body, op[i].size))
+			return false;
+	}
+	return true;
+}
+
 static bool
 plan_variable(struct planner *p, const struct go_variable *a, const struct go_variable *b)
 {
@@ -422,6 +460,10 @@ plan_variable(struct planner *p, const struct go_variable *a, const struct go_va
 	if (!emit(p, &x, 0))
 		return false;
 	v.ops = plan->nops - v.op;
+	if (!p->no_memory && (!ops_fit(&plan->ops[v.op], v.ops, v.size) ||
+			      !go_is_mapped(&p->old, v.from, v.size, PF_W) ||
+			      !go_is_mapped(&p->new, v.to, v.size, PF_W)))
+		return go_path_fail(&p->path, "its debug information is corrupt");
 	if (!add_name(p, a->name, &v.name))
 		p->no_memory = true;
 	plan->vars[plan->nvars++] = v;

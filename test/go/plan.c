@@ -1,6 +1,7 @@
 /* What the image library says of two builds of a guest.
  *
  *	plan -s OLD NEW [FUNCTION...]	signatures that differ
+ *	plan -f OLD NEW		random changes of OLD's bytes, with a fixed seed
  *	plan OLD NEW [VARIABLE...]	the plan by which variables move, or why not;
  *					without names, of all */
 #include <dlfcn.h>
@@ -71,17 +72,48 @@ static void print_ops(const struct go_move_op *op, uint64_t n)
 	}
 }
 
+typedef enum image_copy_status plan_fn(const void *, size_t, const void *, size_t, char **,
+				       struct image_copy_plan *, char *, size_t);
+
+/* Debug information is the last fifth or more of a guest; it is to be uncompressed. */
+static void change(plan_fn *make, void (*release)(struct image_copy_plan *),
+		   const unsigned char *old, size_t old_size, const void *new, size_t new_size)
+{
+	unsigned char *bad = malloc(old_size);
+	unsigned seed = 1, results[4] = { 0 };
+	char text[600];
+
+	for (int i = 0; i < 400; i++) {
+		struct image_copy_plan plan = { .size = sizeof plan };
+		int n = 1 + rand_r(&seed) % 20, r;
+
+		memcpy(bad, old, old_size);
+		while (n-- > 0)
+			bad[old_size / 3 + rand_r(&seed) % (old_size - old_size / 3)] =
+				rand_r(&seed);
+		r = i % 2 ? make(bad, old_size, new, new_size, NULL, &plan, text, sizeof text) :
+			    make(new, new_size, bad, old_size, NULL, &plan, text, sizeof text);
+		results[r]++;
+		if (r == IMAGE_COPY_OK)
+			release(&plan);
+	}
+	printf("%s\n", results[IMAGE_COPY_OK] && results[IMAGE_COPY_REFUSED] ?
+				"survived" : "nothing was changed that matters");
+	free(bad);
+}
+
 int main(int argc, char **argv)
 {
 	int signatures = argc > 1 && strcmp(argv[1], "-s") == 0;
+	int changes = argc > 1 && strcmp(argv[1], "-f") == 0;
 	struct image_copy_plan plan = { .size = sizeof plan };
 	size_t old_size, new_size;
 	char text[600] = "", **names;
 	void *old, *new;
 	int r;
 
-	argv += signatures;
-	argc -= signatures;
+	argv += signatures + changes;
+	argc -= signatures + changes;
 	if (argc < 3 || !(library = dlopen(getenv("IMAGE_LIBRARY"), RTLD_NOW)))
 		return 2;
 	old = read_file(argv[1], &old_size);
@@ -95,11 +127,13 @@ int main(int argc, char **argv)
 		printf("%s\n", r ? text : "same");
 		return 0;
 	}
-	enum image_copy_status (*make)(const void *, size_t, const void *, size_t, char **,
-				       struct image_copy_plan *, char *, size_t) =
-		symbol("image_plan_copy");
+	plan_fn *make = symbol("image_plan_copy");
 	void (*release)(struct image_copy_plan *) = symbol("image_copy_free");
 
+	if (changes) {
+		change(make, release, old, old_size, new, new_size);
+		return 0;
+	}
 	r = make(old, old_size, new, new_size, names, &plan, text, sizeof text);
 	if (r != IMAGE_COPY_OK)
 		printf("%s\n", text);

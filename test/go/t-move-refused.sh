@@ -192,3 +192,36 @@ E
 expect_output ./plan first.so /dev/null <<'E'
 the new build does not describe its variables
 E
+
+# Debug information that has been tampered with is refused, or plans what is there.
+go_file third/main.go <<'GO'
+package main
+
+import "C"
+
+import "fmt"
+
+type plain struct {
+	a int8
+	s string
+	l []string
+	m map[string][2]int
+	e error
+}
+
+var (
+	one   plain
+	many  []plain
+	array [10]plain
+)
+
+//export Show
+func Show() { fmt.Println(one, many, array) }
+
+func main() {}
+GO
+build_guest third.so third
+objcopy --decompress-debug-sections third.so plain.so
+expect_output ./plan -f plain.so third.so <<'E'
+survived
+E
