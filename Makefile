@@ -11,9 +11,11 @@ SOLDFLAGS := -shared -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 
 AUDIT_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/*.c audit/*.S))
 IMAGE_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/image/*.c))
+# With libdw, in a library of their own.
+DWARF_OBJS := $(patsubst %,$B/audit/image/%.c.o,go_same go_types image_copy image_dwarf image_signature)
 TOOL_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/tool/*.c))
 
-LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-tiny.so \
+LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-dwarf.so $B/libgoaudit-tiny.so \
 	$B/libgoaudit-mainstub.so $B/libgoaudit-entries.so
 PRODUCTS := $(LIBRARIES) $B/goaudit $B/overlay $B/linker $B/libgoaudit.so-gdb.py
 UNIT_TESTS := $(patsubst test/%.c,$B/test/%,$(wildcard test/unit_*.c))
@@ -65,9 +67,13 @@ $B/libgoaudit.so: $(AUDIT_OBJS) audit/libgoaudit.map
 	@echo "  LINK $@"
 	@$(CC) $(SOLDFLAGS) -Wl,--version-script=audit/libgoaudit.map -o $@ $(AUDIT_OBJS)
 
-$B/libgoaudit-image.so: $(IMAGE_OBJS)
+$B/libgoaudit-image.so: $(filter-out $(DWARF_OBJS),$(IMAGE_OBJS))
 	@echo "  LINK $@"
-	@$(CC) $(SOLDFLAGS) -o $@ $(IMAGE_OBJS) -ldw -lelf
+	@$(CC) $(SOLDFLAGS) -o $@ $^ -lelf
+
+$B/libgoaudit-dwarf.so: $(DWARF_OBJS) $B/audit/image/image_elf.c.o
+	@echo "  LINK $@"
+	@$(CC) $(SOLDFLAGS) -o $@ $^ -ldw -lelf
 
 # No libc and no code: they only have to be objects.
 $B/libgoaudit-tiny.so: audit/base/tiny.c
@@ -82,9 +88,9 @@ $B/libgoaudit-entries.so: audit/base/entries_x86_64.S audit/base/guard.c audit/g
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) -shared -fPIC -nostdlib -Wl,-Bsymbolic -o $@ $(filter-out %.h,$^)
 
-$B/goaudit: $(TOOL_OBJS) $(IMAGE_OBJS)
+$B/goaudit: $(TOOL_OBJS) $(filter-out $(DWARF_OBJS),$(IMAGE_OBJS))
 	@echo "  LINK $@"
-	@$(CC) -o $@ $^ -ldw -lelf
+	@$(CC) -o $@ $^ -lelf
 
 $B/libgoaudit.so-gdb.py:
 	@mkdir -p $B

@@ -100,20 +100,6 @@ bool image_add_debug(const void *data, size_t len, const struct image_facts *fac
 IMAGE_API
 uint64_t image_probe(const void *data, size_t len, const char *provider, const char *name);
 
-/* Do two builds of a guest agree on the signatures of C functions?
- *   old, new   the files' bytes; not modified, not kept
- *   names, n   exported functions; of interest are those that both images define
- *              and both describe in DWARF, with a prototype
- *   text       if not NULL: what differs, in the first such function by name, as
- *              "Add: was int(int, int), is long(long, long)"
- * Types are compared by kind, size, encoding and layout, through typedefs and
- * qualifiers; names of parameters and tags do not count.  Returns 1 if a function
- * differs, else 0: also where there is nothing to compare, the DWARF of one side
- * is missing or unreadable, or memory has run out. */
-IMAGE_API
-int image_compare_exports(const void *old, size_t old_size, const void *new_, size_t new_size,
-			  const char *const *names, size_t n, char *text, size_t text_size);
-
 /* What a status means, for messages: "not an ELF file", ... Never NULL. */
 IMAGE_API
 const char *image_status_text(enum image_status status);

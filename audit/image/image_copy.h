@@ -1,5 +1,9 @@
-/* Which package variables of a Go guest can move into the next build of it, and
- * how, by what the DWARF of both says of their types.
+/* Comparing two builds of a guest by their DWARF: signatures of exported functions,
+ * and which package variables can move from the one into the other, and how.
+ *
+ * Of libgoaudit-dwarf.so, which is apart from libgoaudit-image.so so that libdw is
+ * loaded by the first reload that compares, not by the first open.  What image.h says
+ * of threads and of hostile bytes holds here, too.
  *
  * A value can move if code of the new build reads the words of the old one alike,
  * and nothing of it leads back into the old build: numbers, strings, arrays,
@@ -14,6 +18,20 @@
 
 #include "../go/protocol.h"
 #include "image.h"
+
+/* Do two builds of a guest agree on the signatures of C functions?
+ *   old, new   the files' bytes; not modified, not kept
+ *   names, n   exported functions; of interest are those that both images define
+ *              and both describe in DWARF, with a prototype
+ *   text       if not NULL: what differs, in the first such function by name, as
+ *              "Add: was int(int, int), is long(long, long)"
+ * Types are compared by kind, size, encoding and layout, through typedefs and
+ * qualifiers; names of parameters and tags do not count.  Returns 1 if a function
+ * differs, else 0: also where there is nothing to compare, the DWARF of one side
+ * is missing or unreadable, or memory has run out. */
+IMAGE_API
+int image_compare_exports(const void *old, size_t old_size, const void *new_, size_t new_size,
+			  const char *const *names, size_t n, char *text, size_t text_size);
 
 struct image_copy_plan {
 	size_t size;			/* sizeof, set by the caller, checked */

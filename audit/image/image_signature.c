@@ -4,6 +4,7 @@
  * kind, size, encoding and layout, seen through typedefs and qualifiers; names of
  * parameters, members and tags do not count.  What a pointer points to counts,
  * unless one side only declares it. */
+#include "image_copy.h"
 #include "image_dwarf.h"
 
 #include "image_text.h"

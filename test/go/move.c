@@ -35,7 +35,7 @@ static void *read_file(const char *name, size_t *size)
 static int make_plan(const char *from, const char *to, char **names,
 		     struct image_copy_plan *plan)
 {
-	void *library = dlopen(getenv("IMAGE_LIBRARY"), RTLD_NOW);
+	void *library = dlopen(getenv("DWARF_LIBRARY"), RTLD_NOW);
 	enum image_copy_status (*make)(const void *, size_t, const void *, size_t, char **,
 				       struct image_copy_plan *, char *, size_t);
 	size_t old_size, new_size;

@@ -114,7 +114,7 @@ int main(int argc, char **argv)
 
 	argv += signatures + changes;
 	argc -= signatures + changes;
-	if (argc < 3 || !(library = dlopen(getenv("IMAGE_LIBRARY"), RTLD_NOW)))
+	if (argc < 3 || !(library = dlopen(getenv("DWARF_LIBRARY"), RTLD_NOW)))
 		return 2;
 	old = read_file(argv[1], &old_size);
 	new = read_file(argv[2], &new_size);

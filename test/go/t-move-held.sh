@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 
-export IMAGE_LIBRARY=$GOAUDIT_BUILD/libgoaudit-image.so
+export DWARF_LIBRARY=$GOAUDIT_BUILD/libgoaudit-dwarf.so
 CFLAGS="$CFLAGS -I$ROOT/audit"
 build_host move
 
