@@ -119,7 +119,7 @@ $(SWITCHES)/libgoaudit.so: $(AUDIT_OBJS) audit/libgoaudit.map
 	@$(CC) $(ALL_CFLAGS) -DGOAUDIT_TEST_SWITCHES -c -o $(SWITCHES)/gort.c.o audit/gort.c
 	@$(CC) $(SOLDFLAGS) -Wl,--version-script=audit/libgoaudit.map -o $@ \
 		$(filter-out %/gort.c.o,$(AUDIT_OBJS)) $(SWITCHES)/gort.c.o
-	@ln -sf ../../libgoaudit-image.so ../../libgoaudit-tiny.so \
+	@ln -sf ../../libgoaudit-image.so ../../libgoaudit-dwarf.so ../../libgoaudit-tiny.so \
 		../../libgoaudit-mainstub.so $(@D)
 
 $B/test/unit_audit: test/unit_audit.c $(AUDIT_OBJS)
