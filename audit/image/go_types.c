@@ -149,8 +149,6 @@ take(struct image_dwarf *d, Dwarf_Die *unit, Dwarf_Die *die, void *arg)
 	int tag = dwarf_tag(die);
 
 	(void)d;
-	if (!image_dwarf_is_go(unit))
-		return true;
 	take_package(g, unit);
 	if (tag == DW_TAG_variable)
 		take_variable(g, die);
@@ -220,7 +218,7 @@ go_image_open(struct go_image *g, const void *data, size_t len)
 	if (!image_dwarf_open(&g->dw, data, len))
 		return false;
 	g->types_base = find_types_base(&g->dw.img);
-	image_dwarf_each(&g->dw, take, g);
+	image_dwarf_each(&g->dw, true, take, g);
 	if (g->no_memory)
 		return false;
 	if (g->nvars > 0)

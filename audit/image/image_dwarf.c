@@ -53,6 +53,42 @@ note_sections(struct image_dwarf *d)
 	}
 }
 
+/* libdw decompresses all sections when it opens them; most of them are of no
+ * interest here.  Those are taken out of the copy's headers, which are sound
+ * (image_elf_open), and have been read by nobody yet. */
+static void
+drop_sections(struct image_dwarf *d)
+{
+	static const char *const wanted[] = { ".debug_info", ".debug_abbrev", ".debug_types",
+					      ".debug_str", ".debug_line_str",
+					      ".debug_str_offsets", ".debug_addr" };
+	char *headers = d->copy;
+	Elf64_Ehdr eh;
+	size_t names;
+
+	memcpy(&eh, d->copy, sizeof eh);
+	if (eh.e_shoff == 0 || elf_getshdrstrndx(d->img.elf, &names) != 0)
+		return;
+	headers += eh.e_shoff;
+	for (size_t i = 1; i < eh.e_shnum; i++) {
+		const char *s;
+		Elf64_Shdr sh;
+		bool keep = false;
+
+		memcpy(&sh, headers + i * sizeof sh, sizeof sh);
+		s = elf_strptr(d->img.elf, names, sh.sh_name);
+		if (s == NULL || strncmp(s, ".debug_", 7) != 0)
+			continue;
+		for (size_t j = 0; j < sizeof wanted / sizeof wanted[0]; j++)
+			keep |= strcmp(s, wanted[j]) == 0;
+		if (keep)
+			continue;
+		sh.sh_type = SHT_NOBITS;
+		sh.sh_flags &= ~(uint64_t)SHF_COMPRESSED;
+		memcpy(headers + i * sizeof sh, &sh, sizeof sh);
+	}
+}
+
 bool
 image_dwarf_open(struct image_dwarf *d, const void *data, size_t len)
 {
@@ -60,6 +96,13 @@ image_dwarf_open(struct image_dwarf *d, const void *data, size_t len)
 	if (d->copy == NULL)
 		return false;
 	memcpy(d->copy, data, len);
+	if (image_elf_open(&d->img, d->copy, len, NULL, 0) != IMAGE_OK) {
+		free(d->copy);
+		d->copy = NULL;
+		return false;
+	}
+	drop_sections(d);
+	image_elf_close(&d->img);
 	if (image_elf_open(&d->img, d->copy, len, NULL, 0) != IMAGE_OK) {
 		free(d->copy);
 		d->copy = NULL;
@@ -111,7 +154,7 @@ image_dwarf_next(struct image_dwarf *d, Dwarf_Die *die)
 }
 
 void
-image_dwarf_each(struct image_dwarf *d, image_dwarf_fn *fn, void *arg)
+image_dwarf_each(struct image_dwarf *d, bool go, image_dwarf_fn *fn, void *arg)
 {
 	Dwarf_CU *cu = NULL, *next;
 	Dwarf_Die unit, die;
@@ -119,7 +162,7 @@ image_dwarf_each(struct image_dwarf *d, image_dwarf_fn *fn, void *arg)
 
 	while (step(d) && dwarf_get_units(d->dbg, cu, &next, NULL, &type, &unit, NULL) == 0) {
 		cu = next;
-		if (type != DW_UT_compile || !image_dwarf_child(d, &unit, &die))
+		if (type != DW_UT_compile || image_dwarf_is_go(&unit) != go || !image_dwarf_child(d, &unit, &die))
 			continue;
 		do {
 			if (!fn(d, &unit, &die, arg))

@@ -39,9 +39,10 @@ bool image_dwarf_guarded(void (*fn)(void *), void *arg);
 bool image_dwarf_open(struct image_dwarf *d, const void *data, size_t len);
 void image_dwarf_close(struct image_dwarf *d);
 
-/* Calls fn for each direct child of each unit until it returns false. */
+/* Calls fn for each direct child of each unit of Go code, or of other code, until it
+ * returns false. */
 typedef bool image_dwarf_fn(struct image_dwarf *d, Dwarf_Die *unit, Dwarf_Die *die, void *arg);
-void image_dwarf_each(struct image_dwarf *d, image_dwarf_fn *fn, void *arg);
+void image_dwarf_each(struct image_dwarf *d, bool go, image_dwarf_fn *fn, void *arg);
 
 /* The first child, or the next sibling; false at the end, and after
  * IMAGE_DWARF_STEPS entries. */

@@ -62,7 +62,7 @@ take_function(struct image_dwarf *d, Dwarf_Die *unit, Dwarf_Die *die, void *arg)
 	struct signatures *s = arg;
 	struct function key, *f;
 
-	if (dwarf_tag(die) != DW_TAG_subprogram || image_dwarf_is_go(unit) ||
+	if (dwarf_tag(die) != DW_TAG_subprogram ||
 	    image_dwarf_flag(die, DW_AT_declaration) || !image_dwarf_flag(die, DW_AT_external) ||
 	    (is_c(unit) && !image_dwarf_flag(die, DW_AT_prototyped)))
 		return true;
@@ -475,7 +475,7 @@ compare(void *arg)
 	if (!choose(s))
 		return;
 	for (s->side = 0; s->side < 2; s->side++)
-		image_dwarf_each(&s->dw[s->side], take_function, s);
+		image_dwarf_each(&s->dw[s->side], false, take_function, s);
 	s->result = compare_all(s);
 }
 
