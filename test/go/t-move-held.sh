@@ -79,10 +79,43 @@ func Get() *C.char {
 
 func main() {}
 GO
+# A goroutine of the old build that never waits may be anywhere, also between the two
+# stores of an assignment.
+go_file spin/main.go <<'GO'
+package main
+
+import "C"
+
+var (
+	text  = "x"
+	words = [2]string{"one", "three"}
+	sum   int
+)
+
+func spin() {
+	for i := 0; ; i++ {
+		for j := range 1000 {
+			sum += i ^ j
+		}
+		text = words[i%2]
+	}
+}
+
+//export Set
+func Set() *C.char {
+	go spin()
+	return C.CString("set")
+}
+
+//export Get
+func Get() *C.char { return C.CString("got") }
+
+func main() {}
+GO
 printf 'package main\n\nconst VERSION = "old "\n' >src/held/version.go
 cp -r src/held src/held2
 printf 'package main\n\nconst VERSION = "new "\n' >src/held2/version.go
-build_guests held held2
+build_guests held held2 spin
 
 each() {
 	local name
@@ -112,3 +145,14 @@ E
 refusals >refusals.txt
 expect_output each value writer hook chained mapped pointer slice lock "numbers part" \
 	integer wrapped <refusals.txt
+
+# gccheckmark turns preemption off.
+spinning() {
+	GODEBUG=clobberfree=1 run_audited timeout 60 ./move "$PWD/spin.so" "$PWD/spin.so" text | sed 's/goroutine [0-9]*/goroutine N/'
+}
+expect_output spinning <<'E'
+set
+refused: the guest: goroutine N runs all the time in main.spin (main.go:13)
+got
+got
+E
