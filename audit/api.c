@@ -101,15 +101,20 @@ int api_thread_atexit(void (*destructor)(void *), void *object, void *dso)
 							       dso);
 }
 
-EXPORT void *dlreload(void *handle)
+EXPORT void *dlreload2(void *handle, const struct goaudit_reload_options *options)
 {
 	int cancel = cancel_off();
 	void *result;
 
 	error_clear(&goaudit_state);
-	result = reload_reload(&goaudit_state, handle);
+	result = reload_reload(&goaudit_state, handle, options);
 	cancel_restore(cancel);
 	return result;
+}
+
+EXPORT void *dlreload(void *handle)
+{
+	return dlreload2(handle, NULL);
 }
 
 EXPORT int goaudit_reclaim(void *handle, int timeout_ms)

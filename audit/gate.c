@@ -354,6 +354,20 @@ const char *gate_lacks(struct goaudit *ga, const struct generation *gen)
 	return NULL;
 }
 
+const char **gate_names(struct goaudit *ga, const struct guest *guest, size_t *n)
+{
+	const struct gate_doors *d = &guest->doors;
+	const char **names;
+
+	pthread_mutex_lock(&ga->lock);
+	names = malloc((d->n + 1) * sizeof *names);
+	*n = names ? d->n : 0;
+	for (size_t i = 0; i < *n; i++)
+		names[i] = d->door[i].name;
+	pthread_mutex_unlock(&ga->lock);
+	return names;
+}
+
 bool gate_prepare(struct goaudit *ga, struct generation *gen, struct gate_table **table)
 {
 	struct gate_doors *d = &gen->guest->doors;

@@ -19,6 +19,7 @@
 #define GOAUDIT_GATE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct generation;
@@ -90,6 +91,10 @@ void *gate_enter_by(struct goaudit *ga, struct generation *gen, const char *name
 /* The first name that the guest has an entry for and gen lacks; NULL: it has all.
  * In a transaction. */
 const char *gate_lacks(struct goaudit *ga, const struct generation *gen);
+
+/* The names of the guest's entries, an array from malloc(3) of *n; they live for ever.
+ * Without locks. */
+const char **gate_names(struct goaudit *ga, const struct guest *guest, size_t *n);
 
 /* A table of gen's functions for the guest's entries; NULL when it has none.
  * Returns false when out of memory.  Without locks. */

@@ -16,6 +16,7 @@
 #include "go/protocol.h"
 #include "handover.h"
 #include "host.h"
+#include "inherit.h"
 #include "intercept.h"
 #include "journal.h"
 #include "retire.h"
@@ -39,6 +40,7 @@ struct job {
 	bool unchanged;			/* the file is that of `seen` */
 	struct generation *seen;	/* current generation when the file was looked at */
 	struct generation *reloading;	/* dlreload: the caller's generation; else NULL */
+	struct goaudit_reload_options options;
 	struct generation *old, *gen;	/* current before, and new */
 	enum outcome outcome;
 	void *handle;
@@ -372,13 +374,39 @@ static bool has_all_functions(struct job *job)
 	return !lacking;
 }
 
+/* Who has an address of an open guest calls it with the arguments that he knows. */
+static bool has_same_signatures(struct job *job)
+{
+	const char **names;
+	bool same = true;
+	size_t n;
+
+	if (!job->reloading || job->guest->raw ||
+	    (job->options.flags & GOAUDIT_RELOAD_ANY_SIGNATURE))
+		return true;
+	names = gate_names(job->ga, job->guest, &n);
+	if (n && job->old)
+		same = inherit_check_exports(job->ga, job->old, job->gen, names, n) == 0;
+	free(names);
+	return same;
+}
+
+/* What the old generation leaves to the new one, which is initialised. */
+static bool take_over_state(struct job *job)
+{
+	if (job->old && (job->options.flags & GOAUDIT_RELOAD_VARIABLES) &&
+	    inherit_variables(job->ga, job->old, job->gen, job->options.variables) != 0)
+		return false;
+	return handover(job->ga, job->old, job->gen);
+}
+
 static void initialise(struct job *job)
 {
 	struct goaudit *ga = job->ga;
 	struct generation *gen = job->gen;
 	struct go_init init = { .verdict = GO_OK };
 
-	if (!has_all_functions(job)) {
+	if (!has_all_functions(job) || !has_same_signatures(job)) {
 		ldso_transaction(ga, roll_back, job);
 		return;
 	}
@@ -390,7 +418,7 @@ static void initialise(struct job *job)
 		release_others(ga, others, n);
 	}
 	if (init.verdict == GO_OK) {
-		bool taken = handover(ga, job->old, gen);
+		bool taken = take_over_state(job);
 
 		if (gen->info->is_go)
 			gort_settle(ga, gen, !taken);
@@ -751,12 +779,16 @@ static void reload_step(void *arg)
 	}
 }
 
-void *reload_reload(struct goaudit *ga, void *handle)
+void *reload_reload(struct goaudit *ga, void *handle,
+		    const struct goaudit_reload_options *options)
 {
 	struct open_request request = { .mode = RTLD_NOW, .reloadable = true };
 	struct job job = { .ga = ga, .request = &request };
 	void *result;
 
+	if (options)
+		memcpy(&job.options, options, options->size < sizeof job.options ?
+						      options->size : sizeof job.options);
 	pthread_mutex_lock(&ga->lock);
 	job.reloading = registry_find_handle(ga, handle);
 	if (job.reloading && !job.reloading->info->references)

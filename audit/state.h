@@ -33,6 +33,7 @@
 #include "gate.h"
 #include "gort.h"
 #include "guard.h"
+#include "inherit.h"
 #include "ldso.h"
 #include "reaper.h"
 #include "registry.h"
@@ -91,6 +92,7 @@ struct goaudit {
 	struct gate gate;		/* see gate.h */
 	struct gort gort;		/* guarded by lock; constant once ready */
 	struct snapshots snapshots;	/* see snapshot.h */
+	struct inherit inherit;		/* see inherit.h */
 
 	struct watch *watches;		/* guarded by lock */
 

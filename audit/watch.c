@@ -89,7 +89,7 @@ static void *watch_thread(void *arg)
 	w->thread = __builtin_thread_pointer();
 	while (wait_for_change(w)) {
 		error_clear(ga);
-		h = reload_reload(ga, w->handle);
+		h = reload_reload(ga, w->handle, NULL);
 		if (!h)
 			text_copy(text, sizeof text, error_take(ga));
 		w->callback(w->handle, h ? NULL : text, w->arg);

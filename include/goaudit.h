@@ -59,7 +59,8 @@ extern "C" {
  *
  * On failure NULL is returned, dlerror(3) tells why, and the old generation goes on
  * with its references and its state unchanged.  It is a failure, too, if the new
- * build lacks a function whose address has been taken.
+ * build lacks a function whose address has been taken, or has one with another
+ * signature.
  *
  * With RTLD_RAW: returns the handle of the current generation.  One reference, the
  * caller's, moves from `handle` to it: when they differ, `handle` must not be used
@@ -67,6 +68,32 @@ extern "C" {
  * reload it themselves.  Function addresses taken from the old generation stay
  * valid as long as somebody holds a reference to it. */
 void *dlreload(void *handle) __attribute__((weak));
+
+/* dlreload with options. */
+struct goaudit_reload_options {
+	size_t size;		/* sizeof(struct goaudit_reload_options) */
+	unsigned flags;		/* GOAUDIT_RELOAD_... */
+	const char *const *variables;	/* names up to a NULL, see below */
+};
+
+/* A Go guest's package variables are copied into the new generation after its
+ * package inits (and before goaudit_load): those named in `variables`
+ * ("main.count", "example.com/m/pkg.Table"; one without a package is of main) or,
+ * where that is NULL, all that both builds have.  All are copied or none: the reload
+ * fails with the path of the first field that differs in type or cannot move, such
+ * as a pointer to a type of the guest.  Both builds need debug information, which
+ * goaudit build makes.  No call into the guest should be under way: both
+ * generations have the objects in common from then on. */
+#define GOAUDIT_RELOAD_VARIABLES 1u
+
+/* Any other function whose address has been taken and whose signature differs in
+ * the new build makes a reload fail, where both builds have debug information.
+ * This flag lets it pass. */
+#define GOAUDIT_RELOAD_ANY_SIGNATURE 2u
+
+/* As dlreload.  options: may be NULL, and is not kept. */
+void *dlreload2(void *handle, const struct goaudit_reload_options *options)
+	__attribute__((weak));
 
 /* State that moves over.  A guest may export two functions with these names and
  * types; a new generation is handed what the old one has saved, after its

@@ -24,6 +24,7 @@ package runtime
 //	goaudit_weak.go    variables that do not hold
 //	goaudit_rescue.go  strings that outlive their guest
 //	goaudit_dead.go    finalizers, weak pointers and headers of what dies
+//	goaudit_move.go    variables move into the next generation of their guest
 //	goaudit_watch.go   the next collection is reported to the C side
 //	goaudit_panic.go   a panic or Goexit in an init ends the init only
 //	goaudit_guard.go   and one in an export the call only, if so asked
