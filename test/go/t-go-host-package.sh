@@ -42,16 +42,12 @@ sed 's/^func Generation() string .*/func Generation() (string, int) { return gen
 go_file host/main.go <<'GO'
 package main
 
-// static int call(void *f) { return ((int (*)(void))f)(); }
-import "C"
-
 import (
 	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"time"
-	"unsafe"
 
 	"goaudit/guest"
 )
@@ -145,7 +141,6 @@ func main() {
 	}()
 	_, err = guest.Open("missing.so")
 	show(err)
-	_ = unsafe.Pointer(nil)
 }
 GO
 cat >>src/host/go.mod <<E
@@ -160,6 +155,37 @@ build_guest guest.3 other
 variant guest.1 guest.2 "generation 1" "generation 2"
 (cd src/host && "$GOAUDIT_BUILD/goaudit" build -exe -o "$TEST_DIR/host" .) || fail "host: does not build"
 expect_output run_audited ./host <<'E'
+Generation: func() string <nil>
+Counter: *int <nil>
+Kept: *map[string]int <nil>
+Builder: *strings.Builder <nil>
+ErrOwn: *error <nil>
+Odd: func([3]float64, map[int8]string) ([7]int32, error) <nil>
+Variadic: func(...interface {}) int <nil>
+Own: func(main.pair) main.pair <nil>
+_cgoexp: <nil> guest.so: _cgoexp: its main package exports no such function or variable, and there is no C function of that name: check the name
+notExported: <nil> guest.so: notExported: its main package exports no such function or variable, and there is no C function of that name: check the name
+generation: <nil> guest.so: generation: its main package exports no such function or variable, and there is no C function of that name: check the name
+generation 1 <nil>
+3 true
+<nil>
+[3 0 0 0 0 0 0] <nil>
+guest.so: Generation: it is a func() string, not a func() int: change one of them
+guest.so: Own: func(main.pair) main.pair has a type in it that is not the program's: use types of the standard library
+generation 1 12 1000 5 <nil>
+<nil>
+generation 2 1 held: generation 1
+left: 1 generation 1
+left: 0
+guest.so: Generation: it is a func() (string, int), not a func() string: change one of them
+generation 2
+<nil> generation 1
+left: 0
+true generation 1
+<nil> guest.so: the guest is closed: open it again
+guest.so: Generation: the guest is closed: open it again
+guest.so: Generation: the guest is closed: open it again
+missing.so: cannot open shared object file: No such file or directory
 E
 
 text=$(./host) && fail "without the module: $text"

@@ -10,15 +10,17 @@
 // The guest is a main package that `goaudit build` has built; its exported
 // package-level functions and variables can be looked up.  The program is built by
 // `goaudit build -exe` and started by `goaudit run`, or with LD_AUDIT=libgoaudit.so.
-// Program and guests share one runtime and the standard library, so types of the
-// standard library, and types made of those, are the same on both sides.  A package
-// outside of it is in each of them a package of its own.
+// Program and guests share one runtime and the standard library, so its types, and
+// pointers, slices, maps, channels and functions made of them, are the same on both
+// sides.  A package outside of it, and a literal struct or interface type, is in each
+// of them one of its own.
 //
 // A module gets this package by
 //
 //	go mod edit -require=goaudit/guest@v0.0.0 -replace=goaudit/guest=FOLDER
 //
-// or as a copy of this file, which needs nothing else.
+// (FOLDER: pkg-config --variable=goguest goaudit), so that go vet, gopls and plain
+// go build know it too; or as a copy of this file, which needs nothing else.
 //
 // # What holds a generation
 //
@@ -27,13 +29,15 @@
 // all that Lookup returns, for what the guest's functions have returned or stored
 // elsewhere, and for goroutines that they have started; g.Reload and g.Close do not
 // wait for them.  A Bound value follows reloads and holds the current generation
-// only.  What is held, and by what, goaudit status shows.
+// only.  What is held, and by what, goaudit status shows.  Before Go 1.26 values do not
+// hold, and must be gone before Reload and Close: use Bind.
 package guest
 
 /*
 #cgo LDFLAGS: -ldl
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +45,15 @@ package guest
 
 // The module's functions are looked up, so that a program links and starts without.
 static int under_module(void) { return dlsym(RTLD_DEFAULT, "dlreload") != NULL; }
+
+static uintptr_t here(void) { return (uintptr_t)under_module; }
+
+static int same_object(uintptr_t a, uintptr_t b)
+{
+	Dl_info x, y;
+	return dladdr((void *)a, &x) != 0 && dladdr((void *)b, &y) != 0 &&
+	       x.dli_fbase == y.dli_fbase;
+}
 
 // Each call and its dlerror, which is the thread's, are in one C function.
 static char *why(void)
@@ -163,7 +176,7 @@ func (g *Guest) lookup(name string) (Symbol, error) {
 		return unsafe.Pointer(s), nil
 	}
 	return nil, fmt.Errorf("%s: %s: its main package exports no such function or variable, "+
-		"and there is no C function of that name: see to its name", g.path, name)
+		"and there is no C function of that name: check the name", g.path, name)
 }
 
 // table returns the current generation's table of exports, or nil.  Somebody else
@@ -219,13 +232,58 @@ func find(table unsafe.Pointer, name string) Symbol {
 type words struct{ typ, data unsafe.Pointer }
 
 func (e *export) symbol() (s Symbol) {
-	*(*words)(unsafe.Pointer(&s)) = words{e.typ, e.address}
-	if reflect.TypeOf(s).Kind() == reflect.Func {
+	w := (*words)(unsafe.Pointer(&s))
+	*w = words{e.typ, e.address}
+	t := reflect.TypeOf(s)
+	if t.Kind() == reflect.Func {
 		code := new(unsafe.Pointer) // a func value points to the address
 		*code = e.address
-		(*words)(unsafe.Pointer(&s)).data = unsafe.Pointer(code)
+		w.data = unsafe.Pointer(code)
+	}
+	if sameObject(uintptr(e.typ), uintptr(e.address)) {
+		// The standard library has no such type.  The program may have one.
+		var c any = program(t)
+		typ := (*words)(unsafe.Pointer(&c)).data
+		if sameObject(uintptr(typ), uintptr(C.here())) {
+			w.typ = typ
+		}
 	}
 	return s
+}
+
+func sameObject(a, b uintptr) bool {
+	return C.same_object(C.uintptr_t(a), C.uintptr_t(b)) != 0
+}
+
+// program returns the program's description of a type that is made of named types
+// of the standard library and basic ones, and that the guest describes, too.  reflect
+// looks for one in the runtime library, the program and the guests, in this order.
+func program(t reflect.Type) reflect.Type {
+	if t.Name() != "" {
+		return t
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return reflect.PointerTo(program(t.Elem()))
+	case reflect.Slice:
+		return reflect.SliceOf(program(t.Elem()))
+	case reflect.Array:
+		return reflect.ArrayOf(t.Len(), program(t.Elem()))
+	case reflect.Chan:
+		return reflect.ChanOf(t.ChanDir(), program(t.Elem()))
+	case reflect.Map:
+		return reflect.MapOf(program(t.Key()), program(t.Elem()))
+	case reflect.Func:
+		var in, out []reflect.Type
+		for i := 0; i < t.NumIn(); i++ {
+			in = append(in, program(t.In(i)))
+		}
+		for i := 0; i < t.NumOut(); i++ {
+			out = append(out, program(t.Out(i)))
+		}
+		return reflect.FuncOf(in, out, t.IsVariadic())
+	}
+	return t // struct and interface types are the guest's own, if it has them
 }
 
 // A Bound is a function, or a pointer to a variable, that follows the reloads of
@@ -276,56 +334,17 @@ func (b *Bound[T]) prepare() (func(), error) {
 		return nil, err
 	}
 	v, ok := s.(T)
-	if want := reflect.TypeFor[T](); !ok && same(reflect.TypeOf(s), want) {
-		// equal, but described twice: once here, once in the guest
-		t := any(*new(T))
-		(*words)(unsafe.Pointer(&t)).data = (*words)(unsafe.Pointer(&s)).data
-		v, ok = t.(T)
-	}
-	if !ok {
-		return nil, fmt.Errorf("%s: %s: it is a %T, not a %v: build it for this program, "+
-			"or ask for its type", b.g.path, b.name, s, reflect.TypeFor[T]())
+	if want := reflect.TypeFor[T](); !ok && reflect.TypeOf(s).String() == want.String() {
+		return nil, fmt.Errorf("%s: %s: %v has a type in it that is not the program's: "+
+			"use types of the standard library", b.g.path, b.name, want)
+	} else if !ok {
+		return nil, fmt.Errorf("%s: %s: it is a %T, not a %v: change one of them",
+			b.g.path, b.name, s, want)
 	}
 	return func() { b.value.Store(&v) }, nil
 }
 
 func (b *Bound[T]) drop() { b.value.Store(nil) }
-
-// same tells whether two unnamed types are made of the same named ones.
-func same(a, b reflect.Type) bool {
-	if a == b {
-		return true
-	}
-	if a.Name() != "" || b.Name() != "" || a.Kind() != b.Kind() || a.String() != b.String() {
-		return false
-	}
-	switch a.Kind() {
-	case reflect.Pointer, reflect.Slice:
-		return same(a.Elem(), b.Elem())
-	case reflect.Array:
-		return a.Len() == b.Len() && same(a.Elem(), b.Elem())
-	case reflect.Chan:
-		return a.ChanDir() == b.ChanDir() && same(a.Elem(), b.Elem())
-	case reflect.Map:
-		return same(a.Key(), b.Key()) && same(a.Elem(), b.Elem())
-	case reflect.Func:
-		if a.NumIn() != b.NumIn() || a.NumOut() != b.NumOut() || a.IsVariadic() != b.IsVariadic() {
-			return false
-		}
-		for i := 0; i < a.NumIn(); i++ {
-			if !same(a.In(i), b.In(i)) {
-				return false
-			}
-		}
-		for i := 0; i < a.NumOut(); i++ {
-			if !same(a.Out(i), b.Out(i)) {
-				return false
-			}
-		}
-		return true
-	}
-	return false // structs and interfaces: only where there is one description
-}
 
 // Reload brings the file in, if it has changed: all that is bound, and all addresses
 // that C has, lead to the new generation when it returns, and calls under way end in
