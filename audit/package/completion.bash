@@ -17,7 +17,7 @@ _goaudit()
 		fi
 	done
 	case ${COMP_WORDS[1]} in
-	build) options='-o -C -ldflags -gcflags -tags -trimpath -v -x --help' ;;
+	build) options='-o -C -exe -ldflags -gcflags -tags -trimpath -v -x --help' ;;
 	inspect) options='--host --json --quiet --runtime --strict --help' ;;
 	run) options='--log --reloadable --watch --help' ;;
 	runtime) options='--clean --json --keep-current --list --print --help' ;;

@@ -2,7 +2,7 @@
 
 D = $(DESTDIR)
 # What nobody links with: the audit module's companions, the files for Go's
-# standard library and linker.
+# standard library and linker, and the package for Go hosts.
 PRIVATE = $D$(libdir)/goaudit
 COMPANIONS := $(filter $B/libgoaudit-%.so,$(LIBRARIES))
 HEADERS := $(wildcard include/*.h)
@@ -26,8 +26,8 @@ install:
 	ln -sf libgoaudit.so.$(VERSION) $D$(libdir)/libgoaudit.so.$(SOVERSION)
 	ln -sf libgoaudit.so.$(SOVERSION) $D$(libdir)/libgoaudit.so
 	install -m 755 $(COMPANIONS) $(PRIVATE)
-	rm -rf $(PRIVATE)/overlay $(PRIVATE)/linker
-	cd audit/go && find overlay linker -type f ! -name README \
+	rm -rf $(PRIVATE)/overlay $(PRIVATE)/linker $(PRIVATE)/guest
+	cd audit/go && find overlay linker guest -type f ! -name README \
 		-exec install -D -m 644 {} $(abspath $(PRIVATE))/{} \;
 	install -D -m 644 gdb-scripts/goaudit-gdb.py $D$(GDB_SCRIPT)
 	install -m 755 $B/$(DLBIND_SONAME) $D$(libdir)/$(DLBIND_SONAME)

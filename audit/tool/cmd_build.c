@@ -4,6 +4,7 @@
  * at the result with the same eyes as the audit module will. */
 #include "build.h"
 #include "linker.h"
+#include "inspect.h"
 #include "view.h"
 #include "../image/image.h"
 
@@ -17,16 +18,17 @@
 #include <unistd.h>
 
 static const struct argp help = {
-	.args_doc = "[-o FILE.so|FOLDER/] [GO-BUILD-FLAG...] [PACKAGE...]",
+	.args_doc = "[-o FILE.so|FOLDER/] [-exe] [GO-BUILD-FLAG...] [PACKAGE...]",
 	.doc = "Builds a Go package as a guest: a shared library without a Go runtime of "
 	       "its own, which runs over the one that `goaudit runtime' builds (and which "
-	       "is built first, if need be).\v"
+	       "is built first, if need be).  With -exe, builds a program that runs over it "
+	       "and can open guests.\v"
 	       "Flags are those of go build.  FILE.so is by default the package's folder, "
 	       "with .so; the C header goes beside it.  Of several packages, or a pattern like "
 	       "./..., each main package becomes a guest of its own.",
 };
 
-/* FOLDER.so for a package in FOLDER; FILE.so for FILE.go. */
+/* FOLDER.so for a package in FOLDER; FILE.so for FILE.go; programs without .so. */
 static char *
 default_output(const struct goflags *g)
 {
@@ -45,7 +47,7 @@ default_output(const struct goflags *g)
 	if (len > 3 && strcmp(name + len - 3, ".go") == 0)
 		name[len - 3] = '\0';
 	s = strrchr(name, '/');
-	s = format("%s.so", s != NULL ? s + 1 : name);
+	s = format("%s%s", s != NULL ? s + 1 : name, g->exe ? "" : ".so");
 	free(name);
 	return s;
 }
@@ -74,7 +76,7 @@ go_argv(const struct tool *t, const struct runtime *rt, const struct view *v,
 	/* The path of this program may have blanks, hence the quotes. */
 	list_add(argv, copy_text(t->go));
 	list_add(argv, copy_text("build"));
-	list_add(argv, copy_text("-buildmode=c-shared"));
+	list_add(argv, copy_text(g->exe ? "-buildmode=exe" : "-buildmode=c-shared"));
 	list_add(argv, copy_text("-linkshared"));
 	list_add(argv, format("-pkgdir=%s", v->pkg));
 	list_add(argv, format("-overlay=%s", rt->overlay_json));
@@ -156,6 +158,26 @@ check_facts(const struct runtime *rt, const char *out, const struct image_facts 
 	return STATUS_OK;
 }
 
+/* The file is a program over the runtime library. */
+static int
+check_program(const char *out)
+{
+	struct inspector in = { .files = true };
+	struct report r;
+	int status = STATUS_OK;
+
+	inspect_file(&in, out, &r);
+	if (!r.readable)
+		status = tool_error("%s: go build has not written a program: is the package "
+				    "a main package?", out);
+	else if (strcmp(r.facts.runtime_name, "libstd.so") != 0)
+		status = tool_error("%s: it has a Go runtime of its own: leave out flags that "
+				    "undo -linkshared", out);
+	report_free(&r);
+	inspector_free(&in);
+	return status;
+}
+
 /* The file is a guest that the audit module will take. */
 static int
 check_guest(const struct runtime *rt, const char *out)
@@ -193,7 +215,7 @@ build_guest(struct tool *t, const struct runtime *rt, const struct goflags *g)
 		status = run_go(rt, &v, g, linker, argv.item);
 	view_close(&v);
 	if (status == STATUS_OK && !g->dry)
-		status = check_guest(rt, out);
+		status = g->exe ? check_program(out) : check_guest(rt, out);
 	list_free(&argv);
 	free(linker);
 	free(out);

@@ -19,6 +19,7 @@ enum flag_kind {
 	OTHER_STD,		/* pass; see struct goflags */
 	OTHER_STD_BOOL,
 	DRY,
+	EXE,
 	BUILDMODE,
 	DROP,			/* ours already */
 	REFUSE,
@@ -49,6 +50,7 @@ static const struct flag {
 	{ "trimpath", OTHER_STD_BOOL, NULL },
 	{ "asan", OTHER_STD_BOOL, NULL },
 	{ "n", DRY, NULL },
+	{ "exe", EXE, NULL },
 	{ "buildmode", BUILDMODE, "a guest is always built as c-shared: leave it out" },
 	{ "linkshared", DROP, NULL },
 	{ "race", REFUSE_BOOL,
@@ -77,7 +79,7 @@ static bool
 takes_value(const struct flag *f)
 {
 	return f != NULL && f->kind != OTHER_STD_BOOL && f->kind != DRY &&
-	       f->kind != REFUSE_BOOL && f->kind != DROP;
+	       f->kind != EXE && f->kind != REFUSE_BOOL && f->kind != DROP;
 }
 
 static void
@@ -103,6 +105,9 @@ take_flag(struct goflags *g, const struct flag *f, const char *raw, const char *
 		return STATUS_OK;
 	case LDFLAGS:
 		list_add(&g->ldflags, copy_text(value));
+		return STATUS_OK;
+	case EXE:
+		g->exe = !off;
 		return STATUS_OK;
 	case BUILDMODE:
 		return strcmp(value, "c-shared") == 0 ? STATUS_OK :

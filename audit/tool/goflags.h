@@ -11,6 +11,7 @@ struct goflags {
 	char *dir;		/* -C; NULL: none given */
 	struct list ldflags;	/* every -ldflags, as written: [PATTERN=]FLAGS */
 	bool dry;		/* -n */
+	bool exe;		/* -exe: a program that opens guests */
 	bool other_std;		/* a flag that compiles std in another way, which
 				 * is harmless: -trimpath, -gcflags=all=... */
 };

@@ -1,0 +1,7 @@
+module example.com/gohost
+
+go 1.22
+
+require goaudit/guest v0.0.0
+
+replace goaudit/guest => ../../../go/guest

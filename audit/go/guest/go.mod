@@ -1,0 +1,3 @@
+module goaudit/guest
+
+go 1.22

@@ -1,0 +1,401 @@
+// Package guest opens, calls, reloads and closes Go code in a running Go program,
+// in the shape of package plugin:
+//
+//	g, err := guest.Open("handlers.so")
+//	hello, err := guest.Bind[func(http.ResponseWriter, *http.Request)](g, "Hello")
+//	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { hello.Get()(w, r) })
+//	...
+//	err = g.Reload() // requests that begin now run the new code
+//
+// The guest is a main package that `goaudit build` has built; its exported
+// package-level functions and variables can be looked up.  The program is built by
+// `goaudit build -exe` and started by `goaudit run`, or with LD_AUDIT=libgoaudit.so.
+// Program and guests share one runtime and the standard library, so its types, and
+// pointers, slices, maps, channels and functions made of them, are the same on both
+// sides.  A package outside of it, and a literal struct or interface type, is in each
+// of them one of its own.
+//
+// A module gets this package by
+//
+//	go mod edit -require=goaudit/guest@v0.0.0 -replace=goaudit/guest=FOLDER
+//
+// (FOLDER: pkg-config --variable=goguest goaudit), so that go vet, gopls and plain
+// go build know it too; or as a copy of this file, which needs nothing else.
+//
+// # What holds a generation
+//
+// A value that leads to a guest's code, types or variables holds the generation it
+// came from: it stays mapped and works on until the value is gone.  That is so for
+// all that Lookup returns, for what the guest's functions have returned or stored
+// elsewhere, and for goroutines that they have started; g.Reload and g.Close do not
+// wait for them.  A Bound value follows reloads and holds the current generation
+// only.  What is held, and by what, goaudit status shows.  Before Go 1.26 values do not
+// hold, and must be gone before Reload and Close: use Bind.
+package guest
+
+/*
+#cgo LDFLAGS: -ldl
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RELOADABLE 0x00100000	// RTLD_RELOADABLE of goaudit.h
+
+// The module's functions are looked up, so that a program links and starts without.
+static int under_module(void) { return dlsym(RTLD_DEFAULT, "dlreload") != NULL; }
+
+static uintptr_t here(void) { return (uintptr_t)under_module; }
+
+static int same_object(uintptr_t a, uintptr_t b)
+{
+	Dl_info x, y;
+	return dladdr((void *)a, &x) != 0 && dladdr((void *)b, &y) != 0 &&
+	       x.dli_fbase == y.dli_fbase;
+}
+
+// Each call and its dlerror, which is the thread's, are in one C function.
+static char *why(void)
+{
+	const char *text = dlerror();
+	return strdup(text != NULL ? text : "unknown error");
+}
+
+static void *open_guest(const char *path, char **error)
+{
+	void *handle = dlopen(path, RTLD_NOW | RELOADABLE);
+	if (handle == NULL)
+		*error = why();
+	return handle;
+}
+
+static void *find_symbol(void *handle, const char *name) { return dlsym(handle, name); }
+
+static int reload_guest(void *handle, char **error)
+{
+	void *(*reload)(void *) = (void *(*)(void *))dlsym(RTLD_DEFAULT, "dlreload");
+	int done = reload(handle) != NULL;
+	if (!done)
+		*error = why();
+	return done;
+}
+
+static int close_guest(void *handle, char **error)
+{
+	int result = dlclose(handle);
+	if (result != 0)
+		*error = why();
+	return result;
+}
+
+static int reclaim(int timeout_ms)
+{
+	int (*f)(void *, int) = (int (*)(void *, int))dlsym(RTLD_DEFAULT, "goaudit_reclaim");
+	return f != NULL ? f(NULL, timeout_ms) : 0;
+}
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+)
+
+// A Symbol is a function, or a pointer to a variable, as in package plugin; or the
+// unsafe.Pointer of a C function.
+type Symbol any
+
+// A Guest is an open guest.  Its methods may be called from any goroutine.
+type Guest struct {
+	path string
+
+	mu     sync.Mutex
+	handle unsafe.Pointer // nil: closed
+	bound  []binding
+}
+
+var errClosed = errors.New("the guest is closed: open it again")
+
+// Open opens the guest in the file at path.  Every successful Open wants a Close.
+func Open(path string) (*Guest, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if C.under_module() == 0 {
+		return nil, fmt.Errorf("%s: the program does not run under the audit module: "+
+			"start it by goaudit run", path)
+	}
+	name := C.CString(path)
+	defer C.free(unsafe.Pointer(name))
+	var text *C.char
+	handle := C.open_guest(name, &text)
+	if handle == nil {
+		return nil, taken(text)
+	}
+	return &Guest{path: path, handle: handle}, nil
+}
+
+// taken makes an error of text, and frees it.
+func taken(text *C.char) error {
+	defer C.free(unsafe.Pointer(text))
+	return errors.New(C.GoString(text))
+}
+
+// Path returns the absolute path of the file.
+func (g *Guest) Path() string { return g.path }
+
+// Lookup returns an exported function of the guest's main package, or a pointer to
+// an exported variable, of the current generation, which the result holds.  If
+// there is none of that name, it returns the address of a C function of that name
+// as an unsafe.Pointer, for C to call; that address follows reloads and holds
+// nothing.
+func (g *Guest) Lookup(name string) (Symbol, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.lookup(name)
+}
+
+func (g *Guest) lookup(name string) (Symbol, error) {
+	if g.handle == nil {
+		return nil, fmt.Errorf("%s: %s: %w", g.path, name, errClosed)
+	}
+	if s := find(g.table(), name); s != nil {
+		return s, nil
+	}
+	text := C.CString(name)
+	defer C.free(unsafe.Pointer(text))
+	if s := C.find_symbol(g.handle, text); s != nil {
+		return unsafe.Pointer(s), nil
+	}
+	return nil, fmt.Errorf("%s: %s: its main package exports no such function or variable, "+
+		"and there is no C function of that name: check the name", g.path, name)
+}
+
+// table returns the current generation's table of exports, or nil.  Somebody else
+// may reload the guest at any time.  A pointer in a local variable holds its
+// generation; so if the table is still the current one's after it has been stored in
+// one, it can be read.
+func (g *Guest) table() unsafe.Pointer {
+	name := C.CString("goaudit_exports")
+	defer C.free(unsafe.Pointer(name))
+	for {
+		table := C.find_symbol(g.handle, name)
+		if again := C.find_symbol(g.handle, name); again == table {
+			return table
+		}
+	}
+}
+
+// An export is an entry of the table, see audit/go/linker/goaudit_exports.go.
+type export struct {
+	name    *byte
+	typ     unsafe.Pointer
+	address unsafe.Pointer
+}
+
+// text decodes an abi.Name: a byte of flags, the length as a varint, the bytes.
+func (e *export) text() string {
+	n, at := 0, 1
+	for shift := 0; ; shift += 7 {
+		b := *(*byte)(unsafe.Add(unsafe.Pointer(e.name), at))
+		n |= int(b&0x7f) << shift
+		at++
+		if b < 0x80 {
+			break
+		}
+	}
+	return unsafe.String((*byte)(unsafe.Add(unsafe.Pointer(e.name), at)), n)
+}
+
+func find(table unsafe.Pointer, name string) Symbol {
+	if table == nil {
+		return nil
+	}
+	n := *(*uintptr)(table)
+	for _, e := range unsafe.Slice((*export)(unsafe.Add(table, unsafe.Sizeof(n))), n) {
+		if e.text() == name {
+			return e.symbol()
+		}
+	}
+	return nil
+}
+
+// An interface is a type and, for what is a pointer, that pointer.
+type words struct{ typ, data unsafe.Pointer }
+
+func (e *export) symbol() (s Symbol) {
+	w := (*words)(unsafe.Pointer(&s))
+	*w = words{e.typ, e.address}
+	t := reflect.TypeOf(s)
+	if t.Kind() == reflect.Func {
+		code := new(unsafe.Pointer) // a func value points to the address
+		*code = e.address
+		w.data = unsafe.Pointer(code)
+	}
+	if sameObject(uintptr(e.typ), uintptr(e.address)) {
+		// The standard library has no such type.  The program may have one.
+		var c any = program(t)
+		typ := (*words)(unsafe.Pointer(&c)).data
+		if sameObject(uintptr(typ), uintptr(C.here())) {
+			w.typ = typ
+		}
+	}
+	return s
+}
+
+func sameObject(a, b uintptr) bool {
+	return C.same_object(C.uintptr_t(a), C.uintptr_t(b)) != 0
+}
+
+// program returns the program's description of a type that is made of named types
+// of the standard library and basic ones, and that the guest describes, too.  reflect
+// looks for one in the runtime library, the program and the guests, in this order.
+func program(t reflect.Type) reflect.Type {
+	if t.Name() != "" {
+		return t
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return reflect.PointerTo(program(t.Elem()))
+	case reflect.Slice:
+		return reflect.SliceOf(program(t.Elem()))
+	case reflect.Array:
+		return reflect.ArrayOf(t.Len(), program(t.Elem()))
+	case reflect.Chan:
+		return reflect.ChanOf(t.ChanDir(), program(t.Elem()))
+	case reflect.Map:
+		return reflect.MapOf(program(t.Key()), program(t.Elem()))
+	case reflect.Func:
+		var in, out []reflect.Type
+		for i := 0; i < t.NumIn(); i++ {
+			in = append(in, program(t.In(i)))
+		}
+		for i := 0; i < t.NumOut(); i++ {
+			out = append(out, program(t.Out(i)))
+		}
+		return reflect.FuncOf(in, out, t.IsVariadic())
+	}
+	return t // struct and interface types are the guest's own, if it has them
+}
+
+// A Bound is a function, or a pointer to a variable, that follows the reloads of
+// its guest.
+type Bound[T any] struct {
+	g     *Guest
+	name  string
+	value atomic.Pointer[T]
+}
+
+// A binding is a Bound of any type.
+type binding interface {
+	// prepare looks the current generation's symbol up; what it returns
+	// switches to that.
+	prepare() (func(), error)
+	drop()
+}
+
+// Bind looks a function of type T up, or a variable for which T is the pointer
+// type.  It fails if the type is another.
+func Bind[T any](g *Guest, name string) (*Bound[T], error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	b := &Bound[T]{g: g, name: name}
+	set, err := b.prepare()
+	if err != nil {
+		return nil, err
+	}
+	set()
+	g.bound = append(g.bound, b)
+	return b, nil
+}
+
+// Get returns the symbol of the generation that is current.  It waits for nobody.  A
+// result that is kept holds its generation: call Get for each use.  After the
+// guest's Close it panics.
+func (b *Bound[T]) Get() T {
+	v := b.value.Load()
+	if v == nil {
+		panic(fmt.Errorf("%s: %s: %w", b.g.path, b.name, errClosed))
+	}
+	return *v
+}
+
+func (b *Bound[T]) prepare() (func(), error) {
+	s, err := b.g.lookup(b.name)
+	if err != nil {
+		return nil, err
+	}
+	v, ok := s.(T)
+	if want := reflect.TypeFor[T](); !ok && reflect.TypeOf(s).String() == want.String() {
+		return nil, fmt.Errorf("%s: %s: %v has a type in it that is not the program's: "+
+			"use types of the standard library", b.g.path, b.name, want)
+	} else if !ok {
+		return nil, fmt.Errorf("%s: %s: it is a %T, not a %v: change one of them",
+			b.g.path, b.name, s, want)
+	}
+	return func() { b.value.Store(&v) }, nil
+}
+
+func (b *Bound[T]) drop() { b.value.Store(nil) }
+
+// Reload brings the file in, if it has changed: all that is bound, and all addresses
+// that C has, lead to the new generation when it returns, and calls under way end in
+// the old one.  On an error all that is bound stays with the old one.
+func (g *Guest) Reload() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.handle == nil {
+		return fmt.Errorf("%s: %w", g.path, errClosed)
+	}
+	var text *C.char
+	if C.reload_guest(g.handle, &text) == 0 {
+		return taken(text)
+	}
+	set := make([]func(), 0, len(g.bound))
+	for _, b := range g.bound {
+		f, err := b.prepare()
+		if err != nil {
+			return err
+		}
+		set = append(set, f)
+	}
+	for _, f := range set {
+		f()
+	}
+	return nil
+}
+
+// Close closes the guest.  Functions of it that are running end as usual; what is
+// bound must not be used any more.
+func (g *Guest) Close() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.handle == nil {
+		return fmt.Errorf("%s: %w", g.path, errClosed)
+	}
+	for _, b := range g.bound {
+		b.drop()
+	}
+	g.bound = nil
+	var text *C.char
+	if C.close_guest(g.handle, &text) != 0 {
+		return taken(text)
+	}
+	g.handle = nil
+	return nil
+}
+
+// Reclaim waits until the generations that have been replaced, of all guests, have
+// been unmapped or found to be held, at most for the timeout.  It returns how many
+// are left.
+func Reclaim(timeout time.Duration) int {
+	return int(C.reclaim(C.int(timeout.Milliseconds())))
+}

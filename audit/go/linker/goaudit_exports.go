@@ -1,0 +1,47 @@
+package ld
+
+// What a guest exports to Go hosts.
+//
+// For a main package that is compiled with -dynlink the compiler writes the tables
+// of plugin.Lookup: go:plugin.tabs, with an offset of the name and one of the type for
+// each exported function and variable, and go:plugin.exports, with their addresses
+// (cmd/compile/internal/reflectdata, WritePluginTable).  The linker keeps them for
+// -buildmode=plugin only; and an offset cannot lead to a type of the runtime library.
+// Here a guest gets one table of addresses, a dynamic symbol goaudit_exports:
+//
+//	count, {name, type, address} * count
+//
+// name is as in abi.Name; the table's own name is a C identifier, for the audit module
+// hides Go's names where a program has such.  A reader is audit/go/guest.
+
+import (
+	"cmd/link/internal/loader"
+	"cmd/link/internal/sym"
+)
+
+// goauditExports makes the table.  It returns 0 if there is nothing to export.
+func goauditExports(ctxt *Link) loader.Sym {
+	ldr := ctxt.loader
+	tabs := ldr.Lookup("go:plugin.tabs", 0)
+	exports := ldr.Lookup("go:plugin.exports", 0)
+	if !ctxt.linkShared || ctxt.BuildMode != BuildModeCShared || tabs == 0 || exports == 0 {
+		return 0
+	}
+	named, addresses := ldr.Relocs(tabs), ldr.Relocs(exports)
+	n := addresses.Count()
+	if named.Count() != 2*n {
+		return 0 // another Go's table
+	}
+	table := ldr.CreateSymForUpdate("goaudit_exports", 0)
+	table.SetType(sym.SRODATA)
+	table.SetAlign(int32(ctxt.Arch.PtrSize))
+	table.AddUint(ctxt.Arch, uint64(n))
+	for i := 0; i < n; i++ {
+		table.AddAddr(ctxt.Arch, named.At(2*i).Sym())
+		table.AddAddr(ctxt.Arch, named.At(2*i+1).Sym())
+		table.AddAddr(ctxt.Arch, addresses.At(i).Sym())
+	}
+	// Writing to it has marked it, but not what it leads to.
+	ldr.SetAttrReachable(table.Sym(), false)
+	return table.Sym()
+}

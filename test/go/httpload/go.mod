@@ -1,0 +1,3 @@
+module example.com/httpload
+
+go 1.22
