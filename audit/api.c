@@ -6,6 +6,7 @@
 #include "intercept.h"
 #include "reload.h"
 #include "state.h"
+#include "watch.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -132,6 +133,18 @@ EXPORT int goaudit_reclaim(void *handle, int timeout_ms)
 	left = reaper_wait(ga, guest, timeout_ms);
 	cancel_restore(cancel);
 	return left;
+}
+
+EXPORT int goaudit_watch(void *handle, goaudit_watch_function *callback, void *arg)
+{
+	struct goaudit *ga = &goaudit_state;
+	int cancel = cancel_off(), result;
+
+	error_clear(ga);
+	result = callback ? watch_start(ga, handle, callback, arg) :
+			    watch_stop(ga, handle);
+	cancel_restore(cancel);
+	return result;
 }
 
 EXPORT size_t goaudit_last_panic(char *text, size_t size)

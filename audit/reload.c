@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -13,6 +14,7 @@
 #include "clock.h"
 #include "debugger.h"
 #include "go/protocol.h"
+#include "handover.h"
 #include "host.h"
 #include "intercept.h"
 #include "journal.h"
@@ -247,6 +249,7 @@ static void roll_back(void *arg)
 	retire_hide(ga, job->gen);
 	pthread_mutex_lock(&ga->lock);
 	job->gen->owner = NULL;
+	job->gen->rolled_back = true;
 	pthread_mutex_unlock(&ga->lock);
 	retire_generation(ga, job->gen);
 	pthread_mutex_lock(&ga->lock);
@@ -275,6 +278,28 @@ static void take_references(struct job *job)
 		add_reference(gen, job->request->mode);
 }
 
+/* From one moment on handle, entries and references are the new generation's.
+ * Returns false when out of memory. */
+static bool switch_over(struct job *job)
+{
+	struct goaudit *ga = job->ga;
+	struct gate_table *table;
+
+	do {
+		if (!gate_prepare(ga, job->gen, &table))
+			return false;
+		pthread_mutex_lock(&ga->lock);
+		if (gate_switch(ga, job->gen, table))
+			break;
+		pthread_mutex_unlock(&ga->lock);
+	} while (true);
+	job->gen->owner = NULL;
+	take_references(job);
+	registry_set_state(ga, job->gen, GOAUDIT_OPEN);
+	pthread_mutex_unlock(&ga->lock);
+	return true;
+}
+
 /* The new generation is good: it becomes the current one for all. */
 static void commit(void *arg)
 {
@@ -282,18 +307,12 @@ static void commit(void *arg)
 	struct goaudit *ga = job->ga;
 	struct generation *old = job->old, *gen = job->gen, *mine = job->reloading;
 
-	/* From here on handle and entries stand for the new generation. */
-	if (!gate_switch(ga, gen)) {
+	if (!switch_over(job)) {
 		error_set(ga, "%s: out of memory: close some guests", job->guest->path);
 		roll_back(job);
 		return;
 	}
 	retire_replaced(ga, job->guest);
-	pthread_mutex_lock(&ga->lock);
-	gen->owner = NULL;
-	take_references(job);
-	registry_set_state(ga, gen, GOAUDIT_OPEN);
-	pthread_mutex_unlock(&ga->lock);
 	if (old)
 		supersede(job, old);
 	/* The caller may have come from an older one still. */
@@ -305,25 +324,29 @@ static void commit(void *arg)
 	job->outcome = DONE;
 }
 
-/* The guest's other generations that are still mapped: the new one takes over
- * the names that they have registered.  They are not unmapped meanwhile; the
- * reaper may unlink them. */
-static unsigned keep_others(struct job *job, struct generation **others, unsigned max)
+/* The guest's other generations that are still mapped, newest first: the new one
+ * takes over the names that they have registered.  They are not unmapped meanwhile;
+ * the reaper may unlink them.  NULL: out of memory. */
+static struct generation **keep_others(struct job *job, unsigned *n)
 {
 	struct goaudit *ga = job->ga;
-	struct generation *gen;
-	unsigned n = 0;
+	struct generation **others, *gen;
+	unsigned all = 0;
 
+	*n = 0;
 	pthread_mutex_lock(&ga->lock);
-	for (gen = job->guest->all; gen && n < max; gen = gen->next) {
+	for (gen = job->guest->all; gen; gen = gen->next)
+		all++;
+	others = malloc((all + 1) * sizeof *others);
+	for (gen = others ? job->guest->all : NULL; gen; gen = gen->next) {
 		if (gen == job->gen || !gen->info->is_go || gen->unmapping ||
-		    gen->info->state == GOAUDIT_GONE)
+		    gen->rolled_back || gen->info->state == GOAUDIT_GONE)
 			continue;
 		gen->kept++;
-		others[n++] = gen;
+		others[(*n)++] = gen;
 	}
 	pthread_mutex_unlock(&ga->lock);
-	return n;
+	return others;
 }
 
 static void release_others(struct goaudit *ga, struct generation **others, unsigned n)
@@ -334,6 +357,7 @@ static void release_others(struct goaudit *ga, struct generation **others, unsig
 	if (ga->reaper.queue)
 		reaper_wake(ga);	/* a round may have passed them over */
 	pthread_mutex_unlock(&ga->lock);
+	free(others);
 }
 
 /* Function addresses that are in use must lead somewhere in the new build. */
@@ -359,14 +383,18 @@ static void initialise(struct job *job)
 		return;
 	}
 	if (gen->info->is_go) {
-		struct generation *others[GORT_OTHERS];
-		unsigned n = keep_others(job, others, GORT_OTHERS);
+		unsigned n;
+		struct generation **others = keep_others(job, &n);
 
 		gort_init(ga, gen, others, n, &init);
 		release_others(ga, others, n);
 	}
 	if (init.verdict == GO_OK) {
-		ldso_transaction(ga, commit, job);
+		bool taken = handover(ga, job->old, gen);
+
+		if (gen->info->is_go)
+			gort_settle(ga, gen, !taken);
+		ldso_transaction(ga, taken ? commit : roll_back, job);
 		return;
 	}
 	if (init.verdict == GO_PANIC)

@@ -61,6 +61,7 @@ struct host {
 	int (*register_atfork)(void (*)(void), void (*)(void), void (*)(void),
 			       void *);
 	char *(*dlerror)(void);
+	void (*free)(void *);
 	char ***environ;
 	int argc;
 	char **argv;			/* the process's own, followed by environment and auxv */
@@ -90,6 +91,8 @@ struct goaudit {
 	struct gate gate;		/* see gate.h */
 	struct gort gort;		/* guarded by lock; constant once ready */
 	struct snapshots snapshots;	/* see snapshot.h */
+
+	struct watch *watches;		/* guarded by lock */
 
 	bool forked;			/* this is a forked child: Go does not run here */
 	bool exiting;			/* the exit handler has run */

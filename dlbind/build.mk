@@ -25,7 +25,7 @@ $B/libdlbind.a: $(DLBIND_OBJS)
 	@$(AR) rcs $@ $B/dlbind/libdlbind.o $B/dlbind/reload.c.o
 DLBIND_WRAPPED := malloc calloc realloc strdup mmap madvise mprotect ftruncate write \
 	dlopen open
-DLBIND_TEST_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude \
+DLBIND_TEST_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -Idlbind \
 	-Idlbind/examples
 
 # The static library: its own calls can be wrapped.

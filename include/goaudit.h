@@ -68,6 +68,35 @@ extern "C" {
  * valid as long as somebody holds a reference to it. */
 void *dlreload(void *handle) __attribute__((weak));
 
+/* State that moves over.  A guest may export two functions with these names and
+ * types; a new generation is handed what the old one has saved, after its
+ * constructors and package inits and before it is current.
+ *
+ *   goaudit_save   in the old generation: returns a block from malloc(3), which the
+ *                  module frees, with *size and a *version of the guest's choice;
+ *                  NULL and *size 0: nothing to hand over; NULL and a *size: failed.
+ *   goaudit_load   in the new one: returns 0, or anything else to refuse; the reload
+ *                  (the reopen) then fails and the old generation goes on.
+ *
+ * Calls into the old generation may be under way meanwhile. */
+typedef void *goaudit_save_function(size_t *size, unsigned *version);
+typedef int goaudit_load_function(const void *data, size_t size, unsigned version);
+
+/* Reloads a guest whenever its file changes, on a thread of the module's.
+ *
+ *   handle    open, not of RTLD_RAW; it must stay open until the watch is stopped.
+ *   callback  called on that thread after each reload: error is NULL, or the text of
+ *             what went wrong, valid during the call.  It may call anything, this
+ *             function too.  NULL: stop; when that returns, no callback is running or
+ *             will be, unless it is the callback itself that has stopped.
+ *
+ * A change is a write or a rename over the file, after which it has been left alone
+ * for 20 ms; a build of the same bytes counts as a reload (see dlreload).
+ * Returns 0, or -1 with dlerror set. */
+typedef void goaudit_watch_function(void *handle, const char *error, void *arg);
+int goaudit_watch(void *handle, goaudit_watch_function *callback, void *arg)
+	__attribute__((weak));
+
 /* Waits until retired generations have been unmapped or found to be in use.
  *
  *   handle      a handle of the guest whose generations are meant, also one

@@ -27,6 +27,7 @@
 #define GO_FN_INIT   "runtime.goauditInit.abiinternal"
 #define GO_FN_CANON  "runtime.goauditCanon.abiinternal"
 #define GO_FN_UNLINK "runtime.goauditUnlink.abiinternal"
+#define GO_FN_SETTLE "runtime.goauditSettle.abiinternal"
 #define GO_FN_GUARD  "runtime.goauditGuard.abiinternal"
 #define GO_FN_STATS  "runtime.goauditStats.abiinternal"
 
@@ -103,11 +104,20 @@ struct go_init {
 				 * 0: it is on the list, to be found by lo and hi */
 	struct go_range *others; /* in: the older generations: names that they have */
 	uint64_t others_n;	/* registered with flag, gob and expvar are taken
-				 * over, or given back if the inits panic */
+				 * over, or given back if the inits panic; go_settle
+				 * has to follow if they do not */
 	uint64_t verdict;	/* out: enum go_verdict */
 	uint64_t register_ns;	/* out: masks, types, itabs */
 	uint64_t init_ns;	/* out: package inits */
 	char text[1024];	/* out: GO_PANIC: the panic's text */
+};
+
+/* Ends the take-over of names that a successful init has begun.  Until then the
+ * older generations cannot be unlinked. */
+struct go_settle {
+	uint64_t size;		/* in */
+	uint64_t lo, hi;	/* in: the new generation's mapping */
+	uint64_t failed;	/* in: not 0: the older ones get their names back */
 };
 
 /* The one itab of a (interface, type) pair of the runtime library: such itabs

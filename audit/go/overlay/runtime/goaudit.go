@@ -163,6 +163,12 @@ type goauditUnlinkReq struct {
 	soon      uint64
 }
 
+type goauditSettleReq struct {
+	size   uint64
+	lo, hi uint64
+	failed uint64
+}
+
 type goauditGuardReq struct {
 	size  uint64
 	fn    uint64
@@ -186,10 +192,11 @@ type goauditStatsReq struct {
 // modules that were there when the runtime started have one too; they stay.
 type goauditModule struct {
 	md     *moduledata
-	caches []uintptr // addresses of its abi.TypeAssert and abi.InterfaceSwitch
-	pinned bool      // was there when the runtime started
-	busy   bool      // its package inits are running
-	heirs  int       // newer generations that are taking its names over
+	caches []uintptr      // addresses of its abi.TypeAssert and abi.InterfaceSwitch
+	pinned bool           // was there when the runtime started
+	busy   bool           // its package inits are running
+	heirs  int            // newer generations that are taking its names over
+	taken  []goauditTaken // what it has taken over itself
 }
 
 var (
