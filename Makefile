@@ -186,6 +186,7 @@ soak: test-programs
 	@$B/goaudit runtime
 	@test/soak/run
 	@test/unload/run-soak
+	@GOAUDIT_RELOADS=1000 test/run -v http-hot-swap
 
 # A million hostile images for goaudit inspect.
 .PHONY: fuzz
