@@ -8,6 +8,8 @@ ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -fPIC \
 	-fvisibility=hidden -Iinclude -Iaudit -MMD -MP \
 	-DGOAUDIT_VERSION='"$(VERSION)"' $(CFLAGS)
 SOLDFLAGS := -shared -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
+# Up to glibc 2.33 libraries of their own.
+LIBS := -Wl,--as-needed -pthread -ldl
 
 # Where things are installed. DESTDIR goes in front of all of it.
 prefix ?= /usr/local
@@ -24,9 +26,11 @@ SOVERSION := 0
 
 AUDIT_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/*.c audit/*.S))
 IMAGE_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/image/*.c))
+# With libdw, in a library of their own.
+DWARF_OBJS := $(patsubst %,$B/audit/image/%.c.o,go_same go_types image_copy image_dwarf image_signature)
 TOOL_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/tool/*.c))
 
-LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-tiny.so \
+LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-dwarf.so $B/libgoaudit-tiny.so \
 	$B/libgoaudit-mainstub.so $B/libgoaudit-entries.so
 PRODUCTS := $(LIBRARIES) $B/libdlbind.so $B/libdlbind.a $B/goaudit $B/overlay $B/linker $B/libgoaudit.so-gdb.py
 UNIT_TESTS := $(patsubst test/%.c,$B/test/%,$(wildcard test/unit_*.c))
@@ -85,11 +89,15 @@ $B/audit/tool/main.c.o: ALL_CFLAGS += -DGOAUDIT_LIB_FROM_BIN='"$(LIB_FROM_BIN)"'
 $B/libgoaudit.so: $(AUDIT_OBJS) audit/libgoaudit.map
 	@echo "  LINK $@"
 	@$(CC) $(SOLDFLAGS) -Wl,-soname,libgoaudit.so.$(SOVERSION) \
-		-Wl,--version-script=audit/libgoaudit.map -o $@ $(AUDIT_OBJS)
+		-Wl,--version-script=audit/libgoaudit.map -o $@ $(AUDIT_OBJS) $(LIBS)
 
-$B/libgoaudit-image.so: $(IMAGE_OBJS)
+$B/libgoaudit-image.so: $(filter-out $(DWARF_OBJS),$(IMAGE_OBJS))
 	@echo "  LINK $@"
-	@$(CC) $(SOLDFLAGS) -o $@ $(IMAGE_OBJS) -lelf
+	@$(CC) $(SOLDFLAGS) -o $@ $^ -lelf
+
+$B/libgoaudit-dwarf.so: $(DWARF_OBJS) $B/audit/image/image_elf.c.o
+	@echo "  LINK $@"
+	@$(CC) $(SOLDFLAGS) -o $@ $^ -ldw -lelf
 
 # No libc and no code: they only have to be objects.
 $B/libgoaudit-tiny.so: audit/base/tiny.c
@@ -104,7 +112,7 @@ $B/libgoaudit-entries.so: audit/base/entries_x86_64.S audit/base/guard.c audit/g
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) -shared -fPIC -nostdlib -Wl,-Bsymbolic -o $@ $(filter-out %.h,$^)
 
-$B/goaudit: $(TOOL_OBJS) $(IMAGE_OBJS)
+$B/goaudit: $(TOOL_OBJS) $(filter-out $(DWARF_OBJS),$(IMAGE_OBJS))
 	@echo "  LINK $@"
 	@$(CC) -o $@ $^ -lelf
 
@@ -118,15 +126,15 @@ $B/overlay $B/linker:
 
 $B/test/demo-host: test/demo/host.c include/goaudit.h
 	@mkdir -p $(@D)
-	@$(CC) -O2 -g -Wall -Wextra -Werror -Iinclude -o $@ $<
+	@$(CC) -O2 -g -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
 
 $B/test/proof: test/bench/proof.c include/goaudit.h
 	@mkdir -p $(@D)
-	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $<
+	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
 
 $B/test/bench: test/bench/bench.c include/goaudit.h
 	@mkdir -p $(@D)
-	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $<
+	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
 
 # The module with GOAUDIT_TEST_UNLINK: test/unload's negative controls leave parts of
 # the check out, and the benchmark the whole proof.  The module that users get has no such thing.
@@ -134,20 +142,20 @@ $(SWITCHES)/libgoaudit.so: $(AUDIT_OBJS) audit/libgoaudit.map
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CFLAGS) -DGOAUDIT_TEST_SWITCHES -c -o $(SWITCHES)/gort.c.o audit/gort.c
 	@$(CC) $(SOLDFLAGS) -Wl,--version-script=audit/libgoaudit.map -o $@ \
-		$(filter-out %/gort.c.o,$(AUDIT_OBJS)) $(SWITCHES)/gort.c.o
-	@ln -sf ../../libgoaudit-image.so ../../libgoaudit-tiny.so \
+		$(filter-out %/gort.c.o,$(AUDIT_OBJS)) $(SWITCHES)/gort.c.o $(LIBS)
+	@ln -sf ../../libgoaudit-image.so ../../libgoaudit-dwarf.so ../../libgoaudit-tiny.so \
 		../../libgoaudit-mainstub.so $(@D)
 
 $B/test/unit_audit: test/unit_audit.c $(AUDIT_OBJS)
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CFLAGS) -o $@ $< $(AUDIT_OBJS) \
-		$$(pkg-config --cflags --libs check)
+		$$(pkg-config --cflags --libs check) $(LIBS)
 
 # It puts its own malloc before libc's.
 $B/test/unit_%: test/unit_%.c $(IMAGE_OBJS)
 	@mkdir -p $(@D)
-	@$(CC) $(ALL_CFLAGS) -fvisibility=default -o $@ $< $(IMAGE_OBJS) -lelf \
-		$$(pkg-config --cflags --libs check)
+	@$(CC) $(ALL_CFLAGS) -fvisibility=default -o $@ $< $(IMAGE_OBJS) -ldw -lelf \
+		$$(pkg-config --cflags --libs check) $(LIBS)
 
 # Instrumented, so from the sources. Without the tool's main.
 FUZZED := $(wildcard audit/image/*.c) audit/tool/util.c \
@@ -157,7 +165,7 @@ $B/test/fuzz: test/fuzz/fuzz.c $(FUZZED) $(wildcard audit/tool/*.h audit/image/*
 	@echo "  CC   $@"
 	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Iaudit/tool -O1 \
 		-fsanitize=address,undefined -fno-sanitize-recover=all \
-		-o $@ test/fuzz/fuzz.c $(FUZZED) -lelf
+		-o $@ test/fuzz/fuzz.c $(FUZZED) -ldw -lelf
 
 include dlbind/build.mk
 

@@ -6,6 +6,7 @@
 #include "intercept.h"
 #include "reload.h"
 #include "state.h"
+#include "watch.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -100,15 +101,20 @@ int api_thread_atexit(void (*destructor)(void *), void *object, void *dso)
 							       dso);
 }
 
-EXPORT void *dlreload(void *handle)
+EXPORT void *dlreload2(void *handle, const struct goaudit_reload_options *options)
 {
 	int cancel = cancel_off();
 	void *result;
 
 	error_clear(&goaudit_state);
-	result = reload_reload(&goaudit_state, handle);
+	result = reload_reload(&goaudit_state, handle, options);
 	cancel_restore(cancel);
 	return result;
+}
+
+EXPORT void *dlreload(void *handle)
+{
+	return dlreload2(handle, NULL);
 }
 
 EXPORT int goaudit_reclaim(void *handle, int timeout_ms)
@@ -132,6 +138,18 @@ EXPORT int goaudit_reclaim(void *handle, int timeout_ms)
 	left = reaper_wait(ga, guest, timeout_ms);
 	cancel_restore(cancel);
 	return left;
+}
+
+EXPORT int goaudit_watch(void *handle, goaudit_watch_function *callback, void *arg)
+{
+	struct goaudit *ga = &goaudit_state;
+	int cancel = cancel_off(), result;
+
+	error_clear(ga);
+	result = callback ? watch_start(ga, handle, callback, arg) :
+			    watch_stop(ga, handle);
+	cancel_restore(cancel);
+	return result;
 }
 
 EXPORT size_t goaudit_last_panic(char *text, size_t size)

@@ -6,6 +6,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <gnu/libc-version.h>
 #include <link.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #include "scope.h"
 #include "state.h"
 
+#define OLDEST_GLIBC 34		/* 2.34; the command says so, too (tool/host.c) */
 #define EXPORT __attribute__((visibility("default")))
 
 struct goaudit goaudit_state = {
@@ -110,17 +112,28 @@ __attribute__((constructor)) static void remember_arguments(int argc, char **arg
 	goaudit_state.host.argv = argv;
 }
 
+/* dl_iterate_phdr: sees the auditor's own namespace. */
+static int is_ours(struct dl_phdr_info *info, size_t size, void *path)
+{
+	uintptr_t at = (uintptr_t)&goaudit_state - info->dlpi_addr;
+
+	(void)size;
+	for (int i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_LOAD &&
+		    at - info->dlpi_phdr[i].p_vaddr < info->dlpi_phdr[i].p_memsz)
+			return realpath(info->dlpi_name, path) != NULL;
+	return 0;
+}
+
 /* The companions lie beside the module in the build folder, and in a folder
  * of their own, goaudit/ beside it, where it is installed.  Symbolic links (of
  * the soname) are followed; a relative LD_AUDIT is relative to where the process
  * started. */
 static void find_home(struct goaudit *ga)
 {
-	char path[PATH_MAX], *slash;
-	Dl_info info;
+	char path[PATH_MAX] = "", *slash;
 
-	if (!dladdr(&goaudit_state, &info) || !info.dli_fname ||
-	    !realpath(info.dli_fname, path))
+	if (!dl_iterate_phdr(is_ours, path))
 		return;
 	slash = strrchr(path, '/');
 	*slash = 0;
@@ -137,8 +150,13 @@ static void find_home(struct goaudit *ga)
 EXPORT unsigned int la_version(unsigned int version)
 {
 	struct goaudit *ga = &goaudit_state;
+	int glibc;
 
 	if (version < 1)
+		return 0;
+	/* Before glibc 2.34 dlopen and its kin are in a library of their own, which
+	 * does not work in an auditor's namespace: the program runs without us. */
+	if (sscanf(gnu_get_libc_version(), "2.%d", &glibc) != 1 || glibc < OLDEST_GLIBC)
 		return 0;
 	read_settings(&ga->settings);
 	find_home(ga);

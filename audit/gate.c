@@ -354,7 +354,21 @@ const char *gate_lacks(struct goaudit *ga, const struct generation *gen)
 	return NULL;
 }
 
-bool gate_switch(struct goaudit *ga, struct generation *gen)
+const char **gate_names(struct goaudit *ga, const struct guest *guest, size_t *n)
+{
+	const struct gate_doors *d = &guest->doors;
+	const char **names;
+
+	pthread_mutex_lock(&ga->lock);
+	names = malloc((d->n + 1) * sizeof *names);
+	*n = names ? d->n : 0;
+	for (size_t i = 0; i < *n; i++)
+		names[i] = d->door[i].name;
+	pthread_mutex_unlock(&ga->lock);
+	return names;
+}
+
+bool gate_prepare(struct goaudit *ga, struct generation *gen, struct gate_table **table)
 {
 	struct gate_doors *d = &gen->guest->doors;
 	struct gate_table *t = NULL;
@@ -363,29 +377,33 @@ bool gate_switch(struct goaudit *ga, struct generation *gen)
 	void *p;
 
 	pthread_mutex_lock(&ga->lock);
-	while (!t || t->n < d->n) {	/* doors may be added meanwhile */
-		give_table(&ga->gate, t);
-		n = d->n;
-		if (!n)
-			break;
+	n = d->n;
+	if (n)
 		t = take_table(&ga->gate, n);
-		if (!t) {
-			pthread_mutex_unlock(&ga->lock);
-			return false;
-		}
-		pthread_mutex_unlock(&ga->lock);
-		for (uint32_t i = 0; i < n && door_at(ga, d, i, &door); i++) {
-			p = look_up(gen, &door);
-			t->target[i] = p ? p : ga->gate.after_unload;
-		}
-		pthread_mutex_lock(&ga->lock);
+	pthread_mutex_unlock(&ga->lock);
+	*table = t;
+	if (!n || !t)
+		return !n;
+	for (uint32_t i = 0; i < n && door_at(ga, d, i, &door); i++) {
+		p = look_up(gen, &door);
+		t->target[i] = p ? p : ga->gate.after_unload;
 	}
-	if (t) {
-		t->column = column_of(&ga->gate, gen);
-		publish(&ga->gate, d, t, gen);
+	return true;
+}
+
+bool gate_switch(struct goaudit *ga, struct generation *gen, struct gate_table *table)
+{
+	struct gate_doors *d = &gen->guest->doors;
+
+	if ((table ? table->n : 0) < d->n) {
+		give_table(&ga->gate, table);
+		return false;
+	}
+	if (table) {
+		table->column = column_of(&ga->gate, gen);
+		publish(&ga->gate, d, table, gen);
 	}
 	gen->guest->serving = gen;
-	pthread_mutex_unlock(&ga->lock);
 	return true;
 }
 

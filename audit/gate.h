@@ -19,6 +19,7 @@
 #define GOAUDIT_GATE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct generation;
@@ -91,9 +92,18 @@ void *gate_enter_by(struct goaudit *ga, struct generation *gen, const char *name
  * In a transaction. */
 const char *gate_lacks(struct goaudit *ga, const struct generation *gen);
 
-/* Leads all entries of the guest to gen.  In a transaction.  Returns false when
- * out of memory: nothing has changed then. */
-bool gate_switch(struct goaudit *ga, struct generation *gen);
+/* The names of the guest's entries, an array from malloc(3) of *n; they live for ever.
+ * Without locks. */
+const char **gate_names(struct goaudit *ga, const struct guest *guest, size_t *n);
+
+/* A table of gen's functions for the guest's entries; NULL when it has none.
+ * Returns false when out of memory.  Without locks. */
+bool gate_prepare(struct goaudit *ga, struct generation *gen, struct gate_table **table);
+
+/* Leads all entries of the guest, and its handle, to gen.  The table is given up.
+ * With goaudit.lock, in a transaction.  Returns false if functions have been looked
+ * up since it was made: another one is needed. */
+bool gate_switch(struct goaudit *ga, struct generation *gen, struct gate_table *table);
 
 /* A generation is gone: entries that lead to it trap.  With goaudit.lock. */
 void gate_gone(struct goaudit *ga, struct generation *gen);

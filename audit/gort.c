@@ -101,10 +101,11 @@ static int bind(struct goaudit *ga, struct gort *rt)
 	rt->init = ldso_lookup(rt->map, GO_FN_INIT);
 	rt->canon = ldso_lookup(rt->map, GO_FN_CANON);
 	rt->unlink = ldso_lookup(rt->map, GO_FN_UNLINK);
+	rt->settle = ldso_lookup(rt->map, GO_FN_SETTLE);
 	rt->guard = ldso_lookup(rt->map, GO_FN_GUARD);
 	rt->stats = ldso_lookup(rt->map, GO_FN_STATS);
 	if (!hello || !rt->crosscall2 || !rt->init || !rt->canon || !rt->unlink ||
-	    !rt->guard || !rt->stats) {
+	    !rt->settle || !rt->guard || !rt->stats) {
 		error_set(ga, "%s: it lacks the entry points of goaudit: build the "
 			  "runtime with `goaudit runtime`", rt->path);
 		return -1;
@@ -301,7 +302,7 @@ __attribute__((force_align_arg_pointer)) void gort_module_found(void *moduledata
 void gort_init(struct goaudit *ga, struct generation *gen,
 	       struct generation *const *others, unsigned n, struct go_init *init)
 {
-	struct go_range ranges[GORT_OTHERS];
+	struct go_range *ranges = calloc(n + 1, sizeof *ranges);
 	uint64_t begin = clock_ns();
 
 	use_library_itabs(ga, gen);
@@ -310,13 +311,14 @@ void gort_init(struct goaudit *ga, struct generation *gen,
 	init->lo = gen->info->lo;
 	init->hi = gen->info->hi;
 	init->module = (uintptr_t)gen->module;
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; ranges && i < n; i++) {
 		ranges[i].lo = others[i]->info->lo;
 		ranges[i].hi = others[i]->info->hi;
 	}
 	init->others = ranges;
-	init->others_n = n;
+	init->others_n = ranges ? n : 0;	/* out of memory: names may clash */
 	go_call(ga, ga->gort.init, init);
+	free(ranges);
 	gen->info->init_ns = clock_ns() - begin;
 }
 
@@ -331,6 +333,16 @@ static uint64_t unlink_flags(const struct goaudit *ga)
 	(void)ga;
 	return GO_UNLINK_PROVE;
 #endif
+}
+
+void gort_settle(struct goaudit *ga, const struct generation *gen, bool failed)
+{
+	struct go_settle s = {
+		.size = sizeof s, .lo = gen->info->lo, .hi = gen->info->hi,
+		.failed = failed,
+	};
+
+	go_call(ga, ga->gort.settle, &s);
 }
 
 bool gort_unlink(struct goaudit *ga, struct go_module *modules, unsigned n)

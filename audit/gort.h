@@ -32,7 +32,7 @@ struct gort {
 	bool program_seen;			/* scope.c has looked whether */
 	bool program_names;			/* the program defines names of Go's */
 	void (*crosscall2)(void *fn, void *arg, int size, uintptr_t context);
-	void *init, *canon, *unlink, *guard, *stats;	/* protocol.h's entry points */
+	void *init, *canon, *unlink, *settle, *guard, *stats;	/* protocol.h's entry points */
 	uint8_t abi_hash[IMAGE_HASH_MAX];
 	unsigned abi_hash_len;
 	uint64_t start_ns;
@@ -50,15 +50,16 @@ int gort_ensure(struct goaudit *ga, const struct image_facts *facts,
  * module for the load that is under way on this thread. */
 void gort_module_found(void *moduledata);
 
-/* How many older generations a new one takes names over from at the most. */
-#define GORT_OTHERS 16
-
 /* Registers a loaded generation's module with the runtime and runs its package
  * inits on this thread.  others are the guest's older ones, kept.  Figures
  * go to its record; `init` gets the verdict and, after a panic, its text.
  * Without locks. */
 void gort_init(struct goaudit *ga, struct generation *gen,
 	       struct generation *const *others, unsigned n, struct go_init *init);
+
+/* Ends what a successful gort_init has begun: the generation is current from now
+ * on, or has failed after all.  Without locks. */
+void gort_settle(struct goaudit *ga, const struct generation *gen, bool failed);
 
 /* Unlinks those of n modules that nothing uses.  Without locks: it may wait for
  * a garbage collection to end.  Returns whether something that holds one is about

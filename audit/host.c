@@ -73,6 +73,7 @@ void host_init(struct goaudit *ga)
 				     void *(*)(void *), void *))create;
 	h->cxa_atexit = (int (*)(void (*)(void *), void *, void *))dlsym(
 		libc, "__cxa_atexit");
+	h->free = (void (*)(void *))dlsym(libc, "free");
 	h->register_atfork = (int (*)(void (*)(void), void (*)(void), void (*)(void),
 				      void *))dlsym(libc, "__register_atfork");
 	/* The program's own, if it has a copy (a COPY relocation). */

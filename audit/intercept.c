@@ -28,7 +28,7 @@ static void *resolve(unsigned index);
 #define RESOLVER(n) static void *resolver_##n(void) { return resolve(n); }
 RESOLVER(0) RESOLVER(1) RESOLVER(2) RESOLVER(3) RESOLVER(4) RESOLVER(5)
 RESOLVER(6) RESOLVER(7) RESOLVER(8) RESOLVER(9) RESOLVER(10) RESOLVER(11)
-RESOLVER(12) RESOLVER(13) RESOLVER(14)
+RESOLVER(12) RESOLVER(13) RESOLVER(14) RESOLVER(15) RESOLVER(16)
 
 static const struct target targets[] = {
 	{ "dlopen", entry_dlopen, &intercept_real_dlopen, resolver_0 },
@@ -47,6 +47,8 @@ static const struct target targets[] = {
 	{ "__cxa_thread_atexit_impl", api_thread_atexit,
 	  &intercept_real_thread_atexit, resolver_13 },
 	{ "goaudit_last_panic", goaudit_last_panic, NULL, resolver_14 },
+	{ "goaudit_watch", goaudit_watch, NULL, resolver_15 },
+	{ "dlreload2", dlreload2, NULL, resolver_16 },
 };
 
 #define TARGETS (sizeof targets / sizeof *targets)

@@ -215,7 +215,8 @@ static void settle(struct batch *b, uint64_t share)
 }
 
 /* The runtime is asked without ld.so's lock: it may have to wait for a garbage
- * collection, and no dlopen of the host shall wait for that. */
+ * collection, and no dlopen of the host shall wait for that.  Returns whether some
+ * that are held are worth another try soon. */
 static bool reap(struct batch *b)
 {
 	struct goaudit *ga = b->ga;

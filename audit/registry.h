@@ -51,6 +51,7 @@ struct generation {
 	bool guarded;				/* Go: a panic ends a call only */
 	bool permanent;				/* RTLD_NODELETE: one reference is never given back */
 	uint64_t tried;				/* reaper round of the last attempt */
+	bool rolled_back;			/* never became current: it has no names */
 	bool unmapping;				/* on the way out, past all return */
 	unsigned kept;				/* not 0: must not be unmapped for now */
 	struct pins pins;			/* see pins.h */

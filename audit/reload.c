@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -13,7 +14,9 @@
 #include "clock.h"
 #include "debugger.h"
 #include "go/protocol.h"
+#include "handover.h"
 #include "host.h"
+#include "inherit.h"
 #include "intercept.h"
 #include "journal.h"
 #include "retire.h"
@@ -37,6 +40,7 @@ struct job {
 	bool unchanged;			/* the file is that of `seen` */
 	struct generation *seen;	/* current generation when the file was looked at */
 	struct generation *reloading;	/* dlreload: the caller's generation; else NULL */
+	struct goaudit_reload_options options;
 	struct generation *old, *gen;	/* current before, and new */
 	enum outcome outcome;
 	void *handle;
@@ -247,6 +251,7 @@ static void roll_back(void *arg)
 	retire_hide(ga, job->gen);
 	pthread_mutex_lock(&ga->lock);
 	job->gen->owner = NULL;
+	job->gen->rolled_back = true;
 	pthread_mutex_unlock(&ga->lock);
 	retire_generation(ga, job->gen);
 	pthread_mutex_lock(&ga->lock);
@@ -275,6 +280,28 @@ static void take_references(struct job *job)
 		add_reference(gen, job->request->mode);
 }
 
+/* From one moment on handle, entries and references are the new generation's.
+ * Returns false when out of memory. */
+static bool switch_over(struct job *job)
+{
+	struct goaudit *ga = job->ga;
+	struct gate_table *table;
+
+	do {
+		if (!gate_prepare(ga, job->gen, &table))
+			return false;
+		pthread_mutex_lock(&ga->lock);
+		if (gate_switch(ga, job->gen, table))
+			break;
+		pthread_mutex_unlock(&ga->lock);
+	} while (true);
+	job->gen->owner = NULL;
+	take_references(job);
+	registry_set_state(ga, job->gen, GOAUDIT_OPEN);
+	pthread_mutex_unlock(&ga->lock);
+	return true;
+}
+
 /* The new generation is good: it becomes the current one for all. */
 static void commit(void *arg)
 {
@@ -282,18 +309,12 @@ static void commit(void *arg)
 	struct goaudit *ga = job->ga;
 	struct generation *old = job->old, *gen = job->gen, *mine = job->reloading;
 
-	/* From here on handle and entries stand for the new generation. */
-	if (!gate_switch(ga, gen)) {
+	if (!switch_over(job)) {
 		error_set(ga, "%s: out of memory: close some guests", job->guest->path);
 		roll_back(job);
 		return;
 	}
 	retire_replaced(ga, job->guest);
-	pthread_mutex_lock(&ga->lock);
-	gen->owner = NULL;
-	take_references(job);
-	registry_set_state(ga, gen, GOAUDIT_OPEN);
-	pthread_mutex_unlock(&ga->lock);
 	if (old)
 		supersede(job, old);
 	/* The caller may have come from an older one still. */
@@ -305,25 +326,29 @@ static void commit(void *arg)
 	job->outcome = DONE;
 }
 
-/* The guest's other generations that are still mapped: the new one takes over
- * the names that they have registered.  They are not unmapped meanwhile; the
- * reaper may unlink them. */
-static unsigned keep_others(struct job *job, struct generation **others, unsigned max)
+/* The guest's other generations that are still mapped, newest first: the new one
+ * takes over the names that they have registered.  They are not unmapped meanwhile;
+ * the reaper may unlink them.  NULL: out of memory. */
+static struct generation **keep_others(struct job *job, unsigned *n)
 {
 	struct goaudit *ga = job->ga;
-	struct generation *gen;
-	unsigned n = 0;
+	struct generation **others, *gen;
+	unsigned all = 0;
 
+	*n = 0;
 	pthread_mutex_lock(&ga->lock);
-	for (gen = job->guest->all; gen && n < max; gen = gen->next) {
+	for (gen = job->guest->all; gen; gen = gen->next)
+		all++;
+	others = malloc((all + 1) * sizeof *others);
+	for (gen = others ? job->guest->all : NULL; gen; gen = gen->next) {
 		if (gen == job->gen || !gen->info->is_go || gen->unmapping ||
-		    gen->info->state == GOAUDIT_GONE)
+		    gen->rolled_back || gen->info->state == GOAUDIT_GONE)
 			continue;
 		gen->kept++;
-		others[n++] = gen;
+		others[(*n)++] = gen;
 	}
 	pthread_mutex_unlock(&ga->lock);
-	return n;
+	return others;
 }
 
 static void release_others(struct goaudit *ga, struct generation **others, unsigned n)
@@ -334,6 +359,7 @@ static void release_others(struct goaudit *ga, struct generation **others, unsig
 	if (ga->reaper.queue)
 		reaper_wake(ga);	/* a round may have passed them over */
 	pthread_mutex_unlock(&ga->lock);
+	free(others);
 }
 
 /* Function addresses that are in use must lead somewhere in the new build. */
@@ -348,25 +374,55 @@ static bool has_all_functions(struct job *job)
 	return !lacking;
 }
 
+/* Who has an address of an open guest calls it with the arguments that he knows. */
+static bool has_same_signatures(struct job *job)
+{
+	const char **names;
+	bool same = true;
+	size_t n;
+
+	if (!job->reloading || job->guest->raw ||
+	    (job->options.flags & GOAUDIT_RELOAD_ANY_SIGNATURE))
+		return true;
+	names = gate_names(job->ga, job->guest, &n);
+	if (n && job->old)
+		same = inherit_check_exports(job->ga, job->old, job->gen, names, n) == 0;
+	free(names);
+	return same;
+}
+
+/* What the old generation leaves to the new one, which is initialised. */
+static bool take_over_state(struct job *job)
+{
+	if (job->old && (job->options.flags & GOAUDIT_RELOAD_VARIABLES) &&
+	    inherit_variables(job->ga, job->old, job->gen, job->options.variables) != 0)
+		return false;
+	return handover(job->ga, job->old, job->gen);
+}
+
 static void initialise(struct job *job)
 {
 	struct goaudit *ga = job->ga;
 	struct generation *gen = job->gen;
 	struct go_init init = { .verdict = GO_OK };
 
-	if (!has_all_functions(job)) {
+	if (!has_all_functions(job) || !has_same_signatures(job)) {
 		ldso_transaction(ga, roll_back, job);
 		return;
 	}
 	if (gen->info->is_go) {
-		struct generation *others[GORT_OTHERS];
-		unsigned n = keep_others(job, others, GORT_OTHERS);
+		unsigned n;
+		struct generation **others = keep_others(job, &n);
 
 		gort_init(ga, gen, others, n, &init);
 		release_others(ga, others, n);
 	}
 	if (init.verdict == GO_OK) {
-		ldso_transaction(ga, commit, job);
+		bool taken = take_over_state(job);
+
+		if (gen->info->is_go)
+			gort_settle(ga, gen, !taken);
+		ldso_transaction(ga, taken ? commit : roll_back, job);
 		return;
 	}
 	if (init.verdict == GO_PANIC)
@@ -723,12 +779,16 @@ static void reload_step(void *arg)
 	}
 }
 
-void *reload_reload(struct goaudit *ga, void *handle)
+void *reload_reload(struct goaudit *ga, void *handle,
+		    const struct goaudit_reload_options *options)
 {
 	struct open_request request = { .mode = RTLD_NOW, .reloadable = true };
 	struct job job = { .ga = ga, .request = &request };
 	void *result;
 
+	if (options)
+		memcpy(&job.options, options, options->size < sizeof job.options ?
+						      options->size : sizeof job.options);
 	pthread_mutex_lock(&ga->lock);
 	job.reloading = registry_find_handle(ga, handle);
 	if (job.reloading && !job.reloading->info->references)
@@ -743,8 +803,8 @@ void *reload_reload(struct goaudit *ga, void *handle)
 	request.path = job.guest->path;
 	request.fd = open(request.path, O_RDONLY | O_CLOEXEC);
 	if (request.fd < 0) {
-		error_set(ga, "%s: cannot be read: %s: the old generation goes on",
-			  request.path, strerrorname_np(errno));
+		error_set(ga, "%s: cannot be read: %m: the old generation goes on",
+			  request.path);
 		return NULL;
 	}
 	request.guarded = job.reloading->guarded;

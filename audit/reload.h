@@ -55,7 +55,8 @@ bool reload_knows(struct goaudit *ga, const void *handle);
 bool reload_close(struct goaudit *ga, void *handle, int *result);
 
 /* dlreload: see goaudit.h. */
-void *reload_reload(struct goaudit *ga, void *handle);
+void *reload_reload(struct goaudit *ga, void *handle,
+		    const struct goaudit_reload_options *options);
 
 /* Is the open file a guest over a shared Go runtime? */
 bool reload_is_go_guest(struct goaudit *ga, int fd);

@@ -33,6 +33,7 @@
 #include "gate.h"
 #include "gort.h"
 #include "guard.h"
+#include "inherit.h"
 #include "ldso.h"
 #include "reaper.h"
 #include "registry.h"
@@ -61,6 +62,7 @@ struct host {
 	int (*register_atfork)(void (*)(void), void (*)(void), void (*)(void),
 			       void *);
 	char *(*dlerror)(void);
+	void (*free)(void *);
 	char ***environ;
 	int argc;
 	char **argv;			/* the process's own, followed by environment and auxv */
@@ -90,6 +92,9 @@ struct goaudit {
 	struct gate gate;		/* see gate.h */
 	struct gort gort;		/* guarded by lock; constant once ready */
 	struct snapshots snapshots;	/* see snapshot.h */
+	struct inherit inherit;		/* see inherit.h */
+
+	struct watch *watches;		/* guarded by lock */
 
 	bool forked;			/* this is a forked child: Go does not run here */
 	bool exiting;			/* the exit handler has run */

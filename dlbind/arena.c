@@ -72,14 +72,15 @@ static void mark_pages(struct arena *a, size_t from, size_t to, bool backed)
 
 static int back_pages(struct arena *a, size_t from, size_t to)
 {
-	size_t offset = a->base - a->library->base + from * PAGE;
+	void *at = (void *)(a->base + from * PAGE);
+	size_t size = (to - from) * PAGE;
 
 	if (a->alias)
-		return library_back(a->library, offset, (to - from) * PAGE);
-	if (mprotect((void *)(a->base + from * PAGE), (to - from) * PAGE,
-		     PROT_READ | PROT_WRITE) != 0)
+		return library_back(a->library, (uintptr_t)at - a->library->base, size);
+	if (mprotect(at, size, PROT_READ | PROT_WRITE) != 0)
 		return error_set(ENOMEM, "%s: no memory for data: %m: free some",
 				 a->library->name);
+	madvise(at, size, MADV_DODUMP);
 	return 0;
 }
 

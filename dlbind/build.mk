@@ -10,7 +10,7 @@ PACKAGES += valgrind:valgrind
 $B/$(DLBIND_SONAME): $(DLBIND_OBJS) dlbind/libdlbind.map
 	@echo "  LINK $@"
 	@$(CC) $(SOLDFLAGS) -Wl,-z,nodelete -Wl,-soname,$(DLBIND_SONAME) \
-		-Wl,--version-script=dlbind/libdlbind.map -o $@ $(DLBIND_OBJS)
+		-Wl,--version-script=dlbind/libdlbind.map -o $@ $(DLBIND_OBJS) $(LIBS)
 
 $B/libdlbind.so: $B/$(DLBIND_SONAME)
 	@ln -sfn $(DLBIND_SONAME) $@
@@ -25,7 +25,7 @@ $B/libdlbind.a: $(DLBIND_OBJS)
 	@$(AR) rcs $@ $B/dlbind/libdlbind.o $B/dlbind/reload.c.o
 DLBIND_WRAPPED := malloc calloc realloc strdup mmap madvise mprotect ftruncate write \
 	dlopen open
-DLBIND_TEST_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude \
+DLBIND_TEST_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -Idlbind \
 	-Idlbind/examples
 
 # The static library: its own calls can be wrapped.
@@ -33,17 +33,17 @@ $B/test/unit_dlbind%: test/unit_dlbind%.c $B/libdlbind.a include/dlbind.h
 	@mkdir -p $(@D)
 	@$(CC) $(DLBIND_TEST_CFLAGS) -rdynamic -o $@ $< $B/libdlbind.a \
 		$(if $(filter %_failures,$@),$(patsubst %,-Xlinker --wrap=%,$(DLBIND_WRAPPED))) \
-		$$(pkg-config --cflags --libs check) -pthread
+		$$(pkg-config --cflags --libs check) $(LIBS)
 
 # An empty stem does not match the pattern above.
 $B/test/unit_dlbind: test/unit_dlbind.c $B/libdlbind.a include/dlbind.h
 	@mkdir -p $(@D)
 	@$(CC) $(DLBIND_TEST_CFLAGS) -rdynamic -o $@ $< $B/libdlbind.a \
-		$$(pkg-config --cflags --libs check) -pthread
+		$$(pkg-config --cflags --libs check) $(LIBS)
 
 $B/test/dlbind-%: test/dlbind/%.c $B/libdlbind.so include/dlbind.h
 	@mkdir -p $(@D)
-	@$(CC) $(DLBIND_TEST_CFLAGS) -O2 -o $@ $< -L$B -ldlbind -Wl,-rpath,'$$ORIGIN/..' -pthread
+	@$(CC) $(DLBIND_TEST_CFLAGS) -O2 -o $@ $< -L$B -ldlbind -Wl,-rpath,'$$ORIGIN/..' $(LIBS)
 
 # A million random steps; `make check` runs fewer.
 .PHONY: soak-dlbind

@@ -1,12 +1,13 @@
 /* Unwind tables: .eh_frame and .eh_frame_hdr (LSB, "Exception Frames").
  *
  * Unwinders find a function's entry (FDE) through the header's table, which is
- * sorted by address; libgcc, for one, aborts when a table is not.  They read it
- * without a lock, while we add functions at any address.  So the table has an
- * entry for each 16 bytes of .text up to the last function with an FDE, and only
- * the entries' second half ever changes, by one store: to a function's FDE, or to
- * one that covers nothing.  A function has to start at a multiple of 16, since an
- * entry's address and the FDE's length tell where it ends.  The last entry always
+ * sorted by address; libgcc, for one, aborts when it is not.  They search it without
+ * a lock, while we add functions at any address.  So entries are never moved: there
+ * is one for each 16 bytes of .text up to the last function with an FDE.  It has
+ * those bytes' address and an FDE that covers nothing; or, where a function lies,
+ * the function's start and FDE, the same in all its entries.  A search for an address
+ * outside of a function compares with its entries as before, whether it sees them
+ * changed or not.  A function has to start at a multiple of 16.  The last entry always
  * covers nothing.
  *
  * An FDE keeps its place as long as it is registered.  Tools read .eh_frame from
@@ -271,6 +272,12 @@ static int32_t nothing_offset(const struct library *lib)
 	return lib->at.frames + NOTHING_FDE - lib->at.frame_hdr;
 }
 
+/* Of an entry's 16 bytes, from the header. */
+static int32_t address_of(const struct library *lib, uint32_t entry)
+{
+	return lib->at.text + (size_t)entry * GRANULE - lib->at.frame_hdr;
+}
+
 /* Makes the table have more than `entry`. */
 static int extend(struct library *lib, uint32_t entry)
 {
@@ -283,8 +290,7 @@ static int extend(struct library *lib, uint32_t entry)
 			 8ul * (more - count)) != 0)
 		return -1;
 	for (uint32_t i = count; i < more; i++) {
-		h->table[i].address = lib->at.text + (size_t)i * GRANULE -
-				      lib->at.frame_hdr;
+		h->table[i].address = address_of(lib, i);
 		h->table[i].fde = nothing_offset(lib);
 	}
 	lib->frame_count = more;
@@ -318,18 +324,21 @@ static int init(struct library *lib)
 	return 0;
 }
 
-/* Sets the entries of [begin, begin + size) that have one value to another; false
- * when it meets one that has not. */
+/* Changes the entries of [begin, begin + size) from one FDE to another; false when it
+ * meets one that has another. */
 static bool set_entries(struct library *lib, uintptr_t begin, uintptr_t size,
 			int32_t from, int32_t to)
 {
 	struct header *h = header_of(lib);
-	uint32_t last = entry_of(lib, begin + size - 1);
+	uint32_t first = entry_of(lib, begin), last = entry_of(lib, begin + size - 1);
 
-	for (uint32_t i = entry_of(lib, begin); i <= last; i++) {
+	for (uint32_t i = first; i <= last; i++) {
 		if (h->table[i].fde != from)
 			return false;
 		__atomic_store_n(&h->table[i].fde, to, __ATOMIC_RELEASE);
+		__atomic_store_n(&h->table[i].address,
+				 address_of(lib, to == nothing_offset(lib) ? i : first),
+				 __ATOMIC_RELEASE);
 	}
 	return true;
 }

@@ -126,9 +126,7 @@ void hash_unback(struct library *lib, uint32_t from, uint32_t to)
 	const struct hash_table *t = &lib->hash.now;
 	size_t n = to - from;
 
-	if (lib->hash.phase == HASH_STEADY)
-		library_unback(lib, t->offset + 8 + 4 * (t->buckets + (size_t)from),
-			       4 * n);
+	library_unback(lib, t->offset + 8 + 4 * (t->buckets + (size_t)from), 4 * n);
 	library_unback(lib, lib->at.dynsym + from * sizeof(Elf64_Sym),
 		       n * sizeof(Elf64_Sym));
 	library_unback(lib, lib->at.gnu_hash + (GNU_WORDS + (size_t)from) * 4, 4 * n);

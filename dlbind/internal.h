@@ -23,7 +23,7 @@
  *	library.lock	everything of a library but `users`
  *
  * None is held across a call into ld.so, since others call us with its lock
- * held.  What needs ld.so is noted under the lock and done by library_settle().
+ * held.  What needs ld.so is noted under the lock and done by library_unlock().
  */
 #ifndef DLBIND_INTERNAL_H
 #define DLBIND_INTERNAL_H
@@ -73,8 +73,8 @@ struct library;
 
 /* A free block below the top. */
 struct hole {
-	uint32_t start, size;	/* granules; next_record's users: size 0 */
-	uint32_t next, prev;	/* of its bin; 0: none */
+	uint32_t start, size;	/* granules */
+	uint32_t next, prev;	/* of its bin, or of the spare ones; 0: none */
 };
 
 struct arena {
@@ -226,7 +226,7 @@ struct library {
 
 	unsigned batch;		/* dlbind_begin's that are open */
 	bool changed;		/* since the debugger was told last */
-	bool settling;		/* a thread is in library_settle */
+	bool settling;		/* a thread waits for a grace period */
 	size_t notices, grace_periods;
 };
 
@@ -314,7 +314,8 @@ void hash_remove(struct library *lib, uint32_t slot);
 uint32_t hash_first(const struct library *lib, uint32_t hash);
 uint32_t hash_next(const struct library *lib, uint32_t slot);
 void hash_set_slots(struct library *lib, uint32_t slots);
-/* Gives what the tables need for slots [from, to) memory, or takes it away. */
+/* Gives what the tables need for slots [from, to) memory, or takes it away: that
+ * in HASH_STEADY only. */
 int hash_back(struct library *lib, uint32_t from, uint32_t to);
 void hash_unback(struct library *lib, uint32_t from, uint32_t to);
 int hash_init(struct library *lib);

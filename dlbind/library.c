@@ -166,8 +166,10 @@ static int make_file(struct library *lib, const struct dlbind_options *o)
 		alias = map(NULL, size, PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_NORESERVE, fd, 0);
 		if (alias != MAP_FAILED && alias != NULL) {
-			/* A file system on a disk would read holes ahead. */
+			/* A file system on a disk would read holes ahead; and a core
+			 * dump has no use for what is reserved. */
 			madvise(alias, size, MADV_RANDOM);
+			madvise(alias, size, MADV_DONTDUMP);
 			lib->alias = alias;
 			close(fd);
 			return 0;
@@ -213,6 +215,7 @@ static int make_arenas(struct library *lib)
 	if (at == MAP_FAILED)
 		return error_set(ENOMEM, "%s: no address space for its records: create it "
 				 "with smaller limits", lib->name);
+	madvise(at, lib->side_bytes, MADV_DONTDUMP);
 	lib->side = at;
 	bits_place(free_slots, slots, at + upper, 1, at);
 	at += upper + slots / 64 + 2;
@@ -252,6 +255,9 @@ static int load(struct library *lib)
 	lib->map = map;
 	lib->base = map->l_addr;
 	madvise((void *)lib->base, lib->at.data, MADV_RANDOM);
+	madvise((void *)lib->base, lib->at.text, MADV_DONTDUMP);
+	madvise((void *)(lib->base + lib->at.data), lib->at.end - lib->at.data,
+		MADV_DONTDUMP);
 	for (int i = 0; i < ARENAS; i++)
 		lib->arenas[i].base += lib->base;
 	if (!views_agree(lib)) {

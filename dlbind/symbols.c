@@ -480,7 +480,7 @@ static void trim(struct library *lib)
 	if (slots != s->slots)
 		hash_set_slots(lib, slots);
 	keep = slots + slots / 2 + 64;
-	if (keep < s->slots_backed / 2) {
+	if (keep < s->slots_backed / 2 && lib->hash.phase == HASH_STEADY) {
 		hash_unback(lib, keep, s->slots_backed);
 		s->slots_backed = keep;
 	}

@@ -59,7 +59,8 @@ extern "C" {
  *
  * On failure NULL is returned, dlerror(3) tells why, and the old generation goes on
  * with its references and its state unchanged.  It is a failure, too, if the new
- * build lacks a function whose address has been taken.
+ * build lacks a function whose address has been taken, or has one with another
+ * signature.
  *
  * With RTLD_RAW: returns the handle of the current generation.  One reference, the
  * caller's, moves from `handle` to it: when they differ, `handle` must not be used
@@ -67,6 +68,61 @@ extern "C" {
  * reload it themselves.  Function addresses taken from the old generation stay
  * valid as long as somebody holds a reference to it. */
 void *dlreload(void *handle) __attribute__((weak));
+
+/* dlreload with options. */
+struct goaudit_reload_options {
+	size_t size;		/* sizeof(struct goaudit_reload_options) */
+	unsigned flags;		/* GOAUDIT_RELOAD_... */
+	const char *const *variables;	/* names up to a NULL, see below */
+};
+
+/* A Go guest's package variables are copied into the new generation after its
+ * package inits (and before goaudit_load): those named in `variables`
+ * ("main.count", "example.com/m/pkg.Table"; one without a package is of main) or,
+ * where that is NULL, all that both builds have.  All are copied or none: the reload
+ * fails with the path of the first field that differs in type or cannot move, such
+ * as a pointer to a type of the guest.  Both builds need debug information, which
+ * goaudit build makes.  No call into the guest should be under way: both
+ * generations have the objects in common from then on. */
+#define GOAUDIT_RELOAD_VARIABLES 1u
+
+/* Any other function whose address has been taken and whose signature differs in
+ * the new build makes a reload fail, where both builds have debug information.
+ * This flag lets it pass. */
+#define GOAUDIT_RELOAD_ANY_SIGNATURE 2u
+
+/* As dlreload.  options: may be NULL, and is not kept. */
+void *dlreload2(void *handle, const struct goaudit_reload_options *options)
+	__attribute__((weak));
+
+/* State that moves over.  A guest may export two functions with these names and
+ * types; a new generation is handed what the old one has saved, after its
+ * constructors and package inits and before it is current.
+ *
+ *   goaudit_save   in the old generation: returns a block from malloc(3), which the
+ *                  module frees, with *size and a *version of the guest's choice;
+ *                  NULL and *size 0: nothing to hand over; NULL and a *size: failed.
+ *   goaudit_load   in the new one: returns 0, or anything else to refuse; the reload
+ *                  (the reopen) then fails and the old generation goes on.
+ *
+ * Calls into the old generation may be under way meanwhile. */
+typedef void *goaudit_save_function(size_t *size, unsigned *version);
+typedef int goaudit_load_function(const void *data, size_t size, unsigned version);
+
+/* Reloads a guest whenever its file changes, on a thread of the module's.
+ *
+ *   handle    open, not of RTLD_RAW; it must stay open until the watch is stopped.
+ *   callback  called on that thread after each reload: error is NULL, or the text of
+ *             what went wrong, valid during the call.  It may call anything, this
+ *             function too.  NULL: stop; when that returns, no callback is running or
+ *             will be, unless it is the callback itself that has stopped.
+ *
+ * A change is a write or a rename over the file, after which it has been left alone
+ * for 20 ms; a build of the same bytes counts as a reload (see dlreload).
+ * Returns 0, or -1 with dlerror set. */
+typedef void goaudit_watch_function(void *handle, const char *error, void *arg);
+int goaudit_watch(void *handle, goaudit_watch_function *callback, void *arg)
+	__attribute__((weak));
 
 /* Waits until retired generations have been unmapped or found to be in use.
  *

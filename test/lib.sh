@@ -50,22 +50,25 @@ may_gain_privileges() { ! grep -q '^NoNewPrivs:.*1' /proc/self/status; }
 CFLAGS="-g -O1 -Wall -Wno-unused -Wno-format-truncation \
 	-I$ROOT/include -I$ROOT/test/c"
 
+# Up to glibc 2.33 dlopen is in a library of its own.
+DL='-Wl,--as-needed -ldl'
+
 # Compiles the C (C++) source on standard input: cc_so OUT [gcc option...]
 cc_so() {
 	local out=$1; shift
-	gcc $CFLAGS -shared -fPIC -x c -o "$out" - -x none "$@"
+	gcc $CFLAGS -shared -fPIC -x c -o "$out" - -x none "$@" $DL
 }
 cxx_so() {
 	local out=$1; shift
-	g++ $CFLAGS -shared -fPIC -x c++ -o "$out" - -x none "$@"
+	g++ $CFLAGS -shared -fPIC -x c++ -o "$out" - -x none "$@" $DL
 }
 cc_host() {
 	local out=$1; shift
-	gcc $CFLAGS -x c -o "$out" - -x none "$@"
+	gcc $CFLAGS -x c -o "$out" - -x none "$@" $DL
 }
 cxx_host() {
 	local out=$1; shift
-	g++ $CFLAGS -x c++ -o "$out" - -x none "$@"
+	g++ $CFLAGS -x c++ -o "$out" - -x none "$@" $DL
 }
 
 # Runs a command under the audit module, or without it.

@@ -634,6 +634,99 @@ START_TEST(unwind_tables_are_checked)
 }
 END_TEST
 
+/* libgcc's search, which throw and backtrace() use. */
+struct bases {
+	void *text, *data, *function;
+};
+const unsigned char *_Unwind_Find_FDE(void *pc, struct bases *bases);
+
+#define FUNCTIONS 2000
+
+START_TEST(unwinders_find_every_function)
+{
+	void *l = new_library(), *f[FUNCTIONS], *token[FUNCTIONS];
+	struct bases b;
+	struct table t;
+
+	for (int i = 0; i < FUNCTIONS; i++)
+		f[i] = dlalloc(l, 16 + i % 200, SHF_EXECINSTR);
+	for (int k = 0; k < FUNCTIONS; k += 2) {	/* in another order */
+		int i = k * 7 % FUNCTIONS, j = (i + 1) % FUNCTIONS;
+
+		t = table_for(f[i], 16 + i % 200, f[j], 16 + j % 200);
+		ck_assert_msg(dlframe(l, &t, sizeof t, &token[i]) == 0, "%s",
+			      dlbind_error());
+		token[j] = NULL;
+	}
+	for (int i = 0; i < FUNCTIONS; i++) {
+		ck_assert_ptr_nonnull(_Unwind_Find_FDE((char *)f[i] + 15 + i % 200, &b));
+		ck_assert_ptr_eq(b.function, f[i]);
+	}
+	for (int i = 0; i < FUNCTIONS; i += 4)
+		if (token[i])
+			ck_assert_int_eq(dlunframe(l, token[i]), 0);
+	for (int i = 0; i < FUNCTIONS; i++) {
+		const unsigned char *fde = _Unwind_Find_FDE(f[i], &b);
+
+		ck_assert(i % 4 < 2 ? !fde : fde && b.function == f[i]);
+	}
+	ck_assert_int_eq(dldelete(l), 0);
+}
+END_TEST
+
+static int32_t to(const void *target, const void *field)
+{
+	return (const char *)target - (const char *)field;
+}
+
+/* As a compiler emits them: everything in 4 bytes from where it stands. */
+struct __attribute__((packed)) relative_table {
+	uint32_t cie_length, cie_id;
+	unsigned char cie[9], data_length, personality_enc;
+	int32_t personality;
+	unsigned char lsda_enc, fde_enc, rest[7];
+	uint32_t fde_length, fde_cie;
+	int32_t begin;
+	uint32_t size;
+	unsigned char fde_data_length;
+	int32_t lsda;
+	unsigned char fde_rest[3];
+};
+
+START_TEST(relative_pointers_follow_the_copy)
+{
+	void *l = new_library(), *f = new_function(l, 1), *g = new_function(l, 2);
+	char *lsda = dlalloc(l, 64, SHF_ALLOC);
+	struct relative_table *own = dlalloc(l, sizeof *own, SHF_ALLOC), *t;
+	const unsigned char *fde;
+	const struct relative_table *copy;
+	struct bases b;
+	void *token;
+
+	t = dlwritable(l, own);
+	*t = (struct relative_table){
+		.cie_length = 28, .cie = { 1, 'z', 'P', 'L', 'R', 0, 1, 0x78, 16 },
+		.data_length = 7, .personality_enc = 0x9b, .lsda_enc = 0x1b,
+		.fde_enc = 0x1b, .rest = { 0x0c, 7, 8, 0x90, 1 },
+		.personality = to(g, &own->personality),
+		.fde_length = 20, .fde_cie = 36, .begin = to(f, &own->begin), .size = 6,
+		.fde_data_length = 4, .lsda = to(lsda, &own->lsda),
+	};
+	ck_assert_msg(dlframe(l, own, sizeof *own, &token) == 0, "%s", dlbind_error());
+	ck_assert_int_eq(dlfree(l, own), 0);
+	fde = _Unwind_Find_FDE((char *)f + 5, &b);
+	ck_assert_ptr_nonnull(fde);
+	ck_assert_ptr_eq(b.function, f);
+	copy = (const void *)(fde - offsetof(struct relative_table, fde_length));
+	ck_assert_ptr_eq(copy, token);
+	ck_assert_int_eq(copy->begin, to(f, &copy->begin));
+	ck_assert_int_eq(copy->lsda, to(lsda, &copy->lsda));
+	ck_assert_int_eq(copy->personality, to(g, &copy->personality));
+	ck_assert_int_eq(dlunframe(l, token), 0);
+	ck_assert_int_eq(dldelete(l), 0);
+}
+END_TEST
+
 START_TEST(random_bytes_are_no_unwind_table)
 {
 	void *l = new_library(), *f = new_function(l, 1), *g = new_function(l, 2), *token;
@@ -672,7 +765,8 @@ int main(void)
 		no_page_is_ever_writable_and_executable, freed_memory_merges_and_goes_back,
 		a_new_library_is_small, a_library_in_use_is_not_deleted,
 		a_forked_child_uses_but_does_not_change, unwind_tables_are_checked,
-		random_bytes_are_no_unwind_table,
+		random_bytes_are_no_unwind_table, unwinders_find_every_function,
+		relative_pointers_follow_the_copy,
 	};
 	Suite *suite = suite_create("dlbind");
 	TCase *tcase = tcase_create("all");

@@ -27,8 +27,10 @@
 #define GO_FN_INIT   "runtime.goauditInit.abiinternal"
 #define GO_FN_CANON  "runtime.goauditCanon.abiinternal"
 #define GO_FN_UNLINK "runtime.goauditUnlink.abiinternal"
+#define GO_FN_SETTLE "runtime.goauditSettle.abiinternal"
 #define GO_FN_GUARD  "runtime.goauditGuard.abiinternal"
 #define GO_FN_STATS  "runtime.goauditStats.abiinternal"
+#define GO_FN_MOVE   "runtime.goauditMove.abiinternal"
 
 /* First call into a runtime.  Returns only when the runtime and all of std
  * are initialised (runtime.cgocallbackg waits for main_init_done), which is
@@ -103,11 +105,20 @@ struct go_init {
 				 * 0: it is on the list, to be found by lo and hi */
 	struct go_range *others; /* in: the older generations: names that they have */
 	uint64_t others_n;	/* registered with flag, gob and expvar are taken
-				 * over, or given back if the inits panic */
+				 * over, or given back if the inits panic; go_settle
+				 * has to follow if they do not */
 	uint64_t verdict;	/* out: enum go_verdict */
 	uint64_t register_ns;	/* out: masks, types, itabs */
 	uint64_t init_ns;	/* out: package inits */
 	char text[1024];	/* out: GO_PANIC: the panic's text */
+};
+
+/* Ends the take-over of names that a successful init has begun.  Until then the
+ * older generations cannot be unlinked. */
+struct go_settle {
+	uint64_t size;		/* in */
+	uint64_t lo, hi;	/* in: the new generation's mapping */
+	uint64_t failed;	/* in: not 0: the older ones get their names back */
 };
 
 /* The one itab of a (interface, type) pair of the runtime library: such itabs
@@ -184,6 +195,83 @@ struct go_guard {
 };
 
 #define GO_PANIC_SIZE 16384
+
+/* How the words of a package variable move from one generation into the next.
+ *
+ * A program is a list of ops; an op that has a body is followed by it.  Offsets are
+ * from the start of the variable, or, in a body, of the element.  Unless it says
+ * otherwise the words are copied as they are, and what they point to stays where
+ * it is and is shared; none may point into the old generation. */
+enum go_move_kind {
+	GO_MOVE_COPY = 1,	/* `size` bytes without pointers */
+	GO_MOVE_STRING,		/* bytes of the old generation are copied to the heap */
+	GO_MOVE_SLICE,		/* elements that lie in the old generation (those of a
+				 * literal) are copied to the heap, each by the body */
+	GO_MOVE_LOOP,		/* `count` times the body, `size` bytes apart */
+	GO_MOVE_POINTER,	/* to an object of a type of the library */
+	GO_MOVE_MAP,
+	GO_MOVE_CHAN,
+	GO_MOVE_FUNC,		/* nil, or of the library */
+	GO_MOVE_EFACE,		/* interface without methods: a type word and data */
+	GO_MOVE_IFACE,		/* interface with methods: an itab and data */
+	GO_MOVE_IDLE,		/* `size` bytes of a lock: must be zero */
+};
+
+enum go_move_flags {
+	GO_MOVE_PLAIN = 1,	/* SLICE: elements without pointers */
+	GO_MOVE_OPAQUE = 2,	/* SLICE: without a body: its type recurs */
+};
+
+struct go_move_op {
+	uint64_t kind;		/* enum go_move_kind */
+	uint64_t offset;
+	uint64_t size;		/* COPY, IDLE: bytes; SLICE, LOOP: bytes of an element */
+	uint64_t count;		/* LOOP: elements */
+	uint64_t body;		/* SLICE, LOOP: ops of the body, with theirs */
+	uint64_t type;		/* SLICE: vaddr of the element's type descriptor in the
+				 * new image, 0 if there is none */
+	uint64_t flags;		/* enum go_move_flags */
+};
+
+/* One variable; addresses are those of the image files. */
+struct go_move_var {
+	uint64_t name;		/* offset of its name in the plan's names */
+	uint64_t from, to;	/* in the old image, in the new one */
+	uint64_t size;
+	uint64_t op, ops;	/* index of the first op, and how many */
+};
+
+/* A type that both images describe, and alike.  Objects of more than 512 bytes
+ * point to their type: those that go along then point to the new one. */
+struct go_move_type {
+	uint64_t from, to;	/* descriptors, vaddr in the old and in the new image */
+};
+
+/* Moves variables from one generation into another, all or none.  The plan is
+ * image_plan_copy's.  Stops the world; no collection runs meanwhile. */
+struct go_move {
+	uint64_t size;			/* in */
+	uint64_t lo, hi;		/* in: the old DSO's mapping */
+	uint64_t to_lo, to_hi;		/* in: the new one's */
+	uint64_t from_base, to_base;	/* in: what is added to addresses of the files */
+	struct go_move_var *vars;	/* in */
+	uint64_t nvars;
+	struct go_move_op *ops;		/* in */
+	uint64_t nops;
+	struct go_move_type *types;	/* in, by `from` */
+	uint64_t ntypes;
+	struct go_range *named;		/* in: variables of the old image, vaddr, by lo */
+	uint64_t nnamed;
+	uint64_t verdict;		/* out: GO_OK, GO_HELD: refused, GO_NOT_FOUND */
+	uint64_t var;			/* out, GO_HELD: index of the variable, or nvars */
+	uint64_t slot;			/* out, GO_HELD: address of the word that is in the way,
+					 * in the variable or in what it leads to, or 0 */
+	uint64_t stopped_ns;		/* out */
+	uint64_t objects;		/* out: heap objects that the variables lead to */
+	uint64_t cloned;		/* out: bytes copied to the heap */
+	uint64_t retyped;		/* out: objects that point to the new type now */
+	char text[512];			/* out, GO_HELD: why, without the variable's name */
+};
 
 /* Figures for tests and the soak. */
 struct go_stats {

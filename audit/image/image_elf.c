@@ -14,6 +14,9 @@
 #include <string.h>
 
 #define PAGE 4096u
+#ifndef DT_RELR
+#define DT_RELR 36		/* <elf.h> has it from glibc 2.36 on */
+#endif
 #define STRING_MAX 65536u	/* of a dynamic string; Go's longest names have some KB */
 #define CHAIN_MAX 4096		/* symbols of one hash bucket; linkers aim at a few */
 #define ADDRESS_MAX (UINT64_C(1) << 47)	/* no process has more */

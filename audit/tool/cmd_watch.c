@@ -359,8 +359,9 @@ cmd_watch(struct tool *t, int argc, char **argv)
 		.doc = "Builds the Go package in FOLDER as a guest, runs PROGRAM with "
 		       "libgoaudit.so, and builds the guest anew at each change of its "
 		       "sources.\v"
-		       "The program takes the new build when it opens the guest again, or when "
-		       "it calls dlreload; GOAUDIT_WATCH in its environment names the file.  "
+		       "The program takes the new build when it opens the guest again, or, "
+		       "with goaudit_watch or dlreload, while it is open; GOAUDIT_WATCH in its "
+		       "environment names the file.  "
 		       "Build errors are shown, and the old build goes on.  The exit status is "
 		       "PROGRAM's.",
 	};

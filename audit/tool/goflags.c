@@ -303,7 +303,8 @@ goflags_link(const char *user, const char *dir, bool debug)
 		free(field);
 	}
 	mine = format("-extldflags=" EXT_FLAGS "%s%s", *ext != '\0' ? " " : "", ext);
-	bad = bad || !put_field(&out, mine) || (debug && !put_field(&out, "-w=0"));
+	bad = bad || !put_field(&out, mine) || (debug &&
+		(!put_field(&out, "-w=0") || !put_field(&out, "-compressdwarf=false")));
 	free(mine);
 	free(ext);
 	mine = bad ? NULL : format("%.*s%s", (int)pattern, user, out.s);

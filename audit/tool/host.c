@@ -13,8 +13,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define OLDEST_GLIBC 31		/* 2.x; older and newer ones have not been tried */
-#define NEWEST_GLIBC 41
+#define OLDEST_GLIBC 34		/* 2.x; as in audit.c */
+#define NEWEST_GLIBC 41		/* that has been tried */
 #define SCRIPTS_MAX 4		/* interpreters that are scripts themselves */
 #define LOOKED_AT_MAX 16	/* files of a glob */
 
@@ -102,16 +102,21 @@ look_at_guests(struct inspector *in, const struct list *globs)
 	}
 }
 
-static void
+static int
 check_glibc(void)
 {
 	const char *version = gnu_get_libc_version();
 	int minor = 0;
 
-	if (sscanf(version, "2.%d", &minor) != 1 || minor < OLDEST_GLIBC || minor > NEWEST_GLIBC)
+	if (sscanf(version, "2.%d", &minor) != 1 || minor < OLDEST_GLIBC) {
+		tool_error("glibc %s: too old: use 2.%d or later", version, OLDEST_GLIBC);
+		return 126;
+	}
+	if (minor > NEWEST_GLIBC)
 		tool_error("glibc %s: not tried, only 2.%d to 2.%d have been: the module checks "
 			   "it, and turns reloading off if it does not fit", version,
 			   OLDEST_GLIBC, NEWEST_GLIBC);
+	return STATUS_OK;
 }
 
 static int
@@ -158,8 +163,9 @@ host_check(struct tool *t, const struct host_options *o, const char *name, char 
 		free(image);
 		image = next;
 	}
-	check_glibc();
-	status = check_image(t, o, image);
+	status = check_glibc();
+	if (status == STATUS_OK)
+		status = check_image(t, o, image);
 	free(image);
 	return status;
 }

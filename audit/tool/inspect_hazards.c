@@ -116,7 +116,10 @@ inspect_hazards(struct object *o, enum language lang, struct report *r)
 		if (o->facts.kind == IMAGE_C || o->facts.kind == IMAGE_GO_GUEST)
 			judge_tls(o, r);
 	}
-	if (!o->facts.has_dwarf && !o->program && o->facts.kind != IMAGE_GO_RUNTIME &&
+	/* For a guest audit/image has looked: its C parts alone may have some. */
+	r->facts.has_dwarf = o->facts.kind == IMAGE_GO_GUEST ? o->facts.has_dwarf :
+			     object_section(o, ".debug_info") != NULL;
+	if (!r->facts.has_dwarf && !o->program && o->facts.kind != IMAGE_GO_RUNTIME &&
 	    object_section(o, ".gnu_debuglink") == NULL)
 		report_add(r, LEVEL_NOTE, "no-debug-info", NULL,
 			   "no debug information: a debugger shows functions only");

@@ -67,7 +67,7 @@ expect_refused ./host
 expect_output run_audited ./host <<'E'
 100
 deleted while open: 101
-dlreload: guest.so: cannot be read: ENOENT: the old generation goes on
+dlreload: guest.so: cannot be read: No such file or directory: the old generation goes on
 still: 102
 dlopen of the closed one: ./guest.so: cannot open shared object file: No such file or directory
 dlopen without the flag: ./guest.so: cannot open shared object file: No such file or directory

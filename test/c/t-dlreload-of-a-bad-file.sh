@@ -127,7 +127,7 @@ fixed: guest.so: not a shared object: ELF type 2: rebuild it for this machine, o
 symbol: guest.so: undefined symbol: nowhere
 dependency: guest.so: absent.so: cannot open shared object file: No such file or directory
 folder: guest.so: the file cannot be read, or is being written: open it again when its build is done
-gone: guest.so: cannot be read: ENOENT: the old generation goes on
+gone: guest.so: cannot be read: No such file or directory: the old generation goes on
 mended: 200
 destructor 1
 reopened: guest.so: truncated: section headers end past the file: rebuild it for this machine, or copy it again

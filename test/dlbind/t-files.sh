@@ -17,6 +17,7 @@ int main(int argc, char **argv)
 	static const char crash[] = { 0x31, 0xc0, 0x8b, 0x00, 0xc3 };	/* mov (0), %eax */
 	void *l = dlcreate("files.so"), *f;
 	size_t n = 0;
+	int *d;
 
 	if (!l) {
 		printf("%d: %s\n", errno, dlbind_error());
@@ -27,6 +28,9 @@ int main(int argc, char **argv)
 	f = dlalloc(l, sizeof crash, SHF_EXECINSTR);
 	memcpy(f, crash, sizeof crash);
 	dlbind(l, "crashing", f, sizeof crash, STT_FUNC);
+	d = dlalloc(l, sizeof *d, SHF_WRITE);
+	*d = 4711;
+	dlbind(l, "made_data", d, sizeof *d, STT_OBJECT);
 	if (argc > 1 && strcmp(argv[1], "crash") == 0)
 		((void (*)(void))f)();
 	if (argc > 1 && strcmp(argv[1], "fill") == 0) {
@@ -85,7 +89,10 @@ rm -rf "$DLBIND_FOLDER"
 if command -v gdb >/dev/null; then
 	gdb -nx -q -batch -ex 'set startup-with-shell off' -ex 'run crash' \
 		-ex "generate-core-file core" -ex kill ./host >gdb.txt 2>&1
-	gdb -nx -q -batch -ex bt -ex 'x/2i $pc' ./host core >core.txt 2>&1
+	gdb -nx -q -batch -ex bt -ex 'x/2i $pc' \
+		-ex 'print *(int *)&made_data' ./host core >core.txt 2>&1
+	[ "$(stat -c %s core)" -lt 50000000 ] || fail "the core has $(stat -c %s core) bytes"
+	grep -q '= 4711' core.txt || fail "data of the core: $(cat core.txt)"
 	grep -q '^#0 .* in crashing ()' core.txt || fail "bt of the core: $(cat core.txt)"
 	grep -q '^#1 .* main ' core.txt || fail "bt of the core: $(cat core.txt)"
 	grep -q 'crashing+2>.*mov  *(%rax),%eax' core.txt || fail "code of the core: $(cat core.txt)"

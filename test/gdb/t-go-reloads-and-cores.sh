@@ -1,4 +1,5 @@
 #!/bin/bash
+# timeout: 240
 # A Go guest: forty reloads under gdb, a breakpoint set before the first load hit in
 # each generation; a core file taken while the guest runs, and gdb attached to it,
 # both with the whole stack from the guest to the host's main and its variables.
@@ -95,10 +96,10 @@ look() {
 	gdb_run commands ./host core.guest | grep '^gdb:'
 }
 expect_output look <<'E'
-gdb: stop main.work main.Work runtime.cgocallback crosscall2 Work goaudit_entry main
+gdb: stop main.work main.Work runtime.cgocallback crosscall2 Work main
 gdb: text = generation 1 at guest.go:17 in main.work
 gdb: 1 listed
-gdb: stop main.work main.Work runtime.cgocallback crosscall2 Work goaudit_entry main
+gdb: stop main.work main.Work runtime.cgocallback crosscall2 Work main
 gdb: text = generation 1 at guest.go:17 in main.work
 gdb: 1 listed
 E

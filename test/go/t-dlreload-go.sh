@@ -140,7 +140,7 @@ generation 2 call 3
 not an open handle of a reloadable object: open it with RTLD_RELOADABLE first
 generation 1 call 1
 generation number 4
-live.so: cannot be read: ENOENT: the old generation goes on
+live.so: cannot be read: No such file or directory: the old generation goes on
 generation 1 call 2
 generation 9 call 1
 E

@@ -151,7 +151,8 @@ variant guest.1 guest.2 "generation 1" "generation 2"
 runtime=$("$GOAUDIT_BUILD/goaudit" runtime --print)
 export C_INCLUDE_PATH=$ROOT/include
 (cd src/host && "$GOAUDIT_BUILD/goaudit" build -exe -o "$TEST_DIR/host" .) || fail "host: does not build"
-ldd host | grep -qF "$runtime" || fail "host is not linked with $runtime"
+ldd host >libraries.txt
+grep -qF "$runtime" libraries.txt || fail "host is not linked with $runtime"
 expect_output timeout 60 env LD_AUDIT="$AUDIT" ./host one two <<'E'
 {"Generation":"generation 1"} [one two] set
 {"Generation":"generation 2"} [one two] set

@@ -162,11 +162,11 @@ end of init of outer 1
 outer 1: opened: inner generation 1 call 1
 inner generation 1 call 2
 init of inner generation 2
-outer 1: opened: inner generation 1 call 3
+outer 1: opened: inner generation 2 call 1
 init of outer 2
 end of init of outer 2
-outer 2: opened: inner generation 2 call 1
 outer 2: opened: inner generation 2 call 2
+outer 2: opened: inner generation 2 call 3
 E
 for i in 1 2 3 4 5 6 7 8 9 10; do
 	timeout 20 env LD_AUDIT="$AUDIT" ./host at-once >actual.txt 2>&1 || fail "at once: $(cat actual.txt)"

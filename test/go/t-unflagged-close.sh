@@ -37,6 +37,8 @@ int main(void)
 	int fd[2];
 	void *h, *again;
 
+	unsigned number;
+
 	setvbuf(stdout, NULL, _IONBF, 0);
 	h = open_mode("./plain.so", RTLD_NOW);
 	again = open_mode("./plain.so", RTLD_LAZY);
@@ -74,8 +76,10 @@ int main(void)
 		CHECK(goaudit_reclaim(h, 1000) == 1);
 	}
 	printf("%s\n", generation_of(h).state == GOAUDIT_PARKED ? "parked" : "held");
+	number = generation_of(h).number;
 	again = open_mode("./plain.so", RTLD_NOW);
-	printf("%s object: ", again == h ? "the same" : "another");
+	CHECK(again == h);
+	printf("%s object: ", generation_of(h).number == number ? "the same" : "another");
 	print_text(again, "Test");
 	close_guest(again);
 	close(fd[1]);

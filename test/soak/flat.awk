@@ -1,11 +1,11 @@
 # Compares the worst of the first quarter of the samples with the best of the last one;
-# run and test/unload say which figures there are; -v rss_kb=N and -v objects=N allow
-# for more than what is said there.
+# run and test/unload say which figures there are; -v rss_kb=N, -v mappings=N and
+# -v objects=N allow for more than what is said there.
 NR == 1 { for (i = 2; i <= NF; i++) name[i] = $i; n = NF; next }
 { for (i = 2; i <= n; i++) v[NR - 1, i] = $i; rows = NR - 1 }
 END {
 	if (rows < 4) { print "too few samples"; exit 1 }
-	slack["rss_kb"] = rss_kb ? rss_kb : 256; slack["heap_objects"] = objects + 0; slack["mappings"] = 2; slack["threads"] = 1; slack["heap_bytes"] = 8192 + 100 * objects; slack["other_sys"] = 262144; slack["host_malloc"] = 1024
+	slack["rss_kb"] = rss_kb ? rss_kb : 256; slack["heap_objects"] = objects + 0; slack["mappings"] = mappings ? mappings : 2; slack["threads"] = 1; slack["heap_bytes"] = 8192 + 500 * objects; slack["other_sys"] = 262144; slack["host_malloc"] = 1024
 	first = int((rows + 3) / 4); last = rows - first + 1
 	for (i = 2; i <= n; i++) {
 		worst = best = ""

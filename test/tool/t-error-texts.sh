@@ -86,7 +86,7 @@ expect_output seen <<'E'
 DIR/short.so: truncated: section headers end past the file: rebuild it for this machine, or copy it again
 DIR/empty.so: the file is empty: build it again
 ./none.so: cannot open shared object file: No such file or directory
-DIR/good.so: cannot be read: ENOENT: the old generation goes on
+DIR/good.so: cannot be read: No such file or directory: the old generation goes on
 : not an open handle of a reloadable object: open it with RTLD_RELOADABLE first
 : not a handle of a reloadable object: pass one that dlopen returned
 goaudit_runtime_stats: no Go runtime runs in this process: open a guest first

@@ -1,6 +1,6 @@
 #!/bin/bash
 # The same verdicts with the collector off, with one P, without asynchronous
-# preemption, and with a collection running all the time.
+# preemption, with a collection running all the time, and in the stopped world.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/unload/unload.sh"
 build_table
@@ -19,3 +19,5 @@ GOGC=1 run ./host
 GOMAXPROCS=1 run ./host
 GODEBUG=$GODEBUG,asyncpreemptoff=1 run ./host
 GODEBUG=cgocheck=0 run ./host -g
+# and as where the kernel cannot track writes
+AUDIT=$GOAUDIT_BUILD/test/switches/libgoaudit.so GOAUDIT_TEST_UNLINK=2 run ./host

@@ -24,6 +24,7 @@ package runtime
 //	goaudit_weak.go    variables that do not hold
 //	goaudit_rescue.go  strings that outlive their guest
 //	goaudit_dead.go    finalizers, weak pointers and headers of what dies
+//	goaudit_move.go    variables move into the next generation of their guest
 //	goaudit_watch.go   the next collection is reported to the C side
 //	goaudit_panic.go   a panic or Goexit in an init ends the init only
 //	goaudit_guard.go   and one in an export the call only, if so asked
@@ -163,6 +164,12 @@ type goauditUnlinkReq struct {
 	soon      uint64
 }
 
+type goauditSettleReq struct {
+	size   uint64
+	lo, hi uint64
+	failed uint64
+}
+
 type goauditGuardReq struct {
 	size  uint64
 	fn    uint64
@@ -186,10 +193,11 @@ type goauditStatsReq struct {
 // modules that were there when the runtime started have one too; they stay.
 type goauditModule struct {
 	md     *moduledata
-	caches []uintptr // addresses of its abi.TypeAssert and abi.InterfaceSwitch
-	pinned bool      // was there when the runtime started
-	busy   bool      // its package inits are running
-	heirs  int       // newer generations that are taking its names over
+	caches []uintptr      // addresses of its abi.TypeAssert and abi.InterfaceSwitch
+	pinned bool           // was there when the runtime started
+	busy   bool           // its package inits are running
+	heirs  int            // newer generations that are taking its names over
+	taken  []goauditTaken // what it has taken over itself
 }
 
 var (

@@ -130,6 +130,14 @@ func (t *goauditTracker) addRange(lo, hi uintptr) bool {
 	return true
 }
 
+// bytes returns how much memory is tracked.
+func (t *goauditTracker) bytes() (n uintptr) {
+	for _, r := range t.ranges[:t.n] {
+		n += r.hi - r.lo
+	}
+	return
+}
+
 // register tells the kernel which memory is tracked; what it knows already
 // stays as it is.
 func (t *goauditTracker) register() bool {

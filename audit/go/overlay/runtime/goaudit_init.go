@@ -50,17 +50,12 @@ func goauditInit(p unsafe.Pointer) {
 		r.verdict = goauditOK
 		return
 	}
-	var taken []goauditTaken
 	for _, o := range unsafe.Slice(r.others, r.othersN) {
-		taken = append(taken, goauditWithdraw(o.lo, o.hi))
+		m.taken = append(m.taken, goauditWithdraw(o.lo, o.hi))
 	}
 	r.verdict = goauditRunInits(md, r.text[:])
-	failed := r.verdict != goauditOK
-	if failed {
-		goauditWithdraw(r.lo, r.hi).done(false)
-	}
-	for _, t := range taken {
-		t.done(failed)
+	if r.verdict != goauditOK {
+		goauditEndTakeOver(m, r.lo, r.hi, true)
 	}
 	r.initNs = uint64(nanotime() - registered)
 	lock(&goauditLock)

@@ -50,15 +50,16 @@ type goauditMarker struct {
 	heapLo, heapLen uintptr // addresses that may be of the heap
 	itabs           goauditItabSet
 
-	cur     *goauditCand // whose data is being scanned: it does not hold itself
-	goid    uint64       // whose stack is being scanned
-	inCall  bool         // and it is in a system call or in C
-	caches  bool         // scan the caches' variables, too
-	own     bool         // tracing what the guests themselves lead to
-	owned   bool         // that has been done
-	pending bool         // it must be done before there is a verdict
-	gs      int          // how many of allgs are known
-	negated uint64       // parts that are switched off, for tests
+	cur     *goauditCand  // whose data is being scanned: it does not hold itself
+	goid    uint64        // whose stack is being scanned
+	inCall  bool          // and it is in a system call or in C
+	caches  bool          // scan the caches' variables, too
+	own     bool          // tracing what the guests themselves lead to
+	owned   bool          // that has been done
+	pending bool          // it must be done before there is a verdict
+	mover   *goauditMover // it traces for a move, which has a word first
+	gs      int           // how many of allgs are known
+	negated uint64        // parts that are switched off, for tests
 
 	rescues  uintptr // slots that point to bytes of a guest: from the start those
 	nrescues uintptr // of objects and variables, from the end

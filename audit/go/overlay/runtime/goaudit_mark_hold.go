@@ -26,6 +26,9 @@ const goauditMaxSteps = 6
 // hit judges the word w, found at slot, that leads into c.
 func (k *goauditMarker) hit(c *goauditCand, w, slot uintptr, kind int) {
 	md := c.md
+	if k.mover != nil && k.mover.takes(c, w, slot, kind) {
+		return
+	}
 	switch {
 	case w == c.lo: // who registers a guest has this in hand; nothing of Go is there
 		return

@@ -27,7 +27,8 @@ package runtime
 // stops, one before the purge and one after.
 
 const (
-	goauditStopLimit   = 600 * 1000 // ns
+	goauditStopLimit   = 600 * 1000 // ns, and for each page of the heap
+	goauditPageLimit   = 5          // ns: the kernel walks through all its page tables
 	goauditMaxAttempts = 16
 	goauditShortRound  = 200 * 1000  // ns: what is left can be done in a stop
 	goauditLongRound   = 2000 * 1000 // ns: it cannot
@@ -163,7 +164,7 @@ func (b *goauditBatch) traceRunning(k *goauditMarker) {
 		k.copyBytes()
 	}
 	for i := 0; i < goauditMaxAttempts && left < goauditLongRound && len(b.cands) != 0 && !k.failed; i++ {
-		limit := int64(goauditStopLimit)
+		limit := goauditStopLimit + int64(goauditTrack.bytes()/physPageSize*goauditPageLimit)
 		if i > goauditMaxAttempts/2 {
 			limit *= 4
 		}

@@ -11,7 +11,7 @@ package runtime
 // as a purge does (goaudit_purge.go), takes out what the old generation owns and
 // returns a function that puts it back, or nil.
 
-import _ "unsafe" // for linkname
+import "unsafe"
 
 // Written by inits of std only, before main_init_done.
 var goauditOnReplaceFns []func() (restore func())
@@ -63,4 +63,28 @@ func (taken goauditTaken) done(putBack bool) {
 	lock(&goauditLock)
 	taken.m.heirs--
 	unlock(&goauditLock)
+}
+
+// goauditEndTakeOver: the guest m in [lo, hi) keeps the names that it has taken
+// over or, if it has failed, gives them back.
+func goauditEndTakeOver(m *goauditModule, lo, hi uint64, failed bool) {
+	if failed {
+		goauditWithdraw(lo, hi).done(false)
+	}
+	for _, t := range m.taken {
+		t.done(failed)
+	}
+	m.taken = nil
+}
+
+func goauditSettle(p unsafe.Pointer) {
+	r := (*goauditSettleReq)(p)
+	goauditSized(r.size, unsafe.Sizeof(*r))
+	md := goauditFind(r.lo, r.hi)
+	lock(&goauditLock)
+	m := goauditRecord(md)
+	unlock(&goauditLock)
+	if m != nil {
+		goauditEndTakeOver(m, r.lo, r.hi, r.failed != 0)
+	}
 }

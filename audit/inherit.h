@@ -1,0 +1,34 @@
+/* What a new generation takes over from the old one, and whether it may: by the
+ * DWARF of both (image/image_copy.h), and for Go by the runtime's mover
+ * (go/overlay/runtime/goaudit_move.go).
+ *
+ * All of it is without locks: it reads files, calls into Go and stops its world.
+ * Both generations are kept by the caller, mapped and initialised. */
+#ifndef GOAUDIT_INHERIT_H
+#define GOAUDIT_INHERIT_H
+
+#include <stddef.h>
+
+struct generation;
+struct goaudit;
+
+/* libgoaudit-dwarf.so, opened in the auditor's namespace at the first use. */
+struct inherit {
+	void *compare, *plan, *release;	/* guarded by goaudit.lock; constant once set */
+};
+
+/* Have the exported functions of these names the same signatures in both?  Those
+ * that one of them lacks, or does not describe, are passed over.
+ * Returns 0, or -1 with dlerror set. */
+int inherit_check_exports(struct goaudit *ga, const struct generation *old,
+			  const struct generation *new, const char *const *names, size_t n);
+
+/* Copies package variables of a Go guest, all or none: those of the names up to a
+ * NULL ("main.count", "example.com/m/pkg.Table"; one without a package is of main),
+ * or, with NULL, all that both have.  Calls into the old generation should be over
+ * and not begin again, since both have the objects in common from now on.
+ * Returns 0, or -1 with dlerror set and nothing changed. */
+int inherit_variables(struct goaudit *ga, const struct generation *old,
+		      const struct generation *new, const char *const *names);
+
+#endif
