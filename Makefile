@@ -198,8 +198,9 @@ soak: test-programs
 	@$B/goaudit runtime
 	@test/soak/run
 	@test/unload/run-soak
-	GOAUDIT_TEST_RELOADS=10000 test/c/t-lasting-addresses.sh
-	GOAUDIT_TEST_FAILURES=1000 test/go/t-failed-reloads.sh
+	@GOAUDIT_TEST_RELOADS=10000 test/c/t-lasting-addresses.sh
+	@GOAUDIT_TEST_FAILURES=1000 test/go/t-failed-reloads.sh
+	@GOAUDIT_RELOADS=1000 test/run -v http-hot-swap
 
 # A million hostile images for goaudit inspect.
 .PHONY: fuzz

@@ -91,13 +91,13 @@ int gort_find_loaded(struct goaudit *ga, struct gort *rt)
 		if (!program_is_go(ga))
 			return 0;
 		error_set(ga, "%s: the program carries a Go runtime of its own, and "
-			  "there can be only one: build it with -linkshared",
+			  "there can be only one: build it by goaudit build -exe",
 			  ga->host.argv[0]);
 		return -1;
 	}
 	if (!library_facts(ga, s.found->l_name, &facts)) {
 		error_set(ga, "%s: the Go runtime in this process is not a shared "
-			  "runtime library: build the program with -linkshared",
+			  "runtime library: build the program by goaudit build -exe",
 			  s.found->l_name);
 		return -1;
 	}

@@ -111,7 +111,7 @@ judge_program(struct object *o, const struct closure *c, struct report *r)
 			   "set-user-ID or set-group-ID: goaudit's variables are ignored, and "
 			   "LD_AUDIT names a library in a system folder only");
 	if (o->facts.kind == IMAGE_GO_OWN_RUNTIME && loader != NULL)
-		report_add(r, LEVEL_WARNING, "own-runtime", "build it with -linkshared",
+		report_add(r, LEVEL_WARNING, "own-runtime", "build it by goaudit build -exe",
 			   "it carries a Go runtime of its own: Go guests are refused in it");
 	inspect_copies(o, c, r);
 }

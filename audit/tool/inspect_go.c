@@ -282,7 +282,7 @@ inspect_go_runtimes(const struct inspector *in, const struct object *o,
 		if (d->facts.kind == IMAGE_GO_RUNTIME && !same_hash(&d->facts, &o->facts))
 			report_mismatch(o, NULL, d, r);
 		else if (d->facts.kind == IMAGE_GO_OWN_RUNTIME)
-			report_add(r, LEVEL_REFUSED, "two-runtimes", "build it with -linkshared",
+			report_add(r, LEVEL_REFUSED, "two-runtimes", "build it by goaudit build -exe",
 				   "%s carries a Go runtime of its own", object_name(d));
 	}
 }

@@ -149,8 +149,8 @@ GO
 build_guest guest.1 guest
 variant guest.1 guest.2 "generation 1" "generation 2"
 runtime=$("$GOAUDIT_BUILD/goaudit" runtime --print)
-export CGO_CFLAGS="-O1 -I$ROOT/include"
-go_with_runtime host host -ldflags="-r=$(dirname "$runtime")"
+export C_INCLUDE_PATH=$ROOT/include
+(cd src/host && "$GOAUDIT_BUILD/goaudit" build -exe -o "$TEST_DIR/host" .) || fail "host: does not build"
 ldd host >libraries.txt
 grep -qF "$runtime" libraries.txt || fail "host is not linked with $runtime"
 expect_output timeout 60 env LD_AUDIT="$AUDIT" ./host one two <<'E'
@@ -167,5 +167,5 @@ run_audited ./host one two >/dev/null
 mv host linked
 (cd src/host && go build -o ../../host .) 2>own.log || fail "$(cat own.log)"
 text=$(run_audited ./host 2>&1) && fail "a host with its own runtime got a guest: $text"
-[ "$text" = './host: the program carries a Go runtime of its own, and there can be only one: build it with -linkshared' ] ||
+[ "$text" = './host: the program carries a Go runtime of its own, and there can be only one: build it by goaudit build -exe' ] ||
 	fail "$text"

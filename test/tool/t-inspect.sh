@@ -187,7 +187,7 @@ E
 cc_host own-host -no-pie ./own.so -Wl,-rpath,'$ORIGIN' <<<'int value(void); int main(void) { return value(); }'
 expect_output seen --host own-host guest.so <<'E'
 guest.so: Go guest over libstd.so (goVERSION, ABI HASH): does not reload
-    refused [two-runtimes]: own.so carries a Go runtime of its own: build it with -linkshared
+    refused [two-runtimes]: own.so carries a Go runtime of its own: build it by goaudit build -exe
     warning [captured]: its references to symbols of its own are bound to others: _cgoexp_value (own.so): make them static or hidden, or link with -Bsymbolic
     note [nodelete]: DF_1_NODELETE, as in every Go library: cleared in the copy that is loaded
 E

@@ -12,7 +12,7 @@ make install DESTDIR="$PWD/root" prefix=/usr
 version=$("$GOAUDIT_BUILD/goaudit" --version | cut -d' ' -f2)
 lib=usr/lib/$(gcc -print-multiarch)
 lib=${lib%/}
-files() { find "$1" ! -type d ! -path '*/overlay/*' ! -path '*/linker/*' ! -path '*/man3/*' -printf '%P\n' | sed "s|$lib|LIB|g; s|$version|VERSION|" | LC_ALL=C sort; }
+files() { find "$1" ! -type d ! -path '*/overlay/*' ! -path '*/linker/*' ! -path '*/guest/*' ! -path '*/man3/*' -printf '%P\n' | sed "s|$lib|LIB|g; s|$version|VERSION|" | LC_ALL=C sort; }
 expect_output files root <<'E'
 LIB/goaudit/guest/go.mod
 LIB/goaudit/guest/guest.go
@@ -40,6 +40,8 @@ usr/share/man/man7/goaudit.7
 E
 diff -r -x README "$ROOT/audit/go/overlay" root/$lib/goaudit/overlay || fail "the overlay differs"
 diff -r -x README "$ROOT/audit/go/linker" root/$lib/goaudit/linker || fail "the linker's files differ"
+diff -r "$ROOT/audit/go/guest" "root$(PKG_CONFIG_PATH=root/$lib/pkgconfig pkg-config --variable=goguest goaudit)" ||
+	fail "the package for Go hosts differs"
 readelf -d root/$lib/libgoaudit.so | grep -q 'SONAME.*\[libgoaudit.so.0\]' || fail "soname"
 ! grep -rl -e "$ROOT" -e "$PWD" root/$lib/pkgconfig root/usr/share || fail "names the build's folders"
 (cd root && find . ! -type d | LC_ALL=C sort) >installed.txt

@@ -83,8 +83,8 @@ func (s *server) resident() int {
 	return pages * os.Getpagesize() / 1024
 }
 
-func (s *server) reload(n int64, from, file string) {
-	b, err := os.ReadFile(filepath.Join(from, fmt.Sprintf("%02d", n%builds)))
+// put brings a file in, as a build would.
+func put(b []byte, err error, file string) {
 	if err == nil {
 		err = os.WriteFile(file+".new", b, 0o755)
 	}
@@ -94,12 +94,27 @@ func (s *server) reload(n int64, from, file string) {
 	if err != nil {
 		fail("%v", err)
 	}
+}
+
+func (s *server) reload(n int64, from, file string) {
+	b, err := os.ReadFile(filepath.Join(from, fmt.Sprintf("%02d", n%builds)))
+	put(b, err, file)
 	begun.Store(n)
 	s.cmd.Process.Signal(syscall.SIGHUP)
 	if text := s.line(); text != "reloaded" {
 		fail("reload %d: %s", n, text)
 	}
 	done.Store(n)
+}
+
+// refuse has the server try half a file: the current generation goes on.
+func (s *server) refuse(from, file string) {
+	b, err := os.ReadFile(filepath.Join(from, "00"))
+	put(b[:len(b)/2], err, file)
+	s.cmd.Process.Signal(syscall.SIGHUP)
+	if text := s.line(); !strings.HasPrefix(text, "not reloaded: ") {
+		fail("half a file: %s", text)
+	}
 }
 
 var answer = regexp.MustCompile(`^hello (\S+) from generation (\d\d), request \d+\n$`)
@@ -186,6 +201,9 @@ func main() {
 	var early, late int
 	for n := int64(1); n <= reloads; n++ {
 		s.reload(n, from, file)
+		if n%10 == 0 {
+			s.refuse(from, file)
+		}
 		await(between)
 		switch r := s.resident(); {
 		case n > reloads/4 && n <= reloads/2:
