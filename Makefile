@@ -108,9 +108,14 @@ $B/libgoaudit-mainstub.so: audit/base/mainstub.c
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) -shared -fPIC -nostdlib -o $@ $<
 
-$B/libgoaudit-entries.so: audit/base/entries_x86_64.S audit/base/guard.c audit/go/protocol.h
-	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) -shared -fPIC -nostdlib -Wl,-Bsymbolic -o $@ $(filter-out %.h,$^)
+# Without debug information of the entries: gdb is to step through them.
+$B/libgoaudit-entries.so: audit/base/entries_x86_64.S audit/base/guard.c audit/guard.h \
+		audit/go/protocol.h
+	@mkdir -p $(@D)/audit/base
+	@$(CC) $(CFLAGS) -g0 -fPIC -c -o $B/audit/base/entries.o audit/base/entries_x86_64.S
+	@$(CC) $(CFLAGS) -fPIC -c -o $B/audit/base/guard.o audit/base/guard.c
+	@$(CC) $(CFLAGS) -shared -nostdlib -Wl,-Bsymbolic -o $@ $B/audit/base/entries.o \
+		$B/audit/base/guard.o
 
 $B/goaudit: $(TOOL_OBJS) $(filter-out $(DWARF_OBJS),$(IMAGE_OBJS))
 	@echo "  LINK $@"

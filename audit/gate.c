@@ -142,6 +142,7 @@ static const char *prepare_entries(struct goaudit *ga)
 	if (!map)
 		return dlerror();
 	gate->after_unload = ldso_lookup(map, "goaudit_called_after_unload");
+	gate->prepare = (void (*)(void))ldso_lookup(map, "goaudit_entry_prepare");
 	gate->slots = ldso_lookup(map, "goaudit_entry_slots");
 	*(size_t *)ldso_lookup(map, "goaudit_entry_xsave_size") = xsave_size;
 	*(void **)ldso_lookup(map, "goaudit_entry_enlist") = enlist;
@@ -308,6 +309,7 @@ void *gate_enter_by(struct goaudit *ga, struct generation *gen, const char *name
 
 	if (!is_function(gen, address) || !load_entries(ga))
 		return address;
+	ga->gate.prepare();
 	pthread_mutex_lock(&ga->lock);
 	if (gen->guest->serving != gen) {
 		/* In its own package init it is not called by others yet. */

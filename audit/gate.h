@@ -70,6 +70,7 @@ struct gate {
 	struct gate_entry *slots;
 	struct gate_thread *threads;	/* grows at the head, by compare and swap */
 	void *after_unload;		/* what entries lead to at the very end */
+	void (*prepare)(void);		/* goaudit_entry_prepare */
 	bool failed;
 	bool lost;			/* some calls are not counted */
 	int forking;			/* the thread that forks */

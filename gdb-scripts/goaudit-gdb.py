@@ -262,8 +262,9 @@ class GuestFrame(FrameDecorator):
 
 
 class GenerationFilter:
-    """Marks the frames of guests. Registered for all programs; without goaudit it
-costs one look for a symbol."""
+    """Marks the frames of guests, and leaves out those of the entries that the host
+calls them by. Registered for all programs; without goaudit it costs one look for a
+symbol."""
 
     def __init__(self):
         self.name = "goaudit"
@@ -276,7 +277,8 @@ costs one look for a symbol."""
             process = Process()
         except (gdb.error, gdb.GdbError):
             return frames
-        return (self.mark(process, f) for f in frames)
+        return (self.mark(process, f) for f in frames
+                if f.inferior_frame().name() != "goaudit_entry")
 
     @staticmethod
     def mark(process, frame):

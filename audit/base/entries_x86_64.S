@@ -54,7 +54,10 @@ goaudit_entry_xsave_size:	/* bytes that XSAVE may write */
 	.zero	8
 	.size	goaudit_entry_xsave_size, 8
 
-	.text
+/* In a section of this name gdb's `step` goes through code without lines, as through
+ * a procedure linkage table, and stops in the guest's function (objfiles.h,
+ * in_plt_section).  So this file is assembled without debug information. */
+	.section .plt, "ax", @progbits
 	.globl	goaudit_entry
 	.type	goaudit_entry, @function
 	.p2align 5
@@ -147,6 +150,28 @@ enlist:	pushq	%rax
 	jmp	2b
 	.cfi_endproc
 	.size	goaudit_entry, . - goaudit_entry
+
+/* void goaudit_entry_prepare(void): has the calling thread enlisted, so that a
+ * debugger's `step` into its first call does not stop there. */
+	.globl	goaudit_entry_prepare
+	.type	goaudit_entry_prepare, @function
+goaudit_entry_prepare:
+	.cfi_startproc
+	endbr64
+	pushq	%rbx
+	.cfi_def_cfa_offset 16
+	.cfi_offset %rbx, -16
+	movq	thread_block@gottpoff(%rip), %rbx
+	cmpq	$0, %fs:(%rbx)
+	jne	1f
+	call	*goaudit_entry_enlist(%rip)
+	movq	%rax, %fs:(%rbx)
+1:	popq	%rbx
+	.cfi_def_cfa_offset 8
+	.cfi_restore %rbx
+	ret
+	.cfi_endproc
+	.size	goaudit_entry_prepare, . - goaudit_entry_prepare
 
 /* What the entries of a generation that is gone call. */
 	.globl	goaudit_called_after_unload
