@@ -289,7 +289,8 @@ func program(t reflect.Type) reflect.Type {
 }
 
 // A Bound is a function, or a pointer to a variable, that follows the reloads of
-// its guest.
+// its guest by Reload.  After a reload from elsewhere, as goaudit_watch makes them, it
+// stays with the old generation until Reload is called.
 type Bound[T any] struct {
 	g     *Guest
 	name  string
