@@ -35,7 +35,7 @@ LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-dwarf.so $B/l
 PRODUCTS := $(LIBRARIES) $B/libdlbind.so $B/libdlbind.a $B/goaudit $B/overlay $B/linker $B/libgoaudit.so-gdb.py
 UNIT_TESTS := $(patsubst test/%.c,$B/test/%,$(wildcard test/unit_*.c))
 SWITCHES := $B/test/switches
-TEST_PROGRAMS := $B/test/demo-host $B/test/bench $B/test/fuzz $B/test/proof \
+TEST_PROGRAMS := $B/test/demo-host $B/test/bench $B/test/swap $B/test/fuzz $B/test/proof \
 	$B/test/dlbind-bench $B/test/dlbind-property $(SWITCHES)/libgoaudit.so $(UNIT_TESTS)
 
 .PHONY: all
@@ -136,6 +136,10 @@ $B/test/bench: test/bench/bench.c include/goaudit.h
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
 
+$B/test/swap: test/bench/swap.c include/goaudit.h
+	@mkdir -p $(@D)
+	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
+
 # The module with GOAUDIT_TEST_UNLINK: test/unload's negative controls leave parts of
 # the check out, and the benchmark the whole proof.  The module that users get has no such thing.
 $(SWITCHES)/libgoaudit.so: $(AUDIT_OBJS) audit/libgoaudit.map
@@ -194,6 +198,8 @@ soak: test-programs
 	@$B/goaudit runtime
 	@test/soak/run
 	@test/unload/run-soak
+	@GOAUDIT_TEST_RELOADS=10000 test/c/t-lasting-addresses.sh
+	@GOAUDIT_TEST_FAILURES=1000 test/go/t-failed-reloads.sh
 	@GOAUDIT_RELOADS=1000 test/run -v http-hot-swap
 
 # A million hostile images for goaudit inspect.

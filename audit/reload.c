@@ -12,6 +12,7 @@
 
 #include "arch.h"
 #include "clock.h"
+#include "close.h"
 #include "debugger.h"
 #include "go/protocol.h"
 #include "handover.h"
@@ -52,13 +53,6 @@ static void add_reference(struct generation *gen, int mode)
 	gen->info->references++;
 	journal_end();
 	gen->permanent |= (mode & RTLD_NODELETE) != 0;
-}
-
-static void drop_reference(struct generation *gen)
-{
-	journal_begin();
-	gen->info->references--;
-	journal_end();
 }
 
 /* --- loading -------------------------------------------------------------- */
@@ -185,47 +179,6 @@ static void load(struct job *job)
 	job->outcome = INITIALISE;
 }
 
-/* What becomes of a generation that nobody refers to.  With our lock; the state is
- * set. */
-static enum goaudit_state settle(struct goaudit *ga, struct generation *gen)
-{
-	enum goaudit_state before = gen->info->state, after = before;
-
-	/* Not the last; never to go; its own constructor or package init has
-	 * closed it; or hidden while a reload is under way, which settles it. */
-	if (!retire_is_unreferenced(gen) || ga->exiting || gen->owner ||
-	    (before == GOAUDIT_OPEN && gen->hidden))
-		return GOAUDIT_FREE;
-	if (before == GOAUDIT_OPEN && gen->reloadable)
-		after = GOAUDIT_PARKED;
-	else if (before == GOAUDIT_OPEN || before == GOAUDIT_SUPERSEDED)
-		after = GOAUDIT_RETIRED;
-	if (after == before)
-		return GOAUDIT_FREE;
-	registry_set_state(ga, gen, after);
-	return after;
-}
-
-/* Follows settle.  In a transaction. */
-static void leave(struct goaudit *ga, struct generation *gen, enum goaudit_state next)
-{
-	if (next == GOAUDIT_FREE)
-		return;
-	retire_hide(ga, gen);
-	if (next == GOAUDIT_RETIRED)
-		retire_generation(ga, gen);
-}
-
-static void close_unreferenced(struct goaudit *ga, struct generation *gen)
-{
-	enum goaudit_state next;
-
-	pthread_mutex_lock(&ga->lock);
-	next = settle(ga, gen);
-	pthread_mutex_unlock(&ga->lock);
-	leave(ga, gen, next);
-}
-
 /* A newer generation has taken over from this one.  In a transaction. */
 static void supersede(struct job *job, struct generation *gen)
 {
@@ -275,7 +228,7 @@ static void take_references(struct job *job)
 		mine = NULL;
 	}
 	if (mine)
-		drop_reference(mine);
+		close_drop_reference(mine);
 	if (mine || !job->reloading)
 		add_reference(gen, job->request->mode);
 }
@@ -767,7 +720,7 @@ static void reload_step(void *arg)
 			registry_set_state(ga, cur, GOAUDIT_OPEN);
 		}
 		add_reference(cur, 0);
-		drop_reference(gen);
+		close_drop_reference(gen);
 		pthread_mutex_unlock(&ga->lock);
 		if (retire_is_unreferenced(gen))
 			retire_below_caller(ga, gen);
@@ -813,68 +766,6 @@ void *reload_reload(struct goaudit *ga, void *handle,
 	result = run(&job, reload_step);
 	close(request.fd);
 	return result;
-}
-
-/* --- closing -------------------------------------------------------------- */
-
-struct closing {
-	struct goaudit *ga;
-	void *handle;
-	struct generation *gen;
-	bool bad;
-};
-
-/* The last reference, as it seems.  Drops it and decides, in one go: others may add
- * references at any time to what is open.  In a transaction. */
-static void close_step(void *arg)
-{
-	struct closing *c = arg;
-	struct goaudit *ga = c->ga;
-	enum goaudit_state next = GOAUDIT_FREE;
-	bool untrusted = ldso_validate(ga) != NULL;
-	struct guest *guest;
-
-	pthread_mutex_lock(&ga->lock);
-	c->gen = registry_find_handle(ga, c->handle);
-	c->bad = !c->gen || !c->gen->info->references;
-	if (!c->bad) {
-		drop_reference(c->gen);
-		if (!untrusted)
-			next = settle(ga, c->gen);
-	}
-	guest = c->gen ? c->gen->guest : NULL;
-	pthread_mutex_unlock(&ga->lock);
-	if (next == GOAUDIT_FREE)
-		return;
-	leave(ga, c->gen, next);
-	retire_replaced(ga, guest);
-}
-
-bool reload_close(struct goaudit *ga, void *handle, int *result)
-{
-	struct closing c = { .ga = ga, .handle = handle };
-	struct guest *guest;
-	bool step = false;
-
-	error_clear(ga);
-	pthread_mutex_lock(&ga->lock);
-	c.gen = registry_find_handle(ga, handle);
-	guest = c.gen ? c.gen->guest : registry_find_lasting(ga, handle);
-	if (c.gen && c.gen->info->references > 1)
-		drop_reference(c.gen);
-	else
-		step = c.gen != NULL;
-	c.bad = !c.gen;
-	pthread_mutex_unlock(&ga->lock);
-	if (!guest)
-		return false;
-	if (step && !ldso_transaction(ga, close_step, &c))
-		c.bad = true;
-	*result = c.bad ? -1 : 0;
-	if (c.bad)
-		error_set(ga, "%s: the handle is not open: it was closed before",
-			  guest->path);
-	return true;
 }
 
 /* --- exit ----------------------------------------------------------------- */

@@ -11,7 +11,7 @@ MAN_PAGES := $(wildcard audit/man/* dlbind/man/*)
 # have a page of their own.
 MAN_LINKS = for page in $(MAN_PAGES); do \
 		base=$${page\#\#*/}; section=$${base\#\#*.}; \
-		sed -n '/^.Sh NAME/,/^.Sh [^N]/s/^\.Nm \([A-Za-z_]*\).*/\1/p' $$page | while read -r name; do \
+		sed -n '/^.Sh NAME/,/^.Sh [^N]/s/^\.Nm \([A-Za-z_0-9]*\).*/\1/p' $$page | while read -r name; do \
 			case " $(notdir $(MAN_PAGES)) " in *" $$name.$$section "*) ;; \
 			*) echo "$$section $$base $$name" ;; esac; done; done
 # Where gdb looks for what belongs to a library, by the library's full name.

@@ -3,7 +3,7 @@
 # dlreload and across close and reopen: they lead to the new build from the moment
 # on at which dlreload returns, for all threads; calls under way end in the old one.
 # A build that lacks a function in use is refused.  Variables are the current
-# generation's.
+# generation's.  GOAUDIT_TEST_RELOADS: how often below the threads, default 300.
 . "$(dirname "$0")/../lib.sh"
 
 source='
@@ -168,7 +168,8 @@ int main(int argc, char **argv)
 	return 0;
 }
 C
-expect_output run_audited ./host <<'E'
+reloads=${GOAUDIT_TEST_RELOADS:-300}
+expect_output run_audited ./host $reloads <<E
 1 100 37.75
 2 200 38.75
 the old call: 1
@@ -176,7 +177,7 @@ guest.so: the new build has no function optional, whose address is in use: put i
 2 20
 2
 1 10
-300 reloads below 8 threads
+$reloads reloads below 8 threads
 1
 E
 expect_no_snapshots

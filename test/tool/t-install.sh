@@ -14,6 +14,9 @@ lib=usr/lib/$(gcc -print-multiarch)
 lib=${lib%/}
 files() { find "$1" ! -type d ! -path '*/overlay/*' ! -path '*/linker/*' ! -path '*/guest/*' ! -path '*/man3/*' -printf '%P\n' | sed "s|$lib|LIB|g; s|$version|VERSION|" | LC_ALL=C sort; }
 expect_output files root <<'E'
+LIB/goaudit/guest/go.mod
+LIB/goaudit/guest/guest.go
+LIB/goaudit/libgoaudit-dwarf.so
 LIB/goaudit/libgoaudit-entries.so
 LIB/goaudit/libgoaudit-image.so
 LIB/goaudit/libgoaudit-mainstub.so

@@ -1,0 +1,14 @@
+/* The way from open to parked or retired. */
+#ifndef GOAUDIT_CLOSE_H
+#define GOAUDIT_CLOSE_H
+
+struct generation;
+struct goaudit;
+
+/* Counts a reference less.  With goaudit.lock. */
+void close_drop_reference(struct generation *gen);
+
+/* Parks or retires a generation if nobody refers to it.  In a transaction. */
+void close_unreferenced(struct goaudit *ga, struct generation *gen);
+
+#endif
