@@ -3,6 +3,7 @@
 # that both sides know, what holds a generation, what is refused and with which words.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
+case $(go env GOVERSION) in go1.2[2-5]*) skip "the package wants Go 1.26 or later" ;; esac
 
 go_file one/main.go <<'GO'
 package main
@@ -143,7 +144,10 @@ func main() {
 	show(err)
 }
 GO
-cat >>src/host/go.mod <<E
+cat >src/host/go.mod <<E
+module example.com/host
+
+go 1.26
 
 require goaudit/guest v0.0.0
 

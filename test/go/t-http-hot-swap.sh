@@ -17,12 +17,6 @@ cp -r "$ROOT/test/go/httpload" src/httpload
 sed -i "s|=> .*guest|=> $ROOT/audit/go/guest|" src/http/gohost/go.mod
 build_guest handlers.so http/handlers
 build_guest server.so http/server
-cp -r src/http/gohost src/http/keeps
-sed -i 's/^	server := /	kept := serve.Get()\n&/; s/serve\.Get()(w, r)/kept(w, r)/' src/http/keeps/main.go
-for host in gohost keeps; do
-	(cd "src/http/$host" && "$GOAUDIT_BUILD/goaudit" build -exe -o "$TEST_DIR/$host" .) ||
-		fail "$host: does not build"
-done
 gcc -O1 -Wall -Wextra -Werror -I"$ROOT/include" -o host src/http/host.c
 (cd src/httpload && go build -o "$TEST_DIR/httpload" .)
 mkdir builds
@@ -37,10 +31,18 @@ load() { # RELOADS HOST...
 	cp builds/00 handlers.so
 	./httpload "$n" builds handlers.so env LD_AUDIT="$AUDIT" "$@"
 }
-echo "Go host"
-load "$reloads" ./gohost ./handlers.so 127.0.0.1:0
 echo "C host"
 load "$reloads" ./host ./handlers.so ./server.so 0
+case $(go env GOVERSION) in go1.2[2-5]*) skip "the C host passes, a Go host wants Go 1.26 or later" ;; esac
+
+cp -r src/http/gohost src/http/keeps
+sed -i 's/^	server := /	kept := serve.Get()\n&/; s/serve\.Get()(w, r)/kept(w, r)/' src/http/keeps/main.go
+for host in gohost keeps; do
+	(cd "src/http/$host" && "$GOAUDIT_BUILD/goaudit" build -exe -o "$TEST_DIR/$host" .) ||
+		fail "$host: does not build"
+done
+echo "Go host"
+load "$reloads" ./gohost ./handlers.so 127.0.0.1:0
 
 text=$(load 20 ./keeps ./handlers.so 127.0.0.1:0) && fail "a kept handler is not noticed: $text"
 case $text in

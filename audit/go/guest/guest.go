@@ -1,3 +1,5 @@
+//go:build go1.26
+
 // Package guest opens, calls, reloads and closes Go code in a running Go program,
 // in the shape of package plugin:
 //
@@ -30,7 +32,7 @@
 // elsewhere, and for goroutines that they have started; g.Reload and g.Close do not
 // wait for them.  A Bound value follows reloads and holds the current generation
 // only.  What is held, and by what, goaudit status shows.  Before Go 1.26 values do not
-// hold, and must be gone before Reload and Close: use Bind.
+// hold, so this package wants that release.
 package guest
 
 /*
@@ -287,7 +289,8 @@ func program(t reflect.Type) reflect.Type {
 }
 
 // A Bound is a function, or a pointer to a variable, that follows the reloads of
-// its guest.
+// its guest by Reload.  After a reload from elsewhere, as goaudit_watch makes them, it
+// stays with the old generation until Reload is called.
 type Bound[T any] struct {
 	g     *Guest
 	name  string

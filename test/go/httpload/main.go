@@ -3,7 +3,7 @@
 //	httpload RELOADS BUILDS handlers.so COMMAND...
 //
 // COMMAND is the server, which serves handlers.so; BUILDS/00 to BUILDS/09 are builds of
-// it that differ in "generation NN".  The clients first run without reloads, then with.
+// it that differ in "generation NN".  The clients run without reloads, with, and without again.
 // Each answer is compared with its question, and must be of a generation that was
 // current at some time between the two.  It ends with status 1 and a text if anything
 // is wrong.
@@ -30,13 +30,14 @@ import (
 const (
 	clients = 4
 	builds  = 10
-	quiet   = 4000 // requests without reloads
+	quiet   = 4000 // requests without reloads, before and after
 	between = 40   // requests from one reload to the next, at least
 )
 
 var (
 	begun, done atomic.Int64 // reloads
 	requests    atomic.Int64
+	reloading   atomic.Bool
 	stop        atomic.Bool
 )
 
@@ -153,7 +154,7 @@ func client(id int, address string, quiet, busy *[]time.Duration) {
 	for n := 0; !stop.Load(); n++ {
 		name := fmt.Sprintf("%d-%d", id, n)
 		into := quiet
-		if begun.Load() > 0 {
+		if reloading.Load() {
 			into = busy
 		}
 		*into = append(*into, ask(c, address, name, "/hello/"+name))
@@ -199,6 +200,7 @@ func main() {
 	}
 	await(quiet)
 	var early, late int
+	reloading.Store(true)
 	for n := int64(1); n <= reloads; n++ {
 		s.reload(n, from, file)
 		if n%10 == 0 {
@@ -212,6 +214,8 @@ func main() {
 			late = r
 		}
 	}
+	reloading.Store(false)
+	await(quiet)
 	stop.Store(true)
 	wg.Wait()
 	s.cmd.Process.Signal(syscall.SIGTERM)

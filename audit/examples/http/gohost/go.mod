@@ -1,6 +1,6 @@
 module example.com/gohost
 
-go 1.22
+go 1.26
 
 require goaudit/guest v0.0.0
 
