@@ -12,7 +12,7 @@ make install DESTDIR="$PWD/root" prefix=/usr
 version=$("$GOAUDIT_BUILD/goaudit" --version | cut -d' ' -f2)
 lib=usr/lib/$(gcc -print-multiarch)
 lib=${lib%/}
-files() { find "$1" ! -type d ! -path '*/overlay/*' ! -path '*/linker/*' ! -path '*/guest/*' ! -path '*/man3/*' -printf '%P\n' | sed "s|$lib|LIB|g; s|$version|VERSION|" | LC_ALL=C sort; }
+files() { find "$1" ! -type d ! -path '*/overlay/*' ! -path '*/linker/*' ! -path '*/man3/*' -printf '%P\n' | sed "s|$lib|LIB|g; s|$version|VERSION|" | LC_ALL=C sort; }
 expect_output files root <<'E'
 LIB/goaudit/guest/go.mod
 LIB/goaudit/guest/guest.go
