@@ -113,7 +113,8 @@ static long resident(void)
 	return pages * 4;
 }
 
-/* After so many failures of each kind nothing has grown. */
+/* After so many failures of each kind nothing has grown; the Go runtime may start a
+ * thread at any time, which has mappings of its own. */
 static void settle(long *kb, int *maps, int *files, struct goaudit_runtime *rt)
 {
 	while (goaudit_reclaim(NULL, -1) > 0)
@@ -155,7 +156,7 @@ int main(int argc, char **argv)
 			settle(&kb[0], &maps[0], &files[0], &rt[0]);
 	}
 	settle(&kb[1], &maps[1], &files[1], &rt[1]);
-	printf("maps %d, files %d, modules %d, goroutines %d\n", maps[1] <= maps[0] + 4,
+	printf("maps %d, files %d, modules %d, goroutines %d\n", maps[1] <= maps[0] + 16,
 	       files[1] == files[0], rt[1].modules == rt[0].modules,
 	       rt[1].goroutines <= rt[0].goroutines);
 	printf("resident %d, heap %d\n", kb[1] <= kb[0] + 1024,
