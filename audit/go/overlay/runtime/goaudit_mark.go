@@ -358,9 +358,12 @@ func (k *goauditMarker) scanNoPointers(s *mspan, base uintptr) {
 	if s.elemsize < 2*goarch.PtrSize {
 		return // closures without captures are static
 	}
+	// Anything else there is a number, or what a former object has left.
 	w := goauditLoad(base)
 	if w-k.b.lo < k.b.hi-k.b.lo && k.negated&goauditNoClosures == 0 {
-		k.word(w, base, goauditWordCode)
+		if f := findfunc(w); f.valid() && f.entry() == w {
+			k.word(w, base, goauditWordCode)
+		}
 	}
 	if s.elemsize < hchanSize {
 		return
