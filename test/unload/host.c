@@ -86,7 +86,7 @@ static const struct guest_case cases[] = {
 	{ "variable", "KeepPtr", IS(POINTER), "variable main.global+16 <-", "<- main.ptrs of keeper.so", DROP, NO(POINTERS) },
 	{ "object", "KeepPtr", IS(OBJECT), "type main.big <- heap object 896 B of main.big", "<- main.ptrs", DROP, NO(HEADERS) | NO(SCRUB) },
 	{ "object-large", "KeepPtr", IS(OBJECT), "type main.huge <-", "<- main.ptrs", DROP, NO(HEADERS) | NO(SCRUB) },
-	{ "any", "KeepPool", IS(TYPE), "type main.T <-", "<- main.pool of keeper.so", WAIT | MAYBE },
+	{ "any", "KeepPool", IS(TYPE), "type main.T <-", "<- main.pool", WAIT | MAYBE },
 };
 
 #define NCASES (sizeof cases / sizeof *cases)
