@@ -79,7 +79,7 @@ func Hold(kind *C.char, in, out C.int) {
 	case "ticker":
 		go ticks(w)
 	case "timer":
-		time.AfterFunc(2000*time.Millisecond, fire(w))
+		time.AfterFunc(8*time.Second, fire(w)) // long after the first look at it
 	case "finalizer":
 		finalizer(w)
 	case "cleanup":
