@@ -1,13 +1,13 @@
 #include "reaper.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <time.h>
 
 #include "clock.h"
 #include "go/protocol.h"
 #include "held.h"
+#include "host.h"
 #include "journal.h"
 #include "retire.h"
 #include "state.h"
@@ -277,9 +277,6 @@ static void *reaper_thread(void *arg)
 
 void reaper_start(struct goaudit *ga)
 {
-	pthread_attr_t attr;
-	sigset_t all, old;
-	pthread_t thread;
 	int error;
 
 	pthread_mutex_lock(&ga->lock);
@@ -289,16 +286,7 @@ void reaper_start(struct goaudit *ga)
 	}
 	ga->reaper.started = true;
 	pthread_mutex_unlock(&ga->lock);
-	/* The host's signals are for the host's threads; SIGURG is how Go
-	 * preempts. */
-	sigfillset(&all);
-	sigdelset(&all, SIGURG);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	error = ga->host.pthread_create(&thread, &attr, reaper_thread, ga);
-	pthread_attr_destroy(&attr);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	error = host_start_thread(ga, reaper_thread, ga);
 	if (error == 0)
 		return;
 	goaudit_log(ga, "no thread for the reaper: error %d: nothing is unmapped "

@@ -2,13 +2,14 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "arch.h"
+#include "host.h"
 #include "reload.h"
 #include "state.h"
 #include "text.h"
@@ -19,7 +20,6 @@
 struct watch {
 	struct goaudit *ga;
 	struct watch *next;
-	struct guest *guest;
 	void *handle;
 	goaudit_watch_function *callback;
 	void *arg;
@@ -86,7 +86,7 @@ static void *watch_thread(void *arg)
 	bool abandoned;
 	void *h;
 
-	w->thread = __builtin_thread_pointer();
+	w->thread = arch_thread_pointer();
 	while (wait_for_change(w)) {
 		error_clear(ga);
 		h = reload_reload(ga, w->handle, NULL);
@@ -102,25 +102,6 @@ static void *watch_thread(void *arg)
 	if (abandoned)
 		free_watch(w);
 	return NULL;
-}
-
-static int start_thread(struct goaudit *ga, struct watch *w)
-{
-	pthread_attr_t attr;
-	sigset_t all, old;
-	pthread_t thread;
-	int error;
-
-	/* The host's signals are for the host's threads. */
-	sigfillset(&all);
-	sigdelset(&all, SIGURG);	/* how Go preempts */
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	error = ga->host.pthread_create(&thread, &attr, watch_thread, w);
-	pthread_attr_destroy(&attr);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return error;
 }
 
 /* The guest of an open lasting handle; NULL, with dlerror set, if it is none. */
@@ -153,7 +134,7 @@ int watch_start(struct goaudit *ga, void *handle, goaudit_watch_function *callba
 	if (!guest)
 		return -1;
 	if (w) {
-		*w = (struct watch){ .ga = ga, .guest = guest, .handle = handle,
+		*w = (struct watch){ .ga = ga, .handle = handle,
 				     .callback = callback, .arg = arg };
 		text_copy(folder, sizeof folder, guest->path);
 		slash = strrchr(folder, '/');
@@ -168,7 +149,7 @@ int watch_start(struct goaudit *ga, void *handle, goaudit_watch_function *callba
 			error = errno;
 	}
 	if (w && !error)
-		error = start_thread(ga, w);
+		error = host_start_thread(ga, watch_thread, w);
 	if (!w || error) {
 		error_set(ga, "%s: cannot be watched: %s: see inotify(7) for the limits",
 			  guest->path, strerrorname_np(w ? error : ENOMEM));
@@ -199,7 +180,7 @@ int watch_stop(struct goaudit *ga, void *handle)
 		return -1;
 	}
 	*p = w->next;
-	own = w->thread == __builtin_thread_pointer();
+	own = w->thread == arch_thread_pointer();
 	w->abandoned = own;
 	/* In a forked child there is no thread. */
 	if (write(w->stop, &one, sizeof one) != sizeof one || ga->forked)
