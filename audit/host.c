@@ -48,7 +48,6 @@ static void after_fork_child(void)
 	gate_forked(ga);
 	ga->forked = true;
 	ga->reaper.started = false;
-	ga->reaper.working = false;
 	pthread_cond_init(&ga->changed, NULL);
 	pthread_cond_init(&ga->reaper.work, NULL);
 	after_fork_parent();

@@ -253,7 +253,6 @@ static void *reaper_thread(void *arg)
 			continue;
 		round = r->wanted;
 		r->queued = 0;
-		r->working = true;
 		r->collected = soon = false;
 		r->spent = 0;
 		for (take_batch(ga, &batch, round); batch.n && !r->stop;
@@ -266,7 +265,6 @@ static void *reaper_thread(void *arg)
 		r->ended = clock_ns();
 		r->soon = soon ? r->soon + 1 : 0;
 		r->done = round;
-		r->working = false;
 		pthread_cond_broadcast(&ga->changed);
 	}
 	r->started = false;
