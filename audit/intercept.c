@@ -6,8 +6,8 @@
 #include "api.h"
 #include "arch.h"
 #include "cancel.h"
+#include "close.h"
 #include "open.h"
-#include "reload.h"
 #include "state.h"
 
 void *intercept_real_dlopen, *intercept_real_dlmopen, *intercept_real_dlclose,
@@ -287,7 +287,7 @@ struct decision decide_dlclose(void *handle, uint64_t a, uint64_t b, uint64_t c,
 	bool ours;
 
 	(void)a, (void)b, (void)c, (void)caller;
-	ours = reload_close(&goaudit_state, handle, &result);
+	ours = close_handle(&goaudit_state, handle, &result);
 	cancel_restore(cancel);
 	return ours ? OURS((int64_t)result) : NOT_OURS;
 }
