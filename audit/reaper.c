@@ -363,13 +363,18 @@ int reaper_admit(struct goaudit *ga, const char *path)
 	return is_too_much(ga, &t) ? -1 : 0;
 }
 
+/* Has it been retired, and is it the guest's (NULL: anyone's)? */
+static bool is_left(const struct generation *gen, const struct guest *guest)
+{
+	return gen->info->state == GOAUDIT_RETIRED && (!guest || gen->guest == guest);
+}
+
 static int count_left(struct goaudit *ga, const struct guest *guest)
 {
 	int n = 0;
 
 	for (struct generation *g = ga->registry.live; g; g = g->next_live)
-		n += g->info->state == GOAUDIT_RETIRED &&
-		     (!guest || g->guest == guest);
+		n += is_left(g, guest);
 	return n;
 }
 
@@ -377,8 +382,7 @@ static int count_left(struct goaudit *ga, const struct guest *guest)
 static bool any_busy(struct goaudit *ga, const struct guest *guest)
 {
 	for (struct generation *g = ga->registry.live; g; g = g->next_live)
-		if (g->info->state == GOAUDIT_RETIRED && (!guest || g->guest == guest) &&
-		    g->info->holder == GO_HOLDER_BUSY)
+		if (is_left(g, guest) && g->info->holder == GO_HOLDER_BUSY)
 			return true;
 	return false;
 }
