@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "arch.h"
 #include "clock.h"
@@ -179,18 +178,14 @@ int gort_check_hash(struct goaudit *ga, const struct gort *rt,
 static bool lock_when_started(struct goaudit *ga, struct gort *rt,
 			   const char *guest_path)
 {
-	bool bounded = ldso_lock_is_mine(ga, true);
-	struct timespec end;
-	int error = 0;
+	bool bounded = ldso_lock_is_mine(ga, true), in_time = true;
+	struct timespec end = clock_deadline(CONSTRUCTOR_WAIT_NS);
 
-	clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_sec += CONSTRUCTOR_WAIT_S;
 	pthread_mutex_lock(&ga->lock);
-	while (rt->state == GORT_STARTING && error == 0)
-		error = bounded ? pthread_cond_timedwait(&ga->changed, &ga->lock, &end) :
-				  pthread_cond_wait(&ga->changed, &ga->lock);
+	while (rt->state == GORT_STARTING && in_time)
+		in_time = clock_wait(&ga->changed, &ga->lock, bounded ? &end : NULL);
 	/* The caller goes on under the lock: nobody else may begin now. */
-	if (error == 0)
+	if (in_time)
 		return true;
 	pthread_mutex_unlock(&ga->lock);
 	error_set(ga, "%s: another thread is starting the Go runtime, and this one "

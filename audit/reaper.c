@@ -1,6 +1,5 @@
 #include "reaper.h"
 
-#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -21,6 +20,9 @@
  * time, up to a second. */
 #define SOON_NS 4000000
 #define SOON_DOUBLED_MAX 8
+
+/* How long exit waits for the thread. */
+#define FINISH_NS 1000000000
 
 /* How often goaudit_reclaim has the check repeated that came to no end. */
 #define BUSY_TRIES 10
@@ -83,7 +85,7 @@ static bool wait_for_round(struct goaudit *ga)
 	struct reaper *r = &ga->reaper;
 	bool asked = r->done != r->wanted;
 	uint64_t due, now;
-	struct timespec t;
+	struct timespec end;
 
 	if (asked && r->hurry)
 		return true;
@@ -98,11 +100,8 @@ static bool wait_for_round(struct goaudit *ga)
 			r->wanted++;
 		return true;
 	}
-	clock_gettime(CLOCK_REALTIME, &t);
-	due = due - now + t.tv_nsec;
-	t.tv_sec += due / 1000000000;
-	t.tv_nsec = due % 1000000000;
-	pthread_cond_timedwait(&r->work, &ga->lock, &t);
+	end = clock_deadline(due - now);
+	clock_wait(&r->work, &ga->lock, &end);
 	return false;
 }
 
@@ -390,17 +389,12 @@ static bool any_busy(struct goaudit *ga, const struct guest *guest)
 int reaper_wait(struct goaudit *ga, struct guest *guest, int timeout_ms)
 {
 	struct reaper *r = &ga->reaper;
-	struct timespec end;
+	struct timespec end = clock_deadline(timeout_ms * 1000000ull);
+	struct timespec *deadline = timeout_ms < 0 ? NULL : &end;
+	bool in_time = true;
 	uint64_t round;
-	int error = 0, left;
+	int left;
 
-	clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_sec += timeout_ms / 1000;
-	end.tv_nsec += timeout_ms % 1000 * 1000000l;
-	if (end.tv_nsec >= 1000000000l) {
-		end.tv_sec++;
-		end.tv_nsec -= 1000000000l;
-	}
 	pthread_mutex_lock(&ga->lock);
 	left = count_left(ga, guest);
 	/* In a constructor this thread holds the lock that the reaper needs. */
@@ -409,16 +403,14 @@ int reaper_wait(struct goaudit *ga, struct guest *guest, int timeout_ms)
 		pthread_mutex_unlock(&ga->lock);
 		return left;
 	}
-	for (int i = 0; left && error == 0 && i < BUSY_TRIES; i++) {
+	for (int i = 0; left && in_time && i < BUSY_TRIES; i++) {
 		if (i > 0 && !any_busy(ga, guest))
 			break;
 		reaper_wake(ga);
 		round = r->wanted;
 		hurry(r, 1);
-		while (r->done < round && r->started && error == 0)
-			error = timeout_ms < 0 ?
-					pthread_cond_wait(&ga->changed, &ga->lock) :
-					pthread_cond_timedwait(&ga->changed, &ga->lock, &end);
+		while (r->done < round && r->started && in_time)
+			in_time = clock_wait(&ga->changed, &ga->lock, deadline);
 		hurry(r, -1);
 		left = count_left(ga, guest);
 	}
@@ -429,17 +421,15 @@ int reaper_wait(struct goaudit *ga, struct guest *guest, int timeout_ms)
 void reaper_finish(struct goaudit *ga)
 {
 	struct reaper *r = &ga->reaper;
-	struct timespec end;
-	int error = 0;
+	struct timespec end = clock_deadline(FINISH_NS);
+	bool in_time = true;
 
-	clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_sec += 1;
 	pthread_mutex_lock(&ga->lock);
 	r->stop = true;
 	pthread_cond_signal(&r->work);
 	/* It is in the middle of a round for a moment only; a host that calls
 	 * exit inside a constructor must not wait for it for ever. */
-	while (r->started && error == 0)
-		error = pthread_cond_timedwait(&ga->changed, &ga->lock, &end);
+	while (r->started && in_time)
+		in_time = clock_wait(&ga->changed, &ga->lock, &end);
 	pthread_mutex_unlock(&ga->lock);
 }
