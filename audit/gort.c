@@ -238,15 +238,8 @@ int gort_ensure(struct goaudit *ga, const struct image_facts *facts,
 static void store(struct generation *gen, uintptr_t *slot, uintptr_t value)
 {
 	uintptr_t page = (uintptr_t)slot & -ARCH_PAGE;
-	size_t n;
-	const ElfW(Phdr) *ph = ldso_phdrs(gen->map, &n);
-	bool relro = false;
+	bool relro = ldso_segment_at(gen->map, PT_GNU_RELRO, slot) != NULL;
 
-	for (size_t i = 0; ph && i < n; i++)
-		if (ph[i].p_type == PT_GNU_RELRO &&
-		    (uintptr_t)slot - gen->map->l_addr - ph[i].p_vaddr <
-			    ph[i].p_memsz)
-			relro = true;
 	if (relro && mprotect((void *)page, ARCH_PAGE, PROT_READ | PROT_WRITE) != 0)
 		return;
 	*slot = value;
