@@ -336,7 +336,8 @@ static bool has_same_signatures(struct job *job)
 		return true;
 	names = gate_names(job->ga, job->guest, &n);
 	if (n && job->old)
-		same = inherit_check_exports(job->ga, job->old, job->gen, names, n) == 0;
+		same = inherit_check_exports(job->ga, job->old, job->gen, &job->snapshot,
+					     names, n) == 0;
 	free(names);
 	return same;
 }
@@ -345,7 +346,8 @@ static bool has_same_signatures(struct job *job)
 static bool take_over_state(struct job *job)
 {
 	if (job->old && (job->options.flags & GOAUDIT_RELOAD_VARIABLES) &&
-	    inherit_variables(job->ga, job->old, job->gen, job->options.variables) != 0)
+	    inherit_variables(job->ga, job->old, job->gen, &job->snapshot,
+			      job->options.variables) != 0)
 		return false;
 	return handover(job->ga, job->old, job->gen);
 }
