@@ -30,8 +30,7 @@ IMAGE_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/image/*.c))
 DWARF_OBJS := $(patsubst %,$B/audit/image/%.c.o,go_same go_types image_copy image_dwarf image_signature)
 TOOL_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/tool/*.c))
 
-LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-dwarf.so $B/libgoaudit-tiny.so \
-	$B/libgoaudit-mainstub.so $B/libgoaudit-entries.so
+LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-dwarf.so $B/libgoaudit-entries.so
 PRODUCTS := $(LIBRARIES) $B/libdlbind.so $B/libdlbind.a $B/goaudit $B/overlay $B/linker $B/libgoaudit.so-gdb.py
 UNIT_TESTS := $(patsubst test/%.c,$B/test/%,$(wildcard test/unit_*.c))
 SWITCHES := $B/test/switches
@@ -86,10 +85,10 @@ FORCE:
 $B/audit/tool/main.c.o: $B/libdir
 $B/audit/tool/main.c.o: ALL_CFLAGS += -DGOAUDIT_LIB_FROM_BIN='"$(LIB_FROM_BIN)"'
 
-$B/libgoaudit.so: $(AUDIT_OBJS) audit/libgoaudit.map
+$B/libgoaudit.so: $(AUDIT_OBJS) $B/libdlbind.a audit/libgoaudit.map
 	@echo "  LINK $@"
 	@$(CC) $(SOLDFLAGS) -Wl,-soname,libgoaudit.so.$(SOVERSION) \
-		-Wl,--version-script=audit/libgoaudit.map -o $@ $(AUDIT_OBJS) $(LIBS)
+		-Wl,--version-script=audit/libgoaudit.map -o $@ $(AUDIT_OBJS) $B/libdlbind.a $(LIBS)
 
 $B/libgoaudit-image.so: $(filter-out $(DWARF_OBJS),$(IMAGE_OBJS))
 	@echo "  LINK $@"
@@ -98,15 +97,6 @@ $B/libgoaudit-image.so: $(filter-out $(DWARF_OBJS),$(IMAGE_OBJS))
 $B/libgoaudit-dwarf.so: $(DWARF_OBJS) $B/audit/image/image_elf.c.o
 	@echo "  LINK $@"
 	@$(CC) $(SOLDFLAGS) -o $@ $^ -ldw -lelf
-
-# No libc and no code: they only have to be objects.
-$B/libgoaudit-tiny.so: audit/base/tiny.c
-	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) -shared -fPIC -nostdlib -o $@ $<
-
-$B/libgoaudit-mainstub.so: audit/base/mainstub.c
-	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) -shared -fPIC -nostdlib -o $@ $<
 
 # Without debug information of the entries: gdb is to step through them.
 $B/libgoaudit-entries.so: audit/base/entries_x86_64.S audit/base/guard.c audit/guard.h \
@@ -147,17 +137,16 @@ $B/test/swap: test/bench/swap.c include/goaudit.h
 
 # The module with GOAUDIT_TEST_UNLINK: test/unload's negative controls leave parts of
 # the check out, and the benchmark the whole proof.  The module that users get has no such thing.
-$(SWITCHES)/libgoaudit.so: $(AUDIT_OBJS) audit/libgoaudit.map
+$(SWITCHES)/libgoaudit.so: $(AUDIT_OBJS) $B/libdlbind.a audit/libgoaudit.map
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CFLAGS) -DGOAUDIT_TEST_SWITCHES -c -o $(SWITCHES)/gort.c.o audit/gort.c
 	@$(CC) $(SOLDFLAGS) -Wl,--version-script=audit/libgoaudit.map -o $@ \
-		$(filter-out %/gort.c.o,$(AUDIT_OBJS)) $(SWITCHES)/gort.c.o $(LIBS)
-	@ln -sf ../../libgoaudit-image.so ../../libgoaudit-dwarf.so ../../libgoaudit-tiny.so \
-		../../libgoaudit-mainstub.so $(@D)
+		$(filter-out %/gort.c.o,$(AUDIT_OBJS)) $(SWITCHES)/gort.c.o $B/libdlbind.a $(LIBS)
+	@ln -sf ../../libgoaudit-image.so ../../libgoaudit-dwarf.so ../../libgoaudit-entries.so $(@D)
 
-$B/test/unit_audit: test/unit_audit.c $(AUDIT_OBJS)
+$B/test/unit_audit: test/unit_audit.c $(AUDIT_OBJS) $B/libdlbind.a
 	@mkdir -p $(@D)
-	@$(CC) $(ALL_CFLAGS) -o $@ $< $(AUDIT_OBJS) \
+	@$(CC) $(ALL_CFLAGS) -o $@ $< $(AUDIT_OBJS) $B/libdlbind.a \
 		$$(pkg-config --cflags --libs check) $(LIBS)
 
 # It puts its own malloc before libc's.

@@ -85,10 +85,11 @@ static void with_tiny(struct goaudit *ga, struct generation *gen, bool insert)
 	struct notice n = { .ga = ga, .gen = gen, .insert = insert };
 	struct call call = { .kind = CALL_NOTIFY, .fn = notify, .arg = &n };
 	struct call plain = { .kind = CALL_PLAIN };
+	const char *path = made_tiny(ga);
 	void *tiny;
 
 	call_push(ga, insert ? &call : &plain);
-	tiny = dlmopen(LM_ID_BASE, ga->ldso.tiny_path, RTLD_NOW);
+	tiny = path ? dlmopen(LM_ID_BASE, path, RTLD_NOW) : NULL;
 	call_pop(ga, insert ? &call : &plain);
 	if (tiny) {
 		call_push(ga, insert ? &plain : &call);
@@ -159,7 +160,7 @@ static void run_notice(struct goaudit *ga, bool insert)
 /* Between RT_ADD and RT_CONSISTENT of the tiny object's dlopen. */
 void debugger_tiny_opened(struct goaudit *ga, const struct link_map *map)
 {
-	if (map->l_name && strcmp(map->l_name, ga->ldso.tiny_path) == 0)
+	if (map->l_name && strcmp(map->l_name, ga->made.tiny) == 0)
 		run_notice(ga, true);
 }
 

@@ -55,14 +55,15 @@ static void *open_global(const char *name)
 
 static int start(struct goaudit *ga, struct gort *rt)
 {
-	char stub[600];
 	void (*rt0)(int, char **);
 	void (*wait)(void);
 	char *islibrary, **argv;
 	int argc;
 
-	snprintf(stub, sizeof stub, "%s/libgoaudit-mainstub.so", ga->home);
-	if (!open_global(stub) || !(rt->map = open_global(rt->path))) {
+	if (made_main(ga) != 0)
+		return -1;
+	rt->map = open_global(rt->path);
+	if (!rt->map) {
 		error_set(ga, "%s: the Go runtime cannot be loaded: see above, or "
 			  "build it again with `goaudit runtime`", dlerror());
 		return -1;

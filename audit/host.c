@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stddef.h>
 
+#include "../dlbind/embed.h"
 #include "intercept.h"
 #include "reload.h"
 #include "state.h"
@@ -30,9 +31,10 @@ static void before_fork(void)
 	pthread_mutex_lock(&goaudit_state.calls_lock);
 	pthread_mutex_lock(&goaudit_state.errors.lock);
 	pthread_mutex_lock(&goaudit_state.guard.lock);
+	dlbind_forking();
 }
 
-static void after_fork_parent(void)
+static void unlock_all(void)
 {
 	pthread_mutex_unlock(&goaudit_state.guard.lock);
 	pthread_mutex_unlock(&goaudit_state.errors.lock);
@@ -40,17 +42,24 @@ static void after_fork_parent(void)
 	pthread_mutex_unlock(&goaudit_state.lock);
 }
 
+static void after_fork_parent(void)
+{
+	dlbind_forked(false);
+	unlock_all();
+}
+
 static void after_fork_child(void)
 {
 	struct goaudit *ga = &goaudit_state;
 
+	dlbind_forked(true);
 	call_forked(ga);
 	gate_forked(ga);
 	ga->forked = true;
 	ga->reaper.started = false;
 	pthread_cond_init(&ga->changed, NULL);
 	pthread_cond_init(&ga->reaper.work, NULL);
-	after_fork_parent();
+	unlock_all();
 	snapshot_forked(ga);
 }
 

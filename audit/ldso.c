@@ -10,6 +10,7 @@
 
 #include "arch.h"
 #include "call.h"
+#include "dlbind.h"
 #include "intercept.h"
 #include "state.h"
 
@@ -122,7 +123,7 @@ bool ldso_lock_is_mine(const struct goaudit *ga, bool if_unknown)
 const char *ldso_validate(struct goaudit *ga)
 {
 	struct ldso *ld = &ga->ldso;
-	const char *why;
+	const char *why, *path;
 	unsigned int before;
 	void *tiny;
 
@@ -132,8 +133,11 @@ const char *ldso_validate(struct goaudit *ga)
 	why = check_layout(ld);
 	if (!why) {
 		before = ld->ns->nloaded;
-		tiny = dlmopen(LM_ID_BASE, ld->tiny_path, RTLD_NOW);
-		if (!tiny)
+		path = made_tiny(ga);
+		tiny = path ? dlmopen(LM_ID_BASE, path, RTLD_NOW) : NULL;
+		if (!path)
+			why = dlbind_error();
+		else if (!tiny)
 			why = dlerror();
 		else if (ld->ns->nloaded != before + 1)
 			why = "_ns_nloaded did not follow a dlopen";

@@ -41,7 +41,6 @@ struct ldso {
 	uintptr_t probe;		/* where debuggers stop in an ld.so with SDT
 					 * probes; 0: none, or not looked for yet */
 	char refusal[192];		/* why the layout is not trusted, or "" */
-	char tiny_path[512];		/* libgoaudit-tiny.so */
 };
 
 /* Finds ld.so's variables.  Called once, from la_preinit. */

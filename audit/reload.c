@@ -40,9 +40,15 @@ struct job {
 	struct generation *reloading;	/* dlreload: the caller's generation; else NULL */
 	struct goaudit_reload_options options;
 	struct generation *old, *gen;	/* current before, and new */
+	struct gate_table *table;	/* for the entries, from initialise to the end */
 	enum outcome outcome;
 	void *handle;
 };
+
+static void out_of_memory(struct job *job)
+{
+	error_set(job->ga, "%s: out of memory: close some guests", job->guest->path);
+}
 
 static void add_reference(struct generation *gen, int mode)
 {
@@ -198,6 +204,7 @@ static void roll_back(void *arg)
 	struct job *job = arg;
 	struct goaudit *ga = job->ga;
 
+	gate_discard(ga, job->table);
 	retire_hide(ga, job->gen);
 	pthread_mutex_lock(&ga->lock);
 	job->gen->owner = NULL;
@@ -235,16 +242,19 @@ static void take_references(struct job *job)
 static bool switch_over(struct job *job)
 {
 	struct goaudit *ga = job->ga;
-	struct gate_table *table;
+	const char *lacks;
 
-	do {
-		if (!gate_prepare(ga, job->gen, &table))
-			return false;
+	for (;;) {
 		pthread_mutex_lock(&ga->lock);
-		if (gate_switch(ga, job->gen, table))
+		if (gate_switch(ga, job->gen, job->table))
 			break;
 		pthread_mutex_unlock(&ga->lock);
-	} while (true);
+		/* Functions have been looked up meanwhile. */
+		gate_discard(ga, job->table);
+		if (!gate_prepare(ga, job->gen, &job->table, &lacks))
+			return false;
+	}
+	job->table = NULL;
 	job->gen->owner = NULL;
 	take_references(job);
 	registry_set_state(ga, job->gen, GOAUDIT_OPEN);
@@ -260,7 +270,7 @@ static void commit(void *arg)
 	struct generation *old = job->old, *gen = job->gen, *mine = job->reloading;
 
 	if (!switch_over(job)) {
-		error_set(ga, "%s: out of memory: close some guests", job->guest->path);
+		out_of_memory(job);
 		roll_back(job);
 		return;
 	}
@@ -315,13 +325,17 @@ static void release_others(struct goaudit *ga, struct generation **others, unsig
 /* Function addresses that are in use must lead somewhere in the new build. */
 static bool has_all_functions(struct job *job)
 {
-	const char *lacking = gate_lacks(job->ga, job->gen);
+	const char *lacks;
 
-	if (lacking)
+	if (!gate_prepare(job->ga, job->gen, &job->table, &lacks)) {
+		out_of_memory(job);
+		return false;
+	}
+	if (lacks)
 		error_set(job->ga, "%s: the new build has no function %s, whose address "
 			  "is in use: put it back, or restart the process",
-			  job->guest->path, lacking);
-	return !lacking;
+			  job->guest->path, lacks);
+	return !lacks;
 }
 
 /* Who has an address of an open guest calls it with the arguments that he knows. */

@@ -1,5 +1,6 @@
 #include "snapshot.h"
 
+#define MADE "/made"
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -209,8 +210,10 @@ static int ensure_root(struct goaudit *ga)
 		return -1;
 	}
 	pthread_mutex_lock(&ga->lock);
-	if (!ga->snapshots.root[0])
+	if (!ga->snapshots.root[0]) {
 		memcpy(ga->snapshots.root, own, sizeof own);
+		snprintf(ga->snapshots.made, sizeof ga->snapshots.made, "%s" MADE, own);
+	}
 	pthread_mutex_unlock(&ga->lock);
 	return 0;
 }
@@ -499,6 +502,20 @@ int snapshot_make(struct goaudit *ga, const char *path, struct snapshot *s)
 	return 0;
 }
 
+const char *snapshot_made_folder(struct goaudit *ga)
+{
+	const char *made = ga->snapshots.made;
+
+	errno = ESHUTDOWN;
+	if (ga->exiting || ensure_root(ga) != 0)
+		return NULL;
+	if (mkdir(made, 0700) == 0 || errno == EEXIST ||
+	    (errno == ENOENT && restore_root(ga) &&
+	     (mkdir(made, 0700) == 0 || errno == EEXIST)))
+		return made;
+	return NULL;
+}
+
 /* N of ROOT/PID.STARTTIME/HASH.N/NAME. */
 static uint64_t serial_of(const struct snapshots *s, const char *file)
 {
@@ -592,5 +609,6 @@ bool snapshot_is_ours(const struct goaudit *ga, const char *name)
 {
 	size_t n = strlen(ga->snapshots.root);
 
-	return n && strncmp(name, ga->snapshots.root, n) == 0 && name[n] == '/';
+	return n && strncmp(name, ga->snapshots.root, n) == 0 && name[n] == '/' &&
+	       strncmp(name + n, MADE "/", sizeof MADE) != 0;
 }

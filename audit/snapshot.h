@@ -1,6 +1,7 @@
 /* Snapshots: the private, immutable files that generations are loaded from.
  *
  * ROOT/PID.STARTTIME/HASH.N/NAME
+ * ROOT/PID.STARTTIME/made/		what made.h makes
  *
  * ROOT is the user's (owner and mode are checked) and on a file system that
  * allows execution: GOAUDIT_SNAPSHOTS, $XDG_RUNTIME_DIR/goaudit,
@@ -27,6 +28,7 @@ struct goaudit;
 struct snapshots {
 	char root[256];			/* this process's folder, "" until made; guarded by
 					 * goaudit.lock, constant once set */
+	char made[272];			/* root/made; as root */
 	uint64_t inherited;		/* in a forked child: N of the last one that its parent
 					 * made, too */
 	int pid;			/* who forked last; guarded by goaudit.lock */
@@ -83,7 +85,11 @@ void snapshot_forking(struct goaudit *ga);
 /* In a forked child: from now on the folder has two users. */
 void snapshot_forked(struct goaudit *ga);
 
-/* Does this name lie in our folder?  Cheap. */
+/* The folder beside the snapshots for what made.h makes; NULL: it cannot be made, and
+ * errno says why. */
+const char *snapshot_made_folder(struct goaudit *ga);
+
+/* Is this the name of a snapshot of ours?  Cheap. */
 bool snapshot_is_ours(const struct goaudit *ga, const char *name);
 
 #endif

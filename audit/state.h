@@ -7,9 +7,10 @@
  *   registry.c                       guests and their generations
  *   reload.c, retire.c               the state machine: open, close, reload
  *   reaper.c                         unloading, on a thread of its own
- *   gate.c                           who is inside a guest
+ *   gate.c, facade.c                 who is inside a guest, and where calls lead
  *   gort.c                           the Go runtime
  *   debugger.c, journal.c            who is told: r_debug, goaudit-debug.h
+ *   made.c                           objects that libdlbind makes for all of them
  *
  * Locks, in the order in which they may be taken:
  *   1. ld.so's load lock    (ldso_transaction) every change of a generation's
@@ -19,7 +20,8 @@
  *   4. calls_lock           the list of calls; a leaf
  *      errors_lock          pending dlerror texts; a leaf
  *      guard.lock           texts of panics; a leaf
- * No lock of ours is held across a call into ld.so, Go, or the host. */
+ * No lock of ours is held across a call into ld.so, libdlbind (which calls ld.so), Go,
+ * or the host; only to a fork libdlbind's are added, after `lock`. */
 #ifndef GOAUDIT_STATE_H
 #define GOAUDIT_STATE_H
 
@@ -35,6 +37,7 @@
 #include "guard.h"
 #include "inherit.h"
 #include "ldso.h"
+#include "made.h"
 #include "reaper.h"
 #include "registry.h"
 #include "snapshot.h"
@@ -92,6 +95,7 @@ struct goaudit {
 	struct gate gate;		/* see gate.h */
 	struct gort gort;		/* guarded by lock; constant once ready */
 	struct snapshots snapshots;	/* see snapshot.h */
+	struct made made;		/* see made.h */
 	struct inherit inherit;		/* see inherit.h */
 
 	struct watch *watches;		/* guarded by lock */

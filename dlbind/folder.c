@@ -192,6 +192,21 @@ int folder_prepare(void)
 	return 0;
 }
 
+int folder_given(void)
+{
+	struct state *s = &dlbind_state;
+	const char *folder = s->loader.folder();
+
+	if (!folder || strlen(folder) >= sizeof s->folder)
+		return error_set(folder ? ENAMETOOLONG : errno, "dlcreate: no folder for its "
+				 "file: %m: free space, or name another one");
+	pthread_rwlock_wrlock(&s->lock);
+	if (!s->folder[0])
+		strcpy(s->folder, folder);
+	pthread_rwlock_unlock(&s->lock);
+	return 0;
+}
+
 int folder_file(const char *folder, const char *name, char path[PATH_MAX])
 {
 	struct state *s = &dlbind_state;

@@ -32,6 +32,7 @@ control_module() {
 	for f; do wraps+=("-Wl,--wrap=$f"); done
 	mkdir "$folder"
 	gcc -w -shared -fPIC -x c "${wraps[@]}" -o "$folder/libgoaudit.so" - -x none \
-		-Wl,--version-script="$ROOT/audit/libgoaudit.map" "$GOAUDIT_BUILD"/audit/*.o
+		-Wl,--version-script="$ROOT/audit/libgoaudit.map" "$GOAUDIT_BUILD"/audit/*.o \
+		"$GOAUDIT_BUILD/libdlbind.a"
 	ln -s "$GOAUDIT_BUILD"/libgoaudit-*.so "$folder/"
 }

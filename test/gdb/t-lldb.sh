@@ -54,7 +54,7 @@ G
 		cp v1.so guest.so
 		lldb --batch -Q -o "target create --core core.$state ./host" -o "image list" \
 			-o "thread backtrace" -o "target variable number" >lldb.$state 2>&1 || true
-		echo "$state: $(grep -c '/guest\.so' lldb.$state || true) lines with guest.so"
+		echo "$state: $(grep -c '/guest\.so\b[^.]*$' lldb.$state || true) lines with guest.so"
 		sed -n 's/.*frame #[0-9]*: 0x[0-9a-f]* \(host\|guest.so\)`\([a-z_]*\)(.*/\2 in \1/p
 			s/.*frame #[0-9]*: 0x[0-9a-f]* \(host\)`\(main\) at.*/\2 in \1/p
 			s/^(int) number/number/p; s/^error: can.t find global/no/p' lldb.$state
@@ -87,7 +87,7 @@ live() {
 		>lldb.live 2>&1 || true
 	grep -o 'guest.so`guest_function(.* at <stdin>:4\|^(int) number.*\|^host: .*\|exited with status.*' \
 		lldb.live | tr -d '\r' | uniq
-	grep -c '/guest\.so' lldb.live
+	grep -c '/guest\.so\b[^.]*$' lldb.live
 }
 expect_output live <<'E'
 guest.so`guest_function(callback=(host`state at <stdin>:2:30), what="open") at <stdin>:4

@@ -1,0 +1,130 @@
+#include "facade.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../dlbind/embed.h"
+#include "arch.h"
+#include "dlbind.h"
+#include "state.h"
+
+#define NAME_MAX_BOUND 4096	/* longer names stay unbound */
+
+static struct facade *make_library(const struct guest *guest)
+{
+	static const struct dlbind_options options = {
+		.size = sizeof options, .flags = DLBIND_WRITE_ALIAS | DLBIND_STUBS,
+		.max_code = 16 << 20, .max_rodata = ARCH_PAGE, .max_data = ARCH_PAGE,
+		.max_symbols = 64 << 10,
+	};
+	struct facade *f = calloc(1, sizeof *f);
+	char name[200];
+
+	if (!f)
+		return NULL;
+	snprintf(name, sizeof name, "%.180s.entries", strrchr(guest->path, '/') + 1);
+	f->library = dlcreate_with_options(name, &options);
+	if (f->library)
+		f->cell = dlalloc(f->library, sizeof *f->cell, SHF_WRITE);
+	if (f->cell)
+		return f;
+	if (f->library)
+		dldelete(f->library);
+	free(f);
+	return NULL;
+}
+
+static struct facade_chunk *make_chunk(struct facade *f)
+{
+	struct facade_chunk *chunk = calloc(1, sizeof *chunk);
+	unsigned char frames[64 + 32 * FACADE_CHUNK];
+	size_t size = FACADE_CHUNK * arch_entry_size();
+	void *code, *token;
+
+	if (!chunk)
+		return NULL;
+	code = dlalloc_aligned(f->library, size, 32, SHF_EXECINSTR);
+	chunk->facade = f;
+	chunk->code = (uintptr_t)code;
+	if (code && dlframe(f->library, frames,
+			    arch_write_entry_frames(frames, chunk->code, FACADE_CHUNK),
+			    &token) == 0) {
+		chunk->alias = dlwritable(f->library, code);
+		memset(chunk->alias, ARCH_BREAKPOINT_BYTE, size);
+		return chunk;
+	}
+	if (code)
+		dlfree(f->library, code);
+	free(chunk);
+	return NULL;
+}
+
+struct facade_chunk *facade_make_chunk(struct goaudit *ga, const struct guest *guest)
+{
+	struct facade_chunk *chunk = NULL;
+	struct facade *f;
+	const char *why;
+
+	pthread_mutex_lock(&ga->lock);
+	f = guest->doors.facades;
+	pthread_mutex_unlock(&ga->lock);
+	/* It may be full, or our parent's. */
+	if (f)
+		chunk = make_chunk(f);
+	if (!chunk && (f = make_library(guest))) {
+		chunk = make_chunk(f);
+		if (!chunk) {
+			dldelete(f->library);
+			free(f);
+		}
+	}
+	why = dlbind_error();
+	if (!chunk)
+		goaudit_log(ga, "%s: its functions have no entries: %s", guest->path,
+			    why ? why : "out of memory");
+	return chunk;
+}
+
+void *facade_make_entry(struct facade_chunk *chunk, int32_t block, uint32_t target)
+{
+	size_t at = chunk->used * arch_entry_size();
+
+	arch_write_entry(chunk->alias + at, chunk->code + at, chunk->facade->cell, block,
+			 offsetof(struct gate_table, target) + target * sizeof(void *));
+	chunk->target[chunk->used] = target;
+	__atomic_store_n(&chunk->used, chunk->used + 1, __ATOMIC_RELEASE);
+	return (void *)(chunk->code + at);
+}
+
+void facade_show(struct goaudit *ga, struct facade *facade, void *entry, const char *name,
+		 const char *version)
+{
+	char bound[NAME_MAX_BOUND];
+	int n = -1;
+
+	if (name)
+		n = snprintf(bound, sizeof bound, "%s%s%s@plt", name, version ? "@" : "",
+			     version ? version : "");
+	if (n < 0 || (size_t)n >= sizeof bound) {
+		dlseal(facade->library, entry);
+		return;
+	}
+	if (!dlbind(facade->library, bound, entry, arch_entry_size(), STT_FUNC)) {
+		goaudit_log(ga, "an entry has no name: %s", dlbind_error());
+		dlseal(facade->library, entry);
+	}
+}
+
+const struct facade_chunk *facade_at(const struct facade_chunk *chunks, uintptr_t address,
+				     unsigned *index)
+{
+	size_t size = arch_entry_size();
+
+	for (const struct facade_chunk *c = chunks; c; c = c->next)
+		if (address - c->code < __atomic_load_n(&c->used, __ATOMIC_ACQUIRE) * size) {
+			*index = (address - c->code) / size;
+			return c;
+		}
+	return NULL;
+}
