@@ -133,15 +133,8 @@ $B/test/demo-host: test/demo/host.c include/goaudit.h
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
 
-$B/test/proof: test/bench/proof.c include/goaudit.h
-	@mkdir -p $(@D)
-	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
-
-$B/test/bench: test/bench/bench.c include/goaudit.h
-	@mkdir -p $(@D)
-	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
-
-$B/test/swap: test/bench/swap.c include/goaudit.h
+$B/test/bench $B/test/swap $B/test/proof: $B/test/%: test/bench/%.c test/bench/measure.h \
+		include/goaudit.h
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
 

@@ -45,6 +45,8 @@ $B/test/dlbind-%: test/dlbind/%.c $B/libdlbind.so include/dlbind.h
 	@mkdir -p $(@D)
 	@$(CC) $(DLBIND_TEST_CFLAGS) -O2 -o $@ $< -L$B -ldlbind -Wl,-rpath,'$$ORIGIN/..' $(LIBS)
 
+$B/test/dlbind-bench: test/bench/measure.h
+
 # A million random steps; `make check` runs fewer.
 .PHONY: soak-dlbind
 soak-dlbind: $B/test/dlbind-property
