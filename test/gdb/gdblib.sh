@@ -24,6 +24,30 @@ gdb_run() {
 		/[Ee]rror/p; /warning/p; /SIG/p; /Corrupted/p; /Traceback/p" gdb.log
 }
 
+# cores_of STATE...: core.STATE, of ./host under gdb where it calls state(STATE).  The
+# host may replace guest.so, which is v1.so each time.
+cores_of() {
+	local state
+	for state; do
+		cat >commands <<G
+break state if \$_streq(name, "$state")
+run
+generate-core-file core.$state
+kill
+G
+		# The next start removes what a killed process has left.
+		export GOAUDIT_SNAPSHOTS=$TEST_DIR/snapshots.$state
+		gdb_run commands ./host >/dev/null
+		[ -s "core.$state" ] || fail "no core: $(cat gdb.log)"
+		rm -f guest.so && cp v1.so guest.so
+	done
+}
+
+# wait_for_stop PID: until the process has stopped itself.
+wait_for_stop() {
+	until [ "$(sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$1/status")" = T ]; do sleep 0.02; done
+}
+
 # control_module FOLDER FUNCTION...: the same module, in which calls of a function go
 # to its __wrap_FUNCTION on standard input: for tests that must fail with it.
 control_module() {
