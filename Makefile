@@ -24,7 +24,7 @@ LIB_FROM_BIN := $(shell realpath -ms --relative-to=$(bindir) $(libdir))
 # Raised when a program that was built for the last release no longer runs.
 SOVERSION := 0
 
-AUDIT_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/*.c audit/*.S))
+AUDIT_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/*.c audit/*.S) dlbind/private.c)
 IMAGE_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/image/*.c))
 # With libdw, in a library of their own.
 DWARF_OBJS := $(patsubst %,$B/audit/image/%.c.o,go_same go_types image_copy image_dwarf image_signature)
@@ -123,15 +123,8 @@ $B/test/demo-host: test/demo/host.c include/goaudit.h
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
 
-$B/test/proof: test/bench/proof.c include/goaudit.h
-	@mkdir -p $(@D)
-	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
-
-$B/test/bench: test/bench/bench.c include/goaudit.h
-	@mkdir -p $(@D)
-	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
-
-$B/test/swap: test/bench/swap.c include/goaudit.h
+$B/test/bench $B/test/swap $B/test/proof: $B/test/%: test/bench/%.c test/bench/measure.h \
+		include/goaudit.h
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
 

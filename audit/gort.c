@@ -158,8 +158,8 @@ static void hex(const uint8_t *bytes, unsigned n, char *out)
 		out += sprintf(out, "%02x", bytes[i]);
 }
 
-int gort_check_hash(struct goaudit *ga, const struct gort *rt,
-		    const struct image_facts *facts, const char *guest_path)
+static int check_hash(struct goaudit *ga, const struct gort *rt,
+		      const struct image_facts *facts, const char *guest_path)
 {
 	char want[2 * IMAGE_HASH_MAX + 1], have[2 * IMAGE_HASH_MAX + 1];
 
@@ -232,7 +232,7 @@ int gort_ensure(struct goaudit *ga, const struct image_facts *facts,
 			  "exec a program first", guest_path);
 		return -1;
 	}
-	return gort_check_hash(ga, rt, facts, guest_path);
+	return check_hash(ga, rt, facts, guest_path);
 }
 
 /* Stores a pointer that may lie in the read-only-after-relocation part. */

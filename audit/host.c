@@ -67,19 +67,14 @@ void host_init(struct goaudit *ga)
 {
 	struct host *h = &ga->host;
 	void *libc = dlmopen(LM_ID_BASE, "libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
-	void *thread = dlmopen(LM_ID_BASE, "libpthread.so.0", RTLD_LAZY | RTLD_NOLOAD);
-	void *create;
 
 	intercept_find_real(ga);
 	h->dlerror = (char *(*)(void))intercept_real_dlerror;
 	if (!libc)
 		return;		/* a static host: la_* is never called there */
-	/* Up to glibc 2.33 in a library of its own. */
-	create = thread ? dlsym(thread, "pthread_create") : NULL;
-	if (!create)
-		create = dlsym(libc, "pthread_create");
 	h->pthread_create = (int (*)(pthread_t *, const pthread_attr_t *,
-				     void *(*)(void *), void *))create;
+				     void *(*)(void *), void *))dlsym(
+		libc, "pthread_create");
 	h->cxa_atexit = (int (*)(void (*)(void *), void *, void *))dlsym(
 		libc, "__cxa_atexit");
 	h->free = (void (*)(void *))dlsym(libc, "free");
@@ -94,8 +89,6 @@ void host_init(struct goaudit *ga)
 	if (h->register_atfork)
 		h->register_atfork(before_fork, after_fork_parent,
 				   after_fork_child, NULL);
-	if (thread)
-		dlclose(thread);
 	dlclose(libc);
 }
 

@@ -90,8 +90,7 @@ static bool is_libc(const struct link_map *map)
 	const char *base = map->l_name ? strrchr(map->l_name, '/') : NULL;
 
 	base = base ? base + 1 : map->l_name;
-	return base && (strcmp(base, "libc.so.6") == 0 ||
-			strcmp(base, "libdl.so.2") == 0);
+	return base && strcmp(base, "libc.so.6") == 0;
 }
 
 /* The definition that callers would be bound to: the first one in the link

@@ -169,9 +169,8 @@ bool ldso_transaction(struct goaudit *ga, void (*fn)(void *), void *arg)
 	return call.ran;
 }
 
-/* la_objsearch's half of a transaction.  Constructors and destructors are going
- * to run in it, so the lock of the TLS tables is released, as glibc itself does
- * before it runs them: they may start threads. */
+/* Constructors and destructors are going to run in it, so the lock of the TLS tables
+ * is released, as glibc itself does before it runs them: they may start threads. */
 bool ldso_transaction_search(struct goaudit *ga, struct call *call, const char *name)
 {
 	struct ldso *ld = &ga->ldso;

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct call;
 struct goaudit;
 
 /* Head of `_rtld_global`, i.e. of its first element _dl_ns[LM_ID_BASE]
@@ -57,6 +58,10 @@ const char *ldso_validate(struct goaudit *ga);
  * that dlerror would show.  Returns false if ld.so could not be brought to
  * call us (fn has not run then). */
 bool ldso_transaction(struct goaudit *ga, void (*fn)(void *), void *arg);
+
+/* la_objsearch's half of a transaction: runs its function, once, when ld.so asks for
+ * the transaction's name.  Returns whether it has. */
+bool ldso_transaction_search(struct goaudit *ga, struct call *call, const char *name);
 
 /* Does this thread hold the load lock: is it in a constructor, say?  Where that
  * cannot be known, the answer is `if_unknown`. */

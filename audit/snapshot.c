@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "../dlbind/private.h"
 #include "clock.h"
 #include "state.h"
 
@@ -28,56 +28,6 @@
 /* How often a file is read again that changes while it is read. */
 #define READ_TRIES 5
 
-static uint64_t start_time(int pid)
-{
-	char name[64], text[1024], *p;
-	int fd, fields = 0;
-	ssize_t n;
-
-	snprintf(name, sizeof name, "/proc/%d/stat", pid);
-	fd = open(name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	n = read(fd, text, sizeof text - 1);
-	close(fd);
-	if (n <= 0)
-		return 0;
-	text[n] = 0;
-	/* proc(5): the start time is field 22; the name, field 2, may hold
-	 * anything, so count from its closing bracket. */
-	p = strrchr(text, ')');
-	if (p && (p[2] == 'Z' || p[2] == 'X'))
-		return 0;	/* dead, only nobody has waited for it yet */
-	while (p && fields < 20) {
-		p = strchr(p + 1, ' ');
-		fields++;
-	}
-	return p ? strtoull(p, NULL, 10) : 0;
-}
-
-static void remove_tree(int at, const char *name, int depth)
-{
-	struct dirent *e;
-	DIR *dir;
-	int fd;
-
-	if (unlinkat(at, name, 0) == 0 || depth == 0)
-		return;
-	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return;
-	}
-	while ((e = readdir(dir)))
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			remove_tree(fd, e->d_name, depth - 1);
-	closedir(dir);
-	unlinkat(at, name, AT_REMOVEDIR);
-}
-
 /* Is the process alive that "PID.STARTTIME" names? */
 static bool owner_alive(const char *name)
 {
@@ -86,7 +36,7 @@ static bool owner_alive(const char *name)
 
 	if (pid <= 0 || *end != '.')
 		return false;
-	return start_time(pid) == strtoull(end + 1, NULL, 10);
+	return private_start_of(pid) == strtoull(end + 1, NULL, 10);
 }
 
 /* A child that is on its way makes itself known within moments; what is older
@@ -143,29 +93,14 @@ static void collect(struct goaudit *ga, const char *root)
 			continue;
 		goaudit_log(ga, "%s/%s: removed: left by a process that is gone",
 			    root, e->d_name);
-		remove_tree(fd, e->d_name, 3);
+		private_remove(fd, e->d_name, 3);
 	}
 	closedir(dir);
-}
-
-/* Makes or accepts a folder that only this user can enter. */
-static bool private_folder(const char *name)
-{
-	struct statvfs fs;
-	struct stat st;
-
-	if (mkdir(name, 0700) != 0 && errno != EEXIST)
-		return false;
-	if (lstat(name, &st) != 0 || !S_ISDIR(st.st_mode) ||
-	    st.st_uid != geteuid() || (st.st_mode & 077) != 0)
-		return false;
-	return statvfs(name, &fs) == 0 && !(fs.f_flag & ST_NOEXEC);
 }
 
 static bool choose_root(struct goaudit *ga, char *root, size_t size)
 {
 	char absolute[PATH_MAX];
-	const char *run = ga->settings.secure ? NULL : getenv("XDG_RUNTIME_DIR");
 
 	if (ga->settings.snapshots) {
 		/* Asked for: no second choice. */
@@ -176,16 +111,7 @@ static bool choose_root(struct goaudit *ga, char *root, size_t size)
 		strcpy(root, absolute);
 		return true;
 	}
-	if (run && run[0] == '/') {
-		if ((size_t)snprintf(root, size, "%s/goaudit", run) < size &&
-		    private_folder(root))
-			return true;
-	}
-	snprintf(root, size, "/dev/shm/goaudit-%u", geteuid());
-	if (private_folder(root))
-		return true;
-	snprintf(root, size, "/tmp/goaudit-%u", geteuid());
-	return private_folder(root);
+	return private_root("goaudit", root, size);
 }
 
 /* This process's folder. Returns 0, or -1 with dlerror set. */
@@ -203,7 +129,7 @@ static int ensure_root(struct goaudit *ga)
 	}
 	collect(ga, root);
 	snprintf(own, sizeof own, "%s/%d.%llu", root, getpid(),
-		 (unsigned long long)start_time(getpid()));
+		 private_start_of(getpid()));
 	if (mkdir(own, 0700) != 0 && errno != EEXIST) {
 		error_set(ga, "%s: cannot make the folder for snapshots: %m: free "
 			  "space, or name another one in GOAUDIT_SNAPSHOTS", own);
@@ -546,7 +472,7 @@ void snapshot_finish(struct goaudit *ga)
 	if (!ga->snapshots.root[0] || ga->forked ||
 	    has_living_user(AT_FDCWD, ga->snapshots.root))
 		return;
-	remove_tree(AT_FDCWD, ga->snapshots.root, 3);
+	private_remove(AT_FDCWD, ga->snapshots.root, 3);
 }
 
 static void remove_dead_users(const char *root)
@@ -597,7 +523,7 @@ void snapshot_forked(struct goaudit *ga)
 		return;
 	ga->snapshots.inherited = ga->snapshots.serial;
 	snprintf(name, sizeof name, "%s/user.%d.%llu", ga->snapshots.root, getpid(),
-		 (unsigned long long)start_time(getpid()));
+		 private_start_of(getpid()));
 	fork_file(&ga->snapshots, from, sizeof from);
 	ga->snapshots.forks = 0;
 	/* No rename: who reads the folder meanwhile could miss both names. */

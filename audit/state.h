@@ -4,8 +4,10 @@
  *
  *   ld.so's callbacks (audit.c)      record, or run a transaction's function
  *   intercept.c                      which calls of the host are ours
+ *   open.c                           from dlopen's arguments to a file of ours
  *   registry.c                       guests and their generations
- *   reload.c, retire.c               the state machine: open, close, reload
+ *   reload.c, close.c, retire.c      the state machine: open, close, reload
+ *   inherit.c, handover.c            what a new generation takes over
  *   reaper.c                         unloading, on a thread of its own
  *   gate.c, facade.c                 who is inside a guest, and where calls lead
  *   gort.c                           the Go runtime
@@ -18,7 +20,7 @@
  *   2. ld.so's write lock   (dl_iterate_phdr) the link map's pointers
  *   3. lock                 registry: guests, generations, the retired queue
  *   4. calls_lock           the list of calls; a leaf
- *      errors_lock          pending dlerror texts; a leaf
+ *      errors.lock          pending dlerror texts; a leaf
  *      guard.lock           texts of panics; a leaf
  * No lock of ours is held across a call into ld.so, libdlbind (which calls ld.so), Go,
  * or the host; only to a fork libdlbind's are added, after `lock`. */

@@ -82,11 +82,10 @@ text = gdb.parse_and_eval("text")
 say("text =", text["str"].string(length=int(text["len"])), "at", where())
 say(listed(), "listed")
 G
-state_of() { sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$1/status"; }
 cp v1.so guest.so
 env LD_AUDIT="$AUDIT" ./host stop >host.txt 2>&1 &
 pid=$!
-until [ "$(state_of $pid)" = T ]; do sleep 0.02; done
+wait_for_stop $pid
 printf 'source look.py\ngenerate-core-file core.guest\n' >commands
 look() {
 	gdb_run commands -p $pid | grep '^gdb:'

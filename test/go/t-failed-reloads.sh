@@ -92,27 +92,6 @@ perl -pe 's/libstd\.so/libstq.so/' good.so >dependency.so
 cc_host host <<'C'
 #include "gohost.h"
 
-static int descriptors_open(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
-static long resident(void)
-{
-	FILE *f = fopen("/proc/self/statm", "re");
-	long pages = 0;
-
-	CHECK(fscanf(f, "%*d %ld", &pages) == 1);
-	fclose(f);
-	return pages * 4;
-}
-
 /* After so many failures of each kind nothing has grown; the Go runtime may start a
  * thread at any time, which has mappings of its own. */
 static void settle(long *kb, int *maps, int *files, struct goaudit_runtime *rt)
@@ -120,9 +99,9 @@ static void settle(long *kb, int *maps, int *files, struct goaudit_runtime *rt)
 	while (goaudit_reclaim(NULL, -1) > 0)
 		;
 	*rt = runtime_now(5);
-	*kb = resident();
+	*kb = rss_kb();
 	*maps = maps_with("");
-	*files = descriptors_open();
+	*files = open_files();
 }
 
 int main(int argc, char **argv)

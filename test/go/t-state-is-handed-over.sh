@@ -127,17 +127,6 @@ cc_host host -pthread <<'C'
 
 static int port;
 
-static int descriptors_open(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
 static void *ask(void *arg)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port),
@@ -183,7 +172,7 @@ int main(int argc, char **argv)
 		CHECK(dlreload(h) == h);
 		serve(function);
 	}
-	descriptors = descriptors_open();
+	descriptors = open_files();
 	replace("refuses.so", "keeper.so");
 	for (int i = 0; i < 20; i++) {
 		CHECK(!dlreload(h));
@@ -195,7 +184,7 @@ int main(int argc, char **argv)
 	CHECK(!dlopen("./keeper.so", FLAGS));
 	puts(strstr(dlerror(), "keeper.so:"));
 	/* Listeners of generations that are gone are closed by the collector. */
-	CHECK(descriptors_open() <= descriptors);
+	CHECK(open_files() <= descriptors);
 	replace("v10.so", "keeper.so");
 	CHECK(open_guest("./keeper.so") == h);
 	serve(function);
