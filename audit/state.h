@@ -6,6 +6,7 @@
  *   intercept.c                      which calls of the host are ours
  *   registry.c                       guests and their generations
  *   reload.c, retire.c               the state machine: open, close, reload
+ *   init.c                           package inits, with a limit or without
  *   reaper.c                         unloading, on a thread of its own
  *   gate.c                           who is inside a guest
  *   gort.c                           the Go runtime
@@ -48,6 +49,7 @@ struct settings {
 	unsigned held_max;		/* GOAUDIT_HELD: retired generations that may be */
 	uint64_t held_bytes;		/* held, and the size of their mappings */
 	bool panic_return;		/* GOAUDIT_PANIC=return */
+	unsigned init_timeout;		/* GOAUDIT_INIT_TIMEOUT: ms; 0: no limit */
 	const char *cache;		/* GOAUDIT_CACHE: runtimes */
 	const char *snapshots;		/* GOAUDIT_SNAPSHOTS */
 	int log_fd;			/* GOAUDIT_LOG; -1: no log */
