@@ -2,17 +2,16 @@
 
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include "arch.h"
+#include "clock.h"
 #include "go/protocol.h"
 #include "journal.h"
 #include "state.h"
 #include "text.h"
 
 /* How often it is looked whether inits have begun whose time is over already. */
-#define BEGIN_MS 1
+#define BEGIN_NS 1000000
 
 struct init_run {
 	struct goaudit *ga;
@@ -113,16 +112,6 @@ static int start_thread(struct goaudit *ga, struct init_run *run)
 	return error;
 }
 
-static void add_ms(struct timespec *t, unsigned ms)
-{
-	t->tv_sec += ms / 1000;
-	t->tv_nsec += ms % 1000 * 1000000l;
-	if (t->tv_nsec >= 1000000000l) {
-		t->tv_sec++;
-		t->tv_nsec -= 1000000000l;
-	}
-}
-
 /* Returns whether they have ended in time; if not, `run` is not the caller's any more.
  * What is abandoned has begun, so that the names of the older generations have been
  * taken over and can be given back. */
@@ -131,19 +120,16 @@ static bool wait_for_end(struct init_run *run, unsigned limit_ms)
 	static const char text[] = "its package init has not ended";
 	struct goaudit *ga = run->ga;
 	struct goaudit_generation *info = run->gen->info;
-	struct timespec end;
+	struct timespec end = clock_deadline(limit_ms * 1000000ull);
 	bool done;
 
-	clock_gettime(CLOCK_REALTIME, &end);
-	add_ms(&end, limit_ms);
 	pthread_mutex_lock(&ga->lock);
 	while (!run->done) {
-		if (pthread_cond_timedwait(&ga->changed, &ga->lock, &end) == 0)
+		if (clock_wait(&ga->changed, &ga->lock, &end))
 			continue;
 		if (__atomic_load_n(&run->init.begun, __ATOMIC_ACQUIRE))
 			break;
-		clock_gettime(CLOCK_REALTIME, &end);
-		add_ms(&end, BEGIN_MS);
+		end = clock_deadline(BEGIN_NS);
 	}
 	done = run->done;
 	if (!done) {
