@@ -84,7 +84,7 @@ static void read_held(struct settings *s, const char *value)
 
 static void read_settings(struct settings *s)
 {
-	const char *share;
+	const char *share, *timeout;
 
 	s->held_max = 256;
 	s->held_bytes = 1ull << 30;
@@ -99,6 +99,9 @@ static void read_settings(struct settings *s)
 		s->reaper_share = atoi(share);
 	s->panic_return = getenv("GOAUDIT_PANIC") &&
 			  strcmp(getenv("GOAUDIT_PANIC"), "return") == 0;
+	timeout = getenv("GOAUDIT_INIT_TIMEOUT");
+	if (timeout && atoi(timeout) > 0)
+		s->init_timeout = atoi(timeout);
 	s->cache = getenv("GOAUDIT_CACHE");
 	s->snapshots = getenv("GOAUDIT_SNAPSHOTS");
 	s->log_fd = open_log(getenv("GOAUDIT_LOG"));

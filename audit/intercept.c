@@ -28,7 +28,7 @@ static void *resolve(unsigned index);
 #define RESOLVER(n) static void *resolver_##n(void) { return resolve(n); }
 RESOLVER(0) RESOLVER(1) RESOLVER(2) RESOLVER(3) RESOLVER(4) RESOLVER(5)
 RESOLVER(6) RESOLVER(7) RESOLVER(8) RESOLVER(9) RESOLVER(10) RESOLVER(11)
-RESOLVER(12) RESOLVER(13) RESOLVER(14) RESOLVER(15) RESOLVER(16)
+RESOLVER(12) RESOLVER(13) RESOLVER(14) RESOLVER(15) RESOLVER(16) RESOLVER(17)
 
 static const struct target targets[] = {
 	{ "dlopen", entry_dlopen, &intercept_real_dlopen, resolver_0 },
@@ -49,6 +49,7 @@ static const struct target targets[] = {
 	{ "goaudit_last_panic", goaudit_last_panic, NULL, resolver_14 },
 	{ "goaudit_watch", goaudit_watch, NULL, resolver_15 },
 	{ "dlreload2", dlreload2, NULL, resolver_16 },
+	{ "goaudit_relist", goaudit_relist, NULL, resolver_17 },
 };
 
 #define TARGETS (sizeof targets / sizeof *targets)

@@ -193,7 +193,7 @@ bool ldso_transaction_search(struct goaudit *ga, struct call *call, const char *
 struct list_change {
 	struct goaudit *ga;
 	struct link_map *map;
-	bool insert, global;
+	bool insert, global;	/* global: the search list is changed, too */
 };
 
 static void replace_in_searchlist(struct ldso_namespace *ns,
@@ -207,6 +207,14 @@ static void replace_in_searchlist(struct ldso_namespace *ns,
 			__atomic_store_n(&sl->list[i], to, __ATOMIC_RELEASE);
 			return;
 		}
+}
+
+static bool is_in_searchlist(const struct ldso_namespace *ns, const struct link_map *map)
+{
+	for (unsigned int i = 1; i < ns->main_searchlist->n; i++)
+		if (ns->main_searchlist->list[i] == map)
+			return true;
+	return false;
 }
 
 /* Runs with both locks: the write lock is dl_iterate_phdr's.  Readers without
@@ -229,8 +237,8 @@ static int change_list(struct dl_phdr_info *info, size_t size, void *data)
 		if (c->global)
 			replace_in_searchlist(ns, ns->loaded, map);
 	} else {
-		for (unsigned int i = 1; i < ns->main_searchlist->n; i++)
-			c->global |= ns->main_searchlist->list[i] == map;
+		if (c->global)
+			c->global = is_in_searchlist(ns, map);
 		if (c->global)
 			replace_in_searchlist(ns, map, ns->loaded);
 		__atomic_store_n(&map->l_prev->l_next, map->l_next,
@@ -244,10 +252,11 @@ static int change_list(struct dl_phdr_info *info, size_t size, void *data)
 
 void ldso_hide(struct goaudit *ga, struct link_map *map, bool *was_global)
 {
-	struct list_change c = { .ga = ga, .map = map };
+	struct list_change c = { .ga = ga, .map = map, .global = was_global != NULL };
 
 	dl_iterate_phdr(change_list, &c);
-	*was_global = c.global;
+	if (was_global)
+		*was_global = c.global;
 }
 
 void ldso_reinsert(struct goaudit *ga, struct link_map *map, bool was_global)

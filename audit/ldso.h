@@ -69,7 +69,7 @@ bool ldso_lock_is_mine(const struct goaudit *ga, bool if_unknown);
 
 /* Takes an object out of the link map, and puts it back at the tail.
  * `was_global`: it stands in the global search list (RTLD_GLOBAL); hide tells
- * it, reinsert wants it back.  Only in a transaction.  The caller tells the
+ * it, reinsert wants it back; NULL, false: it stays there.  Only in a transaction.  The caller tells the
  * debugger (debugger.h). */
 void ldso_hide(struct goaudit *ga, struct link_map *map, bool *was_global);
 void ldso_reinsert(struct goaudit *ga, struct link_map *map, bool was_global);

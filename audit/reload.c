@@ -11,10 +11,10 @@
 #include "clock.h"
 #include "close.h"
 #include "debugger.h"
-#include "go/protocol.h"
 #include "handover.h"
 #include "host.h"
 #include "inherit.h"
+#include "init.h"
 #include "intercept.h"
 #include "journal.h"
 #include "retire.h"
@@ -286,42 +286,6 @@ static void commit(void *arg)
 	job->outcome = DONE;
 }
 
-/* The guest's other generations that are still mapped, newest first: the new one
- * takes over the names that they have registered.  They are not unmapped meanwhile;
- * the reaper may unlink them.  NULL: out of memory. */
-static struct generation **keep_others(struct job *job, unsigned *n)
-{
-	struct goaudit *ga = job->ga;
-	struct generation **others, *gen;
-	unsigned all = 0;
-
-	*n = 0;
-	pthread_mutex_lock(&ga->lock);
-	for (gen = job->guest->all; gen; gen = gen->next)
-		all++;
-	others = malloc((all + 1) * sizeof *others);
-	for (gen = others ? job->guest->all : NULL; gen; gen = gen->next) {
-		if (gen == job->gen || !gen->info->is_go || gen->unmapping ||
-		    gen->rolled_back || gen->info->state == GOAUDIT_GONE)
-			continue;
-		gen->kept++;
-		others[(*n)++] = gen;
-	}
-	pthread_mutex_unlock(&ga->lock);
-	return others;
-}
-
-static void release_others(struct goaudit *ga, struct generation **others, unsigned n)
-{
-	pthread_mutex_lock(&ga->lock);
-	for (unsigned i = 0; i < n; i++)
-		others[i]->kept--;
-	if (ga->reaper.queue)
-		reaper_wake(ga);	/* a round may have passed them over */
-	pthread_mutex_unlock(&ga->lock);
-	free(others);
-}
-
 /* Function addresses that are in use must lead somewhere in the new build. */
 static bool has_all_functions(struct job *job)
 {
@@ -370,34 +334,17 @@ static void initialise(struct job *job)
 {
 	struct goaudit *ga = job->ga;
 	struct generation *gen = job->gen;
-	struct go_init init = { .verdict = GO_OK };
+	unsigned limit = job->options.init_timeout_ms;
+	bool good = has_all_functions(job) && has_same_signatures(job);
 
-	if (!has_all_functions(job) || !has_same_signatures(job)) {
-		ldso_transaction(ga, roll_back, job);
-		return;
-	}
-	if (gen->info->is_go) {
-		unsigned n;
-		struct generation **others = keep_others(job, &n);
-
-		gort_init(ga, gen, others, n, &init);
-		release_others(ga, others, n);
-	}
-	if (init.verdict == GO_OK) {
-		bool taken = take_over_state(job);
-
+	if (good && gen->info->is_go)
+		good = init_run(ga, gen, limit ? limit : ga->settings.init_timeout) == INIT_GOOD;
+	if (good) {
+		good = take_over_state(job);
 		if (gen->info->is_go)
-			gort_settle(ga, gen, !taken);
-		ldso_transaction(ga, taken ? commit : roll_back, job);
-		return;
+			gort_settle(ga, gen, !good);
 	}
-	if (init.verdict == GO_PANIC)
-		error_set(ga, "%s: its package init panicked: %s: mend the guest and "
-			  "build it again", job->guest->path, init.text);
-	else
-		error_set(ga, "%s: the Go runtime does not find its module: rebuild "
-			  "it with `goaudit build`", job->guest->path);
-	ldso_transaction(ga, roll_back, job);
+	ldso_transaction(ga, good ? commit : roll_back, job);
 }
 
 /* --- opening -------------------------------------------------------------- */

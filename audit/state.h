@@ -7,6 +7,7 @@
  *   open.c                           from dlopen's arguments to a file of ours
  *   registry.c                       guests and their generations
  *   reload.c, close.c, retire.c      the state machine: open, close, reload
+ *   init.c                           package inits, with a limit or without
  *   inherit.c, handover.c            what a new generation takes over
  *   reaper.c                         unloading, on a thread of its own
  *   gate.c, facade.c                 who is inside a guest, and where calls lead
@@ -53,6 +54,7 @@ struct settings {
 	unsigned held_max;		/* GOAUDIT_HELD: retired generations that may be */
 	uint64_t held_bytes;		/* held, and the size of their mappings */
 	bool panic_return;		/* GOAUDIT_PANIC=return */
+	unsigned init_timeout;		/* GOAUDIT_INIT_TIMEOUT: ms; 0: no limit */
 	const char *cache;		/* GOAUDIT_CACHE: runtimes */
 	const char *snapshots;		/* GOAUDIT_SNAPSHOTS */
 	int log_fd;			/* GOAUDIT_LOG; -1: no log */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "audited.h"
 #include "internal.h"
 
 #define BREAKPOINT 0xcc
@@ -260,6 +261,13 @@ static void run_job(void)
 	unlink(b);
 }
 
+static void call_between(void *arg)
+{
+	struct job *j = arg;
+
+	j->between(j->library);
+}
+
 bool ldso_relist(struct library *lib, void (*between)(struct library *))
 {
 	struct state *s = &dlbind_state;
@@ -271,6 +279,9 @@ bool ldso_relist(struct library *lib, void (*between)(struct library *))
 	struct job **link;
 	void *tiny;
 
+	/* Under the audit module the link map is its business. */
+	if (goaudit_relist && goaudit_relist(lib->map, call_between, &j) == 0)
+		return true;
 	if (!j.ns || ldso_make_tiny("notice", (uintptr_t)run_job, path) != 0)
 		return false;
 	pthread_mutex_lock(&s->jobs_lock);

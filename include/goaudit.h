@@ -74,6 +74,8 @@ struct goaudit_reload_options {
 	size_t size;		/* sizeof(struct goaudit_reload_options) */
 	unsigned flags;		/* GOAUDIT_RELOAD_... */
 	const char *const *variables;	/* names up to a NULL, see below */
+	unsigned init_timeout_ms;	/* 0: GOAUDIT_INIT_TIMEOUT, see below */
+	unsigned reserved;		/* 0 */
 };
 
 /* A Go guest's package variables are copied into the new generation after its
@@ -90,6 +92,11 @@ struct goaudit_reload_options {
  * the new build makes a reload fail, where both builds have debug information.
  * This flag lets it pass. */
 #define GOAUDIT_RELOAD_ANY_SIGNATURE 2u
+
+/* With a limit, a Go guest's package inits run on a thread of their own.  If they have
+ * not ended when it is over, the reload fails and the old generation goes on; the new
+ * one is retired, and unmapped when its inits have ended and nothing uses it.  There
+ * is no limit for constructors, nor when dlreload2 is called in one. */
 
 /* As dlreload.  options: may be NULL, and is not kept. */
 void *dlreload2(void *handle, const struct goaudit_reload_options *options)
