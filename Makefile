@@ -35,7 +35,7 @@ LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-dwarf.so $B/l
 PRODUCTS := $(LIBRARIES) $B/libdlbind.so $B/libdlbind.a $B/goaudit $B/overlay $B/linker $B/libgoaudit.so-gdb.py
 UNIT_TESTS := $(patsubst test/%.c,$B/test/%,$(wildcard test/unit_*.c))
 SWITCHES := $B/test/switches
-TEST_PROGRAMS := $B/test/demo-host $B/test/bench $B/test/swap $B/test/fuzz $B/test/proof \
+TEST_PROGRAMS := $B/test/demo-host $B/test/bench $B/test/swap $B/test/watched $B/test/fuzz $B/test/proof \
 	$B/test/dlbind-bench $B/test/dlbind-property $(SWITCHES)/libgoaudit.so $(UNIT_TESTS)
 
 .PHONY: all
@@ -138,6 +138,10 @@ $B/test/proof: test/bench/proof.c include/goaudit.h
 	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
 
 $B/test/bench: test/bench/bench.c include/goaudit.h
+	@mkdir -p $(@D)
+	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
+
+$B/test/watched: test/bench/watched.c include/goaudit.h
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
 

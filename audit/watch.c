@@ -9,6 +9,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "arch.h"
 #include "reload.h"
 #include "state.h"
 #include "text.h"
@@ -86,7 +87,7 @@ static void *watch_thread(void *arg)
 	bool abandoned;
 	void *h;
 
-	w->thread = __builtin_thread_pointer();
+	w->thread = arch_thread_pointer();
 	while (wait_for_change(w)) {
 		error_clear(ga);
 		h = reload_reload(ga, w->handle, NULL);
@@ -199,7 +200,7 @@ int watch_stop(struct goaudit *ga, void *handle)
 		return -1;
 	}
 	*p = w->next;
-	own = w->thread == __builtin_thread_pointer();
+	own = w->thread == arch_thread_pointer();
 	w->abandoned = own;
 	/* In a forked child there is no thread. */
 	if (write(w->stop, &one, sizeof one) != sizeof one || ga->forked)
