@@ -197,6 +197,12 @@ check: test-programs
 	@$B/goaudit runtime
 	@test/run
 
+# The same against an installed tree; `make check' has a short form of it.
+.PHONY: check-installed
+check-installed: test-programs
+	@$B/goaudit runtime
+	@test/installed
+
 .PHONY: bench
 bench: test-programs
 	@$B/goaudit runtime
