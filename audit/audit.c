@@ -4,7 +4,6 @@
  * an object's references, or run what a call of ours has left for them; nothing
  * is decided here. */
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <gnu/libc-version.h>
 #include <link.h>

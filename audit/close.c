@@ -2,7 +2,6 @@
 
 #include "journal.h"
 #include "registry.h"
-#include "reload.h"
 #include "retire.h"
 #include "state.h"
 
@@ -87,7 +86,7 @@ static void close_step(void *arg)
 	retire_replaced(ga, guest);
 }
 
-bool reload_close(struct goaudit *ga, void *handle, int *result)
+bool close_handle(struct goaudit *ga, void *handle, int *result)
 {
 	struct closing c = { .ga = ga, .handle = handle };
 	struct guest *guest;
@@ -113,4 +112,3 @@ bool reload_close(struct goaudit *ga, void *handle, int *result)
 			  guest->path);
 	return true;
 }
-

@@ -2,8 +2,13 @@
 #ifndef GOAUDIT_CLOSE_H
 #define GOAUDIT_CLOSE_H
 
+#include <stdbool.h>
+
 struct generation;
 struct goaudit;
+
+/* dlclose.  false: not ours.  Otherwise *result is what dlclose returns. */
+bool close_handle(struct goaudit *ga, void *handle, int *result);
 
 /* Counts a reference less.  With goaudit.lock. */
 void close_drop_reference(struct generation *gen);

@@ -171,15 +171,9 @@ static bool load_entries(struct goaudit *ga)
 
 static bool is_function(const struct generation *gen, const void *address)
 {
-	uintptr_t offset = (uintptr_t)address - gen->map->l_addr;
-	size_t n;
-	const ElfW(Phdr) *ph = ldso_phdrs(gen->map, &n);
+	const ElfW(Phdr) *segment = ldso_segment_at(gen->map, PT_LOAD, address);
 
-	for (size_t i = 0; ph && i < n; i++)
-		if (ph[i].p_type == PT_LOAD && (ph[i].p_flags & PF_X) &&
-		    offset - ph[i].p_vaddr < ph[i].p_memsz)
-			return true;
-	return false;
+	return segment && (segment->p_flags & PF_X);
 }
 
 /* --- tables, all with goaudit.lock ---------------------------------------- */

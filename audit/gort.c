@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "arch.h"
 #include "clock.h"
@@ -180,18 +178,14 @@ int gort_check_hash(struct goaudit *ga, const struct gort *rt,
 static bool lock_when_started(struct goaudit *ga, struct gort *rt,
 			   const char *guest_path)
 {
-	bool bounded = ldso_lock_is_mine(ga, true);
-	struct timespec end;
-	int error = 0;
+	bool bounded = ldso_lock_is_mine(ga, true), in_time = true;
+	struct timespec end = clock_deadline(CONSTRUCTOR_WAIT_NS);
 
-	clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_sec += CONSTRUCTOR_WAIT_S;
 	pthread_mutex_lock(&ga->lock);
-	while (rt->state == GORT_STARTING && error == 0)
-		error = bounded ? pthread_cond_timedwait(&ga->changed, &ga->lock, &end) :
-				  pthread_cond_wait(&ga->changed, &ga->lock);
+	while (rt->state == GORT_STARTING && in_time)
+		in_time = clock_wait(&ga->changed, &ga->lock, bounded ? &end : NULL);
 	/* The caller goes on under the lock: nobody else may begin now. */
-	if (error == 0)
+	if (in_time)
 		return true;
 	pthread_mutex_unlock(&ga->lock);
 	error_set(ga, "%s: another thread is starting the Go runtime, and this one "
@@ -244,15 +238,8 @@ int gort_ensure(struct goaudit *ga, const struct image_facts *facts,
 static void store(struct generation *gen, uintptr_t *slot, uintptr_t value)
 {
 	uintptr_t page = (uintptr_t)slot & -ARCH_PAGE;
-	size_t n;
-	const ElfW(Phdr) *ph = ldso_phdrs(gen->map, &n);
-	bool relro = false;
+	bool relro = ldso_segment_at(gen->map, PT_GNU_RELRO, slot) != NULL;
 
-	for (size_t i = 0; ph && i < n; i++)
-		if (ph[i].p_type == PT_GNU_RELRO &&
-		    (uintptr_t)slot - gen->map->l_addr - ph[i].p_vaddr <
-			    ph[i].p_memsz)
-			relro = true;
 	if (relro && mprotect((void *)page, ARCH_PAGE, PROT_READ | PROT_WRITE) != 0)
 		return;
 	*slot = value;

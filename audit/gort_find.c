@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "go/protocol.h"
 #include "open.h"
 #include "origin.h"
 #include "state.h"

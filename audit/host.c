@@ -1,6 +1,7 @@
 #include "host.h"
 
 #include <dlfcn.h>
+#include <signal.h>
 #include <stddef.h>
 
 #include "intercept.h"
@@ -47,7 +48,6 @@ static void after_fork_child(void)
 	gate_forked(ga);
 	ga->forked = true;
 	ga->reaper.started = false;
-	ga->reaper.working = false;
 	pthread_cond_init(&ga->changed, NULL);
 	pthread_cond_init(&ga->reaper.work, NULL);
 	after_fork_parent();
@@ -88,6 +88,26 @@ void host_init(struct goaudit *ga)
 	if (thread)
 		dlclose(thread);
 	dlclose(libc);
+}
+
+int host_start_thread(struct goaudit *ga, void *(*fn)(void *), void *arg)
+{
+	pthread_attr_t attr;
+	sigset_t all, old;
+	pthread_t thread;
+	int error;
+
+	/* The host's signals are for the host's threads; SIGURG is how Go
+	 * preempts. */
+	sigfillset(&all);
+	sigdelset(&all, SIGURG);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	error = ga->host.pthread_create(&thread, &attr, fn, arg);
+	pthread_attr_destroy(&attr);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return error;
 }
 
 void host_hook(struct goaudit *ga)

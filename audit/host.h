@@ -8,6 +8,10 @@ struct goaudit;
  * it.  From la_preinit, once. */
 void host_init(struct goaudit *ga);
 
+/* Starts a detached thread of the host's libc that gets none of the host's signals.
+ * Returns 0 or an error number. */
+int host_start_thread(struct goaudit *ga, void *(*fn)(void *), void *arg);
+
 /* Registers the exit handler with the host's libc, at the first guest. */
 void host_hook(struct goaudit *ga);
 

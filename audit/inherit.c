@@ -3,52 +3,34 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "image/image_copy.h"
 #include "state.h"
 
-struct file {
-	char *data;
+struct mapping {
+	void *data;
 	size_t size;
 };
 
-/* A snapshot does not change: it needs no second look. */
-static int read_snapshot(struct goaudit *ga, const struct generation *gen, struct file *file)
+/* A snapshot does not change, and ld.so has it mapped, too. */
+static int map_snapshot(struct goaudit *ga, const struct generation *gen, struct mapping *m)
 {
 	int fd = open(gen->info->snapshot, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	size_t done = 0;
 	struct stat st;
-	ssize_t n = 1;
 
-	*file = (struct file){ 0 };
-	if (fd >= 0 && fstat(fd, &st) == 0 && (file->data = malloc(st.st_size + 1))) {
-		file->size = st.st_size;
-		while (done < file->size && n > 0) {
-			n = pread(fd, file->data + done, file->size - done, done);
-			done += n > 0 ? n : 0;
-		}
+	m->data = MAP_FAILED;
+	if (fd >= 0 && fstat(fd, &st) == 0) {
+		m->size = st.st_size;
+		m->data = mmap(NULL, m->size, PROT_READ, MAP_PRIVATE, fd, 0);
 	}
 	if (fd >= 0)
 		close(fd);
-	if (file->data && done == file->size)
+	if (m->data != MAP_FAILED)
 		return 0;
-	free(file->data);
 	error_set(ga, "%s: its snapshot cannot be read: open it again", gen->info->path);
-	return -1;
-}
-
-static int read_both(struct goaudit *ga, const struct generation *old,
-		     const struct generation *new, struct file *a, struct file *b)
-{
-	if (read_snapshot(ga, old, a) != 0)
-		return -1;
-	if (read_snapshot(ga, new, b) == 0)
-		return 0;
-	free(a->data);
 	return -1;
 }
 
@@ -78,19 +60,20 @@ static int ensure_library(struct goaudit *ga)
 }
 
 int inherit_check_exports(struct goaudit *ga, const struct generation *old,
-			  const struct generation *new, const char *const *names, size_t n)
+			  const struct generation *new, const struct snapshot *snapshot,
+			  const char *const *names, size_t n)
 {
 	__typeof__(image_compare_exports) *compare;
 	char text[900];
-	struct file a, b;
+	struct mapping m;
 	int differs;
 
-	if (ensure_library(ga) != 0 || read_both(ga, old, new, &a, &b) != 0)
+	if (ensure_library(ga) != 0 || map_snapshot(ga, old, &m) != 0)
 		return -1;
 	compare = (__typeof__(compare))ga->inherit.compare;
-	differs = compare(a.data, a.size, b.data, b.size, names, n, text, sizeof text);
-	free(a.data);
-	free(b.data);
+	differs = compare(m.data, m.size, snapshot->data, snapshot->size, names, n, text,
+			  sizeof text);
+	munmap(m.data, m.size);
 	if (!differs)
 		return 0;
 	error_set(ga, "%s: the signature of an export has changed: %s: give the new "
@@ -138,20 +121,21 @@ static int move(struct goaudit *ga, const struct generation *old, const struct g
 }
 
 int inherit_variables(struct goaudit *ga, const struct generation *old,
-		      const struct generation *new, const char *const *names)
+		      const struct generation *new, const struct snapshot *snapshot,
+		      const char *const *names)
 {
 	struct image_copy_plan plan = { .size = sizeof plan };
 	enum image_copy_status status;
-	struct file a, b;
+	struct mapping m;
 	char text[900];
 	int result;
 
-	if (ensure_library(ga) != 0 || read_both(ga, old, new, &a, &b) != 0)
+	if (ensure_library(ga) != 0 || map_snapshot(ga, old, &m) != 0)
 		return -1;
 	status = ((__typeof__(image_plan_copy) *)ga->inherit.plan)(
-		a.data, a.size, b.data, b.size, names, &plan, text, sizeof text);
-	free(a.data);
-	free(b.data);
+		m.data, m.size, snapshot->data, snapshot->size, names, &plan, text,
+		sizeof text);
+	munmap(m.data, m.size);
 	if (status == IMAGE_COPY_OK) {
 		result = move(ga, old, new, &plan);
 		((__typeof__(image_copy_free) *)ga->inherit.release)(&plan);

@@ -2,7 +2,7 @@
  * DWARF of both (image/image_copy.h), and for Go by the runtime's mover
  * (go/overlay/runtime/goaudit_move.go).
  *
- * All of it is without locks: it reads files, calls into Go and stops its world.
+ * All of it is without locks: it reads images, calls into Go and stops its world.
  * Both generations are kept by the caller, mapped and initialised. */
 #ifndef GOAUDIT_INHERIT_H
 #define GOAUDIT_INHERIT_H
@@ -11,6 +11,7 @@
 
 struct generation;
 struct goaudit;
+struct snapshot;
 
 /* libgoaudit-dwarf.so, opened in the auditor's namespace at the first use. */
 struct inherit {
@@ -18,10 +19,12 @@ struct inherit {
 };
 
 /* Have the exported functions of these names the same signatures in both?  Those
- * that one of them lacks, or does not describe, are passed over.
+ * that one of them lacks, or does not describe, are passed over.  `snapshot` is the new
+ * one's, with its bytes.
  * Returns 0, or -1 with dlerror set. */
 int inherit_check_exports(struct goaudit *ga, const struct generation *old,
-			  const struct generation *new, const char *const *names, size_t n);
+			  const struct generation *new, const struct snapshot *snapshot,
+			  const char *const *names, size_t n);
 
 /* Copies package variables of a Go guest, all or none: those of the names up to a
  * NULL ("main.count", "example.com/m/pkg.Table"; one without a package is of main),
@@ -29,6 +32,7 @@ int inherit_check_exports(struct goaudit *ga, const struct generation *old,
  * and not begin again, since both have the objects in common from now on.
  * Returns 0, or -1 with dlerror set and nothing changed. */
 int inherit_variables(struct goaudit *ga, const struct generation *old,
-		      const struct generation *new, const char *const *names);
+		      const struct generation *new, const struct snapshot *snapshot,
+		      const char *const *names);
 
 #endif

@@ -6,8 +6,8 @@
 #include "api.h"
 #include "arch.h"
 #include "cancel.h"
+#include "close.h"
 #include "open.h"
-#include "reload.h"
 #include "state.h"
 
 void *intercept_real_dlopen, *intercept_real_dlmopen, *intercept_real_dlclose,
@@ -142,19 +142,11 @@ void intercept_find_real(struct goaudit *ga)
 			find_real(ga, &targets[i]);
 }
 
-/* Protection of the segment that an address lies in. */
-static int protection_at(const struct link_map *map, uintptr_t address)
+static int protection_of(const ElfW(Phdr) *segment)
 {
-	size_t n;
-	const ElfW(Phdr) *ph = ldso_phdrs(map, &n);
-
-	for (size_t i = 0; ph && i < n; i++)
-		if (ph[i].p_type == PT_LOAD &&
-		    address - map->l_addr - ph[i].p_vaddr < ph[i].p_memsz)
-			return (ph[i].p_flags & PF_R ? PROT_READ : 0) |
-			       (ph[i].p_flags & PF_W ? PROT_WRITE : 0) |
-			       (ph[i].p_flags & PF_X ? PROT_EXEC : 0);
-	return -1;
+	return (segment->p_flags & PF_R ? PROT_READ : 0) |
+	       (segment->p_flags & PF_W ? PROT_WRITE : 0) |
+	       (segment->p_flags & PF_X ? PROT_EXEC : 0);
 }
 
 static void redirect(struct goaudit *ga, const struct link_map *map,
@@ -162,16 +154,16 @@ static void redirect(struct goaudit *ga, const struct link_map *map,
 {
 	uintptr_t page = (uintptr_t)r & -ARCH_PAGE;
 	size_t size = (uintptr_t)(r + 1) - page;
-	int prot = protection_at(map, (uintptr_t)r);
+	const ElfW(Phdr) *segment = ldso_segment_at(map, PT_LOAD, r);
 
-	if (prot < 0 || mprotect((void *)page, size, PROT_READ | PROT_WRITE) != 0) {
+	if (!segment || mprotect((void *)page, size, PROT_READ | PROT_WRITE) != 0) {
 		goaudit_log(ga, "%s: its calls of %s stay glibc's own",
 			    map->l_name, t->name);
 		return;
 	}
 	r->r_info = ELF64_R_INFO(0, ARCH_R_IRELATIVE);
 	r->r_addend = (uintptr_t)t->resolver - map->l_addr;
-	mprotect((void *)page, size, prot);
+	mprotect((void *)page, size, protection_of(segment));
 }
 
 static bool is_guarded(struct goaudit *ga, const struct link_map *map)
@@ -287,7 +279,7 @@ struct decision decide_dlclose(void *handle, uint64_t a, uint64_t b, uint64_t c,
 	bool ours;
 
 	(void)a, (void)b, (void)c, (void)caller;
-	ours = reload_close(&goaudit_state, handle, &result);
+	ours = close_handle(&goaudit_state, handle, &result);
 	cancel_restore(cancel);
 	return ours ? OURS((int64_t)result) : NOT_OURS;
 }

@@ -323,6 +323,19 @@ const ElfW(Phdr) *ldso_phdrs(const struct link_map *map, size_t *n)
 	return (const void *)((const char *)eh + eh->e_phoff);
 }
 
+const ElfW(Phdr) *ldso_segment_at(const struct link_map *map, uint32_t type,
+				  const void *address)
+{
+	uintptr_t offset = (uintptr_t)address - map->l_addr;
+	size_t n;
+	const ElfW(Phdr) *ph = ldso_phdrs(map, &n);
+
+	for (size_t i = 0; ph && i < n; i++)
+		if (ph[i].p_type == type && offset - ph[i].p_vaddr < ph[i].p_memsz)
+			return &ph[i];
+	return NULL;
+}
+
 bool ldso_range(const struct link_map *map, uintptr_t *lo, uintptr_t *hi)
 {
 	size_t n;

@@ -82,6 +82,11 @@ uintptr_t ldso_dynamic_address(const struct link_map *map, int64_t tag);
  * header is not mapped at l_addr (a program linked to a fixed address). */
 const ElfW(Phdr) *ldso_phdrs(const struct link_map *map, size_t *n);
 
+/* The program header of this type that an address of the object falls under; NULL
+ * if none. */
+const ElfW(Phdr) *ldso_segment_at(const struct link_map *map, uint32_t type,
+				  const void *address);
+
 /* [lo, hi) of a loaded object, page-aligned. */
 bool ldso_range(const struct link_map *map, uintptr_t *lo, uintptr_t *hi);
 

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "arch.h"
 #include "goaudit.h"
 #include "intercept.h"
 #include "origin.h"

@@ -1,13 +1,12 @@
 #include "reaper.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <time.h>
 
 #include "clock.h"
 #include "go/protocol.h"
 #include "held.h"
+#include "host.h"
 #include "journal.h"
 #include "retire.h"
 #include "state.h"
@@ -21,6 +20,9 @@
  * time, up to a second. */
 #define SOON_NS 4000000
 #define SOON_DOUBLED_MAX 8
+
+/* How long exit waits for the thread. */
+#define FINISH_NS 1000000000
 
 /* How often goaudit_reclaim has the check repeated that came to no end. */
 #define BUSY_TRIES 10
@@ -83,7 +85,7 @@ static bool wait_for_round(struct goaudit *ga)
 	struct reaper *r = &ga->reaper;
 	bool asked = r->done != r->wanted;
 	uint64_t due, now;
-	struct timespec t;
+	struct timespec end;
 
 	if (asked && r->hurry)
 		return true;
@@ -98,11 +100,8 @@ static bool wait_for_round(struct goaudit *ga)
 			r->wanted++;
 		return true;
 	}
-	clock_gettime(CLOCK_REALTIME, &t);
-	due = due - now + t.tv_nsec;
-	t.tv_sec += due / 1000000000;
-	t.tv_nsec = due % 1000000000;
-	pthread_cond_timedwait(&r->work, &ga->lock, &t);
+	end = clock_deadline(due - now);
+	clock_wait(&r->work, &ga->lock, &end);
 	return false;
 }
 
@@ -253,7 +252,6 @@ static void *reaper_thread(void *arg)
 			continue;
 		round = r->wanted;
 		r->queued = 0;
-		r->working = true;
 		r->collected = soon = false;
 		r->spent = 0;
 		for (take_batch(ga, &batch, round); batch.n && !r->stop;
@@ -266,7 +264,6 @@ static void *reaper_thread(void *arg)
 		r->ended = clock_ns();
 		r->soon = soon ? r->soon + 1 : 0;
 		r->done = round;
-		r->working = false;
 		pthread_cond_broadcast(&ga->changed);
 	}
 	r->started = false;
@@ -277,9 +274,6 @@ static void *reaper_thread(void *arg)
 
 void reaper_start(struct goaudit *ga)
 {
-	pthread_attr_t attr;
-	sigset_t all, old;
-	pthread_t thread;
 	int error;
 
 	pthread_mutex_lock(&ga->lock);
@@ -289,16 +283,7 @@ void reaper_start(struct goaudit *ga)
 	}
 	ga->reaper.started = true;
 	pthread_mutex_unlock(&ga->lock);
-	/* The host's signals are for the host's threads; SIGURG is how Go
-	 * preempts. */
-	sigfillset(&all);
-	sigdelset(&all, SIGURG);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	error = ga->host.pthread_create(&thread, &attr, reaper_thread, ga);
-	pthread_attr_destroy(&attr);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	error = host_start_thread(ga, reaper_thread, ga);
 	if (error == 0)
 		return;
 	goaudit_log(ga, "no thread for the reaper: error %d: nothing is unmapped "
@@ -377,13 +362,18 @@ int reaper_admit(struct goaudit *ga, const char *path)
 	return is_too_much(ga, &t) ? -1 : 0;
 }
 
+/* Has it been retired, and is it the guest's (NULL: anyone's)? */
+static bool is_left(const struct generation *gen, const struct guest *guest)
+{
+	return gen->info->state == GOAUDIT_RETIRED && (!guest || gen->guest == guest);
+}
+
 static int count_left(struct goaudit *ga, const struct guest *guest)
 {
 	int n = 0;
 
 	for (struct generation *g = ga->registry.live; g; g = g->next_live)
-		n += g->info->state == GOAUDIT_RETIRED &&
-		     (!guest || g->guest == guest);
+		n += is_left(g, guest);
 	return n;
 }
 
@@ -391,8 +381,7 @@ static int count_left(struct goaudit *ga, const struct guest *guest)
 static bool any_busy(struct goaudit *ga, const struct guest *guest)
 {
 	for (struct generation *g = ga->registry.live; g; g = g->next_live)
-		if (g->info->state == GOAUDIT_RETIRED && (!guest || g->guest == guest) &&
-		    g->info->holder == GO_HOLDER_BUSY)
+		if (is_left(g, guest) && g->info->holder == GO_HOLDER_BUSY)
 			return true;
 	return false;
 }
@@ -400,17 +389,12 @@ static bool any_busy(struct goaudit *ga, const struct guest *guest)
 int reaper_wait(struct goaudit *ga, struct guest *guest, int timeout_ms)
 {
 	struct reaper *r = &ga->reaper;
-	struct timespec end;
+	struct timespec end = clock_deadline(timeout_ms * 1000000ull);
+	struct timespec *deadline = timeout_ms < 0 ? NULL : &end;
+	bool in_time = true;
 	uint64_t round;
-	int error = 0, left;
+	int left;
 
-	clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_sec += timeout_ms / 1000;
-	end.tv_nsec += timeout_ms % 1000 * 1000000l;
-	if (end.tv_nsec >= 1000000000l) {
-		end.tv_sec++;
-		end.tv_nsec -= 1000000000l;
-	}
 	pthread_mutex_lock(&ga->lock);
 	left = count_left(ga, guest);
 	/* In a constructor this thread holds the lock that the reaper needs. */
@@ -419,16 +403,14 @@ int reaper_wait(struct goaudit *ga, struct guest *guest, int timeout_ms)
 		pthread_mutex_unlock(&ga->lock);
 		return left;
 	}
-	for (int i = 0; left && error == 0 && i < BUSY_TRIES; i++) {
+	for (int i = 0; left && in_time && i < BUSY_TRIES; i++) {
 		if (i > 0 && !any_busy(ga, guest))
 			break;
 		reaper_wake(ga);
 		round = r->wanted;
 		hurry(r, 1);
-		while (r->done < round && r->started && error == 0)
-			error = timeout_ms < 0 ?
-					pthread_cond_wait(&ga->changed, &ga->lock) :
-					pthread_cond_timedwait(&ga->changed, &ga->lock, &end);
+		while (r->done < round && r->started && in_time)
+			in_time = clock_wait(&ga->changed, &ga->lock, deadline);
 		hurry(r, -1);
 		left = count_left(ga, guest);
 	}
@@ -439,17 +421,15 @@ int reaper_wait(struct goaudit *ga, struct guest *guest, int timeout_ms)
 void reaper_finish(struct goaudit *ga)
 {
 	struct reaper *r = &ga->reaper;
-	struct timespec end;
-	int error = 0;
+	struct timespec end = clock_deadline(FINISH_NS);
+	bool in_time = true;
 
-	clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_sec += 1;
 	pthread_mutex_lock(&ga->lock);
 	r->stop = true;
 	pthread_cond_signal(&r->work);
 	/* It is in the middle of a round for a moment only; a host that calls
 	 * exit inside a constructor must not wait for it for ever. */
-	while (r->started && error == 0)
-		error = pthread_cond_timedwait(&ga->changed, &ga->lock, &end);
+	while (r->started && in_time)
+		in_time = clock_wait(&ga->changed, &ga->lock, &end);
 	pthread_mutex_unlock(&ga->lock);
 }

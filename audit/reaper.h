@@ -26,7 +26,7 @@ struct reaper {
 						 * waits for goaudit.changed */
 	struct generation *queue, **tail;	/* retired, oldest first */
 	unsigned queued;			/* of them not yet tried */
-	bool started, stop, working;
+	bool started, stop;
 	uint64_t wanted, done;			/* rounds asked for, and finished */
 	/* When a round is due that nobody has asked for: */
 	bool collected;				/* Go has collected garbage since the last one */

@@ -1,13 +1,10 @@
 #include "reload.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "arch.h"
@@ -339,7 +336,8 @@ static bool has_same_signatures(struct job *job)
 		return true;
 	names = gate_names(job->ga, job->guest, &n);
 	if (n && job->old)
-		same = inherit_check_exports(job->ga, job->old, job->gen, names, n) == 0;
+		same = inherit_check_exports(job->ga, job->old, job->gen, &job->snapshot,
+					     names, n) == 0;
 	free(names);
 	return same;
 }
@@ -348,7 +346,8 @@ static bool has_same_signatures(struct job *job)
 static bool take_over_state(struct job *job)
 {
 	if (job->old && (job->options.flags & GOAUDIT_RELOAD_VARIABLES) &&
-	    inherit_variables(job->ga, job->old, job->gen, job->options.variables) != 0)
+	    inherit_variables(job->ga, job->old, job->gen, &job->snapshot,
+			      job->options.variables) != 0)
 		return false;
 	return handover(job->ga, job->old, job->gen);
 }
@@ -545,20 +544,16 @@ static bool prepare(struct job *job)
 static bool wait_for_guest(struct job *job)
 {
 	struct goaudit *ga = job->ga;
-	bool bounded = ldso_lock_is_mine(ga, true);
+	bool bounded = ldso_lock_is_mine(ga, true), in_time = true;
+	struct timespec end = clock_deadline(CONSTRUCTOR_WAIT_NS);
 	struct generation *cur;
-	struct timespec end;
-	int error = 0;
 
-	clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_sec += CONSTRUCTOR_WAIT_S;
 	pthread_mutex_lock(&ga->lock);
-	while ((cur = job->guest->current) && error == 0 &&
+	while ((cur = job->guest->current) && in_time &&
 	       cur->info->state == GOAUDIT_INITIALISING)
-		error = bounded ? pthread_cond_timedwait(&ga->changed, &ga->lock, &end) :
-				  pthread_cond_wait(&ga->changed, &ga->lock);
+		in_time = clock_wait(&ga->changed, &ga->lock, bounded ? &end : NULL);
 	pthread_mutex_unlock(&ga->lock);
-	if (error == 0)
+	if (in_time)
 		return true;
 	error_set(ga, "%s: another thread is initialising it, and this one is in a "
 		  "constructor: open it from outside of constructors",

@@ -51,9 +51,6 @@ bool reload_adopt(struct goaudit *ga, void **handle, char *path);
 /* Is it a handle of ours? */
 bool reload_knows(struct goaudit *ga, const void *handle);
 
-/* dlclose.  false: not ours.  Otherwise *result is what dlclose returns. */
-bool reload_close(struct goaudit *ga, void *handle, int *result);
-
 /* dlreload: see goaudit.h. */
 void *reload_reload(struct goaudit *ga, void *handle,
 		    const struct goaudit_reload_options *options);

@@ -7,11 +7,9 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -233,6 +231,24 @@ static int read_all(int fd, char *to, size_t size)
 	return 0;
 }
 
+/* All of an open file, to be freed; NULL: empty, unreadable, or no memory.  Not a
+ * mapping: the file may be truncated while we look. */
+static char *read_file(int fd, size_t *size)
+{
+	struct stat st;
+	char *data = NULL;
+
+	if (fstat(fd, &st) == 0 && st.st_size > 0)
+		data = malloc(st.st_size);
+	if (!data)
+		return NULL;
+	*size = st.st_size;
+	if (read_all(fd, data, *size) == 0)
+		return data;
+	free(data);
+	return NULL;
+}
+
 /* gdb stops at ld.so's SDT probes where it has them, and not at r_brk. */
 static void find_probe(struct goaudit *ga)
 {
@@ -240,18 +256,17 @@ static void find_probe(struct goaudit *ga)
 	const struct link_map *map =
 		debug ? ldso_object_at((const void *)(uintptr_t)debug->r_brk) : NULL;
 	int fd = map ? open(map->l_name, O_RDONLY | O_CLOEXEC) : -1;
-	struct stat st;
-	uint64_t at;
+	uint64_t at = 0;
+	size_t size;
 	char *data;
 
 	if (fd < 0)
 		return;
-	data = fstat(fd, &st) == 0 ? malloc(st.st_size) : NULL;
-	if (data && read_all(fd, data, st.st_size) == 0) {
-		at = ga->snapshots.probe(data, st.st_size, "rtld", "unmap_complete");
-		if (at)
-			ga->ldso.probe = map->l_addr + at;
-	}
+	data = read_file(fd, &size);
+	if (data)
+		at = ga->snapshots.probe(data, size, "rtld", "unmap_complete");
+	if (at)
+		ga->ldso.probe = map->l_addr + at;
 	free(data);
 	close(fd);
 }
@@ -298,15 +313,11 @@ enum image_kind snapshot_kind(struct goaudit *ga, int fd)
 {
 	struct image_facts facts = { .size = sizeof facts };
 	enum image_status status = IMAGE_CORRUPT;
-	struct stat st;
-	char *data;
+	size_t size;
+	char *data = read_file(fd, &size);
 
-	if (fstat(fd, &st) != 0 || st.st_size == 0 || ensure_image(ga) != 0)
-		return IMAGE_C;
-	/* Not a mapping: the file may be truncated while we look. */
-	data = malloc(st.st_size);
-	if (data && read_all(fd, data, st.st_size) == 0)
-		status = ga->snapshots.inspect(data, st.st_size, &facts, NULL, 0);
+	if (data && ensure_image(ga) == 0)
+		status = ga->snapshots.inspect(data, size, &facts, NULL, 0);
 	free(data);
 	return status == IMAGE_OK ? facts.kind : IMAGE_C;
 }

@@ -71,7 +71,7 @@ struct host {
 
 /* How long a constructor waits for what another thread does with a guest: it
  * holds ld.so's lock, and the other one may need it. */
-#define CONSTRUCTOR_WAIT_S 10
+#define CONSTRUCTOR_WAIT_NS 10000000000ull
 
 struct goaudit {
 	struct settings settings;

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "arch.h"
+#include "host.h"
 #include "reload.h"
 #include "state.h"
 #include "text.h"
@@ -20,7 +20,6 @@
 struct watch {
 	struct goaudit *ga;
 	struct watch *next;
-	struct guest *guest;
 	void *handle;
 	goaudit_watch_function *callback;
 	void *arg;
@@ -105,25 +104,6 @@ static void *watch_thread(void *arg)
 	return NULL;
 }
 
-static int start_thread(struct goaudit *ga, struct watch *w)
-{
-	pthread_attr_t attr;
-	sigset_t all, old;
-	pthread_t thread;
-	int error;
-
-	/* The host's signals are for the host's threads. */
-	sigfillset(&all);
-	sigdelset(&all, SIGURG);	/* how Go preempts */
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	error = ga->host.pthread_create(&thread, &attr, watch_thread, w);
-	pthread_attr_destroy(&attr);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return error;
-}
-
 /* The guest of an open lasting handle; NULL, with dlerror set, if it is none. */
 static struct guest *watchable(struct goaudit *ga, const void *handle)
 {
@@ -154,7 +134,7 @@ int watch_start(struct goaudit *ga, void *handle, goaudit_watch_function *callba
 	if (!guest)
 		return -1;
 	if (w) {
-		*w = (struct watch){ .ga = ga, .guest = guest, .handle = handle,
+		*w = (struct watch){ .ga = ga, .handle = handle,
 				     .callback = callback, .arg = arg };
 		text_copy(folder, sizeof folder, guest->path);
 		slash = strrchr(folder, '/');
@@ -169,7 +149,7 @@ int watch_start(struct goaudit *ga, void *handle, goaudit_watch_function *callba
 			error = errno;
 	}
 	if (w && !error)
-		error = start_thread(ga, w);
+		error = host_start_thread(ga, watch_thread, w);
 	if (!w || error) {
 		error_set(ga, "%s: cannot be watched: %s: see inotify(7) for the limits",
 			  guest->path, strerrorname_np(w ? error : ENOMEM));
