@@ -34,7 +34,7 @@ LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-dwarf.so $B/l
 PRODUCTS := $(LIBRARIES) $B/libdlbind.so $B/libdlbind.a $B/goaudit $B/overlay $B/linker $B/libgoaudit.so-gdb.py
 UNIT_TESTS := $(patsubst test/%.c,$B/test/%,$(wildcard test/unit_*.c))
 SWITCHES := $B/test/switches
-TEST_PROGRAMS := $B/test/demo-host $B/test/bench $B/test/swap $B/test/fuzz $B/test/proof \
+TEST_PROGRAMS := $B/test/demo-host $B/test/bench $B/test/swap $B/test/watched $B/test/fuzz $B/test/proof \
 	$B/test/dlbind-bench $B/test/dlbind-property $(SWITCHES)/libgoaudit.so $(UNIT_TESTS)
 
 .PHONY: all
@@ -123,7 +123,7 @@ $B/test/demo-host: test/demo/host.c include/goaudit.h
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
 
-$B/test/bench $B/test/swap $B/test/proof: $B/test/%: test/bench/%.c test/bench/measure.h \
+$B/test/bench $B/test/swap $B/test/proof $B/test/watched: $B/test/%: test/bench/%.c test/bench/measure.h \
 		include/goaudit.h
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
@@ -174,6 +174,12 @@ demo: test-programs
 check: test-programs
 	@$B/goaudit runtime
 	@test/run
+
+# The same against an installed tree; `make check' has a short form of it.
+.PHONY: check-installed
+check-installed: test-programs
+	@$B/goaudit runtime
+	@test/installed
 
 .PHONY: bench
 bench: test-programs

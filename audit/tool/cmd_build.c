@@ -1,8 +1,15 @@
 /* goaudit build: go build for guests.
  *
  * Runs go build with what a guest needs added to the user's flags, then looks
- * at the result with the same eyes as the audit module will. */
+ * at the result with the same eyes as the audit module will.
+ *
+ * go build is told to build a program, and goaudit toolexec has the linker make
+ * a shared library of it: packages are compiled alike for both, but with
+ * -buildmode=c-shared go runs cgo and the C compiler for runtime/cgo, and for
+ * other packages of std with cgo in them, at each build, for the sake of headers
+ * that they do not have.  That is a third of the time. */
 #include "build.h"
+#include "header.h"
 #include "linker.h"
 #include "inspect.h"
 #include "view.h"
@@ -71,12 +78,12 @@ choose_output(const struct goflags *g)
 
 static int
 go_argv(const struct tool *t, const struct runtime *rt, const struct view *v,
-	const struct goflags *g, const char *out, bool linker, struct list *argv)
+	const struct goflags *g, const char *out, bool linker, bool shared, struct list *argv)
 {
 	/* The path of this program may have blanks, hence the quotes. */
 	list_add(argv, copy_text(t->go));
 	list_add(argv, copy_text("build"));
-	list_add(argv, copy_text(g->exe ? "-buildmode=exe" : "-buildmode=c-shared"));
+	list_add(argv, copy_text(shared ? "-buildmode=c-shared" : "-buildmode=exe"));
 	list_add(argv, copy_text("-linkshared"));
 	list_add(argv, format("-pkgdir=%s", v->pkg));
 	list_add(argv, format("-overlay=%s", rt->overlay_json));
@@ -107,9 +114,13 @@ run_go(const struct runtime *rt, const struct view *v, const struct goflags *g,
 	char *lib = format("GOAUDIT_LIBSTD=%s", v->lib);
 	char *std = format("GOAUDIT_STD=%s", g->other_std ? "any" : "keep");
 	char *work = format("GOTMPDIR=%s", v->work);
+	char *headers = format("GOAUDIT_HEADERS=%s/headers", rt->dir);
+	/* A program is another thing than a guest of the same package. */
+	char *id = format("GOAUDIT_LINK_ID=%s%s", rt->key, g->exe ? "-exe" : "");
 	char *link = format("GOAUDIT_LINK=%s", linker != NULL ? linker : "");
-	char *id = format("GOAUDIT_LINK_ID=%s", rt->key);
-	char *env[] = { lib, std, work, linker != NULL ? link : NULL, id, NULL };
+	char *stub = format("GOAUDIT_STUB=%s/stub/libstd.so", rt->dir);
+	char *kind = copy_text(g->exe ? "GOAUDIT_KIND=exe" : "GOAUDIT_KIND=guest");
+	char *env[] = { lib, std, work, headers, id, link, kind, stub, NULL };
 	struct child c = { .argv = argv, .env = env, .out = -1 };
 	/* An interrupt is for go, which ends; this program then cleans up. */
 	void (*old)(int) = signal(SIGINT, SIG_IGN);
@@ -118,11 +129,8 @@ run_go(const struct runtime *rt, const struct view *v, const struct goflags *g,
 	char *changed;
 
 	signal(SIGINT, old);
-	free(lib);
-	free(std);
-	free(work);
-	free(link);
-	free(id);
+	for (size_t i = 0; i + 1 < sizeof env / sizeof *env; i++)
+		free(env[i]);
 	if (status != STATUS_OK || g->other_std || g->dry)
 		return status;
 	changed = view_changed(rt, v);
@@ -201,23 +209,49 @@ check_guest(const struct runtime *rt, const char *out)
 	return status == STATUS_OK ? build_cross_check(out) : status;
 }
 
+static int
+build_as(struct tool *t, const struct runtime *rt, const struct view *v, const struct goflags *g,
+	 const char *out, bool shared)
+{
+	char *linker = linker_path(rt);
+	struct list argv = { 0 };
+	int status = go_argv(t, rt, v, g, out, linker != NULL, shared, &argv);
+
+	if (status == STATUS_OK)
+		status = run_go(rt, v, g, linker, argv.item);
+	list_free(&argv);
+	free(linker);
+	return status;
+}
+
+/* What go build gives to programs alone. */
+static void
+take_execute_bits(const char *out)
+{
+	struct stat st;
+
+	if (stat(out, &st) == 0 && S_ISREG(st.st_mode))
+		chmod(out, st.st_mode & 07666);
+}
+
 int
 build_guest(struct tool *t, const struct runtime *rt, const struct goflags *g)
 {
-	char *out = choose_output(g), *linker = linker_path(rt);
-	struct list argv = { 0 };
+	char *out = choose_output(g);
 	struct view v;
 	int status = view_open(t, rt, &v);
 
 	if (status == STATUS_OK)
-		status = go_argv(t, rt, &v, g, out, linker != NULL, &argv);
-	if (status == STATUS_OK)
-		status = run_go(rt, &v, g, linker, argv.item);
-	view_close(&v);
+		status = build_as(t, rt, &v, g, out, false);
+	if (status == STATUS_OK && !g->dry && !g->exe) {
+		take_execute_bits(out);
+		if (!header_place(rt, out))
+			status = build_as(t, rt, &v, g, out, true);
+	}
+	view_close(rt, &v);
+	header_sweep(rt);
 	if (status == STATUS_OK && !g->dry)
 		status = g->exe ? check_program(out) : check_guest(rt, out);
-	list_free(&argv);
-	free(linker);
 	free(out);
 	return status;
 }

@@ -1,5 +1,5 @@
 /* goaudit runtime: builds, finds, lists and removes runtime libraries. */
-#include "runtime.h"
+#include "view.h"
 
 #include <argp.h>
 #include <dirent.h>
@@ -252,6 +252,7 @@ clean(struct tool *t, struct list *keys, bool keep)
 		else
 			printf("removed %s\n", keys->item[i]);
 	}
+	view_sweep(t);
 	free(current);
 	return status;
 }

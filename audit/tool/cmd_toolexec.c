@@ -6,13 +6,19 @@
  * over that library, no package of std may be compiled from other sources or
  * flags than it was; the environment variables tell:
  *
+ *	GOAUDIT_KIND		"guest": what go takes for a program is linked as a
+ *				shared library; "exe"; not set: the runtime library
+ *	GOAUDIT_HEADERS		the folder for guests' headers
  *	GOAUDIT_LIBSTD		the library to answer with
  *	GOAUDIT_STD		"keep": refuse to compile packages of std
  *	GOAUDIT_LINK		the linker to use in place of the toolchain's, which
- *				has a try where this one fails
+ *				has a try where this one fails; empty: none
+ *	GOAUDIT_STUB		a library of the same soname without symbols, for the
+ *				C compiler's part of a guest's link, which else takes
+ *				a third of a second to read those of libstd.so
  *	GOAUDIT_LINK_ID		its identity: go takes what was linked by another
  *				one for something else */
-#include "tool.h"
+#include "header.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -36,6 +42,14 @@ value_of(char *const *argv, const char *flag)
 		if (strcmp(*argv, flag) == 0)
 			return argv[1];
 	return NULL;
+}
+
+static const char *
+last_arg(char *const *argv)
+{
+	while (argv[1] != NULL)
+		argv++;
+	return *argv;
 }
 
 /* The answer is a hard link where possible: 57 MB need no copying. */
@@ -109,6 +123,8 @@ try_linker(const char *link, char **argv, int out)
 	char *own = argv[0];
 	pid_t pid;
 
+	if (ftruncate(out, 0) != 0 || lseek(out, 0, SEEK_SET) != 0)
+		return STATUS_FAILED;
 	argv[0] = (char *)(uintptr_t)link;
 	pid = child_start(&c);
 	argv[0] = own;
@@ -128,6 +144,11 @@ run_debug_linker(const char *link, char **argv)
 	if (out < 0)
 		return tool_error("link: %s", strerror(errno));
 	status = try_linker(link, argv, out);
+	if (status != STATUS_OK && getenv("GOAUDIT_STUB") != NULL) {
+		/* Such as with -extldflags=-Wl,-z,defs. */
+		unsetenv("GOAUDIT_STUB");
+		status = try_linker(link, argv, out);
+	}
 	if (status == STATUS_OK) {
 		pass_on(out);
 		return STATUS_OK;
@@ -145,20 +166,64 @@ run_debug_linker(const char *link, char **argv)
 	return STATUS_OK;
 }
 
+/* What a guest says of its build, which debug.ReadBuildInfo and go version -m
+ * show, is in the configuration of the link. */
+static void
+name_mode(const char *config)
+{
+	static const char program[] = "\\t-buildmode=exe\\n", guest[] = "\\t-buildmode=c-shared\\n";
+	char *text, *at;
+	struct text out = { 0 };
+	size_t n;
+
+	if (config == NULL || read_file(config, &text, &n) != 0)
+		return;
+	at = strstr(text, program);
+	if (at != NULL) {
+		text_add(&out, text, (size_t)(at - text));
+		text_puts(&out, guest);
+		text_puts(&out, at + strlen(program));
+		write_file(config, out.s, out.n, 0666);
+		free(out.s);
+	}
+	free(text);
+}
+
+/* Makes a shared library of what go takes for a program. */
+static void
+link_guest(char **argv)
+{
+	name_mode(value_of(argv, "-importcfg"));
+	for (; *argv != NULL; argv++)
+		if (strcmp(*argv, "-buildmode=exe") == 0)
+			*argv = (char *)(uintptr_t)"-buildmode=c-shared";
+}
+
 static int
 run_linker(char **argv)
 {
-	const char *link = getenv("GOAUDIT_LINK");
+	const char *link = getenv("GOAUDIT_LINK"), *kind = getenv("GOAUDIT_KIND");
+	const char *headers = getenv("GOAUDIT_HEADERS");
 
 	if (getenv("GOAUDIT_LIBSTD") != NULL && has_arg(argv, "-buildmode=shared"))
 		return answer_link(argv);
-	if (link == NULL) {
-		execvp(argv[0], argv);
-		return tool_error("%s: %s", argv[0], strerror(errno));
-	}
-	if (has_arg(argv, "-V=full"))
+	if (getenv("GOAUDIT_LINK_ID") != NULL && has_arg(argv, "-V=full"))
 		return print_identity(argv[0]);
-	return run_debug_linker(link, argv);
+	if (headers != NULL)
+		header_keep(headers, last_arg(argv));
+	if (kind != NULL && strcmp(kind, "guest") == 0)
+		link_guest(argv);
+	else
+		unsetenv("GOAUDIT_STUB");
+	/* A short run with much memory: collecting garbage is a sixth of it. */
+	if (getenv("GOGC") == NULL) {
+		setenv("GOGC", "off", 1);
+		setenv("GOMEMLIMIT", "1GiB", 0);
+	}
+	if (link != NULL && *link != '\0')
+		return run_debug_linker(link, argv);
+	execvp(argv[0], argv);
+	return tool_error("%s: %s", argv[0], strerror(errno));
 }
 
 int
@@ -185,6 +250,8 @@ cmd_toolexec(struct tool *t, int argc, char **argv)
 				  "library's: leave out -tags and the like, which change it",
 				  pkg != NULL ? pkg : "?");
 	}
+	if (strcmp(name, "cgo") == 0 && getenv("GOAUDIT_HEADERS") != NULL)
+		argv = header_ask_cgo(argv);
 	execvp(tool, argv);	/* compilers come without a path */
 	return tool_error("%s: %s", tool, strerror(errno));
 }

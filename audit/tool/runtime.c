@@ -120,7 +120,7 @@ make_key(const char *version, const struct hash *h)
 
 /* What `go env` tells, in this order.  All of it makes another std, but for
  * the last. */
-enum { E_VERSION, E_GOROOT, E_OS, E_ARCH, E_CGO, E_GOFLAGS = 14, E_COUNT };
+enum { E_VERSION, E_GOROOT, E_OS, E_ARCH, E_CGO, E_CC = 7, E_GOFLAGS = 14, E_COUNT };
 static char *const env_names[] = {
 	"GOVERSION", "GOROOT", "GOOS", "GOARCH", "CGO_ENABLED", "GOAMD64",
 	"GOEXPERIMENT", "CC", "CXX", "CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS",
@@ -202,6 +202,7 @@ runtime_locate(struct tool *t, struct runtime *rt)
 		rt->version = copy_text(env.item[E_VERSION]);
 		rt->minor = minor_of(rt->version);
 		rt->goroot = copy_text(env.item[E_GOROOT]);
+		rt->cc = copy_text(env.item[E_CC]);
 		rt->goflags = copy_text(env.item[E_GOFLAGS]);
 		rt->key = make_key(rt->version, &h);
 		rt->dir = format("%s/runtime/%s", t->cache, rt->key);
@@ -217,6 +218,7 @@ runtime_free(struct runtime *rt)
 {
 	free(rt->version);
 	free(rt->goroot);
+	free(rt->cc);
 	free(rt->goflags);
 	free(rt->key);
 	free(rt->dir);

@@ -5,11 +5,13 @@
  *	CACHE/runtime/KEY/overlay/	the overlay's files, as they were built in
  *	CACHE/runtime/KEY/overlay.json	what to pass to go build -overlay
  *	CACHE/runtime/KEY/link		a linker for guests; see linker.h
+ *	CACHE/runtime/KEY/stub/libstd.so	a library of its soname without symbols
+ *	CACHE/runtime/KEY/headers/	C headers of guests; see header.h
  *	CACHE/runtime/KEY/complete	written last: without it, KEY is to be redone
  *	CACHE/runtime/by-abi/HEX	symlink to ../KEY: how the audit module finds
  *					the library that a guest was linked against
  *	CACHE/runtime/.KEY.lock		held (flock) by whoever builds or removes KEY
- *	CACHE/tmp/			folders of guest builds in progress
+ *	CACHE/tmp/KEY.N/		folders for guest builds; see view.h
  *
  * KEY is Go's version and a hash of all that the library is made from. */
 #ifndef GOAUDIT_TOOL_RUNTIME_H
@@ -21,6 +23,7 @@ struct runtime {
 	char *version;		/* "go1.26.8" */
 	int minor;		/* 26; of a development version: larger than any */
 	char *goroot;
+	char *cc;		/* the C compiler, perhaps with arguments */
 	char *goflags;		/* what the user has set for every build */
 	char *key;
 	char *dir;		/* CACHE/runtime/KEY */

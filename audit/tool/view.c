@@ -1,4 +1,10 @@
-/* Making and removing a guest build's folder.
+/* Making, keeping and removing the folders of guest builds.
+ *
+ * Making one takes a fifth of a second, so a folder is kept for the builds that
+ * come later: CACHE/tmp/KEY.N, whose builder holds a lock on it.  The file
+ * "complete" in it says that nothing in it differs from the runtime library; it
+ * is taken away for the time of a build, so a build that was killed leaves a
+ * folder that is made anew.
  *
  * libstd.so is a copy in it, with a shorter note: go build reads the list of
  * the library's packages from the note .note.go.pkg-list, and for each of the
@@ -21,32 +27,70 @@
 
 #define GO_NOTE_PKGLIST 1
 #define SHORT_LIST "runtime\n"
-#define STALE_SECONDS 60	/* a folder so old has been locked by its builder */
+#define STALE_SECONDS 60	/* one so old without "complete" was left by a killed build */
+#define IDLE_SECONDS 86400	/* one that nobody has used for so long is removed */
+#define KEPT 3			/* at most so many of a library are kept */
 
-/* Removes what killed builds have left. */
-static void
-sweep(const char *tmp)
+/* Is the runtime library gone that a folder KEY.N was made for? */
+static bool
+is_orphan(const struct tool *t, const char *name)
 {
-	char *const roots[] = { (char *)(uintptr_t)tmp, NULL };
+	const char *dot = strrchr(name, '.');
+	char *key = format("%s/runtime/%.*s/complete", t->cache,
+			   (int)(dot != NULL ? dot - name : 0), name);
+	bool gone = !file_exists(key);
+
+	free(key);
+	return gone;
+}
+
+static int
+lock_folder(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat own, now;
+
+	if (fd < 0)
+		return -1;
+	/* It may have been removed, and made anew, before the lock was ours. */
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &own) == 0 &&
+	    stat(path, &now) == 0 && own.st_ino == now.st_ino)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+void
+view_sweep(struct tool *t)
+{
+	char *tmp = format("%s/tmp", t->cache);
+	char *const roots[] = { tmp, NULL };
 	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
 	FTSENT *e;
 
 	while (fts != NULL && (e = fts_read(fts)) != NULL) {
+		char *complete;
+		time_t age;
 		int fd;
 
 		if (e->fts_level != 1 || e->fts_info != FTS_D)
 			continue;
 		fts_set(fts, e, FTS_SKIP);
-		if (e->fts_statp->st_mtime + STALE_SECONDS > time(NULL))
-			continue;
-		fd = open(e->fts_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-			remove_tree(e->fts_path);
-		if (fd >= 0)
-			close(fd);
+		age = time(NULL) - e->fts_statp->st_mtime;
+		complete = format("%s/complete", e->fts_path);
+		if (age > IDLE_SECONDS ||
+		    (file_exists(complete) ? is_orphan(t, e->fts_name) : age > STALE_SECONDS)) {
+			fd = lock_folder(e->fts_path);
+			if (fd >= 0) {
+				remove_tree(e->fts_path);
+				close(fd);
+			}
+		}
+		free(complete);
 	}
 	if (fts != NULL)
 		fts_close(fts);
+	free(tmp);
 }
 
 /* go writes some files in place (*.shlibname), and removes the others first
@@ -139,50 +183,6 @@ shorten_list(const char *path)
 	return status;
 }
 
-int
-view_open(struct tool *t, const struct runtime *rt, struct view *v)
-{
-	char *tmp = format("%s/tmp", t->cache);
-	int status = STATUS_OK;
-
-	*v = (struct view){ .lock = -1 };
-	make_dirs(tmp);
-	sweep(tmp);
-	v->dir = format("%s/build.XXXXXX", tmp);
-	if (mkdtemp(v->dir) == NULL) {
-		status = tool_error("%s: %s: make the cache folder writable", tmp, strerror(errno));
-		free(v->dir);
-		v->dir = NULL;
-		free(tmp);
-		return status;
-	}
-	free(tmp);
-	v->lock = open(v->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (v->lock >= 0)
-		flock(v->lock, LOCK_EX);
-	v->pkg = format("%s/pkg", v->dir);
-	v->lib = format("%s/libstd.so", v->pkg);
-	v->work = format("%s/work", v->dir);
-	if (mkdir(v->work, 0777) != 0 || take_packages(rt, v) != 0 ||
-	    copy_file(rt->libstd, v->lib) != 0)
-		status = tool_error("%s: %s: see goaudit runtime", v->dir, strerror(errno));
-	return status == STATUS_OK ? shorten_list(v->lib) : status;
-}
-
-void
-view_close(struct view *v)
-{
-	if (v->dir != NULL)
-		remove_tree(v->dir);
-	if (v->lock >= 0)
-		close(v->lock);
-	free(v->dir);
-	free(v->pkg);
-	free(v->lib);
-	free(v->work);
-	*v = (struct view){ .lock = -1 };
-}
-
 static bool
 differs(const FTSENT *e, const char *original)
 {
@@ -193,11 +193,13 @@ differs(const FTSENT *e, const char *original)
 	       (st.st_ino != e->fts_statp->st_ino && st.st_size != e->fts_statp->st_size);
 }
 
-char *
-view_changed(const struct runtime *rt, const struct view *v)
+/* The first file whose name ends in `suffix' and that is not as in the library:
+ * its path beneath pkg, to be freed. */
+static char *
+first_change(const struct runtime *rt, const struct view *v, const char *suffix)
 {
 	char *const roots[] = { v->pkg, NULL };
-	size_t root_len = strlen(v->pkg);
+	size_t root_len = strlen(v->pkg), suffix_len = strlen(suffix);
 	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
 	char *found = NULL;
 	FTSENT *e;
@@ -207,14 +209,102 @@ view_changed(const struct runtime *rt, const struct view *v)
 		size_t len = strlen(rel);
 		char *original;
 
-		if (e->fts_info != FTS_F || len < 4 || strcmp(rel + len - 2, ".a") != 0)
+		if (e->fts_info != FTS_F || len < suffix_len ||
+		    strcmp(rel + len - suffix_len, suffix) != 0)
 			continue;
-		original = format("%s/pkg%s", rt->dir, rel);
+		original = strcmp(rel, "/libstd.so") == 0 ? copy_text(rt->libstd) :
+			   format("%s/pkg%s", rt->dir, rel);
 		if (differs(e, original))
-			found = format("%.*s", (int)len - 3, rel + 1);
+			found = copy_text(rel + 1);
 		free(original);
 	}
 	if (fts != NULL)
 		fts_close(fts);
 	return found;
+}
+
+char *
+view_changed(const struct runtime *rt, const struct view *v)
+{
+	char *found = first_change(rt, v, ".a");
+
+	if (found != NULL)
+		found[strlen(found) - 2] = '\0';
+	return found;
+}
+
+/* The first folder that is free; it is locked. */
+static int
+take_folder(struct tool *t, const struct runtime *rt, struct view *v)
+{
+	for (unsigned n = 0; n < 10000; n++) {
+		v->dir = format("%s/tmp/%s.%u", t->cache, rt->key, n);
+		if (mkdir(v->dir, 0777) != 0 && errno != EEXIST)
+			break;
+		v->lock = lock_folder(v->dir);
+		if (v->lock >= 0) {
+			v->kept = n < KEPT;
+			return STATUS_OK;
+		}
+		free(v->dir);
+		v->dir = NULL;
+	}
+	free(v->dir);
+	v->dir = NULL;
+	return tool_error("%s/tmp: %s: make the cache folder writable", t->cache, strerror(errno));
+}
+
+static int
+fill_folder(const struct runtime *rt, const struct view *v)
+{
+	remove_tree(v->pkg);
+	remove_tree(v->work);
+	if (mkdir(v->work, 0777) != 0 || take_packages(rt, v) != 0 ||
+	    copy_file(rt->libstd, v->lib) != 0)
+		return tool_error("%s: %s: see goaudit runtime", v->dir, strerror(errno));
+	return shorten_list(v->lib);
+}
+
+int
+view_open(struct tool *t, const struct runtime *rt, struct view *v)
+{
+	char *tmp = format("%s/tmp", t->cache);
+	int status;
+
+	*v = (struct view){ .lock = -1 };
+	make_dirs(tmp);
+	free(tmp);
+	view_sweep(t);
+	status = take_folder(t, rt, v);
+	if (status != STATUS_OK)
+		return status;
+	v->pkg = format("%s/pkg", v->dir);
+	v->lib = format("%s/libstd.so", v->pkg);
+	v->work = format("%s/work", v->dir);
+	v->complete = format("%s/complete", v->dir);
+	if (unlink(v->complete) == 0)
+		return STATUS_OK;
+	return fill_folder(rt, v);
+}
+
+void
+view_close(const struct runtime *rt, struct view *v)
+{
+	char *changed = NULL;
+
+	/* go removes its own files, but not when it is killed. */
+	if (v->kept && v->work != NULL && rmdir(v->work) == 0 && mkdir(v->work, 0777) == 0 &&
+	    (changed = first_change(rt, v, "")) == NULL)
+		write_file(v->complete, "", 0, 0666);
+	else if (v->dir != NULL)
+		remove_tree(v->dir);
+	free(changed);
+	if (v->lock >= 0)
+		close(v->lock);
+	free(v->dir);
+	free(v->pkg);
+	free(v->lib);
+	free(v->work);
+	free(v->complete);
+	*v = (struct view){ .lock = -1 };
 }

@@ -181,7 +181,7 @@ int main(int argc, char **argv)
 	function = (int (*)(void))find(h, "Serve");
 	serve(function);
 	serve(function);
-	descriptors = descriptors_open();
+	descriptors = open_files();
 	for (int i = 2; i <= 9; i++) {
 		name[2] = '0' + i;
 		replace(name, "keeper.so");

@@ -11,6 +11,7 @@
 package ld
 
 import (
+	"bytes"
 	"cmd/internal/dwarf"
 	"cmd/link/internal/loader"
 	"cmd/link/internal/sym"
@@ -38,6 +39,9 @@ type goauditPlace struct {
 	lib  *goauditLib
 	addr uint64
 }
+
+// goauditDynamic has the symbols that the loader has read.
+var goauditDynamic = map[*elf.File][]elf.Symbol{}
 
 // goauditLibs is nil outside of goauditEnter and goauditLeave, and always in a
 // link without -linkshared.
@@ -95,10 +99,7 @@ func goauditLeave() {
 func goauditOpenLib(sh *Shlib) *goauditLib {
 	f := sh.File
 	l := &goauditLib{file: f, path: sh.Path, addr: map[string]uint64{}, rel: map[uint64]string{}}
-	dyn, err := f.DynamicSymbols()
-	if err != nil {
-		Exitf("dwarf: %s: %v", sh.Path, err)
-	}
+	dyn := goauditDynamic[f]
 	for i := range dyn {
 		if dyn[i].Section != elf.SHN_UNDEF && strings.HasPrefix(dyn[i].Name, goauditTypePrefix) {
 			l.addr[dyn[i].Name] = dyn[i].Value
@@ -109,16 +110,32 @@ func goauditOpenLib(sh *Shlib) *goauditLib {
 			l.readRelocations(s, dyn)
 		}
 	}
-	all, err := f.Symbols()
-	if err != nil {
-		Exitf("dwarf: %s: %v", sh.Path, err)
+	l.types = l.local("runtime.types")
+	return l
+}
+
+// local returns the value of a local symbol, without reading all of them.
+func (l *goauditLib) local(name string) uint64 {
+	table := l.file.SectionByType(elf.SHT_SYMTAB)
+	if table == nil || int(table.Link) >= len(l.file.Sections) {
+		Exitf("dwarf: %s: it has no symbol table", l.path)
 	}
-	for i := range all {
-		if all[i].Name == "runtime.types" {
-			l.types = all[i].Value
+	names, err := l.file.Sections[table.Link].Data()
+	if err != nil {
+		Exitf("dwarf: %s: %v", l.path, err)
+	}
+	data := make([]byte, min(uint64(table.Info)*elf.Sym64Size, table.Size))
+	if _, err := table.ReadAt(data, 0); err != nil {
+		Exitf("dwarf: %s: %v", l.path, err)
+	}
+	want := []byte(name + "\x00")
+	for ; len(data) >= elf.Sym64Size; data = data[elf.Sym64Size:] {
+		at := uint64(binary.LittleEndian.Uint32(data))
+		if at < uint64(len(names)) && bytes.HasPrefix(names[at:], want) {
+			return binary.LittleEndian.Uint64(data[8:])
 		}
 	}
-	return l
+	return 0
 }
 
 func (l *goauditLib) readRelocations(s *elf.Section, dyn []elf.Symbol) {

@@ -5,6 +5,7 @@ package expvar
 
 import (
 	"reflect"
+	"sync"
 	"unsafe"
 )
 
@@ -16,6 +17,9 @@ func goauditOwns(p unsafe.Pointer) bool
 
 //go:linkname goauditDies reflect.goauditDies
 func goauditDies(t reflect.Type) bool
+
+//go:linkname goauditForget sync.goauditForget
+func goauditForget(m *sync.Map)
 
 func init() {
 	goauditOnReplace(goauditWithdraw)
@@ -34,6 +38,7 @@ func goauditWithdraw() (restore func()) {
 	for name := range taken {
 		vars.Delete(name)
 	}
+	goauditForget(&vars.m)
 	return func() {
 		for name, v := range taken {
 			vars.Set(name, v)

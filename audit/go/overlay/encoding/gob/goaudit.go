@@ -19,6 +19,9 @@ func goauditDies(t reflect.Type) bool
 //go:linkname goauditOnReplace runtime.goauditOnReplace
 func goauditOnReplace(withdraw func() (restore func()))
 
+//go:linkname goauditForget sync.goauditForget
+func goauditForget(m *sync.Map)
+
 func init() {
 	goauditOnPurge(goauditPurge)
 	goauditOnReplace(goauditWithdraw)
@@ -46,6 +49,7 @@ func goauditWithdraw() (restore func()) {
 	if len(types) == 0 && len(names) == 0 {
 		return nil
 	}
+	goauditForget(&nameToConcreteType)
 	return func() {
 		for t, name := range types {
 			concreteTypeToName.Store(t, name)
@@ -71,6 +75,7 @@ func goauditPurge() {
 		}
 		return true
 	})
+	goauditForget(&nameToConcreteType)
 	typeLock.Lock()
 	defer typeLock.Unlock()
 	goauditPurgeIds()
