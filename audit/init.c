@@ -33,12 +33,12 @@ static struct generation **keep_others(struct goaudit *ga, const struct generati
 
 	*n = 0;
 	pthread_mutex_lock(&ga->lock);
-	for (other = gen->guest->all; other; other = other->next)
+	for (other = ga->registry.live; other; other = other->next_live)
 		all++;
 	others = malloc((all + 1) * sizeof *others);
-	for (other = others ? gen->guest->all : NULL; other; other = other->next) {
-		if (other == gen || !other->info->is_go || other->unmapping ||
-		    other->rolled_back || other->info->state == GOAUDIT_GONE)
+	for (other = others ? ga->registry.live : NULL; other; other = other->next_live) {
+		if (other->guest != gen->guest || other == gen || !other->info->is_go ||
+		    other->unmapping || other->rolled_back)
 			continue;
 		other->kept++;
 		others[(*n)++] = other;

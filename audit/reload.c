@@ -85,6 +85,7 @@ static struct generation *new_generation(struct job *job)
 	gen->owner = arch_thread_pointer();
 	gen->signature = s->signature;
 	memcpy(gen->hash, s->hash, sizeof gen->hash);
+	gen->undescribed = s->undescribed;
 	gen->reloadable = job->request->reloadable;
 	gen->guarded = s->facts.kind == IMAGE_GO_GUEST &&
 		       (job->request->guarded || ga->settings.panic_return);
@@ -310,7 +311,8 @@ static bool has_same_signatures(struct job *job)
 	size_t n;
 
 	if (!job->reloading || job->guest->raw ||
-	    (job->options.flags & GOAUDIT_RELOAD_ANY_SIGNATURE))
+	    (job->options.flags & GOAUDIT_RELOAD_ANY_SIGNATURE) || job->gen->undescribed ||
+	    (job->old && job->old->undescribed))
 		return true;
 	names = gate_names(job->ga, job->guest, &n);
 	if (n && job->old)
