@@ -60,24 +60,30 @@ static struct facade_chunk *make_chunk(struct facade *f)
 	return NULL;
 }
 
-struct facade_chunk *facade_make_chunk(struct goaudit *ga, const struct guest *guest)
+static void discard_library(struct facade *f)
 {
-	struct facade_chunk *chunk = NULL;
+	dldelete(f->library);
+	free(f);
+}
+
+void facade_discard(struct facade_chunk *chunk)
+{
+	discard_library(chunk->facade);
+	free(chunk);
+}
+
+struct facade_chunk *facade_make_chunk(struct goaudit *ga, const struct guest *guest,
+				       struct facade *newest)
+{
+	/* It may be full, or our parent's. */
+	struct facade_chunk *chunk = newest ? make_chunk(newest) : NULL;
 	struct facade *f;
 	const char *why;
 
-	pthread_mutex_lock(&ga->lock);
-	f = guest->doors.facades;
-	pthread_mutex_unlock(&ga->lock);
-	/* It may be full, or our parent's. */
-	if (f)
-		chunk = make_chunk(f);
 	if (!chunk && (f = make_library(guest))) {
 		chunk = make_chunk(f);
-		if (!chunk) {
-			dldelete(f->library);
-			free(f);
-		}
+		if (!chunk)
+			discard_library(f);
 	}
 	why = dlbind_error();
 	if (!chunk)

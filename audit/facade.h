@@ -40,10 +40,14 @@ struct facade_chunk {
 	uint32_t target[FACADE_CHUNK];	/* of the used ones: index in the table */
 };
 
-/* Room for entries of a guest, in its newest library if that has any, else in a new one,
- * which is then not in the guest's list yet.  NULL: none can be had, and the log says
- * why.  Without locks. */
-struct facade_chunk *facade_make_chunk(struct goaudit *ga, const struct guest *guest);
+/* Room for entries of a guest, in its newest library (NULL: it has none) if that has any,
+ * else in a new one, which is then not in the guest's list yet.  NULL: none can be had, and
+ * the log says why.  Without locks. */
+struct facade_chunk *facade_make_chunk(struct goaudit *ga, const struct guest *guest,
+				       struct facade *newest);
+
+/* Takes a chunk in a new library away with it: nobody has seen it.  Without locks. */
+void facade_discard(struct facade_chunk *chunk);
 
 /* The next entry of a chunk that has room.  Nobody may call it before facade_show.  With
  * goaudit.lock. */

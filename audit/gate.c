@@ -299,27 +299,38 @@ static struct gate_door *make(struct gate *gate, struct generation *gen, const c
 	return door;
 }
 
-/* Room for entries, unless somebody else has made some.  Without locks. */
+/* Room for entries, of ours or, in the meantime, of somebody else.  Without locks. */
 static bool make_room(struct goaudit *ga, struct guest *guest)
 {
-	struct facade_chunk *chunk = facade_make_chunk(ga, guest);
 	struct gate_doors *d = &guest->doors;
-	struct facade *f;
+	struct facade_chunk *chunk;
+	struct facade *f, *newest;
+	bool new, late;
 
+	pthread_mutex_lock(&ga->lock);
+	newest = d->facades;
+	pthread_mutex_unlock(&ga->lock);
+	chunk = facade_make_chunk(ga, guest, newest);
 	if (!chunk)
 		return false;
 	f = chunk->facade;
+	new = f != newest;
 	pthread_mutex_lock(&ga->lock);
-	if (!f->cell->enlist) {
+	late = new && d->facades != newest;
+	if (new && !late) {
 		f->cell->table = d->table;
 		f->cell->enlist = ga->gate.enlist;
 		f->next = d->facades;
 		d->facades = f;
 	}
-	chunk->next = ga->gate.chunks;
-	__atomic_store_n(&ga->gate.chunks, chunk, __ATOMIC_RELEASE);
-	d->room = chunk;
+	if (!late) {
+		chunk->next = ga->gate.chunks;
+		__atomic_store_n(&ga->gate.chunks, chunk, __ATOMIC_RELEASE);
+		d->room = chunk;
+	}
 	pthread_mutex_unlock(&ga->lock);
+	if (late)
+		facade_discard(chunk);
 	return true;
 }
 

@@ -1,0 +1,257 @@
+#!/bin/bash
+# The entries of a guest's functions: one library, named after the guest, in which
+# they have the functions' names; the same address for all who ask, at once or
+# later; more of them than fit where the first ones are; in a forked child too, without
+# the parent's noticing; stack arguments up to the limit; unwound through at every
+# instruction; a reload that lacks one function more is refused, whichever it is.
+. "$(dirname "$0")/../lib.sh"
+. "$ROOT/test/gdb/gdblib.sh"
+
+{
+	for i in $(seq 0 99); do echo "int f$i(void) { return BASE + $i; }"; done
+	cat <<'C'
+struct large { long v[16]; };	/* as many words as pass an entry */
+long sum(struct large s)
+{
+	long n = 0;
+	for (int i = 0; i < 16; i++)
+		n += s.v[i];
+	return n + BASE;
+}
+long fill(long a, long b, long c, long d, long e, long f, double g, long h, long i)
+{
+	return a + 2 * b + 3 * c + 4 * d + 5 * e + 6 * f + (long)(7 * g) + 8 * h + 9 * i;
+}
+int trace(int (*back)(void)) { return back() + 1; }
+C
+} >guest.c
+cc_so v1.so -DBASE=1000 <guest.c
+cc_so v2.so -DBASE=2000 <guest.c
+for lacking in 0 15 16 99; do
+	sed "/int f$lacking(/d" guest.c | cc_so "lacks$lacking.so" -DBASE=3000
+done
+cp v1.so guest.so
+
+cc_host host -pthread -rdynamic <<'C'
+#include "host.h"
+#include <execinfo.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/wait.h>
+
+#define N 100
+
+struct large { long v[16]; };
+
+static void *h;
+static int (*f[8][N])(void);
+static pthread_barrier_t barrier;
+
+static void *look_up_all(void *arg)
+{
+	int me = (int)(long)arg;
+	char name[16];
+
+	pthread_barrier_wait(&barrier);
+	for (int i = 0; i < N; i++) {
+		int k = (i * 7 + me * 13) % N;
+
+		sprintf(name, "f%d", k);
+		f[me][k] = (int (*)(void))find(h, name);
+		CHECK(f[me][k]() == 1000 + k);
+	}
+	return NULL;
+}
+
+static int libraries;
+static char library[PATH_MAX];
+
+static int is_library(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	const char *name = strrchr(info->dlpi_name, '/');
+
+	if (name && strncmp(name, "/guest.so.entries.", 18) == 0) {
+		libraries++;
+		strcpy(library, info->dlpi_name);
+	}
+	return 0;
+}
+
+static int count_libraries(void)
+{
+	libraries = 0;
+	dl_iterate_phdr(is_library, NULL);
+	return libraries;
+}
+
+/* What a debugger or profiler reads, by ld.so's eyes. */
+static void names_are_there(void)
+{
+	void *l = dlopen(library, RTLD_NOW | RTLD_NOLOAD);
+	char name[24];
+
+	CHECK(l);
+	for (int i = 0; i < N; i++) {
+		sprintf(name, "f%d@plt", i);
+		CHECK(dlsym(l, name) == (void *)f[0][i]);
+	}
+	dlclose(l);
+}
+
+static void dladdr_tells_of_the_function(void)
+{
+	Dl_info info;
+
+	CHECK(dladdr((void *)f[0][42], &info) && strcmp(info.dli_sname, "f42") == 0);
+	CHECK(strcmp(strrchr(info.dli_fname, '/'), "/guest.so") == 0);
+	CHECK(info.dli_saddr != (void *)f[0][42]);
+}
+
+static void no_library_is_writable_and_executable(void)
+{
+	FILE *m = fopen("/proc/self/maps", "re");
+	char line[PATH_MAX + 200];
+
+	while (fgets(line, sizeof line, m))
+		CHECK(!strstr(line, "rwx"));
+	fclose(m);
+}
+
+static int back(void)
+{
+	void *at[50];
+	int n = backtrace(at, 50);
+	char **s = backtrace_symbols(at, n);
+	bool found = false;
+
+	for (int i = 0; i < n; i++)
+		found |= strstr(s[i], "(main+") != NULL;
+	CHECK(found);
+	return 41;
+}
+
+/* A child looks up what its parent has not, and reloads. */
+static void forked(void)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		long (*sum)(struct large) = (long (*)(struct large))find(h, "sum");
+		struct large s = { { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 } };
+
+		CHECK(count_libraries() == 2);
+		CHECK(sum(s) == 1136);
+		CHECK((void *)sum == find(h, "sum"));
+		CHECK(f[0][7]() == 1007);
+		replace("v2.so", "guest.so");
+		CHECK(dlreload(h) == h);
+		CHECK(sum(s) == 2136 && f[0][7]() == 2007);
+		CHECK(((int (*)(int (*)(void)))find(h, "trace"))(back) == 42);
+		fflush(stdout);
+		_exit(0);
+	}
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	CHECK(count_libraries() == 1 && f[0][7]() == 1007);
+}
+
+int main(int argc, char **argv)
+{
+	struct large s = { { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 } };
+	long (*fill)(long, long, long, long, long, long, double, long, long);
+	long (*sum)(struct large);
+	pthread_t t[8];
+
+	h = open_guest("./guest.so");
+	CHECK(count_libraries() == 0);
+	pthread_barrier_init(&barrier, NULL, 8);
+	for (long i = 0; i < 8; i++)
+		CHECK(pthread_create(&t[i], NULL, look_up_all, (void *)i) == 0);
+	for (int i = 0; i < 8; i++)
+		CHECK(pthread_join(t[i], NULL) == 0);
+	for (int i = 1; i < 8; i++)
+		CHECK(memcmp(f[0], f[i], sizeof f[0]) == 0);
+	for (int i = 0; i < N; i++)
+		for (int k = 0; k < i; k++)
+			CHECK(f[0][i] != f[0][k]);
+	CHECK(count_libraries() == 1);
+	names_are_there();
+	dladdr_tells_of_the_function();
+	no_library_is_writable_and_executable();
+	forked();
+	sum = (long (*)(struct large))find(h, "sum");
+	fill = (long (*)(long, long, long, long, long, long, double, long, long))find(h, "fill");
+	CHECK(sum(s) == 1136);
+	CHECK(fill(1, 1, 1, 1, 1, 1, 1.0, 1, 1) == 45);
+	CHECK(((int (*)(int (*)(void)))find(h, "trace"))(back) == 42);
+	for (int i = 1; i < argc; i++) {
+		replace(argv[i], "guest.so");
+		CHECK(!dlreload(h));
+		puts(strstr(dlerror(), "the new build"));
+		CHECK(f[0][0]() == 1000 && f[0][99]() == 1099 && sum(s) == 1136);
+	}
+	replace("v2.so", "guest.so");
+	CHECK(dlreload(h) == h);
+	for (int i = 0; i < N; i++)
+		CHECK(f[0][i]() == 2000 + i);
+	CHECK(sum(s) == 2136);
+	puts("good");
+	return 0;
+}
+C
+lacks() { echo "the new build has no function f$1, whose address is in use: put it back, or restart the process"; }
+for i in 1 2 3; do
+	cp v1.so guest.so
+	expect_output run_audited ./host lacks0.so lacks15.so lacks16.so lacks99.so <<E
+$(lacks 0)
+$(lacks 15)
+$(lacks 16)
+$(lacks 99)
+good
+E
+	expect_no_snapshots
+done
+
+# From the host's call to the guest's first instruction, and back: main is always below.
+cp v1.so guest.so
+cat >step.c <<'C'
+#include "host.h"
+int main(void)
+{
+	void *h = open_guest("./guest.so");
+	int (*f)(void) = (int (*)(void))find(h, "f3");
+	int r = f();
+	return r == 1003 ? 0 : 1;
+}
+C
+gcc $CFLAGS -O0 -o step step.c $DL
+cat >commands <<G
+break step.c:6
+run
+python
+seen = set()
+entered = False
+for i in range(400):
+    f = gdb.selected_frame()
+    name = f.name() or "?"
+    if name.endswith("@plt") or name == "f3":
+        entered = True
+        frames = []
+        while f:
+            frames.append(f.name())
+            f = f.older()
+        if "main" not in frames:
+            print("gdb: lost at", hex(gdb.selected_frame().pc()), frames)
+        seen.add(name)
+    elif entered and name == "main":
+        break
+    gdb.execute("stepi", to_string=True)
+print("gdb: through", *sorted(seen))
+end
+continue
+G
+gdb_run commands ./step >out || :
+expect_output cat out <<'E'
+gdb: through f3 f3@plt
+[Inferior 1 exited normally]
+E
