@@ -15,8 +15,8 @@ static struct facade *make_library(const struct guest *guest)
 {
 	static const struct dlbind_options options = {
 		.size = sizeof options, .flags = DLBIND_WRITE_ALIAS | DLBIND_STUBS,
-		.max_code = 16 << 20, .max_rodata = ARCH_PAGE, .max_data = ARCH_PAGE,
-		.max_symbols = 64 << 10,
+		.max_code = 1 << 20, .max_rodata = ARCH_PAGE, .max_data = ARCH_PAGE,
+		.max_symbols = 8 << 10,
 	};
 	struct facade *f = calloc(1, sizeof *f);
 	char name[200];
