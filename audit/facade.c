@@ -23,6 +23,7 @@ static struct facade *make_library(const struct guest *guest)
 
 	if (!f)
 		return NULL;
+	f->guest = guest;
 	snprintf(name, sizeof name, "%.180s.entries", strrchr(guest->path, '/') + 1);
 	f->library = dlcreate_with_options(name, &options);
 	if (f->library)

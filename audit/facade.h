@@ -25,6 +25,7 @@ struct gate_cell {
 
 struct facade {
 	struct facade *next;		/* of the guest; constant */
+	const struct guest *guest;
 	void *library;			/* dlbind.h's */
 	struct gate_cell *cell;
 };

@@ -122,6 +122,26 @@ bool gate_find(struct goaudit *ga, const char *name, void **symbol)
 	return *symbol != NULL;
 }
 
+/* Called by an entry that leads nowhere, just before the process is stopped; from a
+ * signal handler, too. */
+static void called_in_vain(uintptr_t entry, int lacking)
+{
+	struct goaudit *ga = &goaudit_state;
+	unsigned i;
+	const struct facade_chunk *chunk = facade_at(
+		__atomic_load_n(&ga->gate.chunks, __ATOMIC_ACQUIRE), entry, &i);
+	const struct guest *guest = chunk ? chunk->facade->guest : NULL;
+	const char *name = NULL;
+
+	if (guest && pthread_mutex_trylock(&ga->lock) == 0) {
+		name = guest->doors.door[chunk->target[i]].name;
+		pthread_mutex_unlock(&ga->lock);
+	}
+	goaudit_log(ga, "%s: %s has been called, %s", guest ? guest->path : "a guest",
+		    name ? name : "a function",
+		    lacking ? "which its current build lacks" : "but it has been unloaded");
+}
+
 static const char *prepare_entries(struct goaudit *ga)
 {
 	size_t saved = arch_saved_registers();
@@ -135,6 +155,8 @@ static const char *prepare_entries(struct goaudit *ga)
 	if (!map)
 		return dlerror();
 	gate->after_unload = ldso_lookup(map, "goaudit_called_after_unload");
+	gate->lacking = ldso_lookup(map, "goaudit_called_lacking_function");
+	*(void **)ldso_lookup(map, "goaudit_entry_in_vain") = called_in_vain;
 	gate->enlist = ldso_lookup(map, "goaudit_entry_enlist");
 	gate->block = ((int (*)(void))ldso_lookup(map, "goaudit_entry_block"))();
 	*(size_t *)ldso_lookup(map, "goaudit_entry_saved") = saved;
@@ -439,7 +461,7 @@ bool gate_prepare(struct goaudit *ga, struct generation *gen, struct gate_table 
 		return !n;
 	for (uint32_t i = 0; i < n && door_at(ga, d, i, &door); i++) {
 		p = look_up(gen, &door);
-		t->target[i] = p ? p : ga->gate.after_unload;
+		t->target[i] = p ? p : ga->gate.lacking;
 		if (!p && !*lacks)
 			*lacks = door.name;
 	}

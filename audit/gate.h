@@ -76,7 +76,8 @@ struct gate {
 	/* Of libgoaudit-entries.so. */
 	void (*prepare)(void);		/* goaudit_entry_prepare; NULL: not loaded (yet) */
 	const void *enlist;		/* goaudit_entry_enlist */
-	void *after_unload;		/* what entries lead to at the very end */
+	void *after_unload;		/* what entries lead to at the very end, */
+	void *lacking;			/* and where a build lacks their function */
 	int32_t block;			/* where a thread's block is pointed to */
 	bool failed;
 	bool lost;			/* some calls are not counted */
@@ -100,7 +101,8 @@ void *gate_enter_by(struct goaudit *ga, struct generation *gen, const char *name
 const char **gate_names(struct goaudit *ga, const struct guest *guest, size_t *n);
 
 /* A table of gen's functions for the guest's entries; NULL when it has none.  `lacks`
- * is set to the first name that gen does not have, if there is one.  Returns false when
+ * is set to the first name that gen does not have, if there is one: its entry would
+ * trap.  Returns false when
  * out of memory.  Without locks. */
 bool gate_prepare(struct goaudit *ga, struct generation *gen, struct gate_table **table,
 		  const char **lacks);

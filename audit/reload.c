@@ -296,6 +296,8 @@ static bool has_all_functions(struct job *job)
 		out_of_memory(job);
 		return false;
 	}
+	if (job->options.flags & GOAUDIT_RELOAD_LACKING)
+		return true;
 	if (lacks)
 		error_set(job->ga, "%s: the new build has no function %s, whose address "
 			  "is in use: put it back, or restart the process",

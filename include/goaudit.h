@@ -60,7 +60,7 @@ extern "C" {
  * On failure NULL is returned, dlerror(3) tells why, and the old generation goes on
  * with its references and its state unchanged.  It is a failure, too, if the new
  * build lacks a function whose address has been taken, or has one with another
- * signature.
+ * signature (but see GOAUDIT_RELOAD_LACKING and GOAUDIT_RELOAD_ANY_SIGNATURE).
  *
  * With RTLD_RAW: returns the handle of the current generation.  One reference, the
  * caller's, moves from `handle` to it: when they differ, `handle` must not be used
@@ -92,6 +92,11 @@ struct goaudit_reload_options {
  * the new build makes a reload fail, where both builds have debug information.
  * This flag lets it pass. */
 #define GOAUDIT_RELOAD_ANY_SIGNATURE 2u
+
+/* The new build may lack functions whose addresses have been taken.  A call by such an
+ * address is noted in GOAUDIT_LOG and ends in SIGILL, in a function of the name
+ * goaudit_called_lacking_function, until a later build has the function again. */
+#define GOAUDIT_RELOAD_LACKING 4u
 
 /* With a limit, a Go guest's package inits run on a thread of their own.  If they have
  * not ended when it is over, the reload fails and the old generation goes on; the new

@@ -20,6 +20,11 @@ thread_block:			/* struct gate_thread * */
 goaudit_entry_enlister:		/* struct gate_thread *(*)(void) */
 	.zero	8
 	.size	goaudit_entry_enlister, 8
+	.globl	goaudit_entry_in_vain
+	.type	goaudit_entry_in_vain, @object
+goaudit_entry_in_vain:		/* void (*)(uintptr_t entry, int lacking) */
+	.zero	8
+	.size	goaudit_entry_in_vain, 8
 	.globl	goaudit_entry_saved
 	.type	goaudit_entry_saved, @object
 goaudit_entry_saved:		/* bytes that XSAVE may write */
@@ -119,14 +124,25 @@ goaudit_entry_prepare:
 	.cfi_endproc
 	.size	goaudit_entry_prepare, . - goaudit_entry_prepare
 
-/* What the entries of a generation that is gone call. */
-	.globl	goaudit_called_after_unload
-	.type	goaudit_called_after_unload, @function
-goaudit_called_after_unload:
+/* What entries call that lead nowhere: it is logged, and the process is stopped by
+ * a signal in a function that says why. */
+	.macro IN_VAIN name, lacking
+	.globl	\name
+	.type	\name, @function
+\name:
 	.cfi_startproc
 	endbr64
+	movq	(%rsp), %rdi
+	subq	$8, %rsp
+	.cfi_def_cfa_offset 16
+	movl	$\lacking, %esi
+	call	*goaudit_entry_in_vain(%rip)
 	ud2
 	.cfi_endproc
-	.size	goaudit_called_after_unload, . - goaudit_called_after_unload
+	.size	\name, . - \name
+	.endm
+
+	IN_VAIN	goaudit_called_after_unload, 0
+	IN_VAIN	goaudit_called_lacking_function, 1
 
 	.section .note.GNU-stack, "", @progbits

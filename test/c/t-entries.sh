@@ -3,7 +3,8 @@
 # they have the functions' names; the same address for all who ask, at once or
 # later; more of them than fit where the first ones are; in a forked child too, without
 # the parent's noticing; stack arguments up to the limit; unwound through at every
-# instruction; a reload that lacks one function more is refused, whichever it is.
+# instruction; a build that lacks one of the functions is refused, whichever it is, or,
+# by an option, that entry traps.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/gdb/gdblib.sh"
 
@@ -36,6 +37,7 @@ cc_host host -pthread -rdynamic <<'C'
 #include "host.h"
 #include <execinfo.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/wait.h>
 
@@ -155,6 +157,29 @@ static void forked(void)
 	CHECK(count_libraries() == 1 && f[0][7]() == 1007);
 }
 
+/* By the option: only that entry traps, and works again with a build that has it. */
+static void lacking_is_let_pass(void)
+{
+	struct goaudit_reload_options options = {
+		.size = sizeof options, .flags = GOAUDIT_RELOAD_LACKING,
+	};
+	int status;
+	pid_t child;
+
+	replace("lacks16.so", "guest.so");
+	CHECK(dlreload2(h, &options) == h);
+	CHECK(f[0][15]() == 3015 && f[0][17]() == 3017);
+	CHECK(!dlsym(h, "f16") && dlerror());
+	child = fork();
+	if (child == 0)
+		_exit(f[0][16]());
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGILL);
+	replace("v1.so", "guest.so");
+	CHECK(dlreload(h) == h);
+	CHECK(f[0][16]() == 1016);
+}
+
 int main(int argc, char **argv)
 {
 	struct large s = { { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 } };
@@ -190,6 +215,7 @@ int main(int argc, char **argv)
 		puts(strstr(dlerror(), "the new build"));
 		CHECK(f[0][0]() == 1000 && f[0][99]() == 1099 && sum(s) == 1136);
 	}
+	lacking_is_let_pass();
 	replace("v2.so", "guest.so");
 	CHECK(dlreload(h) == h);
 	for (int i = 0; i < N; i++)
@@ -202,13 +228,15 @@ C
 lacks() { echo "the new build has no function f$1, whose address is in use: put it back, or restart the process"; }
 for i in 1 2 3; do
 	cp v1.so guest.so
-	expect_output run_audited ./host lacks0.so lacks15.so lacks16.so lacks99.so <<E
+	GOAUDIT_LOG=$PWD/log expect_output run_audited ./host lacks0.so lacks15.so lacks16.so lacks99.so <<E
 $(lacks 0)
 $(lacks 15)
 $(lacks 16)
 $(lacks 99)
 good
 E
+	grep -q "guest.so: f16 has been called, which its current build lacks$" log || fail "$(cat log)"
+	rm log
 	expect_no_snapshots
 done
 
