@@ -186,6 +186,12 @@ bench: test-programs
 	@$B/goaudit runtime
 	@test/bench/run
 
+# Beside the projects that README compares with; fetches them.
+.PHONY: bench-peers
+bench-peers: test-programs
+	@$B/goaudit runtime
+	@test/bench/peers/run
+
 .PHONY: soak
 soak: test-programs
 	@$B/goaudit runtime
