@@ -104,6 +104,7 @@ static void read_settings(struct settings *s)
 		s->init_timeout = atoi(timeout);
 	s->cache = getenv("GOAUDIT_CACHE");
 	s->snapshots = getenv("GOAUDIT_SNAPSHOTS");
+	s->keep = getenv("GOAUDIT_KEEP") && getenv("GOAUDIT_KEEP")[0];
 	s->log_fd = open_log(getenv("GOAUDIT_LOG"));
 }
 

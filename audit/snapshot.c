@@ -1,6 +1,7 @@
 #include "snapshot.h"
 
 #define MADE "/made"
+#define KEEP_MARK "keep"	/* a file in a folder that stays */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -80,6 +81,7 @@ static void collect(struct goaudit *ga, const char *root)
 {
 	int fd = open(root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	char mark[sizeof((struct dirent *)0)->d_name + sizeof KEEP_MARK + 1];
 	struct dirent *e;
 
 	if (!dir) {
@@ -88,8 +90,9 @@ static void collect(struct goaudit *ga, const char *root)
 		return;
 	}
 	while ((e = readdir(dir))) {
+		snprintf(mark, sizeof mark, "%s/" KEEP_MARK, e->d_name);
 		if (e->d_name[0] == '.' || owner_alive(e->d_name) ||
-		    has_living_user(fd, e->d_name))
+		    has_living_user(fd, e->d_name) || faccessat(fd, mark, F_OK, 0) == 0)
 			continue;
 		goaudit_log(ga, "%s/%s: removed: left by a process that is gone",
 			    root, e->d_name);
@@ -114,10 +117,18 @@ static bool choose_root(struct goaudit *ga, char *root, size_t size)
 	return private_root("goaudit", root, size);
 }
 
+static void touch(const char *name)
+{
+	int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		close(fd);
+}
+
 /* This process's folder. Returns 0, or -1 with dlerror set. */
 static int ensure_root(struct goaudit *ga)
 {
-	char root[200], own[256];
+	char root[200], own[256], mark[sizeof own + sizeof KEEP_MARK];
 
 	if (ga->snapshots.root[0])
 		return 0;
@@ -134,6 +145,10 @@ static int ensure_root(struct goaudit *ga)
 		error_set(ga, "%s: cannot make the folder for snapshots: %m: free "
 			  "space, or name another one in GOAUDIT_SNAPSHOTS", own);
 		return -1;
+	}
+	if (ga->settings.keep) {
+		snprintf(mark, sizeof mark, "%s/" KEEP_MARK, own);
+		touch(mark);
 	}
 	pthread_mutex_lock(&ga->lock);
 	if (!ga->snapshots.root[0]) {
@@ -457,7 +472,7 @@ void snapshot_remove(struct goaudit *ga, const char *file)
 	char *slash;
 
 	/* A forked child may have it mapped: its debugger needs the file. */
-	if (!snapshot_is_ours(ga, file) ||
+	if (ga->settings.keep || !snapshot_is_ours(ga, file) ||
 	    serial_of(&ga->snapshots, file) <= ga->snapshots.inherited ||
 	    (ga->snapshots.forks && has_living_user(AT_FDCWD, ga->snapshots.root)))
 		return;
@@ -470,7 +485,7 @@ void snapshot_remove(struct goaudit *ga, const char *file)
 
 void snapshot_finish(struct goaudit *ga)
 {
-	if (!ga->snapshots.root[0] || ga->forked ||
+	if (!ga->snapshots.root[0] || ga->forked || ga->settings.keep ||
 	    has_living_user(AT_FDCWD, ga->snapshots.root))
 		return;
 	private_remove(AT_FDCWD, ga->snapshots.root, 3);
@@ -492,14 +507,6 @@ static void fork_file(const struct snapshots *s, char *name, size_t size)
 {
 	snprintf(name, size, "%s/fork.%d.%llu", s->root, s->pid,
 		 (unsigned long long)s->forks);
-}
-
-static void touch(const char *name)
-{
-	int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-
-	if (fd >= 0)
-		close(fd);
 }
 
 void snapshot_forking(struct goaudit *ga)

@@ -11,7 +11,7 @@
  * apart, for ld.so takes two names of one file for the same object.
  *
  * The folder of a process that is gone is removed by the next one that makes
- * its own.  A forked child leaves a file `user.PID.STARTTIME` in its parent's
+ * its own, unless there is a file `keep` in it (GOAUDIT_KEEP).  A forked child leaves a file `user.PID.STARTTIME` in its parent's
  * folder: while such a process lives, the folder stays. */
 #ifndef GOAUDIT_SNAPSHOT_H
 #define GOAUDIT_SNAPSHOT_H

@@ -57,6 +57,7 @@ struct settings {
 	unsigned init_timeout;		/* GOAUDIT_INIT_TIMEOUT: ms; 0: no limit */
 	const char *cache;		/* GOAUDIT_CACHE: runtimes */
 	const char *snapshots;		/* GOAUDIT_SNAPSHOTS */
+	bool keep;			/* GOAUDIT_KEEP: snapshots outlive the process */
 	int log_fd;			/* GOAUDIT_LOG; -1: no log */
 };
 
