@@ -9,14 +9,16 @@
 #include "dlbind.h"
 #include "state.h"
 
+#define FACADE_ENTRIES 4096	/* in a library; a guest may have several */
 #define NAME_MAX_BOUND 4096	/* longer names stay unbound */
 
-static struct facade *make_library(const struct guest *guest)
+/* A library with room for n entries. */
+static struct facade *make_library(const struct guest *guest, size_t n)
 {
-	static const struct dlbind_options options = {
+	struct dlbind_options options = {
 		.size = sizeof options, .flags = DLBIND_WRITE_ALIAS | DLBIND_STUBS,
-		.max_code = 1 << 20, .max_rodata = ARCH_PAGE, .max_data = ARCH_PAGE,
-		.max_symbols = 8 << 10,
+		.max_code = n * arch_entry_size(), .max_rodata = ARCH_PAGE,
+		.max_data = ARCH_PAGE, .max_symbols = n,
 	};
 	struct facade *f = calloc(1, sizeof *f);
 	char name[200];
@@ -78,18 +80,19 @@ struct facade_chunk *facade_make_chunk(struct goaudit *ga, const struct guest *g
 {
 	/* It may be full, or our parent's. */
 	struct facade_chunk *chunk = newest ? make_chunk(newest) : NULL;
-	struct facade *f;
-	const char *why;
+	struct facade *f = NULL;
 
-	if (!chunk && (f = make_library(guest))) {
+	/* Its size is that of its file (RLIMIT_FSIZE). */
+	for (size_t n = FACADE_ENTRIES; !chunk && !f && n >= FACADE_CHUNK; n /= 16)
+		f = make_library(guest, n);
+	if (!chunk && f) {
 		chunk = make_chunk(f);
 		if (!chunk)
 			discard_library(f);
 	}
-	why = dlbind_error();
 	if (!chunk)
-		goaudit_log(ga, "%s: its functions have no entries: %s", guest->path,
-			    why ? why : "out of memory");
+		error_set(ga, "%s: no library for the entries of its functions can be made: "
+			  "%m: free memory or space, or raise the limit", guest->path);
 	return chunk;
 }
 

@@ -4,7 +4,8 @@
  * after it (guest.so.entries); its entries bear the names of the functions, with
  * "@plt" behind, as procedure linkage tables have them everywhere.  It lies in the host's
  * namespace for the life of the process, with unwind tables, so debuggers, profilers
- * and unwinders know it.  (A forked child that needs more entries makes one more.)
+ * and unwinders know it.  (One that is full is followed by another one, and a forked
+ * child that needs more entries makes one of its own.)
  *
  * Entries are made from arch_*.S and belong to chunks.  Nothing is ever given back. */
 #ifndef GOAUDIT_FACADE_H
@@ -43,7 +44,7 @@ struct facade_chunk {
 
 /* Room for entries of a guest, in its newest library (NULL: it has none) if that has any,
  * else in a new one, which is then not in the guest's list yet.  NULL: none can be had, and
- * the log says why.  Without locks. */
+ * dlerror is set.  Without locks. */
 struct facade_chunk *facade_make_chunk(struct goaudit *ga, const struct guest *guest,
 				       struct facade *newest);
 

@@ -369,8 +369,8 @@ static void *show(struct goaudit *ga, struct guest *guest, uint32_t n,
 	return door->entry;
 }
 
-void *gate_enter_by(struct goaudit *ga, struct generation *gen, const char *name,
-		    const char *version, void *address)
+bool gate_enter_by(struct goaudit *ga, struct generation *gen, const char *name,
+		   const char *version, void **address)
 {
 	struct guest *guest = gen->guest;
 	struct gate_doors *d = &guest->doors;
@@ -378,29 +378,36 @@ void *gate_enter_by(struct goaudit *ga, struct generation *gen, const char *name
 	uint32_t n = 0;
 	bool made;
 
-	if (!is_function(gen, address) || !load_entries(ga))
-		return address;
+	if (!is_function(gen, *address) || !load_entries(ga))
+		return true;
 	ga->gate.prepare();
 	for (;;) {
 		pthread_mutex_lock(&ga->lock);
 		if (guest->serving != gen) {
 			pthread_mutex_unlock(&ga->lock);
 			/* In its own package init it is not called by others yet. */
-			return gen->owner ? address : NULL;
+			return gen->owner;
 		}
 		found = find(d, name, version);
 		made = !found && d->room;
 		if (made)
-			found = make(&ga->gate, gen, name, version, address);
+			found = make(&ga->gate, gen, name, version, *address);
 		if (found) {
 			door = *found;
 			n = found - d->door;
 		}
 		pthread_mutex_unlock(&ga->lock);
-		if (found)
-			return show(ga, guest, n, &door, made);
-		if (made || !make_room(ga, guest))
-			return address;
+		if (found) {
+			*address = show(ga, guest, n, &door, made);
+			return true;
+		}
+		if (!made && make_room(ga, guest))
+			continue;
+		*address = NULL;
+		if (made)
+			error_set(ga, "%s: %s: out of memory: close some guests",
+				  guest->path, name);
+		return true;
 	}
 }
 

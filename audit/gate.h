@@ -8,9 +8,9 @@
  * goroutines, not the C frames of a call that is on its way into or out of a guest's
  * export, and a generation with calls under way is not unmapped.
  *
- * Where no entry can be made, dlsym gives the plain address: the call is then not
- * counted, and ends with its generation, as with bindings to an object opened with
- * RTLD_GLOBAL, or a function pointer that the guest itself hands out.
+ * Calls by bindings to an object opened with RTLD_GLOBAL, or by a function pointer that
+ * the guest itself hands out, are not counted, and such addresses end with their
+ * generation; so do all on a machine without membarrier(2) or XSAVE.
  *
  * Stack arguments beyond GATE_STACK_WORDS words do not pass an entry, and a
  * longjmp out of a call leaves it counted: the generation is then held. */
@@ -90,11 +90,12 @@ struct gate {
 /* A symbol of libgoaudit-entries.so, which is loaded if need be.  Without locks. */
 bool gate_find(struct goaudit *ga, const char *name, void **symbol);
 
-/* The guest's entry for a function that dlsym has found in gen, made if need be;
- * the plain address when it is none of gen's functions or no entry is left; NULL
- * when gen has been replaced meanwhile: look again.  Without locks. */
-void *gate_enter_by(struct goaudit *ga, struct generation *gen, const char *name,
-		    const char *version, void *address);
+/* For a function that dlsym has found in gen, sets *address to the guest's entry, made
+ * if need be; leaves it when it is none of gen's functions, or this machine cannot count
+ * calls; sets it to NULL, and dlerror, when no entry can be made.  Returns false when gen
+ * has been replaced meanwhile: look again.  Without locks. */
+bool gate_enter_by(struct goaudit *ga, struct generation *gen, const char *name,
+		   const char *version, void **address);
 
 /* The names of the guest's entries, an array from malloc(3) of *n; they live for ever.
  * Without locks. */

@@ -327,8 +327,8 @@ static void *look_up_in_guest(struct goaudit *ga, const struct lookup *l, void *
 			      bool *ours)
 {
 	struct generation *gen;
-	void *found, *entry;
-	bool lasting;
+	bool lasting, again;
+	void *found;
 
 	do {
 		gen = pin(ga, handle, &lasting);
@@ -339,12 +339,12 @@ static void *look_up_in_guest(struct goaudit *ga, const struct lookup *l, void *
 					  "closed before", handle);
 			return NULL;
 		}
-		found = entry = look_up(l, gen->map);
-		if (found && !gen->guest->raw)
-			entry = gate_enter_by(ga, gen, l->name, l->version, found);
+		found = look_up(l, gen->map);
+		again = found && !gen->guest->raw &&
+			!gate_enter_by(ga, gen, l->name, l->version, &found);
 		unpin(ga, gen);
-	} while (found && !entry && lasting);
-	return entry ? entry : found;
+	} while (again && lasting);
+	return found;
 }
 
 /* One of our names: whoever finds the host's function finds ours. */

@@ -240,6 +240,72 @@ E
 	expect_no_snapshots
 done
 
+# More functions than one library has room for; and where files may not be that
+# large (RLIMIT_FSIZE), smaller ones, or dlsym says why not.
+cat >many.c <<'C'
+#define F(n) int n(void) { return __COUNTER__ + BASE; }
+#define F10(n) F(n##0) F(n##1) F(n##2) F(n##3) F(n##4) F(n##5) F(n##6) F(n##7) F(n##8) F(n##9)
+#define F100(n) F10(n##0) F10(n##1) F10(n##2) F10(n##3) F10(n##4) \
+	F10(n##5) F10(n##6) F10(n##7) F10(n##8) F10(n##9)
+#define F1000(n) F100(n##0) F100(n##1) F100(n##2) F100(n##3) F100(n##4) \
+	F100(n##5) F100(n##6) F100(n##7) F100(n##8) F100(n##9)
+F1000(f0) F1000(f1) F1000(f2) F1000(f3) F1000(f4)
+C
+cc_so many1.so -g0 -DBASE=0 <many.c
+cc_so many2.so -g0 -DBASE=10000 <many.c
+cc_host many <<'C'
+#include "host.h"
+#include <sys/resource.h>
+
+static int libraries;
+
+static int is_library(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	libraries += strstr(info->dlpi_name, "/guest.so.entries.") != NULL;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static int (*f[5000])(void);
+	struct rlimit limit = { argc > 1 ? atol(argv[1]) : RLIM_INFINITY, RLIM_INFINITY };
+	void *h;
+	char name[16];
+
+	replace("many1.so", "guest.so");
+	h = open_guest("./guest.so");
+	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	for (int i = 0; i < 5000; i++) {
+		sprintf(name, "f%04d", i);
+		f[i] = (int (*)(void))dlsym(h, name);
+		if (!f[i]) {
+			puts(strstr(dlerror(), "guest.so:"));
+			return 0;
+		}
+		CHECK(f[i]() == i);
+	}
+	dl_iterate_phdr(is_library, NULL);
+	limit.rlim_cur = RLIM_INFINITY;
+	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	replace("many2.so", "guest.so");
+	CHECK(dlreload(h) == h);
+	for (int i = 0; i < 5000; i++)
+		CHECK(f[i]() == 10000 + i);
+	printf("%d libraries\n", libraries);
+	return 0;
+}
+C
+expect_output run_audited ./many <<'E'
+2 libraries
+E
+expect_output run_audited ./many 1000000 <<'E'
+20 libraries
+E
+expect_output run_audited ./many 10000 <<'E'
+guest.so: no library for the entries of its functions can be made: File too large: free memory or space, or raise the limit
+E
+expect_no_snapshots
+
 # From the host's call to the guest's first instruction, and back: main is always below.
 cp v1.so guest.so
 cat >step.c <<'C'
