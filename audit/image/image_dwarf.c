@@ -3,7 +3,6 @@
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 
 static _Thread_local jmp_buf *way_out;	/* of the innermost image_dwarf_guarded */
 
@@ -54,69 +53,15 @@ note_sections(struct image_dwarf *d)
 	}
 }
 
-/* The sections that the comparisons read, as libdw does for them. */
-static const char *const wanted[] = {
-	".debug_info", ".debug_abbrev", ".debug_types", ".debug_str", ".debug_line_str",
-	".debug_str_offsets", ".debug_addr",
-};
-
-#define WANTED (sizeof wanted / sizeof wanted[0])
-
-/* The raw bytes of each, without libdw; those that are not there stay empty. */
-static void
-raw_sections(struct image_elf *img, struct iovec section[WANTED])
-{
-	Elf_Scn *scn = NULL;
-	size_t names;
-
-	memset(section, 0, WANTED * sizeof *section);
-	if (elf_getshdrstrndx(img->elf, &names) != 0)
-		return;
-	while ((scn = elf_nextscn(img->elf, scn)) != NULL) {
-		GElf_Shdr sh;
-		const char *s;
-
-		if (gelf_getshdr(scn, &sh) == NULL || sh.sh_type == SHT_NOBITS ||
-		    sh.sh_offset > img->len || sh.sh_size > img->len - sh.sh_offset ||
-		    (s = elf_strptr(img->elf, names, sh.sh_name)) == NULL)
-			continue;
-		for (size_t i = 0; i < WANTED; i++)
-			if (strcmp(s, wanted[i]) == 0)
-				section[i] = (struct iovec){
-					(void *)(img->data + sh.sh_offset), sh.sh_size };
-	}
-}
-
-bool
-image_dwarf_equal(const void *a, size_t a_len, const void *b, size_t b_len)
-{
-	struct iovec x[WANTED], y[WANTED];
-	struct image_elf old, new;
-	bool equal = true;
-
-	if (image_elf_open(&old, a, a_len, NULL, 0) != IMAGE_OK)
-		return false;
-	if (image_elf_open(&new, b, b_len, NULL, 0) != IMAGE_OK) {
-		image_elf_close(&old);
-		return false;
-	}
-	raw_sections(&old, x);
-	raw_sections(&new, y);
-	for (size_t i = 0; equal && i < WANTED; i++)
-		equal = x[i].iov_len == y[i].iov_len &&
-			(x[i].iov_len == 0 ||
-			 memcmp(x[i].iov_base, y[i].iov_base, x[i].iov_len) == 0);
-	image_elf_close(&old);
-	image_elf_close(&new);
-	return equal;
-}
-
 /* libdw decompresses all sections when it opens them; most of them are of no
  * interest here.  Those are taken out of the copy's headers, which are sound
  * (image_elf_open), and have been read by nobody yet. */
 static void
 drop_sections(struct image_dwarf *d)
 {
+	static const char *const wanted[] = { ".debug_info", ".debug_abbrev", ".debug_types",
+					      ".debug_str", ".debug_line_str",
+					      ".debug_str_offsets", ".debug_addr" };
 	char *headers = d->copy;
 	Elf64_Ehdr eh;
 	size_t names;
@@ -134,7 +79,7 @@ drop_sections(struct image_dwarf *d)
 		s = elf_strptr(d->img.elf, names, sh.sh_name);
 		if (s == NULL || strncmp(s, ".debug_", 7) != 0)
 			continue;
-		for (size_t j = 0; j < WANTED; j++)
+		for (size_t j = 0; j < sizeof wanted / sizeof wanted[0]; j++)
 			keep |= strcmp(s, wanted[j]) == 0;
 		if (keep)
 			continue;

@@ -34,10 +34,6 @@ struct image_dwarf {
  * in here, and keeps what is to be freed where its caller finds it. */
 bool image_dwarf_guarded(void (*fn)(void *), void *arg);
 
-/* Is the DWARF of two images, what describes names and types in it, the same byte by
- * byte?  Much faster than to read it. */
-bool image_dwarf_equal(const void *a, size_t a_len, const void *b, size_t b_len);
-
 /* False if it is no image, has no DWARF, or memory has run out.  In any case it may
  * be closed, more than once. */
 bool image_dwarf_open(struct image_dwarf *d, const void *data, size_t len);

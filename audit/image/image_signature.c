@@ -469,9 +469,6 @@ compare(void *arg)
 {
 	struct signatures *s = arg;
 
-	if (image_dwarf_equal(s->file[0].data, s->file[0].size, s->file[1].data,
-			      s->file[1].size))
-		return;
 	for (int i = 0; i < 2; i++)
 		if (!image_dwarf_open(&s->dw[i], s->file[i].data, s->file[i].size))
 			return;
