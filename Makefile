@@ -128,13 +128,19 @@ $B/test/bench $B/test/swap $B/test/proof $B/test/watched: $B/test/%: test/bench/
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
 
-# The module with GOAUDIT_TEST_UNLINK: test/unload's negative controls leave parts of
-# the check out, and the benchmark the whole proof.  The module that users get has no such thing.
-$(SWITCHES)/libgoaudit.so: $(AUDIT_OBJS) $B/libdlbind.a audit/libgoaudit.map
+# The module that tests use.  GOAUDIT_TEST_UNLINK: test/unload's negative controls leave
+# parts of the check out, and the benchmark the whole proof.  GOAUDIT_TEST_FAILING: calls
+# fail (test/failing.c).  The module that users get has no such things.
+FAILING := malloc calloc realloc strdup mmap mprotect fstat ftruncate read pread write \
+	dlmopen open openat
+$(SWITCHES)/libgoaudit.so: $(AUDIT_OBJS) $B/libdlbind.a audit/libgoaudit.map test/failing.c \
+		test/failing.h
 	@mkdir -p $(@D)
+	@$(CC) $(ALL_CFLAGS) -c -o $(SWITCHES)/failing.o test/failing.c
 	@$(CC) $(ALL_CFLAGS) -DGOAUDIT_TEST_SWITCHES -c -o $(SWITCHES)/gort.c.o audit/gort.c
 	@$(CC) $(SOLDFLAGS) -Wl,--version-script=audit/libgoaudit.map -o $@ \
-		$(filter-out %/gort.c.o,$(AUDIT_OBJS)) $(SWITCHES)/gort.c.o $B/libdlbind.a $(LIBS)
+		$(patsubst %,-Xlinker --wrap=%,$(FAILING)) $(filter-out %/gort.c.o,$(AUDIT_OBJS)) \
+		$(SWITCHES)/gort.c.o $(SWITCHES)/failing.o $B/libdlbind.a $(LIBS)
 	@ln -sf ../../libgoaudit-image.so ../../libgoaudit-dwarf.so ../../libgoaudit-entries.so $(@D)
 
 $B/test/unit_audit: test/unit_audit.c $(AUDIT_OBJS) $B/libdlbind.a
@@ -199,6 +205,7 @@ soak: test-programs
 	@test/unload/run-soak
 	@GOAUDIT_TEST_RELOADS=10000 test/c/t-lasting-addresses.sh
 	@GOAUDIT_TEST_FAILURES=1000 test/go/t-failed-reloads.sh
+	@GOAUDIT_TEST_SWEEPS=1000 test/go/t-failing-calls.sh
 	@GOAUDIT_RELOADS=1000 test/run -v http-hot-swap
 
 # A million hostile images for goaudit inspect.

@@ -180,13 +180,13 @@ enum init_result init_run(struct goaudit *ga, struct generation *gen, unsigned l
 	unsigned n;
 	int error;
 
-	if (!run) {
+	others = run ? keep_others(ga, gen, &n) : NULL;
+	if (!others) {
+		free(run);
 		error_set(ga, "%s: out of memory: close some guests", path);
 		return INIT_FAILED;
 	}
-	*run = (struct init_run){ .ga = ga, .gen = gen };
-	others = run->others = keep_others(ga, gen, &n);
-	run->n = n;
+	*run = (struct init_run){ .ga = ga, .gen = gen, .others = others, .n = n };
 	if (!limit_ms || ldso_lock_is_mine(ga, true)) {
 		gort_init(ga, gen, run->others, run->n, &run->init);
 	} else if ((error = start_thread(ga, run)) != 0) {

@@ -296,7 +296,11 @@ int snapshot_read(struct goaudit *ga, int fd, const char *path, struct snapshot 
 	struct stat st;
 
 	snapshot_release(s);
-	if (fstat(fd, &st) != 0 || st.st_size == 0) {
+	if (fstat(fd, &st) != 0) {
+		error_set(ga, "%s: cannot be read: %m: try again", path);
+		return -1;
+	}
+	if (st.st_size == 0) {
 		error_set(ga, "%s: the file is empty: build it again", path);
 		return -1;
 	}
