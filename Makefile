@@ -222,6 +222,7 @@ soak: test-programs
 	@GOAUDIT_TEST_RELOADS=10000 test/c/t-lasting-addresses.sh
 	@GOAUDIT_TEST_FAILURES=1000 test/go/t-failed-reloads.sh
 	@GOAUDIT_RELOADS=1000 test/run -v http-hot-swap
+	@SECONDS_UNDER_LOAD=60 test/run -v status-under-load
 
 # A million hostile images for goaudit inspect.
 .PHONY: fuzz
