@@ -207,6 +207,7 @@ soak: test-programs
 	@GOAUDIT_TEST_FAILURES=1000 test/go/t-failed-reloads.sh
 	@GOAUDIT_TEST_SWEEPS=1000 test/go/t-failing-calls.sh
 	@GOAUDIT_RELOADS=1000 test/run -v http-hot-swap
+	@SECONDS_UNDER_LOAD=60 test/run -v status-under-load
 
 # A million hostile images for goaudit inspect.
 .PHONY: fuzz

@@ -151,8 +151,9 @@ int watch_start(struct goaudit *ga, void *handle, goaudit_watch_function *callba
 	if (w && !error)
 		error = host_start_thread(ga, watch_thread, w);
 	if (!w || error) {
-		error_set(ga, "%s: cannot be watched: %s: see inotify(7) for the limits",
-			  guest->path, strerrorname_np(w ? error : ENOMEM));
+		errno = w ? error : ENOMEM;
+		error_set(ga, "%s: cannot be watched: %m: see inotify(7) for the limits",
+			  guest->path);
 		if (w)
 			free_watch(w);
 		return -1;

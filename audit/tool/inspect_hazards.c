@@ -169,7 +169,7 @@ inspect_language(struct object *o)
 	       language_of_symbols(o);
 }
 
-/* druntime by the name of its library. */
+/* druntime by the name of its library; gdc's and dmd's are in phobos, too. */
 static const char *
 druntime_of(const struct object *o)
 {
@@ -177,9 +177,10 @@ druntime_of(const struct object *o)
 
 	if (strncmp(name, "libdruntime-ldc", 15) == 0)
 		return "ldc's druntime";
-	if (strncmp(name, "libgdruntime", 12) == 0)
+	if (strncmp(name, "libgdruntime", 12) == 0 || strncmp(name, "libgphobos", 10) == 0)
 		return "gdc's druntime";
-	return strncmp(name, "libdruntime", 11) == 0 ? "dmd's druntime" : NULL;
+	return strncmp(name, "libdruntime", 11) == 0 || strncmp(name, "libphobos2.so", 13) == 0 ?
+	       "dmd's druntime" : NULL;
 }
 
 char *

@@ -29,8 +29,10 @@ cc_so symbolic.so -Wl,-Bsymbolic <<<'int n; int value(void) { return n; }'
 # --- D, as far as it shows: a runtime by its name, a symbol of every D object
 cc_so libdruntime-ldc-shared.so.100 -Wl,-soname,libdruntime-ldc-shared.so.100 <<<'int _d_dso_registry(void) { return 1; }'
 cc_so libgdruntime.so.3 -Wl,-soname,libgdruntime.so.3 <<<'int gdc(void) { return 1; }'
+cc_so libgphobos.so.3 -Wl,-soname,libgphobos.so.3 <<<'int _d_dso_registry(void) { return 1; }'
 d='int _d_dso_registry(void); int value(void) { return _d_dso_registry(); }'
 cc_so d.so ./libdruntime-ldc-shared.so.100 -Wl,-rpath,'$ORIGIN' <<<"$d"
+cc_so d-gdc.so ./libgphobos.so.3 -Wl,-rpath,'$ORIGIN' <<<"$d"
 cc_so d-both.so ./libdruntime-ldc-shared.so.100 -Wl,--no-as-needed ./libgdruntime.so.3 -Wl,-rpath,'$ORIGIN' <<<"$d"
 cc_so d-own.so <<<'int _d_dso_registry(void) { return 1; } int value(void) { return 1; }'
 # --- damaged
@@ -39,7 +41,7 @@ perl -pe 's/^(.{18})./$1\x28/s if $. == 1' plain.so >machine.so
 echo text >text.so
 : >empty.so
 expect_output seen plain.so nodelete.so noopen.so tls-small.so tls-huge.so tls-dynamic.so \
-	stack.so textrel.so unique.so missing.so found.so symbolic.so d.so d-both.so d-own.so \
+	stack.so textrel.so unique.so missing.so found.so symbolic.so d.so d-gdc.so d-both.so d-own.so \
 	truncated.so machine.so text.so empty.so gone.so <<'E'
 plain.so: C: reloads
 nodelete.so: C: reloads, with care
@@ -63,6 +65,8 @@ found.so: C: reloads
 symbolic.so: C: reloads
     note [bsymbolic]: linked with -Bsymbolic: it keeps its own symbols, also where a program has a copy of one
 d.so: D over ldc's druntime: reloads, with care
+    warning [druntime]: objects of its classes that are garbage when it is closed are finalized by code that is gone: let a collection run before closing it, and close it on the thread that opened it
+d-gdc.so: D over gdc's druntime: reloads, with care
     warning [druntime]: objects of its classes that are garbage when it is closed are finalized by code that is gone: let a collection run before closing it, and close it on the thread that opened it
 d-both.so: D over ldc's druntime: reloads, with care
     warning [two-runtimes]: ldc's druntime and gdc's druntime would be loaded together: build all of it with one compiler, or open it with RTLD_LOCAL
@@ -192,6 +196,16 @@ guest.so: Go guest over libstd.so (goVERSION, ABI HASH): does not reload
     note [nodelete]: DF_1_NODELETE, as in every Go library: cleared in the copy that is loaded
 E
 
+# --- D, where there is a compiler for it
+for compiler in 'gdc -shared-libphobos -fPIC -o real-gdc.so' 'ldc2 -link-defaultlib-shared -relocation-model=pic -of=real-ldc.so'; do
+	set -- $compiler
+	command -v "$1" >/dev/null || continue
+	echo 'class Own : Exception { this() { super("own"); } } extern(C) int value() { try throw new Own; catch (Exception e) return 1; }' >real.d
+	"$@" -shared real.d || fail "$1 does not build"
+	name=${1%2}
+	seen "real-$name.so" | head -n 1 | grep -qx "real-$name.so: D over $name's druntime: reloads, with care" || fail "$(seen "real-$name.so")"
+done
+
 # --- the verdict is what happens
 cc_host host <<'C'
 #include "host.h"
@@ -208,7 +222,7 @@ int main(int argc, char **argv)
 }
 C
 all=(plain.so nodelete.so noopen.so tls-small.so tls-huge.so tls-dynamic.so textrel.so unique.so missing.so
-	found.so symbolic.so d.so d-own.so truncated.so machine.so text.so empty.so gone.so captured.so
+	found.so symbolic.so d.so d-gdc.so d-own.so truncated.so machine.so text.so empty.so gone.so captured.so
 	guest.so go-symbolic.so own.so libstd.so)
 for f in "${all[@]}"; do
 	status=0
@@ -241,7 +255,7 @@ perl -pe 's/libthere\.so/lib\e[2J\xff.so/g' missing.so >$'bad\e[31m\xffname.so'
 python3 - out.json <<'P'
 import json, sys
 images = json.load(open(sys.argv[1], encoding="utf-8"))
-assert len(images) == 26, len(images)
+assert len(images) == 27, len(images)
 byname = {i["path"]: i for i in images}
 assert byname["nodelete.so"]["verdict"] == "reloads, with care"
 assert byname["nodelete.so"]["findings"][0]["id"] == "nodelete"

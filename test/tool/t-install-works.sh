@@ -7,6 +7,6 @@
 
 unset GODEBUG
 TMPDIR=$PWD "$ROOT/test/installed" c/dlreload c/gdb c/origin go/dlreload-go gdb/across \
-	dlbind/jit dlbind/audited tool/run tool/status >out 2>&1 || fail "$(cat out)"
+	dlbind/later dlbind/audited tool/run tool/status >out 2>&1 || fail "$(cat out)"
 grep -q '^demo: ok: 3 generations' out || fail "$(cat out)"
 tail -n 1 out | grep -q '^1[0-9] passed, 0 failed, 0 skipped$' || fail "$(cat out)"
