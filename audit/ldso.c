@@ -392,9 +392,8 @@ struct link_map *ldso_object_at(const void *address)
 	return map;
 }
 
-static const void *gnu_lookup(const struct link_map *map, const uint32_t *table,
-			      const ElfW(Sym) *syms, const char *strings,
-			      const char *name)
+static const ElfW(Sym) *gnu_lookup(const uint32_t *table, const ElfW(Sym) *syms,
+				   const char *strings, const char *name)
 {
 	uint32_t hash = 5381, nbuckets = table[0], symoffset = table[1];
 	uint32_t bloom_size = table[2], index;
@@ -412,15 +411,14 @@ static const void *gnu_lookup(const struct link_map *map, const uint32_t *table,
 
 		if ((h | 1) == (hash | 1) && syms[index].st_shndx != SHN_UNDEF &&
 		    strcmp(strings + syms[index].st_name, name) == 0)
-			return (void *)(map->l_addr + syms[index].st_value);
+			return &syms[index];
 		if (h & 1)
 			return NULL;
 	}
 }
 
-static const void *sysv_lookup(const struct link_map *map, const uint32_t *table,
-			       const ElfW(Sym) *syms, const char *strings,
-			       const char *name)
+static const ElfW(Sym) *sysv_lookup(const uint32_t *table, const ElfW(Sym) *syms,
+				    const char *strings, const char *name)
 {
 	uint32_t hash = 0, high;
 
@@ -433,11 +431,11 @@ static const void *sysv_lookup(const struct link_map *map, const uint32_t *table
 	     i = table[2 + table[0] + i])
 		if (syms[i].st_shndx != SHN_UNDEF &&
 		    strcmp(strings + syms[i].st_name, name) == 0)
-			return (void *)(map->l_addr + syms[i].st_value);
+			return &syms[i];
 	return NULL;
 }
 
-void *ldso_lookup(const struct link_map *map, const char *name)
+const ElfW(Sym) *ldso_symbol(const struct link_map *map, const char *name)
 {
 	const ElfW(Sym) *syms = (void *)ldso_dynamic_address(map, DT_SYMTAB);
 	const char *strings = (void *)ldso_dynamic_address(map, DT_STRTAB);
@@ -447,8 +445,15 @@ void *ldso_lookup(const struct link_map *map, const char *name)
 	if (!syms || !strings)
 		return NULL;
 	if (gnu)
-		return (void *)gnu_lookup(map, gnu, syms, strings, name);
+		return gnu_lookup(gnu, syms, strings, name);
 	if (sysv)
-		return (void *)sysv_lookup(map, sysv, syms, strings, name);
+		return sysv_lookup(sysv, syms, strings, name);
 	return NULL;
+}
+
+void *ldso_lookup(const struct link_map *map, const char *name)
+{
+	const ElfW(Sym) *sym = ldso_symbol(map, name);
+
+	return sym ? (void *)(map->l_addr + sym->st_value) : NULL;
 }

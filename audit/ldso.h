@@ -74,8 +74,9 @@ bool ldso_lock_is_mine(const struct goaudit *ga, bool if_unknown);
 void ldso_hide(struct goaudit *ga, struct link_map *map, bool *was_global);
 void ldso_reinsert(struct goaudit *ga, struct link_map *map, bool was_global);
 
-/* Address of a symbol that the object itself defines, in its own hash table;
- * NULL if none.  Needs no lock and no relocation: works from la_objopen on. */
+/* A symbol that the object itself defines, by its own hash table, and its address;
+ * NULL if none.  They need no lock and no relocation: they work from la_objopen on. */
+const ElfW(Sym) *ldso_symbol(const struct link_map *map, const char *name);
 void *ldso_lookup(const struct link_map *map, const char *name);
 
 /* A dynamic entry's value; pointers come relocated, whatever ld.so did. */

@@ -317,6 +317,10 @@ static bool has_same_signatures(struct job *job)
 	    (job->old && job->old->undescribed))
 		return true;
 	names = gate_names(job->ga, job->guest, &n);
+	if (!names) {
+		out_of_memory(job);
+		return false;
+	}
 	if (n && job->old)
 		same = inherit_check_exports(job->ga, job->old, job->gen, &job->snapshot,
 					     names, n) == 0;
