@@ -182,6 +182,7 @@ static bool load_entries(struct goaudit *ga, const struct guest *guest)
 	gate->lacking = ldso_lookup(map, "goaudit_called_lacking_function");
 	*(void **)ldso_lookup(map, "goaudit_entry_in_vain") = called_in_vain;
 	gate->enlist = ldso_lookup(map, "goaudit_entry_enlist");
+	gate->copy = ldso_lookup(map, "goaudit_entry_copy");
 	gate->block = ((int (*)(void))ldso_lookup(map, "goaudit_entry_block"))();
 	*(size_t *)ldso_lookup(map, "goaudit_entry_saved") = gate->saved;
 	*(void **)ldso_lookup(map, "goaudit_entry_enlister") = enlist;
@@ -370,6 +371,7 @@ static bool make_room(struct goaudit *ga, struct guest *guest)
 	if (new && !late) {
 		f->cell->table = d->table;
 		f->cell->enlist = ga->gate.enlist;
+		f->cell->copy = ga->gate.copy;
 		f->next = d->facades;
 		d->facades = f;
 	}

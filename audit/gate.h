@@ -75,7 +75,7 @@ struct gate {
 	struct facade_chunk *chunks;	/* grows at the head, with goaudit.lock */
 	/* Of libgoaudit-entries.so. */
 	void (*prepare)(void);		/* goaudit_entry_prepare; NULL: not loaded (yet) */
-	const void *enlist;		/* goaudit_entry_enlist */
+	const void *enlist, *copy;	/* goaudit_entry_enlist, goaudit_entry_copy */
 	void *after_unload;		/* what entries lead to at the very end, */
 	void *lacking;			/* and where a build lacks their function */
 	int32_t block;			/* where a thread's block is pointed to */

@@ -120,36 +120,40 @@ bool ldso_lock_is_mine(const struct goaudit *ga, bool if_unknown)
 	return __atomic_load_n(owner, __ATOMIC_RELAXED) == syscall(SYS_gettid);
 }
 
+/* Do count and chain follow an object that comes and goes?  *tried: there was one. */
+static const char *check_count(struct goaudit *ga, bool *tried)
+{
+	const struct ldso *ld = &ga->ldso;
+	unsigned int before = ld->ns->nloaded;
+	const char *path = made_tiny(ga), *why;
+	void *tiny = path ? dlmopen(LM_ID_BASE, path, RTLD_NOW) : NULL;
+
+	*tried = tiny != NULL;
+	if (!tiny) {
+		why = path ? dlerror() : dlbind_error();
+		return why ? why : "out of memory";
+	}
+	why = ld->ns->nloaded == before + 1 ? check_layout(ld) :
+					      "_ns_nloaded did not follow a dlopen";
+	dlclose(tiny);
+	if (!why && ld->ns->nloaded != before)
+		why = "_ns_nloaded did not follow a dlclose";
+	return why ? why : check_layout(ld);
+}
+
 const char *ldso_validate(struct goaudit *ga)
 {
 	struct ldso *ld = &ga->ldso;
-	const char *why, *path;
-	unsigned int before;
-	void *tiny;
+	const char *why;
+	bool tried = true;
 
 	if (ld->checked)
 		return ld->refusal[0] ? ld->refusal : NULL;
-	ld->checked = true;
 	why = check_layout(ld);
-	if (!why) {
-		before = ld->ns->nloaded;
-		path = made_tiny(ga);
-		tiny = path ? dlmopen(LM_ID_BASE, path, RTLD_NOW) : NULL;
-		if (!path)
-			why = dlbind_error();
-		else if (!tiny)
-			why = dlerror();
-		else if (ld->ns->nloaded != before + 1)
-			why = "_ns_nloaded did not follow a dlopen";
-		if (!why)
-			why = check_layout(ld);
-		if (tiny)
-			dlclose(tiny);
-		if (!why && ld->ns->nloaded != before)
-			why = "_ns_nloaded did not follow a dlclose";
-		if (!why)
-			why = check_layout(ld);
-	}
+	if (!why)
+		why = check_count(ga, &tried);
+	ld->checked = tried;
+	ld->refusal[0] = 0;
 	if (why)
 		snprintf(ld->refusal, sizeof ld->refusal, "%s", why);
 	return why ? ld->refusal : NULL;

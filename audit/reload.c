@@ -378,8 +378,12 @@ static bool hideable(struct job *job)
 	pthread_mutex_unlock(&job->ga->lock);
 	if (!job->request->reloadable)
 		return true;	/* it runs, and is kept for ever */
-	error_set(job->ga, "%s: reloading is off in this process: %s: use a glibc "
-		  "that goaudit(7) lists", job->guest->path, why);
+	if (job->ga->ldso.checked)
+		error_set(job->ga, "%s: reloading is off in this process: %s: use a glibc "
+			  "that goaudit(7) lists", job->guest->path, why);
+	else
+		error_set(job->ga, "%s: ld.so cannot be checked now: %s: free memory, space "
+			  "or descriptors", job->guest->path, why);
 	job->outcome = FAILED;
 	return false;
 }

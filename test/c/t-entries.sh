@@ -271,9 +271,11 @@ int main(int argc, char **argv)
 	struct rlimit limit = { argc > 1 ? atol(argv[1]) : RLIM_INFINITY, RLIM_INFINITY };
 	void *h;
 	char name[16];
+	long before;
 
 	replace("many1.so", "guest.so");
 	h = open_guest("./guest.so");
+	before = rss_kb();
 	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
 	for (int i = 0; i < 5000; i++) {
 		sprintf(name, "f%04d", i);
@@ -284,6 +286,8 @@ int main(int argc, char **argv)
 		}
 		CHECK(f[i]() == i);
 	}
+	/* A kilobyte and less for each, and no more the more there are. */
+	CHECK(rss_kb() - before < 5 * 5000);
 	dl_iterate_phdr(is_library, NULL);
 	limit.rlim_cur = RLIM_INFINITY;
 	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
