@@ -1,6 +1,6 @@
 #!/bin/bash
 # Entries of guests' functions where something is at its end: a stack, a process, a
-# thread that has been cancelled, descriptors, the code's segment.
+# thread that has been cancelled, descriptors, the code's segment, what the kernel allows.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/gdb/gdblib.sh"
 
@@ -286,4 +286,66 @@ int main(void)
 C
 readelf -lW constants.so | grep -q 'LOAD  *0x000000 .* R E ' || fail "they are apart"
 expect_output run_audited ./constants <<<'10 7'
+expect_no_snapshots
+
+# A host that forbids itself membarrier(2): before the first entry there are none, and the
+# log says so; later nothing is unmapped any more.
+cc_host filters <<'C'
+#include "host.h"
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+static void forbid(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof filter / sizeof *filter, filter };
+
+	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+int main(int argc, char **argv)
+{
+	static struct goaudit_generation all[64];
+	int retired = 0;
+	Dl_info info;
+	void *h, *two;
+
+	replace("v1.so", "guest.so");
+	h = open_guest("./guest.so");
+	if (argc > 1)
+		forbid();
+	two = find(h, "two");
+	if (argc == 1)
+		forbid();
+	CHECK(dladdr(two, &info));
+	printf("%s\n", info.dli_saddr == two ? "plain" : "an entry");
+	for (int i = 1; i <= 4; i++) {
+		replace(i % 2 ? "v2.so" : "v1.so", "guest.so");
+		CHECK(dlreload(h) == h && call(h, "two") == (i % 2 ? 2002 : 1002));
+	}
+	for (size_t n = goaudit_generations(all, 64, sizeof *all); n-- > 0;)
+		retired += all[n].state == GOAUDIT_RETIRED;
+	printf("%d retired\n", retired);
+	return 0;
+}
+C
+GOAUDIT_LOG=$PWD/log expect_output run_audited ./filters <<'E'
+an entry
+4 retired
+E
+! grep "not counted" log || fail "it says so too early"
+GOAUDIT_LOG=$PWD/log expect_output run_audited ./filters first <<'E'
+plain
+1 retired
+E
+grep -q ": calls into guests are not counted: no membarrier(2) or no XSAVE here$" log || fail "$(cat log)"
 expect_no_snapshots
