@@ -29,17 +29,6 @@
 /* How often a file is read again that changes while it is read. */
 #define READ_TRIES 5
 
-/* Is the process alive that "PID.STARTTIME" names? */
-static bool owner_alive(const char *name)
-{
-	char *end;
-	long pid = strtol(name, &end, 10);
-
-	if (pid <= 0 || *end != '.')
-		return false;
-	return private_start_of(pid) == strtoull(end + 1, NULL, 10);
-}
-
 /* A child that is on its way makes itself known within moments; what is older
  * was left by a fork that failed. */
 static bool is_young(int at, const char *name)
@@ -71,7 +60,7 @@ static bool has_living_user(int at, const char *name)
 	rewinddir(dir);
 	while (!found && (e = readdir(dir)))
 		found = strncmp(e->d_name, "user.", 5) == 0 &&
-			owner_alive(e->d_name + 5);
+			private_may_live(e->d_name + 5);
 	closedir(dir);
 	return found;
 }
@@ -91,7 +80,7 @@ static void collect(struct goaudit *ga, const char *root)
 	}
 	while ((e = readdir(dir))) {
 		snprintf(mark, sizeof mark, "%s/" KEEP_MARK, e->d_name);
-		if (e->d_name[0] == '.' || owner_alive(e->d_name) ||
+		if (e->d_name[0] == '.' || private_may_live(e->d_name) ||
 		    has_living_user(fd, e->d_name) || faccessat(fd, mark, F_OK, 0) == 0)
 			continue;
 		goaudit_log(ga, "%s/%s: removed: left by a process that is gone",
@@ -500,7 +489,7 @@ static void remove_dead_users(const char *root)
 	struct dirent *e;
 
 	while (dir && (e = readdir(dir)))
-		if (strncmp(e->d_name, "user.", 5) == 0 && !owner_alive(e->d_name + 5))
+		if (strncmp(e->d_name, "user.", 5) == 0 && !private_may_live(e->d_name + 5))
 			unlinkat(dirfd(dir), e->d_name, 0);
 	if (dir)
 		closedir(dir);
