@@ -24,14 +24,13 @@ LIB_FROM_BIN := $(shell realpath -ms --relative-to=$(bindir) $(libdir))
 # Raised when a program that was built for the last release no longer runs.
 SOVERSION := 0
 
-AUDIT_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/*.c audit/*.S))
+AUDIT_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/*.c audit/*.S) dlbind/private.c)
 IMAGE_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/image/*.c))
 # With libdw, in a library of their own.
 DWARF_OBJS := $(patsubst %,$B/audit/image/%.c.o,go_same go_types image_copy image_dwarf image_signature)
 TOOL_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/tool/*.c))
 
-LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-dwarf.so $B/libgoaudit-tiny.so \
-	$B/libgoaudit-mainstub.so $B/libgoaudit-entries.so
+LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-dwarf.so $B/libgoaudit-entries.so
 PRODUCTS := $(LIBRARIES) $B/libdlbind.so $B/libdlbind.a $B/goaudit $B/overlay $B/linker $B/libgoaudit.so-gdb.py
 UNIT_TESTS := $(patsubst test/%.c,$B/test/%,$(wildcard test/unit_*.c))
 SWITCHES := $B/test/switches
@@ -86,10 +85,10 @@ FORCE:
 $B/audit/tool/main.c.o: $B/libdir
 $B/audit/tool/main.c.o: ALL_CFLAGS += -DGOAUDIT_LIB_FROM_BIN='"$(LIB_FROM_BIN)"'
 
-$B/libgoaudit.so: $(AUDIT_OBJS) audit/libgoaudit.map
+$B/libgoaudit.so: $(AUDIT_OBJS) $B/libdlbind.a audit/libgoaudit.map
 	@echo "  LINK $@"
 	@$(CC) $(SOLDFLAGS) -Wl,-soname,libgoaudit.so.$(SOVERSION) \
-		-Wl,--version-script=audit/libgoaudit.map -o $@ $(AUDIT_OBJS) $(LIBS)
+		-Wl,--version-script=audit/libgoaudit.map -o $@ $(AUDIT_OBJS) $B/libdlbind.a $(LIBS)
 
 $B/libgoaudit-image.so: $(filter-out $(DWARF_OBJS),$(IMAGE_OBJS))
 	@echo "  LINK $@"
@@ -98,15 +97,6 @@ $B/libgoaudit-image.so: $(filter-out $(DWARF_OBJS),$(IMAGE_OBJS))
 $B/libgoaudit-dwarf.so: $(DWARF_OBJS) $B/audit/image/image_elf.c.o
 	@echo "  LINK $@"
 	@$(CC) $(SOLDFLAGS) -o $@ $^ -ldw -lelf
-
-# No libc and no code: they only have to be objects.
-$B/libgoaudit-tiny.so: audit/base/tiny.c
-	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) -shared -fPIC -nostdlib -o $@ $<
-
-$B/libgoaudit-mainstub.so: audit/base/mainstub.c
-	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) -shared -fPIC -nostdlib -o $@ $<
 
 # Without debug information of the entries: gdb is to step through them.
 $B/libgoaudit-entries.so: audit/base/entries_x86_64.S audit/base/guard.c audit/guard.h \
@@ -133,35 +123,29 @@ $B/test/demo-host: test/demo/host.c include/goaudit.h
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
 
-$B/test/proof: test/bench/proof.c include/goaudit.h
+$B/test/bench $B/test/swap $B/test/proof $B/test/watched: $B/test/%: test/bench/%.c test/bench/measure.h \
+		include/goaudit.h
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
 
-$B/test/bench: test/bench/bench.c include/goaudit.h
+# The module that tests use.  GOAUDIT_TEST_UNLINK: test/unload's negative controls leave
+# parts of the check out, and the benchmark the whole proof.  GOAUDIT_TEST_FAILING: calls
+# fail (test/failing.c).  The module that users get has no such things.
+FAILING := malloc calloc realloc strdup mmap mprotect fstat ftruncate read pread write \
+	dlmopen open openat
+$(SWITCHES)/libgoaudit.so: $(AUDIT_OBJS) $B/libdlbind.a audit/libgoaudit.map test/failing.c \
+		test/failing.h
 	@mkdir -p $(@D)
-	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
-
-$B/test/watched: test/bench/watched.c include/goaudit.h
-	@mkdir -p $(@D)
-	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
-
-$B/test/swap: test/bench/swap.c include/goaudit.h
-	@mkdir -p $(@D)
-	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
-
-# The module with GOAUDIT_TEST_UNLINK: test/unload's negative controls leave parts of
-# the check out, and the benchmark the whole proof.  The module that users get has no such thing.
-$(SWITCHES)/libgoaudit.so: $(AUDIT_OBJS) audit/libgoaudit.map
-	@mkdir -p $(@D)
+	@$(CC) $(ALL_CFLAGS) -c -o $(SWITCHES)/failing.o test/failing.c
 	@$(CC) $(ALL_CFLAGS) -DGOAUDIT_TEST_SWITCHES -c -o $(SWITCHES)/gort.c.o audit/gort.c
 	@$(CC) $(SOLDFLAGS) -Wl,--version-script=audit/libgoaudit.map -o $@ \
-		$(filter-out %/gort.c.o,$(AUDIT_OBJS)) $(SWITCHES)/gort.c.o $(LIBS)
-	@ln -sf ../../libgoaudit-image.so ../../libgoaudit-dwarf.so ../../libgoaudit-tiny.so \
-		../../libgoaudit-mainstub.so $(@D)
+		$(patsubst %,-Xlinker --wrap=%,$(FAILING)) $(filter-out %/gort.c.o,$(AUDIT_OBJS)) \
+		$(SWITCHES)/gort.c.o $(SWITCHES)/failing.o $B/libdlbind.a $(LIBS)
+	@ln -sf ../../libgoaudit-image.so ../../libgoaudit-dwarf.so ../../libgoaudit-entries.so $(@D)
 
-$B/test/unit_audit: test/unit_audit.c $(AUDIT_OBJS)
+$B/test/unit_audit: test/unit_audit.c $(AUDIT_OBJS) $B/libdlbind.a
 	@mkdir -p $(@D)
-	@$(CC) $(ALL_CFLAGS) -o $@ $< $(AUDIT_OBJS) \
+	@$(CC) $(ALL_CFLAGS) -o $@ $< $(AUDIT_OBJS) $B/libdlbind.a \
 		$$(pkg-config --cflags --libs check) $(LIBS)
 
 # It puts its own malloc before libc's.
@@ -221,6 +205,7 @@ soak: test-programs
 	@test/unload/run-soak
 	@GOAUDIT_TEST_RELOADS=10000 test/c/t-lasting-addresses.sh
 	@GOAUDIT_TEST_FAILURES=1000 test/go/t-failed-reloads.sh
+	@GOAUDIT_TEST_SWEEPS=1000 test/go/t-failing-calls.sh
 	@GOAUDIT_RELOADS=1000 test/run -v http-hot-swap
 	@SECONDS_UNDER_LOAD=60 test/run -v status-under-load
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cancel.h"
+#include "debugger.h"
 #include "intercept.h"
 #include "reload.h"
 #include "state.h"
@@ -150,6 +151,30 @@ EXPORT int goaudit_watch(void *handle, goaudit_watch_function *callback, void *a
 			    watch_stop(ga, handle);
 	cancel_restore(cancel);
 	return result;
+}
+
+struct relisting {
+	struct link_map *map;
+	void (*between)(void *);
+	void *arg;
+	bool done;
+};
+
+static void relist(void *arg)
+{
+	struct relisting *r = arg;
+
+	r->done = debugger_relist(&goaudit_state, r->map, r->between, r->arg);
+}
+
+EXPORT int goaudit_relist(struct link_map *map, void (*between)(void *), void *arg)
+{
+	struct relisting r = { .map = map, .between = between, .arg = arg };
+	int cancel = cancel_off();
+
+	ldso_transaction(&goaudit_state, relist, &r);
+	cancel_restore(cancel);
+	return r.done ? 0 : -1;
 }
 
 EXPORT size_t goaudit_last_panic(char *text, size_t size)

@@ -6,6 +6,7 @@
 
 #include <dlfcn.h>
 
+#include "../dlbind/audited.h"
 #include "goaudit.h"
 
 char *api_dlerror(void);

@@ -5,6 +5,7 @@
 
 #include <elf.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #if defined __x86_64__
@@ -47,6 +48,30 @@ struct decision {
  * ret_insn, the address of a return instruction, lies in. */
 uint64_t arch_call_as(void *fn, const void *a, uint64_t b, uint64_t c,
 		      const void *ret_insn);
+
+/* How many bytes the registers take that an entry saves when it enlists a thread; 0:
+ * this machine cannot. */
+size_t arch_saved_registers(void);
+
+/* The code of a guest's entries (gate.h): at most this long, and aligned to 32. */
+#define ARCH_ENTRY_MAX 256
+
+struct gate_cell;
+
+/* An entry's length, a multiple of 32. */
+size_t arch_entry_size(void);
+
+/* Writes the entry that will stand at `address`, to `to`.
+ *
+ *   cell    within 2 GB of it
+ *   block   where a thread's block is pointed to, from the thread pointer
+ *   target  offset in the table */
+void arch_write_entry(char *to, uintptr_t address, const struct gate_cell *cell,
+		      int32_t block, uint32_t target);
+
+/* Writes unwind tables (LSB, .eh_frame) for n entries from `address` on.  Returns
+ * their size, at most 64 + 32 n. */
+size_t arch_write_entry_frames(unsigned char *to, uintptr_t address, unsigned n);
 
 extern char entry_dlopen[], entry_dlmopen[], entry_dlclose[], entry_dlsym[],
 	entry_dlvsym[];

@@ -84,7 +84,7 @@ static void read_held(struct settings *s, const char *value)
 
 static void read_settings(struct settings *s)
 {
-	const char *share;
+	const char *share, *timeout;
 
 	s->held_max = 256;
 	s->held_bytes = 1ull << 30;
@@ -99,8 +99,12 @@ static void read_settings(struct settings *s)
 		s->reaper_share = atoi(share);
 	s->panic_return = getenv("GOAUDIT_PANIC") &&
 			  strcmp(getenv("GOAUDIT_PANIC"), "return") == 0;
+	timeout = getenv("GOAUDIT_INIT_TIMEOUT");
+	if (timeout && atoi(timeout) > 0)
+		s->init_timeout = atoi(timeout);
 	s->cache = getenv("GOAUDIT_CACHE");
 	s->snapshots = getenv("GOAUDIT_SNAPSHOTS");
+	s->keep = getenv("GOAUDIT_KEEP") && getenv("GOAUDIT_KEEP")[0];
 	s->log_fd = open_log(getenv("GOAUDIT_LOG"));
 }
 
@@ -130,20 +134,16 @@ static int is_ours(struct dl_phdr_info *info, size_t size, void *path)
  * started. */
 static void find_home(struct goaudit *ga)
 {
-	char path[PATH_MAX] = "", *slash;
+	char path[PATH_MAX] = "", companion[sizeof ga->home + 32], *slash;
 
 	if (!dl_iterate_phdr(is_ours, path))
 		return;
 	slash = strrchr(path, '/');
 	*slash = 0;
 	snprintf(ga->home, sizeof ga->home, "%.480s/goaudit", path);
-	snprintf(ga->ldso.tiny_path, sizeof ga->ldso.tiny_path,
-		 "%.490s/libgoaudit-tiny.so", ga->home);
-	if (access(ga->ldso.tiny_path, R_OK) == 0)
-		return;
-	snprintf(ga->home, sizeof ga->home, "%.480s", path);
-	snprintf(ga->ldso.tiny_path, sizeof ga->ldso.tiny_path,
-		 "%.480s/libgoaudit-tiny.so", ga->home);
+	snprintf(companion, sizeof companion, "%s/libgoaudit-entries.so", ga->home);
+	if (access(companion, R_OK) != 0)
+		snprintf(ga->home, sizeof ga->home, "%.480s", path);
 }
 
 EXPORT unsigned int la_version(unsigned int version)
@@ -185,6 +185,7 @@ EXPORT unsigned int la_objopen(struct link_map *map, Lmid_t ns, uintptr_t *cooki
 EXPORT void la_preinit(uintptr_t *cookie)
 {
 	(void)cookie;
+	made_init();
 	host_init(&goaudit_state);
 }
 

@@ -45,7 +45,4 @@ struct call *call_innermost(struct goaudit *ga);
 /* In a forked child: forgets the calls of the threads that are no more. */
 void call_forked(struct goaudit *ga);
 
-bool ldso_transaction_search(struct goaudit *ga, struct call *call,
-			     const char *name);
-
 #endif

@@ -10,7 +10,8 @@
 
 struct notice {
 	struct goaudit *ga;
-	struct generation *gen;
+	struct link_map *map;
+	bool *global;		/* see ldso_hide */
 	bool insert;
 };
 
@@ -32,12 +33,12 @@ static void call_brk(struct r_debug *debug, int state)
 	((void (*)(void))debug->r_brk)();
 }
 
-static void change(struct goaudit *ga, struct generation *gen, bool insert)
+static void change(const struct notice *n)
 {
-	if (insert)
-		ldso_reinsert(ga, gen->map, gen->global);
+	if (n->insert)
+		ldso_reinsert(n->ga, n->map, n->global && *n->global);
 	else
-		ldso_hide(ga, gen->map, &gen->global);
+		ldso_hide(n->ga, n->map, n->global);
 }
 
 /* lldb compares the list only between RT_DELETE and RT_CONSISTENT, so the
@@ -51,7 +52,7 @@ static void notify(void *arg)
 
 	if (own)
 		call_brk(debug, n->insert ? RT_ADD : RT_DELETE);
-	change(n->ga, n->gen, n->insert);
+	change(n);
 	if (own)
 		call_brk(debug, RT_CONSISTENT);
 }
@@ -80,33 +81,36 @@ static void drop_breakpoints(const struct link_map *map)
 	}
 }
 
-static void with_tiny(struct goaudit *ga, struct generation *gen, bool insert)
+static void with_tiny(struct notice *n)
 {
-	struct notice n = { .ga = ga, .gen = gen, .insert = insert };
-	struct call call = { .kind = CALL_NOTIFY, .fn = notify, .arg = &n };
+	struct goaudit *ga = n->ga;
+	struct call call = { .kind = CALL_NOTIFY, .fn = notify, .arg = n };
 	struct call plain = { .kind = CALL_PLAIN };
+	const char *path = made_tiny(ga);
 	void *tiny;
 
-	call_push(ga, insert ? &call : &plain);
-	tiny = dlmopen(LM_ID_BASE, ga->ldso.tiny_path, RTLD_NOW);
-	call_pop(ga, insert ? &call : &plain);
+	call_push(ga, n->insert ? &call : &plain);
+	tiny = path ? dlmopen(LM_ID_BASE, path, RTLD_NOW) : NULL;
+	call_pop(ga, n->insert ? &call : &plain);
 	if (tiny) {
-		call_push(ga, insert ? &plain : &call);
+		call_push(ga, n->insert ? &plain : &call);
 		dlclose(tiny);
-		call_pop(ga, insert ? &plain : &call);
+		call_pop(ga, n->insert ? &plain : &call);
 	}
 	if (!call.ran)		/* no memory, say: the change itself must happen */
-		change(ga, gen, insert);
+		change(n);
 }
 
 void debugger_hide(struct goaudit *ga, struct generation *gen)
 {
+	struct notice n = { .ga = ga, .map = gen->map, .global = &gen->global };
+
 	if (gen->hidden || ldso_validate(ga))
 		return;
 	if (!debugger_present(ga)) {
-		change(ga, gen, false);
+		change(&n);
 	} else {
-		with_tiny(ga, gen, false);
+		with_tiny(&n);
 		drop_breakpoints(gen->map);
 	}
 	gen->hidden = true;
@@ -114,17 +118,41 @@ void debugger_hide(struct goaudit *ga, struct generation *gen)
 
 void debugger_reinsert(struct goaudit *ga, struct generation *gen)
 {
+	struct notice n = {
+		.ga = ga, .map = gen->map, .global = &gen->global, .insert = true,
+	};
+
 	if (!gen->hidden)
 		return;		/* at exit all have been put back (reload_finish) */
 	/* Before gdb looks again: a stale breakpoint byte would be taken for
 	 * the original one. */
 	if (!debugger_present(ga)) {
-		change(ga, gen, true);
+		change(&n);
 	} else {
 		drop_breakpoints(gen->map);
-		with_tiny(ga, gen, true);
+		with_tiny(&n);
 	}
 	gen->hidden = false;
+}
+
+bool debugger_relist(struct goaudit *ga, struct link_map *map, void (*between)(void *),
+		     void *arg)
+{
+	struct notice n = { .ga = ga, .map = map };
+	const struct link_map *m;
+
+	if (ldso_validate(ga))
+		return false;
+	for (m = ga->ldso.ns->loaded; m && m != map;)
+		m = m->l_next;
+	if (!m || !map->l_prev)
+		return false;
+	with_tiny(&n);
+	between(arg);
+	n.insert = true;
+	with_tiny(&n);
+	goaudit_log(ga, "%s: debuggers read it again", map->l_name);
+	return true;
 }
 
 /* Debuggers skip objects without a name (gdb, svr4_current_sos_1). */
@@ -159,7 +187,7 @@ static void run_notice(struct goaudit *ga, bool insert)
 /* Between RT_ADD and RT_CONSISTENT of the tiny object's dlopen. */
 void debugger_tiny_opened(struct goaudit *ga, const struct link_map *map)
 {
-	if (map->l_name && strcmp(map->l_name, ga->ldso.tiny_path) == 0)
+	if (map->l_name && strcmp(map->l_name, ga->made.tiny) == 0)
 		run_notice(ga, true);
 }
 

@@ -21,6 +21,12 @@ struct goaudit;
 void debugger_hide(struct goaudit *ga, struct generation *gen);
 void debugger_reinsert(struct goaudit *ga, struct generation *gen);
 
+/* Takes an object that is no generation out and puts it back, with the debugger told
+ * of both; see goaudit_relist in dlbind/audited.h.  Only in a transaction, without
+ * our lock.  false: nothing has been done. */
+bool debugger_relist(struct goaudit *ga, struct link_map *map, void (*between)(void *),
+		     void *arg);
+
 /* dlclose of an object that was hidden and is back in the list only because ld.so
  * counts: the debugger, which knows it as gone, shall not see it again. */
 void debugger_close(struct goaudit *ga, struct link_map *map);

@@ -1,6 +1,5 @@
 #include "gate.h"
 
-#include <cpuid.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <linux/membarrier.h>
@@ -16,8 +15,10 @@
 #include "arch.h"
 #include "state.h"
 
-_Static_assert(offsetof(struct gate_table, target) == 24, "entries_x86_64.S");
-_Static_assert(sizeof(struct gate_entry) == 16, "entries_x86_64.S");
+/* arch_*.S */
+_Static_assert(offsetof(struct gate_table, column) == 0, "an entry reads it there");
+_Static_assert(offsetof(struct gate_calls, begun) == 0, "an entry counts there");
+_Static_assert(offsetof(struct gate_calls, ended) == 4, "an entry counts there");
 
 /* --- threads -------------------------------------------------------------- */
 
@@ -90,27 +91,18 @@ void gate_forked(struct goaudit *ga)
 {
 	for (struct gate_thread *t = ga->gate.threads; t; t = t->next)
 		t->tid = t->tid == ga->gate.forking ? (int)syscall(SYS_gettid) : 0;
+	/* What is left there is our parent's to write. */
+	for (struct guest *g = ga->registry.guests; g; g = g->next)
+		g->doors.room = NULL;
 }
 
 void gate_settle(struct goaudit *ga)
 {
-	if (ga->gate.entries)
+	if (__atomic_load_n(&ga->gate.prepare, __ATOMIC_ACQUIRE))
 		syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
 }
 
-/* --- entries -------------------------------------------------------------- */
-
-static bool can_count(size_t *xsave_size)
-{
-	unsigned a, b, c, d;
-
-	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) ||
-	    !__get_cpuid_count(0xd, 0, &a, &b, &c, &d))
-		return false;
-	*xsave_size = b;
-	return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
-		       0, 0) == 0;
-}
+/* --- what entries need ---------------------------------------------------- */
 
 /* Brings the library into the host's namespace.  Two threads may do it at once,
  * and find the same. */
@@ -130,23 +122,47 @@ bool gate_find(struct goaudit *ga, const char *name, void **symbol)
 	return *symbol != NULL;
 }
 
+/* Called by an entry that leads nowhere, just before the process is stopped; from a
+ * signal handler, too. */
+static void called_in_vain(uintptr_t entry, int lacking)
+{
+	struct goaudit *ga = &goaudit_state;
+	unsigned i;
+	const struct facade_chunk *chunk = facade_at(
+		__atomic_load_n(&ga->gate.chunks, __ATOMIC_ACQUIRE), entry, &i);
+	const struct guest *guest = chunk ? chunk->facade->guest : NULL;
+	const char *name = NULL;
+
+	if (guest && pthread_mutex_trylock(&ga->lock) == 0) {
+		name = guest->doors.door[chunk->target[i]].name;
+		pthread_mutex_unlock(&ga->lock);
+	}
+	goaudit_log(ga, "%s: %s has been called, %s", guest ? guest->path : "a guest",
+		    name ? name : "a function",
+		    lacking ? "which its current build lacks" : "but it has been unloaded");
+}
+
 static const char *prepare_entries(struct goaudit *ga)
 {
+	size_t saved = arch_saved_registers();
 	struct gate *gate = &ga->gate;
 	struct link_map *map;
-	size_t xsave_size;
 
-	if (!can_count(&xsave_size))
+	if (!saved || syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
+			      0, 0) != 0)
 		return "no membarrier(2) or no XSAVE here";
 	map = load_library(ga);
 	if (!map)
 		return dlerror();
 	gate->after_unload = ldso_lookup(map, "goaudit_called_after_unload");
-	gate->prepare = (void (*)(void))ldso_lookup(map, "goaudit_entry_prepare");
-	gate->slots = ldso_lookup(map, "goaudit_entry_slots");
-	*(size_t *)ldso_lookup(map, "goaudit_entry_xsave_size") = xsave_size;
-	*(void **)ldso_lookup(map, "goaudit_entry_enlist") = enlist;
-	__atomic_store_n(&gate->entries, (char *)ldso_lookup(map, "goaudit_entries"),
+	gate->lacking = ldso_lookup(map, "goaudit_called_lacking_function");
+	*(void **)ldso_lookup(map, "goaudit_entry_in_vain") = called_in_vain;
+	gate->enlist = ldso_lookup(map, "goaudit_entry_enlist");
+	gate->block = ((int (*)(void))ldso_lookup(map, "goaudit_entry_block"))();
+	*(size_t *)ldso_lookup(map, "goaudit_entry_saved") = saved;
+	*(void **)ldso_lookup(map, "goaudit_entry_enlister") = enlist;
+	__atomic_store_n(&gate->prepare,
+			 (void (*)(void))ldso_lookup(map, "goaudit_entry_prepare"),
 			 __ATOMIC_RELEASE);
 	return NULL;
 }
@@ -157,7 +173,7 @@ static bool load_entries(struct goaudit *ga)
 	struct gate *gate = &ga->gate;
 	const char *why;
 
-	if (__atomic_load_n(&gate->entries, __ATOMIC_ACQUIRE))
+	if (__atomic_load_n(&gate->prepare, __ATOMIC_ACQUIRE))
 		return true;
 	if (gate->failed)
 		return false;
@@ -178,39 +194,9 @@ static bool is_function(const struct generation *gen, const void *address)
 
 /* --- tables, all with goaudit.lock ---------------------------------------- */
 
-static struct gate_table *take_table(struct gate *gate, uint32_t n)
+static unsigned column_of(struct gate *gate, struct generation *gen)
 {
-	uint32_t size = 4;
-	struct gate_table *t;
-
-	while (n > 1u << size)
-		size++;
-	if (size >= GATE_SIZES)
-		return NULL;
-	t = gate->free[size];
-	if (t) {
-		gate->free[size] = t->next;
-	} else {
-		t = calloc(1, sizeof *t + (sizeof(void *) << size));
-		if (!t)
-			return NULL;
-		t->size = size;
-	}
-	t->n = n;
-	return t;
-}
-
-static void give_table(struct gate *gate, struct gate_table *t)
-{
-	if (!t)
-		return;
-	t->next = gate->free[t->size];
-	gate->free[t->size] = t;
-}
-
-static uint64_t column_of(struct gate *gate, struct generation *gen)
-{
-	uint32_t n = 1;
+	unsigned n = 1;
 
 	if (!gen->entered) {
 		gen->entered = true;
@@ -221,17 +207,54 @@ static uint64_t column_of(struct gate *gate, struct generation *gen)
 			gen->column = n;
 		}
 	}
-	return gen->column * sizeof(uint32_t);
+	return gen->column;
+}
+
+static struct gate_table *take_table(struct gate *gate, struct generation *gen, uint32_t n)
+{
+	unsigned column = column_of(gate, gen);
+	uint32_t size = 4;
+	struct gate_table *t;
+
+	while (n > 1u << size)
+		size++;
+	if (size >= GATE_SIZES)
+		return NULL;
+	t = gate->free[column][size];
+	if (t) {
+		gate->free[column][size] = t->next;
+	} else {
+		t = calloc(1, sizeof *t + (sizeof(void *) << size));
+		if (!t)
+			return NULL;
+		t->size = size;
+		t->column = column * sizeof(struct gate_calls);
+	}
+	t->n = n;
+	return t;
+}
+
+static void give_table(struct gate *gate, struct gate_table *t)
+{
+	struct gate_table **list;
+
+	if (!t)
+		return;
+	list = &gate->free[t->column / sizeof(struct gate_calls)][t->size];
+	t->next = *list;
+	*list = t;
 }
 
 static void publish(struct gate *gate, struct gate_doors *d, struct gate_table *t,
 		    struct generation *of)
 {
-	struct gate_table *old;
+	struct gate_table *old = d->table;
 
 	t->next = of->tables;
 	of->tables = t;
-	old = __atomic_exchange_n(&d->table, t, __ATOMIC_SEQ_CST);
+	d->table = t;
+	for (struct facade *f = d->facades; f; f = f->next)
+		__atomic_store_n(&f->cell->table, t, __ATOMIC_SEQ_CST);
 	if (!d->of)
 		give_table(gate, old);	/* its generation is gone */
 	d->of = of;
@@ -244,13 +267,13 @@ static bool same(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static void *find(const struct gate *gate, const struct gate_doors *d,
-		  const char *name, const char *version)
+static struct gate_door *find(const struct gate_doors *d, const char *name,
+			      const char *version)
 {
 	for (uint32_t i = 0; i < d->n; i++)
 		if (strcmp(d->door[i].name, name) == 0 &&
 		    same(d->door[i].version, version))
-			return gate->entries + (size_t)d->door[i].entry * GATE_ENTRY_SIZE;
+			return &d->door[i];
 	return NULL;
 }
 
@@ -271,50 +294,121 @@ static bool add_door(struct gate_doors *d, const char *name, const char *version
 	return door->name && (!version || door->version);
 }
 
-/* A door more, to address in gen.  With goaudit.lock. */
-static void *make(struct gate *gate, struct generation *gen, const char *name,
-		  const char *version, void *address)
+/* A door more, to address in gen; there is room for its entry.  NULL: out of
+ * memory.  With goaudit.lock. */
+static struct gate_door *make(struct gate *gate, struct generation *gen, const char *name,
+			      const char *version, void *address)
 {
 	struct gate_doors *d = &gen->guest->doors;
-	struct gate_entry *entry = &gate->slots[gate->used];
+	struct gate_door *door;
 	struct gate_table *t;
 
-	if (gate->used == GATE_ENTRIES || !add_door(d, name, version))
-		return address;
-	t = take_table(gate, d->n + 1);
+	if (!add_door(d, name, version))
+		return NULL;
+	t = take_table(gate, gen, d->n + 1);
 	if (!t)
-		return address;
+		return NULL;
 	if (d->n)
 		memcpy(t->target, d->table->target, d->n * sizeof *t->target);
-	t->column = column_of(gate, gen);
 	t->target[d->n] = address;
-	d->door[d->n].entry = gate->used++;
-	entry->offset = d->n++ * sizeof(void *);
-	entry->table = &d->table;
+	door = &d->door[d->n];
+	door->facade = d->room->facade;
+	door->shown = false;
+	door->entry = facade_make_entry(d->room, gate->block, d->n++);
+	if (d->room->used == FACADE_CHUNK)
+		d->room = NULL;
 	publish(gate, d, t, gen);
-	return (char *)gate->entries + (entry - gate->slots) * GATE_ENTRY_SIZE;
+	return door;
 }
 
-void *gate_enter_by(struct goaudit *ga, struct generation *gen, const char *name,
-		    const char *version, void *address)
+/* Room for entries, of ours or, in the meantime, of somebody else.  Without locks. */
+static bool make_room(struct goaudit *ga, struct guest *guest)
 {
-	struct gate_doors *d = &gen->guest->doors;
-	void *entry;
+	struct gate_doors *d = &guest->doors;
+	struct facade_chunk *chunk;
+	struct facade *f, *newest;
+	bool new, late;
 
-	if (!is_function(gen, address) || !load_entries(ga))
-		return address;
-	ga->gate.prepare();
 	pthread_mutex_lock(&ga->lock);
-	if (gen->guest->serving != gen) {
-		/* In its own package init it is not called by others yet. */
-		entry = gen->owner ? address : NULL;
-	} else {
-		entry = find(&ga->gate, d, name, version);
-		if (!entry)
-			entry = make(&ga->gate, gen, name, version, address);
+	newest = d->facades;
+	pthread_mutex_unlock(&ga->lock);
+	chunk = facade_make_chunk(ga, guest, newest);
+	if (!chunk)
+		return false;
+	f = chunk->facade;
+	new = f != newest;
+	pthread_mutex_lock(&ga->lock);
+	late = new && d->facades != newest;
+	if (new && !late) {
+		f->cell->table = d->table;
+		f->cell->enlist = ga->gate.enlist;
+		f->next = d->facades;
+		d->facades = f;
+	}
+	if (!late) {
+		chunk->next = ga->gate.chunks;
+		__atomic_store_n(&ga->gate.chunks, chunk, __ATOMIC_RELEASE);
+		d->room = chunk;
 	}
 	pthread_mutex_unlock(&ga->lock);
-	return entry;
+	if (late)
+		facade_discard(chunk);
+	return true;
+}
+
+/* The door's entry, once it is executable.  Without locks. */
+static void *show(struct goaudit *ga, struct guest *guest, uint32_t n,
+		  const struct gate_door *door, bool made)
+{
+	if (door->shown)
+		return door->entry;
+	facade_show(ga, door->facade, door->entry, made ? door->name : NULL, door->version);
+	pthread_mutex_lock(&ga->lock);
+	guest->doors.door[n].shown = true;
+	pthread_mutex_unlock(&ga->lock);
+	return door->entry;
+}
+
+bool gate_enter_by(struct goaudit *ga, struct generation *gen, const char *name,
+		   const char *version, void **address)
+{
+	struct guest *guest = gen->guest;
+	struct gate_doors *d = &guest->doors;
+	struct gate_door *found, door;
+	uint32_t n = 0;
+	bool made;
+
+	if (!is_function(gen, *address) || !load_entries(ga))
+		return true;
+	ga->gate.prepare();
+	for (;;) {
+		pthread_mutex_lock(&ga->lock);
+		if (guest->serving != gen) {
+			pthread_mutex_unlock(&ga->lock);
+			/* In its own package init it is not called by others yet. */
+			return gen->owner;
+		}
+		found = find(d, name, version);
+		made = !found && d->room;
+		if (made)
+			found = make(&ga->gate, gen, name, version, *address);
+		if (found) {
+			door = *found;
+			n = found - d->door;
+		}
+		pthread_mutex_unlock(&ga->lock);
+		if (found) {
+			*address = show(ga, guest, n, &door, made);
+			return true;
+		}
+		if (!made && make_room(ga, guest))
+			continue;
+		*address = NULL;
+		if (made)
+			error_set(ga, "%s: %s: out of memory: close some guests",
+				  guest->path, name);
+		return true;
+	}
 }
 
 /* The function in gen that a door is to lead to. */
@@ -340,16 +434,6 @@ static bool door_at(struct goaudit *ga, const struct gate_doors *d, uint32_t i,
 	return there;
 }
 
-const char *gate_lacks(struct goaudit *ga, const struct generation *gen)
-{
-	struct gate_door door;
-
-	for (uint32_t i = 0; door_at(ga, &gen->guest->doors, i, &door); i++)
-		if (!look_up(gen, &door))
-			return door.name;
-	return NULL;
-}
-
 const char **gate_names(struct goaudit *ga, const struct guest *guest, size_t *n)
 {
 	const struct gate_doors *d = &guest->doors;
@@ -364,7 +448,8 @@ const char **gate_names(struct goaudit *ga, const struct guest *guest, size_t *n
 	return names;
 }
 
-bool gate_prepare(struct goaudit *ga, struct generation *gen, struct gate_table **table)
+bool gate_prepare(struct goaudit *ga, struct generation *gen, struct gate_table **table,
+		  const char **lacks)
 {
 	struct gate_doors *d = &gen->guest->doors;
 	struct gate_table *t = NULL;
@@ -372,33 +457,39 @@ bool gate_prepare(struct goaudit *ga, struct generation *gen, struct gate_table 
 	uint32_t n;
 	void *p;
 
+	*lacks = NULL;
 	pthread_mutex_lock(&ga->lock);
 	n = d->n;
 	if (n)
-		t = take_table(&ga->gate, n);
+		t = take_table(&ga->gate, gen, n);
 	pthread_mutex_unlock(&ga->lock);
 	*table = t;
 	if (!n || !t)
 		return !n;
 	for (uint32_t i = 0; i < n && door_at(ga, d, i, &door); i++) {
 		p = look_up(gen, &door);
-		t->target[i] = p ? p : ga->gate.after_unload;
+		t->target[i] = p ? p : ga->gate.lacking;
+		if (!p && !*lacks)
+			*lacks = door.name;
 	}
 	return true;
+}
+
+void gate_discard(struct goaudit *ga, struct gate_table *table)
+{
+	pthread_mutex_lock(&ga->lock);
+	give_table(&ga->gate, table);
+	pthread_mutex_unlock(&ga->lock);
 }
 
 bool gate_switch(struct goaudit *ga, struct generation *gen, struct gate_table *table)
 {
 	struct gate_doors *d = &gen->guest->doors;
 
-	if ((table ? table->n : 0) < d->n) {
-		give_table(&ga->gate, table);
+	if ((table ? table->n : 0) < d->n)
 		return false;
-	}
-	if (table) {
-		table->column = column_of(&ga->gate, gen);
+	if (table)
 		publish(&ga->gate, d, table, gen);
-	}
 	gen->guest->serving = gen;
 	return true;
 }
@@ -414,7 +505,6 @@ void gate_gone(struct goaudit *ga, struct generation *gen)
 	if (d->table && d->of == gen) {
 		for (uint32_t i = 0; i < d->n; i++)
 			d->table->target[i] = gate->after_unload;
-		d->table->column = 0;
 		d->of = NULL;
 	}
 	for (t = gen->tables; t; t = next) {
@@ -427,6 +517,14 @@ void gate_gone(struct goaudit *ga, struct generation *gen)
 		gate->column[gen->column] = NULL;
 }
 
+/* A call that ends meanwhile may be seen; one that begins has its generation replaced. */
+static bool has_calls(const struct gate_calls *c)
+{
+	uint32_t ended = __atomic_load_n(&c->ended, __ATOMIC_ACQUIRE);
+
+	return __atomic_load_n(&c->begun, __ATOMIC_ACQUIRE) != ended;
+}
+
 bool gate_busy(const struct goaudit *ga, const struct generation *gen)
 {
 	if (!gen->entered)
@@ -435,24 +533,18 @@ bool gate_busy(const struct goaudit *ga, const struct generation *gen)
 		return true;
 	for (struct gate_thread *t = __atomic_load_n(&ga->gate.threads, __ATOMIC_ACQUIRE);
 	     t; t = t->next)
-		if (__atomic_load_n(&t->calls[gen->column], __ATOMIC_ACQUIRE) && t->tid &&
-		    is_alive(t->tid))
+		if (has_calls(&t->calls[gen->column]) && t->tid && is_alive(t->tid))
 			return true;
 	return false;
 }
 
 const void *gate_target(const struct goaudit *ga, const void *address)
 {
-	const struct gate *gate = &ga->gate;
-	const struct gate_entry *entry;
-	uintptr_t offset;
+	unsigned i;
+	const struct facade_chunk *chunk = facade_at(
+		__atomic_load_n(&ga->gate.chunks, __ATOMIC_ACQUIRE), (uintptr_t)address, &i);
+	const struct gate_table *table =
+		chunk ? __atomic_load_n(&chunk->facade->cell->table, __ATOMIC_ACQUIRE) : NULL;
 
-	if (!__atomic_load_n(&gate->entries, __ATOMIC_ACQUIRE))
-		return address;
-	offset = (uintptr_t)address - (uintptr_t)gate->entries;
-	if (offset >= GATE_ENTRIES * GATE_ENTRY_SIZE)
-		return address;
-	entry = &gate->slots[offset / GATE_ENTRY_SIZE];
-	return entry->table ? (*entry->table)->target[entry->offset / sizeof(void *)] :
-			      address;
+	return table ? table->target[chunk->target[i]] : address;
 }

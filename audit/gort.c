@@ -55,14 +55,15 @@ static void *open_global(const char *name)
 
 static int start(struct goaudit *ga, struct gort *rt)
 {
-	char stub[600];
 	void (*rt0)(int, char **);
 	void (*wait)(void);
 	char *islibrary, **argv;
 	int argc;
 
-	snprintf(stub, sizeof stub, "%s/libgoaudit-mainstub.so", ga->home);
-	if (!open_global(stub) || !(rt->map = open_global(rt->path))) {
+	if (made_main(ga) != 0)
+		return -1;
+	rt->map = open_global(rt->path);
+	if (!rt->map) {
 		error_set(ga, "%s: the Go runtime cannot be loaded: see above, or "
 			  "build it again with `goaudit runtime`", dlerror());
 		return -1;
@@ -157,8 +158,8 @@ static void hex(const uint8_t *bytes, unsigned n, char *out)
 		out += sprintf(out, "%02x", bytes[i]);
 }
 
-int gort_check_hash(struct goaudit *ga, const struct gort *rt,
-		    const struct image_facts *facts, const char *guest_path)
+static int check_hash(struct goaudit *ga, const struct gort *rt,
+		      const struct image_facts *facts, const char *guest_path)
 {
 	char want[2 * IMAGE_HASH_MAX + 1], have[2 * IMAGE_HASH_MAX + 1];
 
@@ -231,7 +232,7 @@ int gort_ensure(struct goaudit *ga, const struct image_facts *facts,
 			  "exec a program first", guest_path);
 		return -1;
 	}
-	return gort_check_hash(ga, rt, facts, guest_path);
+	return check_hash(ga, rt, facts, guest_path);
 }
 
 /* Stores a pointer that may lie in the read-only-after-relocation part. */

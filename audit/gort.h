@@ -38,7 +38,6 @@ struct gort {
 	uint64_t start_ns;
 	char version[64];
 	char path[512];
-	char refusal[512];			/* GORT_FAILED: dlerror's text */
 };
 
 /* Makes the runtime run that a guest was linked against.

@@ -59,9 +59,7 @@ static size_t put_variable(struct goaudit *ga, uint64_t address, char *out, size
 	size_t n;
 
 	pthread_mutex_lock(&ga->lock);
-	gen = ga->registry.live;
-	while (gen && address - gen->info->lo >= gen->info->hi - gen->info->lo)
-		gen = gen->next_live;
+	gen = registry_find_address(ga, address);
 	if (gen)
 		map = gen->map;
 	/* It stays: a Go guest is unmapped by the reaper, and this is its thread. */

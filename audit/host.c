@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stddef.h>
 
+#include "../dlbind/embed.h"
 #include "intercept.h"
 #include "reload.h"
 #include "state.h"
@@ -30,9 +31,10 @@ static void before_fork(void)
 	pthread_mutex_lock(&goaudit_state.calls_lock);
 	pthread_mutex_lock(&goaudit_state.errors.lock);
 	pthread_mutex_lock(&goaudit_state.guard.lock);
+	dlbind_forking();
 }
 
-static void after_fork_parent(void)
+static void unlock_all(void)
 {
 	pthread_mutex_unlock(&goaudit_state.guard.lock);
 	pthread_mutex_unlock(&goaudit_state.errors.lock);
@@ -40,17 +42,24 @@ static void after_fork_parent(void)
 	pthread_mutex_unlock(&goaudit_state.lock);
 }
 
+static void after_fork_parent(void)
+{
+	dlbind_forked(false);
+	unlock_all();
+}
+
 static void after_fork_child(void)
 {
 	struct goaudit *ga = &goaudit_state;
 
+	dlbind_forked(true);
 	call_forked(ga);
 	gate_forked(ga);
 	ga->forked = true;
 	ga->reaper.started = false;
 	pthread_cond_init(&ga->changed, NULL);
 	pthread_cond_init(&ga->reaper.work, NULL);
-	after_fork_parent();
+	unlock_all();
 	snapshot_forked(ga);
 }
 
@@ -58,19 +67,14 @@ void host_init(struct goaudit *ga)
 {
 	struct host *h = &ga->host;
 	void *libc = dlmopen(LM_ID_BASE, "libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
-	void *thread = dlmopen(LM_ID_BASE, "libpthread.so.0", RTLD_LAZY | RTLD_NOLOAD);
-	void *create;
 
 	intercept_find_real(ga);
 	h->dlerror = (char *(*)(void))intercept_real_dlerror;
 	if (!libc)
 		return;		/* a static host: la_* is never called there */
-	/* Up to glibc 2.33 in a library of its own. */
-	create = thread ? dlsym(thread, "pthread_create") : NULL;
-	if (!create)
-		create = dlsym(libc, "pthread_create");
 	h->pthread_create = (int (*)(pthread_t *, const pthread_attr_t *,
-				     void *(*)(void *), void *))create;
+				     void *(*)(void *), void *))dlsym(
+		libc, "pthread_create");
 	h->cxa_atexit = (int (*)(void (*)(void *), void *, void *))dlsym(
 		libc, "__cxa_atexit");
 	h->free = (void (*)(void *))dlsym(libc, "free");
@@ -85,8 +89,6 @@ void host_init(struct goaudit *ga)
 	if (h->register_atfork)
 		h->register_atfork(before_fork, after_fork_parent,
 				   after_fork_child, NULL);
-	if (thread)
-		dlclose(thread);
 	dlclose(libc);
 }
 

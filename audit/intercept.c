@@ -28,7 +28,7 @@ static void *resolve(unsigned index);
 #define RESOLVER(n) static void *resolver_##n(void) { return resolve(n); }
 RESOLVER(0) RESOLVER(1) RESOLVER(2) RESOLVER(3) RESOLVER(4) RESOLVER(5)
 RESOLVER(6) RESOLVER(7) RESOLVER(8) RESOLVER(9) RESOLVER(10) RESOLVER(11)
-RESOLVER(12) RESOLVER(13) RESOLVER(14) RESOLVER(15) RESOLVER(16)
+RESOLVER(12) RESOLVER(13) RESOLVER(14) RESOLVER(15) RESOLVER(16) RESOLVER(17)
 
 static const struct target targets[] = {
 	{ "dlopen", entry_dlopen, &intercept_real_dlopen, resolver_0 },
@@ -49,6 +49,7 @@ static const struct target targets[] = {
 	{ "goaudit_last_panic", goaudit_last_panic, NULL, resolver_14 },
 	{ "goaudit_watch", goaudit_watch, NULL, resolver_15 },
 	{ "dlreload2", dlreload2, NULL, resolver_16 },
+	{ "goaudit_relist", goaudit_relist, NULL, resolver_17 },
 };
 
 #define TARGETS (sizeof targets / sizeof *targets)
@@ -90,8 +91,7 @@ static bool is_libc(const struct link_map *map)
 	const char *base = map->l_name ? strrchr(map->l_name, '/') : NULL;
 
 	base = base ? base + 1 : map->l_name;
-	return base && (strcmp(base, "libc.so.6") == 0 ||
-			strcmp(base, "libdl.so.2") == 0);
+	return base && strcmp(base, "libc.so.6") == 0;
 }
 
 /* The definition that callers would be bound to: the first one in the link
@@ -327,8 +327,8 @@ static void *look_up_in_guest(struct goaudit *ga, const struct lookup *l, void *
 			      bool *ours)
 {
 	struct generation *gen;
-	void *found, *entry;
-	bool lasting;
+	bool lasting, again;
+	void *found;
 
 	do {
 		gen = pin(ga, handle, &lasting);
@@ -339,12 +339,12 @@ static void *look_up_in_guest(struct goaudit *ga, const struct lookup *l, void *
 					  "closed before", handle);
 			return NULL;
 		}
-		found = entry = look_up(l, gen->map);
-		if (found && !gen->guest->raw)
-			entry = gate_enter_by(ga, gen, l->name, l->version, found);
+		found = look_up(l, gen->map);
+		again = found && !gen->guest->raw &&
+			!gate_enter_by(ga, gen, l->name, l->version, &found);
 		unpin(ga, gen);
-	} while (found && !entry && lasting);
-	return entry ? entry : found;
+	} while (again && lasting);
+	return found;
 }
 
 /* One of our names: whoever finds the host's function finds ours. */

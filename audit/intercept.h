@@ -32,8 +32,8 @@ extern void *intercept_real_dlopen, *intercept_real_dlmopen,
 /* Turns an object's references.  From la_objopen only. */
 void intercept_object(struct goaudit *ga, const struct link_map *map);
 
-/* Finds those of the host's functions that nobody has asked for so far. Once,
- * from la_preinit, and again at need (libdl.so.2 may come late). */
+/* Finds those of the host's functions that nobody has asked for so far.  From
+ * la_preinit, and again at need: an IFUNC's resolver runs before. */
 void intercept_find_real(struct goaudit *ga);
 
 /* dlopen in the name of the object that `caller` lies in; its dlerror is the

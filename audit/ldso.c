@@ -10,6 +10,7 @@
 
 #include "arch.h"
 #include "call.h"
+#include "dlbind.h"
 #include "intercept.h"
 #include "state.h"
 
@@ -122,7 +123,7 @@ bool ldso_lock_is_mine(const struct goaudit *ga, bool if_unknown)
 const char *ldso_validate(struct goaudit *ga)
 {
 	struct ldso *ld = &ga->ldso;
-	const char *why;
+	const char *why, *path;
 	unsigned int before;
 	void *tiny;
 
@@ -132,8 +133,11 @@ const char *ldso_validate(struct goaudit *ga)
 	why = check_layout(ld);
 	if (!why) {
 		before = ld->ns->nloaded;
-		tiny = dlmopen(LM_ID_BASE, ld->tiny_path, RTLD_NOW);
-		if (!tiny)
+		path = made_tiny(ga);
+		tiny = path ? dlmopen(LM_ID_BASE, path, RTLD_NOW) : NULL;
+		if (!path)
+			why = dlbind_error();
+		else if (!tiny)
 			why = dlerror();
 		else if (ld->ns->nloaded != before + 1)
 			why = "_ns_nloaded did not follow a dlopen";
@@ -165,9 +169,8 @@ bool ldso_transaction(struct goaudit *ga, void (*fn)(void *), void *arg)
 	return call.ran;
 }
 
-/* la_objsearch's half of a transaction.  Constructors and destructors are going
- * to run in it, so the lock of the TLS tables is released, as glibc itself does
- * before it runs them: they may start threads. */
+/* Constructors and destructors are going to run in it, so the lock of the TLS tables
+ * is released, as glibc itself does before it runs them: they may start threads. */
 bool ldso_transaction_search(struct goaudit *ga, struct call *call, const char *name)
 {
 	struct ldso *ld = &ga->ldso;
@@ -190,7 +193,7 @@ bool ldso_transaction_search(struct goaudit *ga, struct call *call, const char *
 struct list_change {
 	struct goaudit *ga;
 	struct link_map *map;
-	bool insert, global;
+	bool insert, global;	/* global: the search list is changed, too */
 };
 
 static void replace_in_searchlist(struct ldso_namespace *ns,
@@ -204,6 +207,14 @@ static void replace_in_searchlist(struct ldso_namespace *ns,
 			__atomic_store_n(&sl->list[i], to, __ATOMIC_RELEASE);
 			return;
 		}
+}
+
+static bool is_in_searchlist(const struct ldso_namespace *ns, const struct link_map *map)
+{
+	for (unsigned int i = 1; i < ns->main_searchlist->n; i++)
+		if (ns->main_searchlist->list[i] == map)
+			return true;
+	return false;
 }
 
 /* Runs with both locks: the write lock is dl_iterate_phdr's.  Readers without
@@ -226,8 +237,8 @@ static int change_list(struct dl_phdr_info *info, size_t size, void *data)
 		if (c->global)
 			replace_in_searchlist(ns, ns->loaded, map);
 	} else {
-		for (unsigned int i = 1; i < ns->main_searchlist->n; i++)
-			c->global |= ns->main_searchlist->list[i] == map;
+		if (c->global)
+			c->global = is_in_searchlist(ns, map);
 		if (c->global)
 			replace_in_searchlist(ns, map, ns->loaded);
 		__atomic_store_n(&map->l_prev->l_next, map->l_next,
@@ -241,10 +252,11 @@ static int change_list(struct dl_phdr_info *info, size_t size, void *data)
 
 void ldso_hide(struct goaudit *ga, struct link_map *map, bool *was_global)
 {
-	struct list_change c = { .ga = ga, .map = map };
+	struct list_change c = { .ga = ga, .map = map, .global = was_global != NULL };
 
 	dl_iterate_phdr(change_list, &c);
-	*was_global = c.global;
+	if (was_global)
+		*was_global = c.global;
 }
 
 void ldso_reinsert(struct goaudit *ga, struct link_map *map, bool was_global)

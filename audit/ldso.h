@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct call;
 struct goaudit;
 
 /* Head of `_rtld_global`, i.e. of its first element _dl_ns[LM_ID_BASE]
@@ -41,7 +42,6 @@ struct ldso {
 	uintptr_t probe;		/* where debuggers stop in an ld.so with SDT
 					 * probes; 0: none, or not looked for yet */
 	char refusal[192];		/* why the layout is not trusted, or "" */
-	char tiny_path[512];		/* libgoaudit-tiny.so */
 };
 
 /* Finds ld.so's variables.  Called once, from la_preinit. */
@@ -59,13 +59,17 @@ const char *ldso_validate(struct goaudit *ga);
  * call us (fn has not run then). */
 bool ldso_transaction(struct goaudit *ga, void (*fn)(void *), void *arg);
 
+/* la_objsearch's half of a transaction: runs its function, once, when ld.so asks for
+ * the transaction's name.  Returns whether it has. */
+bool ldso_transaction_search(struct goaudit *ga, struct call *call, const char *name);
+
 /* Does this thread hold the load lock: is it in a constructor, say?  Where that
  * cannot be known, the answer is `if_unknown`. */
 bool ldso_lock_is_mine(const struct goaudit *ga, bool if_unknown);
 
 /* Takes an object out of the link map, and puts it back at the tail.
  * `was_global`: it stands in the global search list (RTLD_GLOBAL); hide tells
- * it, reinsert wants it back.  Only in a transaction.  The caller tells the
+ * it, reinsert wants it back; NULL, false: it stays there.  Only in a transaction.  The caller tells the
  * debugger (debugger.h). */
 void ldso_hide(struct goaudit *ga, struct link_map *map, bool *was_global);
 void ldso_reinsert(struct goaudit *ga, struct link_map *map, bool was_global);

@@ -204,13 +204,13 @@ static bool settle(const char *file, struct names *names)
 
 /* Opens a file whose path is settled.  false: glibc's. */
 static bool open_path(struct goaudit *ga, struct names *names, const char *file,
-		      int mode, const void *caller, void **handle)
+		      int mode, void **handle)
 {
 	bool flagged = mode & RTLD_RELOADABLE, ours;
 	char *path = names->path;
 	struct open_request request = {
-		.caller = caller, .mode = mode & ~OUR_BITS,
-		.guarded = mode & RTLD_PANIC_RETURN, .raw = mode & RTLD_RAW,
+		.mode = mode & ~OUR_BITS, .guarded = mode & RTLD_PANIC_RETURN,
+		.raw = mode & RTLD_RAW,
 	};
 
 	if (file == path)
@@ -276,14 +276,14 @@ static bool open_bare(struct goaudit *ga, struct names *names, const char *file,
 			((int (*)(void *))intercept_real_dlclose)(h);
 		else
 			ga->host.dlerror();	/* refused by us: no error of the host */
-		if (open_path(ga, names, path, mode, caller, handle))
+		if (open_path(ga, names, path, mode, handle))
 			return true;
 		h = pass_on(ga, path, mode, caller);
 	} else if (h) {
 		/* ld.so may know one of our generations by its SONAME; then the
 		 * reference is to be counted by us. */
 		if (!reload_adopt(ga, &h, path))
-			return open_path(ga, names, path, mode, caller, handle);
+			return open_path(ga, names, path, mode, handle);
 		if ((mode & OUR_BITS) && !reload_knows(ga, h)) {
 			((int (*)(void *))intercept_real_dlclose)(h);
 			h = pass_on(ga, file, mode, caller);
@@ -306,7 +306,7 @@ static bool open_named(struct goaudit *ga, struct names *names, const char *file
 		name = names->expanded;
 	if (!strchr(name, '/') || strchr(name, '$'))
 		return open_bare(ga, names, file, mode, caller, handle);
-	if (open_path(ga, names, name, mode, caller, handle))
+	if (open_path(ga, names, name, mode, handle))
 		return true;
 	if (!from_snapshot && !(mode & RTLD_RELOADABLE))
 		return false;

@@ -11,10 +11,10 @@
 #include "clock.h"
 #include "close.h"
 #include "debugger.h"
-#include "go/protocol.h"
 #include "handover.h"
 #include "host.h"
 #include "inherit.h"
+#include "init.h"
 #include "intercept.h"
 #include "journal.h"
 #include "retire.h"
@@ -40,9 +40,15 @@ struct job {
 	struct generation *reloading;	/* dlreload: the caller's generation; else NULL */
 	struct goaudit_reload_options options;
 	struct generation *old, *gen;	/* current before, and new */
+	struct gate_table *table;	/* for the entries, from initialise to the end */
 	enum outcome outcome;
 	void *handle;
 };
+
+static void out_of_memory(struct job *job)
+{
+	error_set(job->ga, "%s: out of memory: close some guests", job->guest->path);
+}
 
 static void add_reference(struct generation *gen, int mode)
 {
@@ -79,6 +85,7 @@ static struct generation *new_generation(struct job *job)
 	gen->owner = arch_thread_pointer();
 	gen->signature = s->signature;
 	memcpy(gen->hash, s->hash, sizeof gen->hash);
+	gen->undescribed = s->undescribed;
 	gen->reloadable = job->request->reloadable;
 	gen->guarded = s->facts.kind == IMAGE_GO_GUEST &&
 		       (job->request->guarded || ga->settings.panic_return);
@@ -198,6 +205,7 @@ static void roll_back(void *arg)
 	struct job *job = arg;
 	struct goaudit *ga = job->ga;
 
+	gate_discard(ga, job->table);
 	retire_hide(ga, job->gen);
 	pthread_mutex_lock(&ga->lock);
 	job->gen->owner = NULL;
@@ -235,16 +243,19 @@ static void take_references(struct job *job)
 static bool switch_over(struct job *job)
 {
 	struct goaudit *ga = job->ga;
-	struct gate_table *table;
+	const char *lacks;
 
-	do {
-		if (!gate_prepare(ga, job->gen, &table))
-			return false;
+	for (;;) {
 		pthread_mutex_lock(&ga->lock);
-		if (gate_switch(ga, job->gen, table))
+		if (gate_switch(ga, job->gen, job->table))
 			break;
 		pthread_mutex_unlock(&ga->lock);
-	} while (true);
+		/* Functions have been looked up meanwhile. */
+		gate_discard(ga, job->table);
+		if (!gate_prepare(ga, job->gen, &job->table, &lacks))
+			return false;
+	}
+	job->table = NULL;
 	job->gen->owner = NULL;
 	take_references(job);
 	registry_set_state(ga, job->gen, GOAUDIT_OPEN);
@@ -260,7 +271,7 @@ static void commit(void *arg)
 	struct generation *old = job->old, *gen = job->gen, *mine = job->reloading;
 
 	if (!switch_over(job)) {
-		error_set(ga, "%s: out of memory: close some guests", job->guest->path);
+		out_of_memory(job);
 		roll_back(job);
 		return;
 	}
@@ -276,52 +287,22 @@ static void commit(void *arg)
 	job->outcome = DONE;
 }
 
-/* The guest's other generations that are still mapped, newest first: the new one
- * takes over the names that they have registered.  They are not unmapped meanwhile;
- * the reaper may unlink them.  NULL: out of memory. */
-static struct generation **keep_others(struct job *job, unsigned *n)
-{
-	struct goaudit *ga = job->ga;
-	struct generation **others, *gen;
-	unsigned all = 0;
-
-	*n = 0;
-	pthread_mutex_lock(&ga->lock);
-	for (gen = job->guest->all; gen; gen = gen->next)
-		all++;
-	others = malloc((all + 1) * sizeof *others);
-	for (gen = others ? job->guest->all : NULL; gen; gen = gen->next) {
-		if (gen == job->gen || !gen->info->is_go || gen->unmapping ||
-		    gen->rolled_back || gen->info->state == GOAUDIT_GONE)
-			continue;
-		gen->kept++;
-		others[(*n)++] = gen;
-	}
-	pthread_mutex_unlock(&ga->lock);
-	return others;
-}
-
-static void release_others(struct goaudit *ga, struct generation **others, unsigned n)
-{
-	pthread_mutex_lock(&ga->lock);
-	for (unsigned i = 0; i < n; i++)
-		others[i]->kept--;
-	if (ga->reaper.queue)
-		reaper_wake(ga);	/* a round may have passed them over */
-	pthread_mutex_unlock(&ga->lock);
-	free(others);
-}
-
 /* Function addresses that are in use must lead somewhere in the new build. */
 static bool has_all_functions(struct job *job)
 {
-	const char *lacking = gate_lacks(job->ga, job->gen);
+	const char *lacks;
 
-	if (lacking)
+	if (!gate_prepare(job->ga, job->gen, &job->table, &lacks)) {
+		out_of_memory(job);
+		return false;
+	}
+	if (job->options.flags & GOAUDIT_RELOAD_LACKING)
+		return true;
+	if (lacks)
 		error_set(job->ga, "%s: the new build has no function %s, whose address "
 			  "is in use: put it back, or restart the process",
-			  job->guest->path, lacking);
-	return !lacking;
+			  job->guest->path, lacks);
+	return !lacks;
 }
 
 /* Who has an address of an open guest calls it with the arguments that he knows. */
@@ -332,7 +313,8 @@ static bool has_same_signatures(struct job *job)
 	size_t n;
 
 	if (!job->reloading || job->guest->raw ||
-	    (job->options.flags & GOAUDIT_RELOAD_ANY_SIGNATURE))
+	    (job->options.flags & GOAUDIT_RELOAD_ANY_SIGNATURE) || job->gen->undescribed ||
+	    (job->old && job->old->undescribed))
 		return true;
 	names = gate_names(job->ga, job->guest, &n);
 	if (n && job->old)
@@ -356,34 +338,17 @@ static void initialise(struct job *job)
 {
 	struct goaudit *ga = job->ga;
 	struct generation *gen = job->gen;
-	struct go_init init = { .verdict = GO_OK };
+	unsigned limit = job->options.init_timeout_ms;
+	bool good = has_all_functions(job) && has_same_signatures(job);
 
-	if (!has_all_functions(job) || !has_same_signatures(job)) {
-		ldso_transaction(ga, roll_back, job);
-		return;
-	}
-	if (gen->info->is_go) {
-		unsigned n;
-		struct generation **others = keep_others(job, &n);
-
-		gort_init(ga, gen, others, n, &init);
-		release_others(ga, others, n);
-	}
-	if (init.verdict == GO_OK) {
-		bool taken = take_over_state(job);
-
+	if (good && gen->info->is_go)
+		good = init_run(ga, gen, limit ? limit : ga->settings.init_timeout) == INIT_GOOD;
+	if (good) {
+		good = take_over_state(job);
 		if (gen->info->is_go)
-			gort_settle(ga, gen, !taken);
-		ldso_transaction(ga, taken ? commit : roll_back, job);
-		return;
+			gort_settle(ga, gen, !good);
 	}
-	if (init.verdict == GO_PANIC)
-		error_set(ga, "%s: its package init panicked: %s: mend the guest and "
-			  "build it again", job->guest->path, init.text);
-	else
-		error_set(ga, "%s: the Go runtime does not find its module: rebuild "
-			  "it with `goaudit build`", job->guest->path);
-	ldso_transaction(ga, roll_back, job);
+	ldso_transaction(ga, good ? commit : roll_back, job);
 }
 
 /* --- opening -------------------------------------------------------------- */

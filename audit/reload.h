@@ -33,7 +33,6 @@ struct open_request {
 	bool reloadable;
 	bool guarded;		/* RTLD_PANIC_RETURN */
 	bool raw;		/* RTLD_RAW */
-	const void *caller;
 };
 
 /* dlopen of a file of ours: handle, or NULL with dlerror set. */

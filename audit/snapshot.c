@@ -1,5 +1,7 @@
 #include "snapshot.h"
 
+#define MADE "/made"
+#define KEEP_MARK "keep"	/* a file in a folder that stays */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -11,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "../dlbind/private.h"
 #include "clock.h"
 #include "state.h"
 
@@ -27,56 +29,6 @@
 /* How often a file is read again that changes while it is read. */
 #define READ_TRIES 5
 
-static uint64_t start_time(int pid)
-{
-	char name[64], text[1024], *p;
-	int fd, fields = 0;
-	ssize_t n;
-
-	snprintf(name, sizeof name, "/proc/%d/stat", pid);
-	fd = open(name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	n = read(fd, text, sizeof text - 1);
-	close(fd);
-	if (n <= 0)
-		return 0;
-	text[n] = 0;
-	/* proc(5): the start time is field 22; the name, field 2, may hold
-	 * anything, so count from its closing bracket. */
-	p = strrchr(text, ')');
-	if (p && (p[2] == 'Z' || p[2] == 'X'))
-		return 0;	/* dead, only nobody has waited for it yet */
-	while (p && fields < 20) {
-		p = strchr(p + 1, ' ');
-		fields++;
-	}
-	return p ? strtoull(p, NULL, 10) : 0;
-}
-
-static void remove_tree(int at, const char *name, int depth)
-{
-	struct dirent *e;
-	DIR *dir;
-	int fd;
-
-	if (unlinkat(at, name, 0) == 0 || depth == 0)
-		return;
-	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return;
-	}
-	while ((e = readdir(dir)))
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			remove_tree(fd, e->d_name, depth - 1);
-	closedir(dir);
-	unlinkat(at, name, AT_REMOVEDIR);
-}
-
 /* Is the process alive that "PID.STARTTIME" names? */
 static bool owner_alive(const char *name)
 {
@@ -85,7 +37,7 @@ static bool owner_alive(const char *name)
 
 	if (pid <= 0 || *end != '.')
 		return false;
-	return start_time(pid) == strtoull(end + 1, NULL, 10);
+	return private_start_of(pid) == strtoull(end + 1, NULL, 10);
 }
 
 /* A child that is on its way makes itself known within moments; what is older
@@ -129,6 +81,7 @@ static void collect(struct goaudit *ga, const char *root)
 {
 	int fd = open(root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	char mark[sizeof((struct dirent *)0)->d_name + sizeof KEEP_MARK + 1];
 	struct dirent *e;
 
 	if (!dir) {
@@ -137,34 +90,20 @@ static void collect(struct goaudit *ga, const char *root)
 		return;
 	}
 	while ((e = readdir(dir))) {
+		snprintf(mark, sizeof mark, "%s/" KEEP_MARK, e->d_name);
 		if (e->d_name[0] == '.' || owner_alive(e->d_name) ||
-		    has_living_user(fd, e->d_name))
+		    has_living_user(fd, e->d_name) || faccessat(fd, mark, F_OK, 0) == 0)
 			continue;
 		goaudit_log(ga, "%s/%s: removed: left by a process that is gone",
 			    root, e->d_name);
-		remove_tree(fd, e->d_name, 3);
+		private_remove(fd, e->d_name, 3);
 	}
 	closedir(dir);
-}
-
-/* Makes or accepts a folder that only this user can enter. */
-static bool private_folder(const char *name)
-{
-	struct statvfs fs;
-	struct stat st;
-
-	if (mkdir(name, 0700) != 0 && errno != EEXIST)
-		return false;
-	if (lstat(name, &st) != 0 || !S_ISDIR(st.st_mode) ||
-	    st.st_uid != geteuid() || (st.st_mode & 077) != 0)
-		return false;
-	return statvfs(name, &fs) == 0 && !(fs.f_flag & ST_NOEXEC);
 }
 
 static bool choose_root(struct goaudit *ga, char *root, size_t size)
 {
 	char absolute[PATH_MAX];
-	const char *run = ga->settings.secure ? NULL : getenv("XDG_RUNTIME_DIR");
 
 	if (ga->settings.snapshots) {
 		/* Asked for: no second choice. */
@@ -175,22 +114,21 @@ static bool choose_root(struct goaudit *ga, char *root, size_t size)
 		strcpy(root, absolute);
 		return true;
 	}
-	if (run && run[0] == '/') {
-		if ((size_t)snprintf(root, size, "%s/goaudit", run) < size &&
-		    private_folder(root))
-			return true;
-	}
-	snprintf(root, size, "/dev/shm/goaudit-%u", geteuid());
-	if (private_folder(root))
-		return true;
-	snprintf(root, size, "/tmp/goaudit-%u", geteuid());
-	return private_folder(root);
+	return private_root("goaudit", root, size);
+}
+
+static void touch(const char *name)
+{
+	int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		close(fd);
 }
 
 /* This process's folder. Returns 0, or -1 with dlerror set. */
 static int ensure_root(struct goaudit *ga)
 {
-	char root[200], own[256];
+	char root[200], own[256], mark[sizeof own + sizeof KEEP_MARK];
 
 	if (ga->snapshots.root[0])
 		return 0;
@@ -202,15 +140,21 @@ static int ensure_root(struct goaudit *ga)
 	}
 	collect(ga, root);
 	snprintf(own, sizeof own, "%s/%d.%llu", root, getpid(),
-		 (unsigned long long)start_time(getpid()));
+		 private_start_of(getpid()));
 	if (mkdir(own, 0700) != 0 && errno != EEXIST) {
 		error_set(ga, "%s: cannot make the folder for snapshots: %m: free "
 			  "space, or name another one in GOAUDIT_SNAPSHOTS", own);
 		return -1;
 	}
+	if (ga->settings.keep) {
+		snprintf(mark, sizeof mark, "%s/" KEEP_MARK, own);
+		touch(mark);
+	}
 	pthread_mutex_lock(&ga->lock);
-	if (!ga->snapshots.root[0])
+	if (!ga->snapshots.root[0]) {
 		memcpy(ga->snapshots.root, own, sizeof own);
+		snprintf(ga->snapshots.made, sizeof ga->snapshots.made, "%s" MADE, own);
+	}
 	pthread_mutex_unlock(&ga->lock);
 	return 0;
 }
@@ -352,7 +296,11 @@ int snapshot_read(struct goaudit *ga, int fd, const char *path, struct snapshot 
 	struct stat st;
 
 	snapshot_release(s);
-	if (fstat(fd, &st) != 0 || st.st_size == 0) {
+	if (fstat(fd, &st) != 0) {
+		error_set(ga, "%s: cannot be read: %m: try again", path);
+		return -1;
+	}
+	if (st.st_size == 0) {
 		error_set(ga, "%s: the file is empty: build it again", path);
 		return -1;
 	}
@@ -401,6 +349,7 @@ static void add_debug(struct goaudit *ga, struct snapshot *s)
 	free(s->data);
 	s->data = data;
 	s->size = size;
+	s->undescribed = true;
 }
 
 static int check_and_mend(struct goaudit *ga, const char *path, struct snapshot *s)
@@ -499,6 +448,20 @@ int snapshot_make(struct goaudit *ga, const char *path, struct snapshot *s)
 	return 0;
 }
 
+const char *snapshot_made_folder(struct goaudit *ga)
+{
+	const char *made = ga->snapshots.made;
+
+	errno = ESHUTDOWN;
+	if (ga->exiting || ensure_root(ga) != 0)
+		return NULL;
+	if (mkdir(made, 0700) == 0 || errno == EEXIST ||
+	    (errno == ENOENT && restore_root(ga) &&
+	     (mkdir(made, 0700) == 0 || errno == EEXIST)))
+		return made;
+	return NULL;
+}
+
 /* N of ROOT/PID.STARTTIME/HASH.N/NAME. */
 static uint64_t serial_of(const struct snapshots *s, const char *file)
 {
@@ -513,7 +476,7 @@ void snapshot_remove(struct goaudit *ga, const char *file)
 	char *slash;
 
 	/* A forked child may have it mapped: its debugger needs the file. */
-	if (!snapshot_is_ours(ga, file) ||
+	if (ga->settings.keep || !snapshot_is_ours(ga, file) ||
 	    serial_of(&ga->snapshots, file) <= ga->snapshots.inherited ||
 	    (ga->snapshots.forks && has_living_user(AT_FDCWD, ga->snapshots.root)))
 		return;
@@ -526,10 +489,10 @@ void snapshot_remove(struct goaudit *ga, const char *file)
 
 void snapshot_finish(struct goaudit *ga)
 {
-	if (!ga->snapshots.root[0] || ga->forked ||
+	if (!ga->snapshots.root[0] || ga->forked || ga->settings.keep ||
 	    has_living_user(AT_FDCWD, ga->snapshots.root))
 		return;
-	remove_tree(AT_FDCWD, ga->snapshots.root, 3);
+	private_remove(AT_FDCWD, ga->snapshots.root, 3);
 }
 
 static void remove_dead_users(const char *root)
@@ -548,14 +511,6 @@ static void fork_file(const struct snapshots *s, char *name, size_t size)
 {
 	snprintf(name, size, "%s/fork.%d.%llu", s->root, s->pid,
 		 (unsigned long long)s->forks);
-}
-
-static void touch(const char *name)
-{
-	int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-
-	if (fd >= 0)
-		close(fd);
 }
 
 void snapshot_forking(struct goaudit *ga)
@@ -580,7 +535,7 @@ void snapshot_forked(struct goaudit *ga)
 		return;
 	ga->snapshots.inherited = ga->snapshots.serial;
 	snprintf(name, sizeof name, "%s/user.%d.%llu", ga->snapshots.root, getpid(),
-		 (unsigned long long)start_time(getpid()));
+		 private_start_of(getpid()));
 	fork_file(&ga->snapshots, from, sizeof from);
 	ga->snapshots.forks = 0;
 	/* No rename: who reads the folder meanwhile could miss both names. */
@@ -592,5 +547,6 @@ bool snapshot_is_ours(const struct goaudit *ga, const char *name)
 {
 	size_t n = strlen(ga->snapshots.root);
 
-	return n && strncmp(name, ga->snapshots.root, n) == 0 && name[n] == '/';
+	return n && strncmp(name, ga->snapshots.root, n) == 0 && name[n] == '/' &&
+	       strncmp(name + n, MADE "/", sizeof MADE) != 0;
 }

@@ -1,6 +1,7 @@
 /* Snapshots: the private, immutable files that generations are loaded from.
  *
  * ROOT/PID.STARTTIME/HASH.N/NAME
+ * ROOT/PID.STARTTIME/made/		what made.h makes
  *
  * ROOT is the user's (owner and mode are checked) and on a file system that
  * allows execution: GOAUDIT_SNAPSHOTS, $XDG_RUNTIME_DIR/goaudit,
@@ -10,7 +11,7 @@
  * apart, for ld.so takes two names of one file for the same object.
  *
  * The folder of a process that is gone is removed by the next one that makes
- * its own.  A forked child leaves a file `user.PID.STARTTIME` in its parent's
+ * its own, unless there is a file `keep` in it (GOAUDIT_KEEP).  A forked child leaves a file `user.PID.STARTTIME` in its parent's
  * folder: while such a process lives, the folder stays. */
 #ifndef GOAUDIT_SNAPSHOT_H
 #define GOAUDIT_SNAPSHOT_H
@@ -27,6 +28,7 @@ struct goaudit;
 struct snapshots {
 	char root[256];			/* this process's folder, "" until made; guarded by
 					 * goaudit.lock, constant once set */
+	char made[272];			/* root/made; as root */
 	uint64_t inherited;		/* in a forked child: N of the last one that its parent
 					 * made, too */
 	int pid;			/* who forked last; guarded by goaudit.lock */
@@ -50,6 +52,7 @@ struct snapshot {
 	struct signature signature;
 	uint64_t hash[2];		/* of the unmended bytes */
 	struct image_facts facts;
+	bool undescribed;		/* its debug information is made from tables */
 	char file[512];			/* "" : none made */
 	uint64_t ns;			/* what reading and making it took */
 };
@@ -83,7 +86,11 @@ void snapshot_forking(struct goaudit *ga);
 /* In a forked child: from now on the folder has two users. */
 void snapshot_forked(struct goaudit *ga);
 
-/* Does this name lie in our folder?  Cheap. */
+/* The folder beside the snapshots for what made.h makes; NULL: it cannot be made, and
+ * errno says why. */
+const char *snapshot_made_folder(struct goaudit *ga);
+
+/* Is this the name of a snapshot of ours?  Cheap. */
 bool snapshot_is_ours(const struct goaudit *ga, const char *name);
 
 #endif

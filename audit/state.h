@@ -4,12 +4,16 @@
  *
  *   ld.so's callbacks (audit.c)      record, or run a transaction's function
  *   intercept.c                      which calls of the host are ours
+ *   open.c                           from dlopen's arguments to a file of ours
  *   registry.c                       guests and their generations
- *   reload.c, retire.c               the state machine: open, close, reload
+ *   reload.c, close.c, retire.c      the state machine: open, close, reload
+ *   init.c                           package inits, with a limit or without
+ *   inherit.c, handover.c            what a new generation takes over
  *   reaper.c                         unloading, on a thread of its own
- *   gate.c                           who is inside a guest
+ *   gate.c, facade.c                 who is inside a guest, and where calls lead
  *   gort.c                           the Go runtime
  *   debugger.c, journal.c            who is told: r_debug, goaudit-debug.h
+ *   made.c                           objects that libdlbind makes for all of them
  *
  * Locks, in the order in which they may be taken:
  *   1. ld.so's load lock    (ldso_transaction) every change of a generation's
@@ -17,9 +21,10 @@
  *   2. ld.so's write lock   (dl_iterate_phdr) the link map's pointers
  *   3. lock                 registry: guests, generations, the retired queue
  *   4. calls_lock           the list of calls; a leaf
- *      errors_lock          pending dlerror texts; a leaf
+ *      errors.lock          pending dlerror texts; a leaf
  *      guard.lock           texts of panics; a leaf
- * No lock of ours is held across a call into ld.so, Go, or the host. */
+ * No lock of ours is held across a call into ld.so, libdlbind (which calls ld.so), Go,
+ * or the host; only to a fork libdlbind's are added, after `lock`. */
 #ifndef GOAUDIT_STATE_H
 #define GOAUDIT_STATE_H
 
@@ -35,6 +40,7 @@
 #include "guard.h"
 #include "inherit.h"
 #include "ldso.h"
+#include "made.h"
 #include "reaper.h"
 #include "registry.h"
 #include "snapshot.h"
@@ -48,8 +54,10 @@ struct settings {
 	unsigned held_max;		/* GOAUDIT_HELD: retired generations that may be */
 	uint64_t held_bytes;		/* held, and the size of their mappings */
 	bool panic_return;		/* GOAUDIT_PANIC=return */
+	unsigned init_timeout;		/* GOAUDIT_INIT_TIMEOUT: ms; 0: no limit */
 	const char *cache;		/* GOAUDIT_CACHE: runtimes */
 	const char *snapshots;		/* GOAUDIT_SNAPSHOTS */
+	bool keep;			/* GOAUDIT_KEEP: snapshots outlive the process */
 	int log_fd;			/* GOAUDIT_LOG; -1: no log */
 };
 
@@ -92,6 +100,7 @@ struct goaudit {
 	struct gate gate;		/* see gate.h */
 	struct gort gort;		/* guarded by lock; constant once ready */
 	struct snapshots snapshots;	/* see snapshot.h */
+	struct made made;		/* see made.h */
 	struct inherit inherit;		/* see inherit.h */
 
 	struct watch *watches;		/* guarded by lock */

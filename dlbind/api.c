@@ -442,6 +442,24 @@ EXPORT void dlbind_use_loader(const struct dlbind_loader *loader)
 	dlbind_state.loader = *loader;
 }
 
+EXPORT void dlbind_forking(void)
+{
+	registry_forking();
+}
+
+EXPORT void dlbind_forked(bool child)
+{
+	if (child)
+		registry_forked_child();
+	else
+		registry_forked_parent();
+}
+
+EXPORT int dlbind_tiny(const char *name, char path[PATH_MAX])
+{
+	return registry_prepare() == 0 ? ldso_make_tiny(name, 0, path) : -1;
+}
+
 /* --- errors and figures -------------------------------------------------------------------------- */
 
 EXPORT const char *dlbind_error(void)

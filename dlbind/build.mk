@@ -29,14 +29,14 @@ DLBIND_TEST_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iin
 	-Idlbind/examples
 
 # The static library: its own calls can be wrapped.
-$B/test/unit_dlbind%: test/unit_dlbind%.c $B/libdlbind.a include/dlbind.h
+$B/test/unit_dlbind%: test/unit_dlbind%.c test/unit_dlbind.h $B/libdlbind.a include/dlbind.h
 	@mkdir -p $(@D)
 	@$(CC) $(DLBIND_TEST_CFLAGS) -rdynamic -o $@ $< $B/libdlbind.a \
 		$(if $(filter %_failures,$@),$(patsubst %,-Xlinker --wrap=%,$(DLBIND_WRAPPED))) \
 		$$(pkg-config --cflags --libs check) $(LIBS)
 
 # An empty stem does not match the pattern above.
-$B/test/unit_dlbind: test/unit_dlbind.c $B/libdlbind.a include/dlbind.h
+$B/test/unit_dlbind: test/unit_dlbind.c test/unit_dlbind.h $B/libdlbind.a include/dlbind.h
 	@mkdir -p $(@D)
 	@$(CC) $(DLBIND_TEST_CFLAGS) -rdynamic -o $@ $< $B/libdlbind.a \
 		$$(pkg-config --cflags --libs check) $(LIBS)
@@ -44,6 +44,8 @@ $B/test/unit_dlbind: test/unit_dlbind.c $B/libdlbind.a include/dlbind.h
 $B/test/dlbind-%: test/dlbind/%.c $B/libdlbind.so include/dlbind.h
 	@mkdir -p $(@D)
 	@$(CC) $(DLBIND_TEST_CFLAGS) -O2 -o $@ $< -L$B -ldlbind -Wl,-rpath,'$$ORIGIN/..' $(LIBS)
+
+$B/test/dlbind-bench: test/bench/measure.h
 
 # A million random steps; `make check` runs fewer.
 .PHONY: soak-dlbind

@@ -6,16 +6,35 @@
 
 #include <stdbool.h>
 
+#include <limits.h>
+
 /* How ld.so is called, with dlopen's, dlclose's and dlerror's meaning.  The objects
  * have to come into the namespace that the libraries are for. */
 struct dlbind_loader {
 	void *(*open)(const char *path, int mode);
 	int (*close)(void *handle);
 	char *(*error)(void);
+	/* A folder of this process that only this user can enter, for files, without a
+	 * slash at its end; NULL: it cannot be made (errno).  Who gives one removes
+	 * it at exit and calls dlbind_forking() and dlbind_forked(); the environment is
+	 * not read then.  No function: all this is done here. */
+	const char *(*folder)(void);
 };
 
 /* Before the first library; not thread-safe. */
 void dlbind_use_loader(const struct dlbind_loader *loader);
+
+/* Before a fork, and after it in both processes. */
+void dlbind_forking(void);
+void dlbind_forked(bool child);
+
+/* For dlbind_options.flags: the code stands in a section .plt, for debuggers to step
+ * through to what it calls, as they do through a procedure linkage table. */
+#define DLBIND_STUBS 0x80000000u
+
+/* Makes the file of the smallest object there is: for who has to open and close
+ * one.  0, or -1 with the error set. */
+int dlbind_tiny(const char *name, char path[PATH_MAX]);
 
 /* dlreload in two parts, for who has a dlreload of his own. */
 bool dlbind_owns(void *library);

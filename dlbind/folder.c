@@ -12,62 +12,20 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "internal.h"
+#include "private.h"
 
 /* How many processes' leavings are kept. */
 #define LEAVINGS 4
 
 #define KEEP_MARK "keep"
 
-/* When a process was started, in clock ticks since boot (proc(5), field 22 of
- * stat); 0: there is none, or it is dead.  It tells a process from a later one
- * that has got its number. */
-static unsigned long long start_of(long pid)
-{
-	char name[64], line[1024], state = 0;
-	unsigned long long start = 0;
-	const char *p;
-	FILE *f;
-
-	snprintf(name, sizeof name, "/proc/%ld/stat", pid);
-	f = fopen(name, "re");
-	if (!f)
-		return 0;
-	p = fgets(line, sizeof line, f) ? strrchr(line, ')') : NULL;
-	if (p && sscanf(p, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u "
-			"%*d %*d %*d %*d %*d %*d %llu", &state, &start) != 2)
-		start = 0;
-	fclose(f);
-	return state == 'Z' || state == 'X' ? 0 : start;
-}
-
-/* A folder that only this user can enter and may map code from. */
-static bool private_folder(const char *path)
-{
-	struct statvfs fs;
-	struct stat st;
-
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		return false;
-	if (lstat(path, &st) != 0 || !S_ISDIR(st.st_mode) ||
-	    st.st_uid != geteuid() || st.st_mode & 077) {
-		errno = EPERM;
-		return false;
-	}
-	if (statvfs(path, &fs) != 0)
-		return false;
-	errno = EPERM;
-	return !(fs.f_flag & ST_NOEXEC);
-}
-
 static bool choose_root(char *root, size_t size)
 {
 	const char *asked = secure_getenv("DLBIND_FOLDER");
-	const char *run = secure_getenv("XDG_RUNTIME_DIR");
 
 	if (asked && asked[0]) {
 		/* No second choice. */
@@ -77,32 +35,7 @@ static bool choose_root(char *root, size_t size)
 		errno = EINVAL;
 		return false;
 	}
-	if (run && run[0] == '/' &&
-	    (size_t)snprintf(root, size, "%s/dlbind", run) < size &&
-	    private_folder(root))
-		return true;
-	snprintf(root, size, "/dev/shm/dlbind-%u", geteuid());
-	if (private_folder(root))
-		return true;
-	snprintf(root, size, "/tmp/dlbind-%u", geteuid());
-	return private_folder(root);
-}
-
-static void remove_files(int at, const char *name)
-{
-	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
-
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	while ((e = readdir(dir)))
-		unlinkat(fd, e->d_name, 0);
-	closedir(dir);
-	unlinkat(at, name, AT_REMOVEDIR);
+	return private_root("dlbind", root, size);
 }
 
 struct leaving {
@@ -120,7 +53,7 @@ static bool is_leaving(int at, const char *name, struct leaving *l)
 	int n = 0;
 
 	if (sscanf(name, "%ld.%llu%n", &pid, &start, &n) != 2 || name[n] ||
-	    (size_t)n >= sizeof l->name || start_of(pid) == start ||
+	    (size_t)n >= sizeof l->name || private_start_of(pid) == start ||
 	    fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return false;
 	strcpy(l->name, name);
@@ -157,7 +90,7 @@ static void collect(const char *root)
 		if (n < LEAVINGS)
 			kept[n++] = l;
 		else
-			remove_files(dirfd(dir), l.name);
+			private_remove(dirfd(dir), l.name, 1);
 	}
 	if (dir)
 		closedir(dir);
@@ -182,13 +115,28 @@ int folder_prepare(void)
 				 root);
 	collect(root);
 	snprintf(s->folder, sizeof s->folder, "%s/%ld.%llu", root, (long)getpid(),
-		 start_of(getpid()));
+		 private_start_of(getpid()));
 	if (mkdir(s->folder, 0700) != 0 && errno != EEXIST) {
 		error_set(errno, "%s: cannot be made: %m: free space, or name another "
 			  "folder in DLBIND_FOLDER", s->folder);
 		s->folder[0] = 0;
 		return -1;
 	}
+	return 0;
+}
+
+int folder_given(void)
+{
+	struct state *s = &dlbind_state;
+	const char *folder = s->loader.folder();
+
+	if (!folder || strlen(folder) >= sizeof s->folder)
+		return error_set(folder ? ENAMETOOLONG : errno, "dlcreate: no folder for its "
+				 "file: %m: free space, or name another one");
+	pthread_rwlock_wrlock(&s->lock);
+	if (!s->folder[0])
+		strcpy(s->folder, folder);
+	pthread_rwlock_unlock(&s->lock);
 	return 0;
 }
 
@@ -241,5 +189,5 @@ void folder_finish(void)
 	struct state *s = &dlbind_state;
 
 	if (s->folder[0] && !s->keep)
-		remove_files(AT_FDCWD, s->folder);
+		private_remove(AT_FDCWD, s->folder, 1);
 }

@@ -18,7 +18,8 @@ enum { /* program headers */
 enum { /* sections */
 	SEC_NULL, SEC_DYNSYM, SEC_DYNSTR, SEC_GNU_HASH, SEC_HASH, SEC_VERSYM,
 	SEC_VERDEF, SEC_FRAME_HDR, SEC_FRAMES, SEC_TEXT, SEC_RODATA, SEC_DYNAMIC,
-	SEC_DATA, SEC_SHSTRTAB, SEC_COUNT
+	SEC_DATA, SEC_SHSTRTAB, SEC_COUNT,
+	SEC_EMPTY_TEXT = SEC_COUNT, SEC_COUNT_STUBS
 };
 
 /* Names of the sections, in the order above. */
@@ -26,14 +27,18 @@ static const char section_names[] =
 	"\0.dynsym\0.dynstr\0.gnu.hash\0.hash\0.gnu.version\0.gnu.version_d\0"
 	".eh_frame_hdr\0.eh_frame\0.text\0.rodata\0.dynamic\0.data\0.shstrtab";
 
+/* With DLBIND_STUBS, the code's section.  gdb stops with an error of its own where there
+ * is no .text at all (objfiles.h, SECT_OFF_TEXT), so an empty one stands there. */
+#define STUBS_NAME ".plt"
+
 /* Entries of .dynamic that are looked for later. */
 enum { DYN_HASH, DYN_STRSZ };
 
 struct head {
 	Elf64_Ehdr ehdr;
 	Elf64_Phdr phdrs[PH_COUNT];
-	Elf64_Shdr shdrs[SEC_COUNT];
-	char names[sizeof section_names];
+	Elf64_Shdr shdrs[SEC_COUNT_STUBS];
+	char names[sizeof section_names], stubs[sizeof STUBS_NAME];
 };
 
 _Static_assert(sizeof(struct head) <= PAGE, "the headers take one page");
@@ -175,12 +180,17 @@ static void write_sections(struct library *lib)
 	sh[SEC_DATA] = SECTION(SHT_NOBITS, SHF_ALLOC | SHF_WRITE, l->data, 0, 0, 16, 0);
 	sh[SEC_SHSTRTAB] = SECTION(SHT_STRTAB, 0, 0, 0, 0, 1, 0);
 	sh[SEC_SHSTRTAB].sh_offset = offsetof(struct head, names);
-	sh[SEC_SHSTRTAB].sh_size = sizeof section_names;
+	sh[SEC_SHSTRTAB].sh_size = sizeof section_names + sizeof STUBS_NAME;
 	memcpy(h->names, section_names, sizeof section_names);
 	for (unsigned i = 0; i < SEC_COUNT; i++) {
 		if (sh[i].sh_type)
 			sh[i].sh_name = name;
 		name += strlen(section_names + name) + 1;
+	}
+	if (lib->flags & DLBIND_STUBS) {
+		sh[SEC_EMPTY_TEXT] = sh[SEC_TEXT];
+		strcpy(h->stubs, STUBS_NAME);
+		sh[SEC_TEXT].sh_name = sizeof section_names;
 	}
 }
 
@@ -194,7 +204,8 @@ static void write_ehdr(struct library *lib)
 		.e_shoff = offsetof(struct head, shdrs),
 		.e_ehsize = sizeof(Elf64_Ehdr),
 		.e_phentsize = sizeof(Elf64_Phdr), .e_phnum = PH_COUNT,
-		.e_shentsize = sizeof(Elf64_Shdr), .e_shnum = SEC_COUNT,
+		.e_shentsize = sizeof(Elf64_Shdr),
+		.e_shnum = lib->flags & DLBIND_STUBS ? SEC_COUNT_STUBS : SEC_COUNT,
 		.e_shstrndx = SEC_SHSTRTAB,
 	};
 }

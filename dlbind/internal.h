@@ -257,6 +257,10 @@ int registry_add(struct library *lib);	/* cannot fail after registry_take */
 struct library *registry_take(void *handle);
 /* Handlers, and this process's folder. */
 int registry_prepare(void);
+/* So that a forked child finds every library in a whole state. */
+void registry_forking(void);
+void registry_forked_parent(void);
+void registry_forked_child(void);
 
 /* --- library.c --------------------------------------------------------------------- */
 
@@ -332,6 +336,9 @@ bool frames_in(const struct library *lib, uintptr_t from, uintptr_t to);
 
 /* --- ldso.c ---------------------------------------------------------------------------- */
 
+/* The file of a minimal object with a constructor (0: none).  -1 with the error set. */
+int ldso_make_tiny(const char *name, uintptr_t init, char path[PATH_MAX]);
+
 /* Finds the copies of the hash table's place in ld.so's private part of the
  * link map; leaves them NULL if they are not where they could be. */
 void ldso_find_hash(struct library *lib, const uint32_t *table);
@@ -367,6 +374,8 @@ int folder_file(const char *folder, const char *name, char path[PATH_MAX]);
 /* Before the first call of folder_file in a process; state.folder is set.
  * -1 with the error set. */
 int folder_prepare(void);
+/* The same with the embedder's. */
+int folder_given(void);
 /* Makes `path`, or accepts it if it is a folder that only this user can enter and
  * map code from.  -1 with the error set. */
 int folder_accept(const char *path);

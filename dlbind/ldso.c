@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "audited.h"
 #include "internal.h"
 
 #define BREAKPOINT 0xcc
@@ -52,7 +53,7 @@ void ldso_find_hash(struct library *lib, const uint32_t *table)
 
 /* --- tiny objects -------------------------------------------------------------------- */
 
-static int make_tiny(const char *name, uintptr_t init, char path[PATH_MAX])
+int ldso_make_tiny(const char *name, uintptr_t init, char path[PATH_MAX])
 {
 	char page[PAGE];
 	size_t size = image_tiny(page, init);
@@ -97,7 +98,7 @@ bool ldso_grace(void)
 	if (__atomic_exchange_n(&s->grace_busy, 1, __ATOMIC_ACQUIRE))
 		return false;
 	if (!s->grace_path[0] || access(s->grace_path, R_OK) != 0) {
-		if (make_tiny("grace", 0, path) != 0 ||
+		if (ldso_make_tiny("grace", 0, path) != 0 ||
 		    strlen(path) >= sizeof s->grace_path)
 			goto out;
 		strcpy(s->grace_path, path);
@@ -243,9 +244,9 @@ static void run_job(void)
 	pthread_mutex_unlock(&s->jobs_lock);
 	if (!j || _r_debug.r_state != RT_CONSISTENT || !in_list(j->ns, j->library->map))
 		return;
-	if (make_tiny("notice", 0, a) == 0)
+	if (ldso_make_tiny("notice", 0, a) == 0)
 		first = open_tiny(a, RTLD_NOW);
-	if (first && make_tiny("notice", 0, b) == 0)
+	if (first && ldso_make_tiny("notice", 0, b) == 0)
 		second = open_tiny(b, RTLD_NOW);
 	/* Now the count has followed two objects, or it is not the count. */
 	if (second && in_list(j->ns, j->library->map)) {
@@ -260,6 +261,13 @@ static void run_job(void)
 	unlink(b);
 }
 
+static void call_between(void *arg)
+{
+	struct job *j = arg;
+
+	j->between(j->library);
+}
+
 bool ldso_relist(struct library *lib, void (*between)(struct library *))
 {
 	struct state *s = &dlbind_state;
@@ -271,7 +279,10 @@ bool ldso_relist(struct library *lib, void (*between)(struct library *))
 	struct job **link;
 	void *tiny;
 
-	if (!j.ns || make_tiny("notice", (uintptr_t)run_job, path) != 0)
+	/* Under the audit module the link map is its business. */
+	if (goaudit_relist && goaudit_relist(lib->map, call_between, &j) == 0)
+		return true;
+	if (!j.ns || ldso_make_tiny("notice", (uintptr_t)run_job, path) != 0)
 		return false;
 	pthread_mutex_lock(&s->jobs_lock);
 	j.next = s->jobs;

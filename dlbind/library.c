@@ -68,8 +68,8 @@ static int check_options(const char *name, const struct dlbind_options *asked,
 				 "sizeof(struct dlbind_options)", size);
 	if (asked)
 		memcpy(o, asked, size);
-	if ((o->flags & ~(DLBIND_GLOBAL | DLBIND_WRITE_ALIAS | DLBIND_KEEP_FILE)) ||
-	    o->reserved)
+	if ((o->flags & ~(DLBIND_GLOBAL | DLBIND_WRITE_ALIAS | DLBIND_KEEP_FILE |
+			  DLBIND_STUBS)) || o->reserved)
 		return error_set(EINVAL, "dlcreate: the options have unknown flags %#x: "
 				 "use those of dlbind.h", o->flags);
 	if (name && (!name[0] || strchr(name, '/') || strlen(name) > 200))
@@ -79,7 +79,7 @@ static int check_options(const char *name, const struct dlbind_options *asked,
 		if (!(*v)[0] || strlen(*v) > 200)
 			return error_set(EINVAL, "dlcreate: a version's name must have 1 to "
 					 "200 characters");
-	if (secure_getenv("DLBIND_KEEP"))
+	if (!dlbind_state.loader.folder && secure_getenv("DLBIND_KEEP"))
 		o->flags |= DLBIND_KEEP_FILE;
 	return 0;
 }

@@ -9,8 +9,11 @@
  * Without the alias, a block has pages of its own, which are private and writable
  * until it is sealed; then they are copied to the file and dropped. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include "internal.h"
 
@@ -92,6 +95,16 @@ int publish_seal(struct arena *a, uint32_t start, uint32_t granules, uintptr_t f
 	return 0;
 }
 
+/* lldb reads a file again only if its time has changed, which writing to a mapping
+ * does at no certain moment. */
+static void touch(const struct library *lib)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT } };
+
+	clock_gettime(CLOCK_REALTIME, &times[1]);
+	utimensat(AT_FDCWD, lib->path, times, 0);
+}
+
 /* No breakpoint of a debugger that forgets it may stay: it would take the byte
  * for the original one later. */
 static void refresh(struct library *lib)
@@ -99,6 +112,7 @@ static void refresh(struct library *lib)
 	struct arena *a = &lib->arenas[ARENA_TEXT];
 	size_t g = 0;
 
+	touch(lib);
 	pthread_mutex_lock(&lib->lock);
 	if (lib->flags & DLBIND_WRITE_ALIAS) {
 		drop(a->base, (size_t)a->top * GRANULE);

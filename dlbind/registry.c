@@ -172,8 +172,7 @@ void library_put(struct library *lib)
 
 /* --- fork and exit ---------------------------------------------------------------------- */
 
-/* So that the child finds every library in a whole state. */
-static void before_fork(void)
+void registry_forking(void)
 {
 	struct state *s = &dlbind_state;
 
@@ -183,7 +182,7 @@ static void before_fork(void)
 	pthread_mutex_lock(&s->jobs_lock);
 }
 
-static void after_fork_in_parent(void)
+void registry_forked_parent(void)
 {
 	struct state *s = &dlbind_state;
 
@@ -194,7 +193,7 @@ static void after_fork_in_parent(void)
 }
 
 /* The libraries stay the parent's, and so does the folder. */
-static void after_fork_in_child(void)
+void registry_forked_child(void)
 {
 	struct state *s = &dlbind_state;
 
@@ -219,12 +218,14 @@ int registry_prepare(void)
 	struct state *s = &dlbind_state;
 	int result = 0;
 
+	if (s->loader.folder)
+		return folder_given();
 	pthread_rwlock_wrlock(&s->lock);
 	if (!s->prepared) {
 		/* folder_finish may be called twice, the others not. */
 		if (atexit(folder_finish) != 0 ||
-		    pthread_atfork(before_fork, after_fork_in_parent,
-				   after_fork_in_child) != 0)
+		    pthread_atfork(registry_forking, registry_forked_parent,
+				   registry_forked_child) != 0)
 			result = error_set(ENOMEM, "dlcreate: no memory: free some");
 		else
 			s->prepared = true;

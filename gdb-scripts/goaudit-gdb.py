@@ -278,7 +278,12 @@ symbol."""
         except (gdb.error, gdb.GdbError):
             return frames
         return (self.mark(process, f) for f in frames
-                if f.inferior_frame().name() != "goaudit_entry")
+                if not self.is_entry(f.inferior_frame()))
+
+    @staticmethod
+    def is_entry(frame):
+        return ((frame.name() or "").endswith("@plt") and
+                ".entries." in (gdb.solib_name(frame.pc()) or ""))
 
     @staticmethod
     def mark(process, frame):

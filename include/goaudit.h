@@ -60,7 +60,7 @@ extern "C" {
  * On failure NULL is returned, dlerror(3) tells why, and the old generation goes on
  * with its references and its state unchanged.  It is a failure, too, if the new
  * build lacks a function whose address has been taken, or has one with another
- * signature.
+ * signature (but see GOAUDIT_RELOAD_LACKING and GOAUDIT_RELOAD_ANY_SIGNATURE).
  *
  * With RTLD_RAW: returns the handle of the current generation.  One reference, the
  * caller's, moves from `handle` to it: when they differ, `handle` must not be used
@@ -74,6 +74,8 @@ struct goaudit_reload_options {
 	size_t size;		/* sizeof(struct goaudit_reload_options) */
 	unsigned flags;		/* GOAUDIT_RELOAD_... */
 	const char *const *variables;	/* names up to a NULL, see below */
+	unsigned init_timeout_ms;	/* 0: GOAUDIT_INIT_TIMEOUT, see below */
+	unsigned reserved;		/* 0 */
 };
 
 /* A Go guest's package variables are copied into the new generation after its
@@ -90,6 +92,16 @@ struct goaudit_reload_options {
  * the new build makes a reload fail, where both builds have debug information.
  * This flag lets it pass. */
 #define GOAUDIT_RELOAD_ANY_SIGNATURE 2u
+
+/* The new build may lack functions whose addresses have been taken.  A call by such an
+ * address is noted in GOAUDIT_LOG and ends in SIGILL, in a function of the name
+ * goaudit_called_lacking_function, until a later build has the function again. */
+#define GOAUDIT_RELOAD_LACKING 4u
+
+/* With a limit, a Go guest's package inits run on a thread of their own.  If they have
+ * not ended when it is over, the reload fails and the old generation goes on; the new
+ * one is retired, and unmapped when its inits have ended and nothing uses it.  There
+ * is no limit for constructors, nor when dlreload2 is called in one. */
 
 /* As dlreload.  options: may be NULL, and is not kept. */
 void *dlreload2(void *handle, const struct goaudit_reload_options *options)

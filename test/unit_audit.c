@@ -151,7 +151,7 @@ static int make(const char *snapshots, struct snapshot *s)
 	int fd, result;
 
 	/* Any shared object will do. */
-	snprintf(path, sizeof path, "%s/libgoaudit-tiny.so", build);
+	snprintf(path, sizeof path, "%s/libgoaudit-entries.so", build);
 	ga->settings.snapshots = snapshots;
 	fd = open(path, O_RDONLY);
 	ck_assert_int_ge(fd, 0);

@@ -14,8 +14,7 @@
 #include <unistd.h>
 
 #include "dlbind.h"
-
-static char folder[] = "/tmp/dlbind-unit-XXXXXX";
+#include "unit_dlbind.h"
 
 static const struct dlbind_options alias_mode = {
 	.size = sizeof alias_mode, .flags = DLBIND_WRITE_ALIAS,
@@ -37,14 +36,6 @@ static void refused(int code, const char *text)
 	ck_assert_ptr_nonnull(why);
 	ck_assert_msg(strstr(why, text), "%s: not in: %s", text, why);
 	ck_assert_ptr_null(dlbind_error());
-}
-
-static struct dlbind_figures figures(void *l)
-{
-	struct dlbind_figures f;
-
-	ck_assert_int_eq(dlbind_figures(l, &f, sizeof f), 0);
-	return f;
 }
 
 /* mov $n, %eax; ret */
@@ -570,25 +561,6 @@ END_TEST
 
 /* --- unwind tables ------------------------------------------------------------------------------ */
 
-struct __attribute__((packed)) table {
-	uint32_t cie_length, cie_id;
-	unsigned char cie[16];
-	struct __attribute__((packed)) {
-		uint32_t length, cie;
-		uint64_t begin, size;
-		unsigned char rest[4];
-	} fde[2];
-};
-
-static struct table table_for(void *f, size_t f_size, void *g, size_t g_size)
-{
-	return (struct table){
-		20, 0, { 1, 'z', 'R', 0, 1, 0x78, 16, 1, 0, 0x0c, 7, 8, 0x90, 1 },
-		{ { 24, 28, (uint64_t)f, f_size, { 0 } },
-		  { 24, 56, (uint64_t)g, g_size, { 0 } } },
-	};
-}
-
 START_TEST(unwind_tables_are_checked)
 {
 	void *l = new_library(), *f = new_function(l, 1), *g = new_function(l, 2);
@@ -768,23 +740,9 @@ int main(void)
 		random_bytes_are_no_unwind_table, unwinders_find_every_function,
 		relative_pointers_follow_the_copy,
 	};
-	Suite *suite = suite_create("dlbind");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner;
-	char command[100];
-	int failed;
 
-	if (!mkdtemp(folder))
-		return 1;
-	setenv("DLBIND_FOLDER", folder, 1);
-	tcase_set_timeout(tcase, 60);
 	for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
 		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	sprintf(command, "rm -r %s", folder);
-	return system(command) != 0 || failed != 0;
+	return run("dlbind", tcase);
 }

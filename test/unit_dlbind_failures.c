@@ -13,35 +13,7 @@
 #include <sys/types.h>
 
 #include "dlbind.h"
-
-static char folder[] = "/tmp/dlbind-unit-XXXXXX";
-
-static struct dlbind_figures figures(void *l)
-{
-	struct dlbind_figures f;
-
-	ck_assert_int_eq(dlbind_figures(l, &f, sizeof f), 0);
-	return f;
-}
-
-struct __attribute__((packed)) table {
-	uint32_t cie_length, cie_id;
-	unsigned char cie[16];
-	struct __attribute__((packed)) {
-		uint32_t length, cie;
-		uint64_t begin, size;
-		unsigned char rest[4];
-	} fde[2];
-};
-
-static struct table table_for(void *f, size_t f_size, void *g, size_t g_size)
-{
-	return (struct table){
-		20, 0, { 1, 'z', 'R', 0, 1, 0x78, 16, 1, 0, 0x0c, 7, 8, 0x90, 1 },
-		{ { 24, 28, (uint64_t)f, f_size, { 0 } },
-		  { 24, 56, (uint64_t)g, g_size, { 0 } } },
-	};
-}
+#include "unit_dlbind.h"
 
 static long countdown = -1;	/* calls until one fails; negative: none does */
 static bool armed;		/* in a call of the library */
@@ -162,24 +134,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("dlbind failures");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner;
-	char command[100];
-	int failed;
 
-	if (!mkdtemp(folder))
-		return 1;
-	setenv("DLBIND_FOLDER", folder, 1);
-	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, each_failure_is_an_error_and_changes_nothing, 0, 1);
 	tcase_add_loop_test(tcase, each_failure_is_an_error_and_changes_nothing,
 			    DLBIND_WRITE_ALIAS, DLBIND_WRITE_ALIAS + 1);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	sprintf(command, "rm -r %s", folder);
-	return system(command) != 0 || failed != 0;
+	return run("dlbind failures", tcase);
 }

@@ -3,22 +3,14 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dlbind.h"
 #include "embed.h"
-
-static char folder[] = "/tmp/dlbind-unit-XXXXXX";
-
-static struct dlbind_figures figures(void *l)
-{
-	struct dlbind_figures f;
-
-	ck_assert_int_eq(dlbind_figures(l, &f, sizeof f), 0);
-	return f;
-}
+#include "unit_dlbind.h"
 
 #define THREADS 8
 #define OWN 3000
@@ -31,17 +23,11 @@ const unsigned char *_Unwind_Find_FDE(void *pc, struct bases *bases);
 
 static void *add_frame(void *l, void *f, size_t size)
 {
-	struct __attribute__((packed)) {
-		uint32_t cie_length, cie_id;
-		unsigned char cie[16];
-		uint32_t fde_length, fde_cie;
-		uint64_t begin, size;
-		unsigned char rest[4];
-	} t = { 20, 0, { 1, 'z', 'R', 0, 1, 0x78, 16, 1, 0, 0x0c, 7, 8, 0x90, 1 },
-		24, 28, (uint64_t)f, size, { 0 } };
+	struct table t = table_for(f, size, NULL, 0);
 	void *token;
 
-	ck_assert_msg(dlframe(l, &t, sizeof t, &token) == 0, "%s", dlbind_error());
+	ck_assert_msg(dlframe(l, &t, offsetof(struct table, fde[1]), &token) == 0, "%s",
+		      dlbind_error());
 	return token;
 }
 
@@ -202,7 +188,7 @@ static void *open_and_change(const char *path, int mode)
 
 START_TEST(names_change_while_the_table_grows)
 {
-	static const struct dlbind_loader loader = { open_and_change, dlclose, dlerror };
+	static const struct dlbind_loader loader = { open_and_change, dlclose, dlerror, NULL };
 
 	dlbind_use_loader(&loader);
 	growing.l = dlcreate("growing.so");
@@ -247,24 +233,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("dlbind threads");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner;
-	char command[100];
-	int failed;
 
-	if (!mkdtemp(folder))
-		return 1;
-	setenv("DLBIND_FOLDER", folder, 1);
-	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, eight_threads_bind_while_eight_look_up);
 	tcase_add_test(tcase, names_change_while_the_table_grows);
 	tcase_add_test(tcase, libraries_come_and_go_on_all_threads);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	sprintf(command, "rm -r %s", folder);
-	return system(command) != 0 || failed != 0;
+	return run("dlbind threads", tcase);
 }

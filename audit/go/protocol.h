@@ -21,9 +21,9 @@
 /* Raised with every change of a struct below.  It is part of the first entry's
  * name, so that a library of another release is seen to be one before it is
  * loaded: image_inspect looks for that name. */
-#define GO_PROTOCOL 4
+#define GO_PROTOCOL 5
 
-#define GO_FN_HELLO  "runtime.goauditHello4.abiinternal"
+#define GO_FN_HELLO  "runtime.goauditHello5.abiinternal"
 #define GO_FN_INIT   "runtime.goauditInit.abiinternal"
 #define GO_FN_CANON  "runtime.goauditCanon.abiinternal"
 #define GO_FN_UNLINK "runtime.goauditUnlink.abiinternal"
@@ -107,6 +107,8 @@ struct go_init {
 	uint64_t others_n;	/* registered with flag, gob and expvar are taken
 				 * over, or given back if the inits panic; go_settle
 				 * has to follow if they do not */
+	uint64_t begun;		/* out: becomes not 0 when the names have been taken over
+				 * and the inits begin */
 	uint64_t verdict;	/* out: enum go_verdict */
 	uint64_t register_ns;	/* out: masks, types, itabs */
 	uint64_t init_ns;	/* out: package inits */
@@ -114,7 +116,8 @@ struct go_init {
 };
 
 /* Ends the take-over of names that a successful init has begun.  Until then the
- * older generations cannot be unlinked. */
+ * older generations cannot be unlinked.  With `failed` also for an init that is still
+ * running, after which it has to be called again. */
 struct go_settle {
 	uint64_t size;		/* in */
 	uint64_t lo, hi;	/* in: the new generation's mapping */

@@ -20,35 +20,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "goaudit.h"
+#include "measure.h"
 
 #define ROUNDS 400
 
 extern char **environ;
-
-static double ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1e9 + t.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *v, int n)
-{
-	qsort(v, n, sizeof *v, compare);
-	return v[n / 2];
-}
 
 static void *must(void *p, const char *what)
 {
@@ -178,13 +157,17 @@ static int traced(char **a)
 	return 0;
 }
 
+#define CALL_SAMPLES 501
+
 static double per_call(add_fn *f, long n)
 {
 	double t = ns();
-	volatile long sum = 0;
 
-	for (long i = 0; i < n; i++)
-		sum += f(i, 1);
+	for (long i = 0; i < n; i++) {
+		long sum = f(i, 1);
+
+		__asm__ volatile("" : : "r"(sum));
+	}
 	return (ns() - t) / n;
 }
 
@@ -207,20 +190,24 @@ static int call(char **a)
 	add_fn *go = (add_fn *)must(dlsym(g, "Add"), "Add");
 	add_fn *in_c = (add_fn *)must(dlsym(g, "add_in_c"), "add_in_c");
 	add_fn *c = (add_fn *)must(dlsym(p, "Add"), "Add");
-	struct { const char *name; add_fn *f; long n; double v[21]; } calls[] = {
-		{ "go", go, 200000, { 0 } },
-		{ "go_direct", behind(go), 200000, { 0 } },
-		{ "guest_c", in_c, 2000000, { 0 } },
-		{ "guest_c_direct", behind(in_c), 2000000, { 0 } },
-		{ "c", c, 2000000, { 0 } },
+	/* Short enough that most are not interrupted. */
+	static struct { const char *name; add_fn *f; long n; double v[CALL_SAMPLES]; } calls[] = {
+		{ .name = "go", .n = 2000 }, { .name = "go_direct", .n = 2000 },
+		{ .name = "guest_c", .n = 20000 }, { .name = "guest_c_direct", .n = 20000 },
+		{ .name = "c", .n = 20000 },
 	};
 	const int n = sizeof calls / sizeof *calls;
 
-	for (int i = 0; i < 21; i++)
+	calls[0].f = go;
+	calls[1].f = behind(go);
+	calls[2].f = in_c;
+	calls[3].f = behind(in_c);
+	calls[4].f = c;
+	for (int i = 0; i < CALL_SAMPLES; i++)
 		for (int k = 0; k < n; k++)
 			calls[k].v[i] = per_call(calls[k].f, calls[k].n);
 	for (int k = 0; k < n; k++)
-		printf("call_%s %.2f ns\n", calls[k].name, median(calls[k].v, 21));
+		printf("call_%s %.2f ns\n", calls[k].name, median(calls[k].v, CALL_SAMPLES));
 	return 0;
 }
 

@@ -8,20 +8,12 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "goaudit.h"
+#include "measure.h"
 
 #define ROUNDS 10
-
-static double ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
-}
 
 static void *must(void *p)
 {
@@ -48,19 +40,19 @@ int main(int argc, char **argv)
 	void (*write_)(long) = (void (*)(long))must(dlsym(heap, "Write"));
 	long (*calm)(void) = (long (*)(void))must(dlsym(heap, "Calm"));
 	long pages = argc > 4 ? atol(argv[4]) : 0, kept = 0, alone = 0, held = 0;
-	double best = 1e9, begin;
+	double best = 1e15, begin, took;
 	struct goaudit_runtime rt;
 
 	if (atol(argv[3]))
 		fill(atol(argv[3]));
 	rt = collect(2);
 	for (int i = 0; i < 3; i++) {
-		begin = ms();
+		begin = ns();
 		collect(1);
-		begin = ms() - begin;
-		best = begin < best ? begin : best;
+		took = ns() - begin;
+		best = took < best ? took : best;
 	}
-	printf("live %lu MB\nobjects %lu n\ngc %.3f ms\n", rt.heap_live >> 20, rt.heap_objects, best);
+	printf("live %lu MB\nobjects %lu n\ngc %.3f ms\n", rt.heap_live >> 20, rt.heap_objects, best / 1e6);
 	if (pages) {
 		write_(pages);
 		usleep(500000);

@@ -15,37 +15,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "goaudit.h"
+#include "measure.h"
 
 #define ROUNDS 201
 
 extern char **environ;
 
 typedef long add_fn(long, long);
-
-static double ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1e9 + t.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *v, int n)
-{
-	qsort(v, n, sizeof *v, compare);
-	return v[n / 2];
-}
 
 static void need(int condition, const char *what)
 {

@@ -5,9 +5,7 @@
 # `info sharedlibrary`, and its code runs without the breakpoint; reinserted, they
 # are hit again.
 . "$(dirname "$0")/../lib.sh"
-
-command -v gdb >/dev/null || skip "no gdb"
-gdb -nx -batch -ex 'python print(1)' 2>/dev/null | grep -qx 1 || skip "gdb has no Python"
+. "$ROOT/test/gdb/gdblib.sh"
 
 source_of() { # GENERATION
 	[ $1 = 1 ] || printf '/* a line\n   and\n   more */\n'
@@ -69,72 +67,51 @@ int main(void)
 }
 C
 cat >commands <<'G'
-set pagination off
-set confirm off
-set breakpoint pending on
-set startup-with-shell off
-set debuginfod enabled off
-set width 0
 python
-import gdb
-def listed():
-    text = gdb.execute("info sharedlibrary", to_string=True)
-    return sum(1 for line in text.splitlines() if line.endswith("/guest.so"))
-class Here(gdb.Breakpoint):
-    def stop(self):
-        frame = gdb.selected_frame()
-        print("gdb: %s: line %s of %s, x = %s, calls = %s, from %s" % (
-            self.location, frame.find_sal().line, frame.name(),
-            frame.read_var("x"), gdb.parse_and_eval("calls"),
-            frame.older().name()))
-        return False
-class Marker(gdb.Breakpoint):
-    def stop(self):
-        what = gdb.selected_frame().read_var("what").string()
-        print("gdb: %s: %d listed" % (what, listed()))
-        return False
-here = Here("guest_function")
-line = Here("guest.c:6")
-print("gdb: before the start: %s, %s" % (
+def hit(place):
+    frame = gdb.selected_frame()
+    say("%s: line %s of %s, x = %s, calls = %s, from %s" % (
+        place, frame.find_sal().line, frame.name(), frame.read_var("x"),
+        gdb.parse_and_eval("calls"), frame.older().name()))
+def marked():
+    say("%s: %d listed" % (gdb.selected_frame().read_var("what").string(), listed()))
+here = Call("guest_function", lambda: hit("guest_function"))
+line = Call("guest.c:6", lambda: hit("guest.c:6"))
+say("before the start: %s, %s" % (
     "pending" if here.pending else "set", "pending" if line.pending else "set"))
-marker = Marker("marker")
+Call("marker", marked)
 end
-G
-cat >>commands <<G
-set environment LD_AUDIT $AUDIT
 run
 G
-# gdb says each time that it disables the breakpoints of an unloaded library.
-expect_output sh -c 'gdb -nx -q -batch -iex "set auto-load no" -x commands ./host 2>&1 |
-	sed -n "/Temporarily disabling/d; s/^\[Inferior 1 (process [0-9]*) /[Inferior 1 /; /^host: /p; /^gdb: /p; /^\[Inferior/p; /[Ee]rror/p; /warning/p; /SIG/p"' <<'E'
+expect_output gdb_run commands ./host <<'E'
 gdb: before the start: pending, pending
 gdb: generation 1: 1 listed
 host: generation 1
-gdb: guest_function: line 4 of guest_function, x = 10, calls = 0, from goaudit_entry
-gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 1, from goaudit_entry
+gdb: guest_function: line 4 of guest_function, x = 10, calls = 0, from guest_function@plt
+gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 1, from guest_function@plt
 host: 11
 gdb: parked: 0 listed
 host: parked
 host: 11
 gdb: reinserted: 1 listed
 host: reinserted
-gdb: guest_function: line 4 of guest_function, x = 10, calls = 2, from goaudit_entry
-gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 3, from goaudit_entry
+gdb: guest_function: line 4 of guest_function, x = 10, calls = 2, from guest_function@plt
+gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 3, from guest_function@plt
 host: 11
 gdb: generation 2: 1 listed
 host: generation 2
-gdb: guest_function: line 7 of guest_function, x = 10, calls = 0, from goaudit_entry
-gdb: guest.c:6: line 7 of guest_function, x = 10, calls = 0, from goaudit_entry
+gdb: guest_function: line 7 of guest_function, x = 10, calls = 0, from guest_function@plt
+gdb: guest.c:6: line 7 of guest_function, x = 10, calls = 0, from guest_function@plt
 host: 12
 gdb: generation 3: 1 listed
 host: generation 3
-gdb: guest_function: line 4 of guest_function, x = 10, calls = 0, from goaudit_entry
-gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 1, from goaudit_entry
+gdb: guest_function: line 4 of guest_function, x = 10, calls = 0, from guest_function@plt
+gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 1, from guest_function@plt
 host: 11
 gdb: reloaded unchanged: 1 listed
 host: reloaded unchanged
-gdb: guest_function: line 4 of guest_function, x = 10, calls = 1, from goaudit_entry
-gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 2, from goaudit_entry
+gdb: guest_function: line 4 of guest_function, x = 10, calls = 1, from guest_function@plt
+gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 2, from guest_function@plt
 host: 11
 gdb: end: 0 listed
 host: end

@@ -50,7 +50,7 @@ try() { # WHAT SED-EXPRESSION REASON
 	sed -i "$2" audit/ldso.h
 	! cmp -s audit/ldso.h "$ROOT/audit/ldso.h" || fail "$1: nothing was changed"
 	make -s -j2 CFLAGS="-O0 -g" .build/libgoaudit.so .build/libgoaudit-image.so \
-		.build/libgoaudit-tiny.so >make.txt 2>&1 || { cat make.txt; fail "make"; }
+		.build/libgoaudit-entries.so >make.txt 2>&1 || { cat make.txt; fail "make"; }
 	AUDIT=$PWD/.build/libgoaudit.so expect_output run_audited ./host <<E
 guest.so: reloading is off in this process: $3: use a glibc that goaudit(7) lists
 guest.so: reloading is off in this process: $3: use a glibc that goaudit(7) lists

@@ -7,18 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "../bench/measure.h"
 #include "dlbind.h"
 
 #define CODE 64		/* bytes of a function */
 
 static double now(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);	/* nothing here waits */
-	return t.tv_sec * 1e9 + t.tv_nsec;
+	return ns_of(CLOCK_THREAD_CPUTIME_ID);	/* nothing here waits */
 }
 
 static void print(const char *name, double value, const char *unit)

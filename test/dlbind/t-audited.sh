@@ -1,7 +1,8 @@
 #!/bin/bash
 # Under the audit module: a library of dlcreate is nobody's guest; dlreload goes to
 # libdlbind for its own handles and to the module for guests'; RTLD_RELOADABLE
-# objects and made libraries live side by side; gdb follows both.
+# objects and made libraries live side by side; gdb follows both, and it is the module
+# that takes a made library out of the link map for gdb and puts it back.
 . "$(dirname "$0")/dlbind.sh"
 
 cc_so one.so <<<'int value(void) { return 1; }'
@@ -66,12 +67,15 @@ int main(int argc, char **argv)
 	return 0;
 }
 C
+relistings() { grep -c "made.so.*: debuggers read it again" log.txt || true; }
+export GOAUDIT_LOG=$PWD/log.txt
 expect_output ./host <<'E'
 good
 E
 expect_output run_audited ./host audited <<'E'
 good
 E
+[ "$(relistings)" = 0 ] || fail "without a debugger: $(cat log.txt)"
 if command -v gdb >/dev/null; then
 	rm guest.so
 	cp one.so guest.so
@@ -100,6 +104,8 @@ G
 good
 [Inferior 1 (x) exited normally]
 E
+	# each bind outside of the batch, the batch, two dlreloads
+	[ "$(relistings)" = 4 ] || fail "$(relistings) times: $(cat log.txt)"
 fi
 expect_no_snapshots
 expect_no_files

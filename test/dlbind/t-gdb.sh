@@ -5,9 +5,7 @@
 # function that is bound again elsewhere is found there; a breakpoint in a page does
 # not keep later code in it from being seen.
 . "$(dirname "$0")/dlbind.sh"
-
-command -v gdb >/dev/null || skip "no gdb"
-gdb -nx -batch -ex 'python print(1)' 2>/dev/null | grep -qx 1 || skip "gdb has no Python"
+. "$ROOT/test/gdb/gdblib.sh"
 
 jit_object
 dl_host host jit.o <<'C'
@@ -58,32 +56,15 @@ int main(void)
 }
 C
 cat >commands <<'G'
-set pagination off
-set confirm off
-set breakpoint pending on
-set startup-with-shell off
-set debuginfod enabled off
-set width 0
 python
-import gdb
-class Stop(gdb.Breakpoint):
-    def stop(self):
-        frame, names = gdb.selected_frame(), []
-        while frame is not None:
-            names.append(frame.name() or "?")
-            frame = frame.older()
-        print("gdb: %s in %s, rdi = %d" % (self.location, " < ".join(names),
-              int(gdb.parse_and_eval("$rdi"))))
-        return False
-Stop("early")
-Stop("outer")
-Stop("late")
+def show(place):
+    say("%s in %s, rdi = %d" % (place, " < ".join(calls()), gdb.parse_and_eval("$rdi")))
+for place in "early", "outer", "late":
+    Call(place, lambda place=place: show(place))
 end
 run
 G
-# gdb says each time that it disables the breakpoints of an unloaded library.
-expect_output sh -c 'gdb -nx -q -batch -x commands ./host 2>&1 |
-	sed -n "/Temporarily disabling/d; s/^\[Inferior 1 (process [0-9]*) /[Inferior 1 /; /^host: /p; /^gdb: /p; /^\[Inferior/p; /[Ee]rror/p; /warning/p; /SIG/p; /Corrupt/p"' <<'E'
+GDB_AUDIT='' expect_output gdb_run commands ./host <<'E'
 gdb: early in early < main, rdi = 1
 host: early 2
 gdb: outer in outer < main, rdi = 10

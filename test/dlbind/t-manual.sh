@@ -42,7 +42,7 @@ void *dlreload(void *library) { return dlbind_notify(library) == 0 ? library : 0
 int error_set(void) { return 0; }
 int use(void)
 {
-	static const struct dlbind_loader loader = { open_counted, dlclose, dlerror };
+	static const struct dlbind_loader loader = { open_counted, dlclose, dlerror, 0 };
 	void *l;
 	dlbind_use_loader(&loader);
 	l = dlcreate("embedded.so");

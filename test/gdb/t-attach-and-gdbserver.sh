@@ -65,15 +65,13 @@ Call("guest_function", hit)
 Call("guest.c:4", hit)
 end
 G
-state_of() { sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$1/status"; }
-
 attach() { # STATE
 	local pid
 	cp v1.so guest.so
 	cp guest.c.1 guest.c
 	env LD_AUDIT="$AUDIT" ./host $1 >host.txt 2>&1 &
 	pid=$!
-	until [ "$(state_of $pid)" = T ]; do sleep 0.02; done
+	wait_for_stop $pid
 	# Attaching and going on: the stop signal is not for the host any more.
 	{ echo 'handle SIGSTOP nostop noprint nopass'; cat look; echo continue; } >commands
 	gdb_run commands -p $pid >gdb.txt

@@ -51,19 +51,7 @@ int main(void)
 	return 0;
 }
 C
-for state in open parked reinserted superseded gone; do
-	cat >commands <<G
-break state if \$_streq(name, "$state")
-run
-generate-core-file core.$state
-kill
-G
-	# The next start removes what a killed process has left.
-	export GOAUDIT_SNAPSHOTS=$TEST_DIR/snapshots.$state
-	gdb_run commands ./host >/dev/null
-	[ -s core.$state ] || fail "no core: $(cat gdb.log)"
-	rm -rf guest.so && cp v1.so guest.so
-done
+cores_of open parked reinserted superseded gone
 
 cat >look.py <<'G'
 gdb.execute("source " + script, to_string=True)

@@ -76,17 +76,16 @@ expect_no_snapshots
 
 cat >look.py <<'G'
 say(" ".join(n for n in calls() if not re.match(
-    r"runtime\.(cgocallbackg|asmcgocall|cgocall$)|_cgo|main\._Cfunc|main\.work\.func|raise$|__|kill$|goaudit_entry$", n)))
+    r"runtime\.(cgocallbackg|asmcgocall|cgocall$)|_cgo|main\._Cfunc|main\.work\.func|raise$|__|kill$|\w+@plt$", n)))
 gdb.execute("frame function main.work", to_string=True)
 text = gdb.parse_and_eval("text")
 say("text =", text["str"].string(length=int(text["len"])), "at", where())
 say(listed(), "listed")
 G
-state_of() { sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$1/status"; }
 cp v1.so guest.so
 env LD_AUDIT="$AUDIT" ./host stop >host.txt 2>&1 &
 pid=$!
-until [ "$(state_of $pid)" = T ]; do sleep 0.02; done
+wait_for_stop $pid
 printf 'source look.py\ngenerate-core-file core.guest\n' >commands
 look() {
 	gdb_run commands -p $pid | grep '^gdb:'

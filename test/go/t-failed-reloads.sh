@@ -17,6 +17,8 @@ import "C"
 import (
 	"flag"
 	"fmt"
+	"os"
+	"time"
 	"unsafe"
 )
 
@@ -35,6 +37,8 @@ func init() {
 	case "it exits....":
 		var nothing *int
 		*nothing = 1
+	case "it is slow..":
+		time.Sleep(20 * time.Millisecond)
 	}
 }
 
@@ -47,6 +51,10 @@ func answer() {
 
 //export goaudit_save
 func goaudit_save(size *C.size_t, version *C.version_t) unsafe.Pointer {
+	if _, err := os.Stat("not-now"); err == nil {
+		*size = 1
+		return nil
+	}
 	text := fmt.Sprint(count)
 	*size, *version = C.size_t(len(text)), 1
 	return C.CBytes([]byte(text))
@@ -86,32 +94,16 @@ build_guests good wide lacks
 variant good.so panics.so "the good one" "it panics..."
 variant good.so exits.so "the good one" "it exits...."
 variant good.so refuses.so "the good one" "it refuses.."
+variant good.so next.so "the good one" "the next one"
+variant good.so slow.so "the good one" "it is slow.."
+abi=$(sed -n 's/^abi //p' "$(dirname "$("$GOAUDIT_BUILD/goaudit" runtime --print)")/complete")
+ABI=$abi perl -pe 'BEGIN { $a = pack "H*", $ENV{ABI}; undef $/ } s/\Q$a\E/"\0\1\2\3" . substr($a, 4)/ge' \
+	good.so >runtime.so
 head -c 30000 good.so >truncated.so
 cp good.so program.so && printf '\2\0' | dd of=program.so bs=1 seek=16 conv=notrunc status=none
 perl -pe 's/libstd\.so/libstq.so/' good.so >dependency.so
 cc_host host <<'C'
 #include "gohost.h"
-
-static int descriptors_open(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
-static long resident(void)
-{
-	FILE *f = fopen("/proc/self/statm", "re");
-	long pages = 0;
-
-	CHECK(fscanf(f, "%*d %ld", &pages) == 1);
-	fclose(f);
-	return pages * 4;
-}
 
 /* After so many failures of each kind nothing has grown; the Go runtime may start a
  * thread at any time, which has mappings of its own. */
@@ -120,17 +112,26 @@ static void settle(long *kb, int *maps, int *files, struct goaudit_runtime *rt)
 	while (goaudit_reclaim(NULL, -1) > 0)
 		;
 	*rt = runtime_now(5);
-	*kb = resident();
+	*kb = rss_kb();
 	*maps = maps_with("");
-	*files = descriptors_open();
+	*files = open_files();
 }
 
 int main(int argc, char **argv)
 {
-	static const char *const kinds[] = {
-		"truncated.so", "program.so", "dependency.so", "panics.so", "exits.so",
-		"lacks.so", "wide.so", "refuses.so", NULL, /* vanished */
+	static const char *const absent[] = { "absent", NULL };
+	static const struct {
+		const char *file;		/* NULL: it has vanished */
+		const char *const *variables;
+		unsigned limit_ms;
+		int not_now;			/* the old generation does not save */
+	} kinds[] = {
+		{ "truncated.so" }, { "program.so" }, { "runtime.so" }, { "dependency.so" },
+		{ "panics.so" }, { "exits.so" }, { "slow.so", .limit_ms = 1 }, { "lacks.so" },
+		{ "wide.so" }, { "refuses.so" }, { "next.so", .not_now = 1 },
+		{ "next.so", .variables = absent }, { NULL },
 	};
+	struct goaudit_reload_options options = { .size = sizeof options };
 	int times = atoi(argv[1]), expected = 0;
 	long kb[2];
 	int maps[2], files[2], (*count)(void);
@@ -143,11 +144,16 @@ int main(int argc, char **argv)
 	count = (int (*)(void))find(h, "Count");
 	for (int i = 0; i <= times; i++) {
 		for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++) {
-			if (kinds[k])
-				replace(kinds[k], "guest.so");
+			if (kinds[k].file)
+				replace(kinds[k].file, "guest.so");
 			else
 				CHECK(unlink("guest.so") == 0);
-			CHECK(!dlreload(h));
+			options.flags = kinds[k].variables ? GOAUDIT_RELOAD_VARIABLES : 0;
+			options.variables = kinds[k].variables;
+			options.init_timeout_ms = kinds[k].limit_ms;
+			CHECK(!kinds[k].not_now || symlink(".", "not-now") == 0);
+			CHECK(!dlreload2(h, &options));
+			CHECK(!kinds[k].not_now || unlink("not-now") == 0);
 			if (i == 0)
 				puts(strstr(dlerror(), "guest.so:"));
 			CHECK(count() == ++expected * 1000 + 121);
@@ -169,15 +175,19 @@ int main(int argc, char **argv)
 }
 C
 run_audited ./host "${GOAUDIT_TEST_FAILURES:-25}" >out 2>&1 || fail "$(cat out)"
-expect_output cat out <<'E'
+expect_output sed 's/\(hash\|process is\) [0-9a-f]*/\1 HASH/g' out <<'E'
 guest.so: truncated: section headers end past the file: rebuild it for this machine, or copy it again
 guest.so: not a shared object: ELF type 2: rebuild it for this machine, or copy it again
+guest.so: built for another Go runtime (ABI hash HASH, the one of this process is HASH): rebuild it with `goaudit build`
 guest.so: libstq.so: cannot open shared object file: No such file or directory
 guest.so: its package init panicked: as it should: mend the guest and build it again
 guest.so: its package init panicked: runtime error: invalid memory address or nil pointer dereference: mend the guest and build it again
+guest.so: its package init has not ended within 1 ms and runs on without a use: mend the guest, or raise the limit
 guest.so: the new build has no function Count, whose address is in use: put it back, or restart the process
 guest.so: the signature of an export has changed: Count: was int(void), is int(double): give the new function another name
 guest.so: the new build does not take the state over (goaudit_load returned 3, of version 1, 1 bytes): have it accept that version
+guest.so: goaudit_save of the old generation has failed: see what it says
+guest.so: main.absent: the old build has no such variable: leave it out of the copy, or save it with hooks
 guest.so: cannot be read: No such file or directory: the old generation goes on
 maps 1, files 1, modules 1, goroutines 1
 resident 1, heap 1

@@ -19,8 +19,6 @@ LIB/goaudit/guest/guest.go
 LIB/goaudit/libgoaudit-dwarf.so
 LIB/goaudit/libgoaudit-entries.so
 LIB/goaudit/libgoaudit-image.so
-LIB/goaudit/libgoaudit-mainstub.so
-LIB/goaudit/libgoaudit-tiny.so
 LIB/libdlbind.a
 LIB/libdlbind.so
 LIB/libdlbind.so.1

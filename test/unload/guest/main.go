@@ -288,7 +288,7 @@ var give = map[string]func() unsafe.Pointer{
 	"ctx-func": func() unsafe.Pointer {
 		ctx, cancel = context.WithCancel(context.Background())
 		context.AfterFunc(ctx, func() { fired++ })
-		return box(ctx)
+		return box([]any{ctx, cancel})
 	},
 	"map-key":    func() unsafe.Pointer { return box(map[K]string{{1, "k"}: "v"}) },
 	"sync-map":   func() unsafe.Pointer { m := new(sync.Map); m.Store(K{1, "k"}, 1); return box(m) },

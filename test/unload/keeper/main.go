@@ -4,8 +4,15 @@ package main
 import "C"
 
 import (
+	"context"
 	"errors"
+	"expvar"
+	"flag"
 	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"unsafe"
@@ -80,6 +87,33 @@ func Use() int {
 		n += len(*p)
 	}
 	return n
+}
+
+// Touch uses what std keeps, and what Use does not reach, as a program would.
+//
+//export Touch
+func Touch() {
+	for _, path := range []string{"/guest", "/func"} {
+		http.DefaultServeMux.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", path, nil))
+	}
+	expvar.Do(func(v expvar.KeyValue) { _ = v.Value.String() })
+	log.Print("touched")
+	io.WriteString(flag.CommandLine.Output(), "touched\n")
+	for _, a := range anys {
+		switch v := a.(type) {
+		case func() int:
+			v()
+		case *sync.Map:
+			v.Range(func(k, _ any) bool { return fmt.Sprint(k) != "" })
+		case io.Writer:
+			func() {
+				defer func() { recover() }() // it may be a nil pointer
+				v.Write([]byte("touched"))
+			}()
+		case []any: // a context and what cancels it
+			v[1].(context.CancelFunc)()
+		}
+	}
 }
 
 //export WeakIsNil

@@ -55,7 +55,7 @@ import (
 	"unsafe"
 )
 
-const goauditProtocol = 4
+const goauditProtocol = 5
 
 // Verdicts and holders, as in protocol.h.
 const (
@@ -100,7 +100,7 @@ const (
 	goauditNoPointers  = 1 << 25
 )
 
-type goauditHello4Req struct {
+type goauditHello5Req struct {
 	size       uint64
 	collected  uint64
 	protocol   uint64
@@ -116,6 +116,7 @@ type goauditInitReq struct {
 	module     uint64
 	others     *goauditRange
 	othersN    uint64
+	begun      uint64
 	verdict    uint64
 	registerNs uint64
 	initNs     uint64
@@ -216,10 +217,10 @@ func goauditSized(have uint64, want uintptr) {
 	}
 }
 
-// goauditHello4 is the first call.  cgocallback has waited for main_init_done,
+// goauditHello5 is the first call.  cgocallback has waited for main_init_done,
 // so std is initialised.
-func goauditHello4(p unsafe.Pointer) {
-	r := (*goauditHello4Req)(p)
+func goauditHello5(p unsafe.Pointer) {
+	r := (*goauditHello5Req)(p)
 	r.protocol = goauditProtocol
 	if r.size != uint64(unsafe.Sizeof(*r)) {
 		return

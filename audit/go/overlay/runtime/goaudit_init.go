@@ -53,6 +53,7 @@ func goauditInit(p unsafe.Pointer) {
 	for _, o := range unsafe.Slice(r.others, r.othersN) {
 		m.taken = append(m.taken, goauditWithdraw(o.lo, o.hi))
 	}
+	r.begun = 1
 	r.verdict = goauditRunInits(md, r.text[:])
 	if r.verdict != goauditOK {
 		goauditEndTakeOver(m, r.lo, r.hi, true)

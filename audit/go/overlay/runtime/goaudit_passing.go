@@ -29,7 +29,8 @@ var goauditWalkers []uintptr
 
 // checkPassing looks at one goroutine.
 func (b *goauditBatch) checkPassing(gp *g, last bool) {
-	if s := readgstatus(gp) &^ _Gscan; gp == getg().m.curg || s == _Gidle || s == _Gdead || s == goauditDeadExtra {
+	s := readgstatus(gp) &^ _Gscan
+	if gp == getg().m.curg || s == _Gidle || s == _Gdead || s == goauditDeadExtra || b.flags&goauditNoFrames != 0 {
 		return
 	}
 	var top funcInfo

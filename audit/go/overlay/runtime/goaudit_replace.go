@@ -66,15 +66,20 @@ func (taken goauditTaken) done(putBack bool) {
 }
 
 // goauditEndTakeOver: the guest m in [lo, hi) keeps the names that it has taken
-// over or, if it has failed, gives them back.
+// over or, if it has failed, gives them back.  Its inits may be running still, if
+// the C side waits for them no longer, and may end in this function, too.  (Should
+// they define a flag at this very moment, flag's map is written to by two.)
 func goauditEndTakeOver(m *goauditModule, lo, hi uint64, failed bool) {
 	if failed {
 		goauditWithdraw(lo, hi).done(false)
 	}
-	for _, t := range m.taken {
+	lock(&goauditLock)
+	taken := m.taken
+	m.taken = nil
+	unlock(&goauditLock)
+	for _, t := range taken {
 		t.done(failed)
 	}
-	m.taken = nil
 }
 
 func goauditSettle(p unsafe.Pointer) {

@@ -1,0 +1,82 @@
+#include "made.h"
+
+#include <dlfcn.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../dlbind/embed.h"
+#include "arch.h"
+#include "call.h"
+#include "dlbind.h"
+#include "state.h"
+
+/* Into the host's namespace, and not as a call of the host's. */
+static void *open_here(const char *path, int mode)
+{
+	struct call plain = { .kind = CALL_PLAIN };
+	void *handle;
+
+	call_push(&goaudit_state, &plain);
+	handle = dlmopen(LM_ID_BASE, path, mode);
+	call_pop(&goaudit_state, &plain);
+	return handle;
+}
+
+static int close_here(void *handle)
+{
+	struct call plain = { .kind = CALL_PLAIN };
+	int result;
+
+	call_push(&goaudit_state, &plain);
+	result = dlclose(handle);
+	call_pop(&goaudit_state, &plain);
+	return result;
+}
+
+static const char *folder(void)
+{
+	return snapshot_made_folder(&goaudit_state);
+}
+
+void made_init(void)
+{
+	static const struct dlbind_loader loader = { open_here, close_here, dlerror, folder };
+
+	dlbind_use_loader(&loader);
+}
+
+const char *made_tiny(struct goaudit *ga)
+{
+	char *tiny = ga->made.tiny;
+
+	if (tiny[0] && access(tiny, R_OK) == 0)
+		return tiny;
+	return dlbind_tiny("tiny", tiny) == 0 ? tiny : NULL;
+}
+
+int made_main(struct goaudit *ga)
+{
+	static const struct dlbind_options options = {
+		.size = sizeof options, .flags = DLBIND_GLOBAL | DLBIND_WRITE_ALIAS,
+		.max_code = ARCH_PAGE, .max_rodata = ARCH_PAGE, .max_data = ARCH_PAGE,
+		.max_symbols = 16,
+	};
+	void *library, *code = NULL;
+
+	if (ga->made.main)
+		return 0;
+	library = dlcreate_with_options("goaudit-main.so", &options);
+	if (library)
+		code = dlalloc(library, 1, SHF_EXECINSTR);
+	if (code) {
+		*(unsigned char *)dlwritable(library, code) = ARCH_RET_BYTE;
+		if (dlbind(library, "main.main", code, 1, STT_FUNC)) {
+			ga->made.main = true;
+			return 0;
+		}
+	}
+	error_set(ga, "%s", dlbind_error());
+	if (library)
+		dldelete(library);
+	return -1;
+}
