@@ -349,7 +349,6 @@ static void add_debug(struct goaudit *ga, struct snapshot *s)
 	free(s->data);
 	s->data = data;
 	s->size = size;
-	s->undescribed = true;
 }
 
 static int check_and_mend(struct goaudit *ga, const char *path, struct snapshot *s)
