@@ -6,6 +6,8 @@
 
 [ "$(id -u)" = 0 ] || skip "needs root, to install"
 unshare -m true 2>/dev/null || skip "no mount namespaces here"
+installed() { find /usr/local -name '*goaudit*' -printf '%p %T@\n' -o -name '*dlbind*' -printf '%p %T@\n' | sort; }
+before=$(installed)
 cc_so guest.so <<<'static int n; int value(void) { return ++n; }'
 cc_host host <<'C'
 #include "host.h"
@@ -51,4 +53,4 @@ libgoaudit.so
 goaudit.7
 cannot be loaded as audit interface
 E
-[ ! -e /usr/local/bin/goaudit ] || fail "it has been installed for real"
+[ "$before" = "$(installed)" ] || fail "it has been installed for real"
