@@ -16,6 +16,7 @@ files() { find "$1" ! -type d ! -path '*/overlay/*' ! -path '*/linker/*' ! -path
 expect_output files root <<'E'
 LIB/goaudit/guest/go.mod
 LIB/goaudit/guest/guest.go
+LIB/goaudit/guest/state/state.go
 LIB/goaudit/libgoaudit-dwarf.so
 LIB/goaudit/libgoaudit-entries.so
 LIB/goaudit/libgoaudit-image.so
