@@ -376,7 +376,7 @@ bool gate_enter_by(struct goaudit *ga, struct generation *gen, const char *name,
 	struct gate_doors *d = &guest->doors;
 	struct gate_door *found, door;
 	uint32_t n = 0;
-	bool made;
+	bool made, last;
 
 	if (!is_function(gen, *address) || !load_entries(ga))
 		return true;
@@ -388,8 +388,9 @@ bool gate_enter_by(struct goaudit *ga, struct generation *gen, const char *name,
 			/* In its own package init it is not called by others yet. */
 			return gen->owner;
 		}
+		last = ga->exiting;	/* nothing is unmapped any more */
 		found = find(d, name, version);
-		made = !found && d->room;
+		made = !found && d->room && !last;
 		if (made)
 			found = make(&ga->gate, gen, name, version, *address);
 		if (found) {
@@ -401,6 +402,8 @@ bool gate_enter_by(struct goaudit *ga, struct generation *gen, const char *name,
 			*address = show(ga, guest, n, &door, made);
 			return true;
 		}
+		if (last)
+			return true;
 		if (!made && make_room(ga, guest))
 			continue;
 		*address = NULL;
