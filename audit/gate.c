@@ -301,23 +301,28 @@ static struct gate_door *make(struct gate *gate, struct generation *gen, const c
 {
 	struct gate_doors *d = &gen->guest->doors;
 	struct gate_door *door;
-	struct gate_table *t;
+	struct gate_table *t = d->table;
+	bool fits = t && d->of == gen && d->n < 1u << t->size;
 
 	if (!add_door(d, name, version))
 		return NULL;
-	t = take_table(gate, gen, d->n + 1);
-	if (!t)
-		return NULL;
-	if (d->n)
-		memcpy(t->target, d->table->target, d->n * sizeof *t->target);
-	t->target[d->n] = address;
+	if (!fits) {
+		t = take_table(gate, gen, d->n + 1);
+		if (!t)
+			return NULL;
+		if (d->n)
+			memcpy(t->target, d->table->target, d->n * sizeof *t->target);
+	}
+	t->target[d->n] = address;	/* no entry reads it yet */
+	t->n = d->n + 1;
 	door = &d->door[d->n];
 	door->facade = d->room->facade;
 	door->shown = false;
 	door->entry = facade_make_entry(d->room, gate->block, d->n++);
 	if (d->room->used == FACADE_CHUNK)
 		d->room = NULL;
-	publish(gate, d, t, gen);
+	if (!fits)
+		publish(gate, d, t, gen);
 	return door;
 }
 
