@@ -53,12 +53,9 @@ uint64_t arch_call_as(void *fn, const void *a, uint64_t b, uint64_t c,
  * this machine cannot. */
 size_t arch_saved_registers(void);
 
-/* The code of a guest's entries (gate.h): at most this long, and aligned to 32. */
-#define ARCH_ENTRY_MAX 256
-
 struct gate_cell;
 
-/* An entry's length, a multiple of 32. */
+/* The length of an entry of a guest's function (gate.h), a multiple of 32. */
 size_t arch_entry_size(void);
 
 /* Writes the entry that will stand at `address`, to `to`.

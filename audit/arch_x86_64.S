@@ -95,10 +95,13 @@ arch_call_as:
  * used again meanwhile.  Nothing here needs a locked instruction: only this thread
  * writes to its block.
  *
- * The caller's first STACK_WORDS words of stack arguments are passed on.  rax (the
+ * The caller's first STACK_WORDS words of stack arguments are passed on.  Where they
+ * reach into another page, that one may be none of the stack's (a coroutine's first
+ * frame is at its very top), and goaudit_entry_copy copies what there is.  rax (the
  * number of vector registers of a variadic call), all argument registers and all results
  * stay; r10, r11 and xmm15 are scratch at a call (psABI 3.2.3). */
-#define STACK_WORDS 16		/* GATE_STACK_WORDS */
+#define STACK_WORDS 16		/* GATE_STACK_WORDS; a power of 2 */
+#define PAGE 4096
 
 	.section .rodata
 	.globl	arch_entry_code
@@ -117,13 +120,16 @@ arch_entry_code:
 	pushq	%r10
 .Lentry_pushed:	addq	$-8 * STACK_WORDS, %rsp
 .Lentry_lowered:
+	leaq	8 * STACK_WORDS + 16 + 8 * STACK_WORDS - 1(%rsp), %r10
+	testl	$PAGE - 8 * STACK_WORDS, %r10d	/* the first 128 bytes of a page? */
+	jz	4f
 	.set	at, 0
 	.rept	STACK_WORDS / 2
 	movups	8 * STACK_WORDS + 16 + at(%rsp), %xmm15
 	movups	%xmm15, at(%rsp)
 	.set	at, at + 16
 	.endr
-	call	*0x7fffffff(%r11)	/* the table's target: its offset */
+5:	call	*0x7fffffff(%r11)	/* the table's target: its offset */
 .Lentry_target:	subq	$-8 * STACK_WORDS, %rsp
 .Lentry_raised:	popq	%r10
 .Lentry_popped:	incl	4(%r10)
@@ -133,6 +139,8 @@ arch_entry_code:
 3:	leaq	arch_entry_code(%rip), %r11
 	jmp	*0(%rip)		/* the cell's enlist */
 .Lentry_enlist:
+4:	call	*0(%rip)		/* the cell's copy */
+.Lentry_copy:	jmp	5b
 	.p2align 5, 0xcc
 .Lentry_end:
 
@@ -142,7 +150,7 @@ arch_entry_code:
 	.p2align 2
 arch_entry:
 	.long	.Lentry_end - arch_entry_code
-	.irp	label, block, table, check, target, enlist, pushed, lowered, raised, popped
+	.irp	label, block, table, check, target, enlist, copy, pushed, lowered, raised, popped
 	.long	.Lentry_\label - arch_entry_code
 	.endr
 

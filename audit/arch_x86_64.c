@@ -5,11 +5,11 @@
 
 #include "gate.h"
 
-/* In arch_x86_64.S: the code, its length, and offsets in it; the first five are of
+/* In arch_x86_64.S: the code, its length, and offsets in it; the first six are of
  * what follows a displacement of 32 bits. */
 extern const unsigned char arch_entry_code[];
 extern const struct arch_entry {
-	uint32_t size, block, table, check, target, enlist;
+	uint32_t size, block, table, check, target, enlist, copy;
 	uint32_t pushed, lowered, raised, popped;
 } arch_entry;
 
@@ -40,6 +40,7 @@ void arch_write_entry(char *to, uintptr_t address, const struct gate_cell *cell,
 {
 	const struct arch_entry *e = &arch_entry;
 	uintptr_t table = (uintptr_t)&cell->table, enlist = (uintptr_t)&cell->enlist;
+	uintptr_t copy = (uintptr_t)&cell->copy;
 
 	memcpy(to, arch_entry_code, e->size);
 	put32(to + e->block, block);
@@ -47,6 +48,7 @@ void arch_write_entry(char *to, uintptr_t address, const struct gate_cell *cell,
 	put32(to + e->check, table - (address + e->check));
 	put32(to + e->target, target);
 	put32(to + e->enlist, enlist - (address + e->enlist));
+	put32(to + e->copy, copy - (address + e->copy));
 }
 
 /* --- unwind tables -------------------------------------------------------- */
@@ -90,6 +92,8 @@ size_t arch_write_entry_frames(unsigned char *to, uintptr_t address, unsigned n)
 		p = row(p, &at, i * e->size + e->lowered, full);
 		p = row(p, &at, i * e->size + e->raised, 16);
 		p = row(p, &at, i * e->size + e->popped, 8);
+		p = row(p, &at, i * e->size + e->enlist, full);
+		p = row(p, &at, (i + 1) * e->size, 8);
 	}
 	while ((p - to) % 8)
 		*p++ = 0;

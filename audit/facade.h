@@ -22,6 +22,7 @@ struct guest;
 struct gate_cell {
 	struct gate_table *table;	/* where the guest's entries lead */
 	const void *enlist;		/* for a thread's first call */
+	const void *copy;		/* for stack arguments that may end at a page's end */
 };
 
 struct facade {

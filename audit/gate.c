@@ -98,8 +98,10 @@ void gate_forked(struct goaudit *ga)
 
 void gate_settle(struct goaudit *ga)
 {
-	if (__atomic_load_n(&ga->gate.prepare, __ATOMIC_ACQUIRE))
-		syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+	/* A filter of system calls that the host has set since may forbid it. */
+	if (__atomic_load_n(&ga->gate.prepare, __ATOMIC_ACQUIRE) &&
+	    syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0)
+		__atomic_store_n(&ga->gate.lost, true, __ATOMIC_RELEASE);
 }
 
 /* --- what entries need ---------------------------------------------------- */
@@ -142,54 +144,65 @@ static void called_in_vain(uintptr_t entry, int lacking)
 		    lacking ? "which its current build lacks" : "but it has been unloaded");
 }
 
-static const char *prepare_entries(struct goaudit *ga)
-{
-	size_t saved = arch_saved_registers();
-	struct gate *gate = &ga->gate;
-	struct link_map *map;
-
-	if (!saved || syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
-			      0, 0) != 0)
-		return "no membarrier(2) or no XSAVE here";
-	map = load_library(ga);
-	if (!map)
-		return dlerror();
-	gate->after_unload = ldso_lookup(map, "goaudit_called_after_unload");
-	gate->lacking = ldso_lookup(map, "goaudit_called_lacking_function");
-	*(void **)ldso_lookup(map, "goaudit_entry_in_vain") = called_in_vain;
-	gate->enlist = ldso_lookup(map, "goaudit_entry_enlist");
-	gate->block = ((int (*)(void))ldso_lookup(map, "goaudit_entry_block"))();
-	*(size_t *)ldso_lookup(map, "goaudit_entry_saved") = saved;
-	*(void **)ldso_lookup(map, "goaudit_entry_enlister") = enlist;
-	__atomic_store_n(&gate->prepare,
-			 (void (*)(void))ldso_lookup(map, "goaudit_entry_prepare"),
-			 __ATOMIC_RELEASE);
-	return NULL;
-}
-
-/* Not under our lock: ld.so is called. */
-static bool load_entries(struct goaudit *ga)
+/* Can this machine count calls? */
+static bool can_count(struct goaudit *ga)
 {
 	struct gate *gate = &ga->gate;
-	const char *why;
 
 	if (__atomic_load_n(&gate->prepare, __ATOMIC_ACQUIRE))
 		return true;
 	if (gate->failed)
 		return false;
-	why = prepare_entries(ga);
-	if (!why)
+	gate->saved = arch_saved_registers();
+	if (gate->saved && syscall(SYS_membarrier,
+				   MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0)
 		return true;
 	gate->failed = true;
-	goaudit_log(ga, "calls into guests are not counted: %s", why);
+	goaudit_log(ga, "calls into guests are not counted: no membarrier(2) or no XSAVE "
+		    "here");
 	return false;
 }
 
-static bool is_function(const struct generation *gen, const void *address)
+/* Returns false with dlerror set.  Not under our lock: ld.so is called. */
+static bool load_entries(struct goaudit *ga, const struct guest *guest)
+{
+	struct gate *gate = &ga->gate;
+	struct link_map *map;
+
+	if (__atomic_load_n(&gate->prepare, __ATOMIC_ACQUIRE))
+		return true;
+	map = load_library(ga);
+	if (!map) {
+		error_set(ga, "%s: the library for the entries of its functions cannot be "
+			  "loaded: %s: free memory or descriptors, or install it",
+			  guest->path, dlerror());
+		return false;
+	}
+	gate->after_unload = ldso_lookup(map, "goaudit_called_after_unload");
+	gate->lacking = ldso_lookup(map, "goaudit_called_lacking_function");
+	*(void **)ldso_lookup(map, "goaudit_entry_in_vain") = called_in_vain;
+	gate->enlist = ldso_lookup(map, "goaudit_entry_enlist");
+	gate->copy = ldso_lookup(map, "goaudit_entry_copy");
+	gate->block = ((int (*)(void))ldso_lookup(map, "goaudit_entry_block"))();
+	*(size_t *)ldso_lookup(map, "goaudit_entry_saved") = gate->saved;
+	*(void **)ldso_lookup(map, "goaudit_entry_enlister") = enlist;
+	__atomic_store_n(&gate->prepare,
+			 (void (*)(void))ldso_lookup(map, "goaudit_entry_prepare"),
+			 __ATOMIC_RELEASE);
+	return true;
+}
+
+/* Constants may lie in the segment of the code (ld -z noseparate-code, gold). */
+static bool is_function(const struct generation *gen, const char *name,
+			const void *address)
 {
 	const ElfW(Phdr) *segment = ldso_segment_at(gen->map, PT_LOAD, address);
+	const ElfW(Sym) *sym;
 
-	return segment && (segment->p_flags & PF_X);
+	if (!segment || !(segment->p_flags & PF_X))
+		return false;
+	sym = ldso_symbol(gen->map, name);
+	return !sym || ELF64_ST_TYPE(sym->st_info) != STT_OBJECT;
 }
 
 /* --- tables, all with goaudit.lock ---------------------------------------- */
@@ -291,7 +304,29 @@ static bool add_door(struct gate_doors *d, const char *name, const char *version
 	door += d->n;
 	door->name = strdup(name);
 	door->version = version ? strdup(version) : NULL;
-	return door->name && (!version || door->version);
+	if (door->name && (!version || door->version))
+		return true;
+	free(door->name);
+	free(door->version);
+	return false;
+}
+
+/* Has the guest's table, which is gen's, have room for a door more: entries read no
+ * target but their own, so it grows in place up to its capacity. */
+static bool reserve(struct gate *gate, struct generation *gen)
+{
+	struct gate_doors *d = &gen->guest->doors;
+	struct gate_table *t = d->table;
+
+	if (t && d->of == gen && d->n < 1u << t->size)
+		return true;
+	t = take_table(gate, gen, d->n + 1);
+	if (!t)
+		return false;
+	if (d->n)
+		memcpy(t->target, d->table->target, d->n * sizeof *t->target);
+	publish(gate, d, t, gen);
+	return true;
 }
 
 /* A door more, to address in gen; there is room for its entry.  NULL: out of
@@ -301,28 +336,17 @@ static struct gate_door *make(struct gate *gate, struct generation *gen, const c
 {
 	struct gate_doors *d = &gen->guest->doors;
 	struct gate_door *door;
-	struct gate_table *t = d->table;
-	bool fits = t && d->of == gen && d->n < 1u << t->size;
 
-	if (!add_door(d, name, version))
+	if (!reserve(gate, gen) || !add_door(d, name, version))
 		return NULL;
-	if (!fits) {
-		t = take_table(gate, gen, d->n + 1);
-		if (!t)
-			return NULL;
-		if (d->n)
-			memcpy(t->target, d->table->target, d->n * sizeof *t->target);
-	}
-	t->target[d->n] = address;	/* no entry reads it yet */
-	t->n = d->n + 1;
+	d->table->target[d->n] = address;
+	d->table->n = d->n + 1;
 	door = &d->door[d->n];
 	door->facade = d->room->facade;
 	door->shown = false;
 	door->entry = facade_make_entry(d->room, gate->block, d->n++);
 	if (d->room->used == FACADE_CHUNK)
 		d->room = NULL;
-	if (!fits)
-		publish(gate, d, t, gen);
 	return door;
 }
 
@@ -347,6 +371,7 @@ static bool make_room(struct goaudit *ga, struct guest *guest)
 	if (new && !late) {
 		f->cell->table = d->table;
 		f->cell->enlist = ga->gate.enlist;
+		f->cell->copy = ga->gate.copy;
 		f->next = d->facades;
 		d->facades = f;
 	}
@@ -381,10 +406,14 @@ bool gate_enter_by(struct goaudit *ga, struct generation *gen, const char *name,
 	struct gate_doors *d = &guest->doors;
 	struct gate_door *found, door;
 	uint32_t n = 0;
-	bool made, last;
+	bool made, exiting;
 
-	if (!is_function(gen, *address) || !load_entries(ga))
+	if (!is_function(gen, name, *address) || !can_count(ga))
 		return true;
+	if (!load_entries(ga, guest)) {
+		*address = NULL;
+		return true;
+	}
 	ga->gate.prepare();
 	for (;;) {
 		pthread_mutex_lock(&ga->lock);
@@ -393,21 +422,22 @@ bool gate_enter_by(struct goaudit *ga, struct generation *gen, const char *name,
 			/* In its own package init it is not called by others yet. */
 			return gen->owner;
 		}
-		last = ga->exiting;	/* nothing is unmapped any more */
 		found = find(d, name, version);
-		made = !found && d->room && !last;
+		made = !found && d->room;
 		if (made)
 			found = make(&ga->gate, gen, name, version, *address);
 		if (found) {
 			door = *found;
 			n = found - d->door;
 		}
+		exiting = ga->exiting;
 		pthread_mutex_unlock(&ga->lock);
 		if (found) {
 			*address = show(ga, guest, n, &door, made);
 			return true;
 		}
-		if (last)
+		/* Nothing is unmapped any more, and there is no place for a library. */
+		if (!made && exiting)
 			return true;
 		if (!made && make_room(ga, guest))
 			continue;
@@ -425,7 +455,7 @@ static void *look_up(const struct generation *gen, const struct gate_door *door)
 	void *p = door->version ? dlvsym(gen->map, door->name, door->version) :
 				  dlsym(gen->map, door->name);
 
-	return p && is_function(gen, p) ? p : NULL;
+	return p && is_function(gen, door->name, p) ? p : NULL;
 }
 
 /* The nth door; names live for ever.  Without our lock. */

@@ -75,11 +75,12 @@ struct gate {
 	struct facade_chunk *chunks;	/* grows at the head, with goaudit.lock */
 	/* Of libgoaudit-entries.so. */
 	void (*prepare)(void);		/* goaudit_entry_prepare; NULL: not loaded (yet) */
-	const void *enlist;		/* goaudit_entry_enlist */
+	const void *enlist, *copy;	/* goaudit_entry_enlist, goaudit_entry_copy */
 	void *after_unload;		/* what entries lead to at the very end, */
 	void *lacking;			/* and where a build lacks their function */
 	int32_t block;			/* where a thread's block is pointed to */
-	bool failed;
+	size_t saved;			/* see arch_saved_registers */
+	bool failed;			/* this machine cannot count calls */
 	bool lost;			/* some calls are not counted */
 	int forking;			/* the thread that forks */
 	/* The rest is guarded by goaudit.lock. */
@@ -98,7 +99,7 @@ bool gate_enter_by(struct goaudit *ga, struct generation *gen, const char *name,
 		   const char *version, void **address);
 
 /* The names of the guest's entries, an array from malloc(3) of *n; they live for ever.
- * Without locks. */
+ * NULL: out of memory.  Without locks. */
 const char **gate_names(struct goaudit *ga, const struct guest *guest, size_t *n);
 
 /* A table of gen's functions for the guest's entries; NULL when it has none.  `lacks`

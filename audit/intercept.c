@@ -369,7 +369,7 @@ static struct decision decide_symbol(void *real, void *handle, const char *name,
 	struct lookup l = { .real = real, .name = name, .version = version };
 	bool ours = false;
 	void *found;
-	int i;
+	int i, cancel;
 
 	error_clear(ga);
 	if (!name)
@@ -377,7 +377,9 @@ static struct decision decide_symbol(void *real, void *handle, const char *name,
 	l.ret = ret_in_caller(ga, caller);
 	i = find_target(name);
 	if (handle != RTLD_DEFAULT && handle != RTLD_NEXT && ga->registry.guests) {
+		cancel = cancel_off();
 		found = look_up_in_guest(ga, &l, handle, &ours);
+		cancel_restore(cancel);
 		if (ours)
 			return OURS(found);
 	}

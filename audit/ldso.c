@@ -120,36 +120,40 @@ bool ldso_lock_is_mine(const struct goaudit *ga, bool if_unknown)
 	return __atomic_load_n(owner, __ATOMIC_RELAXED) == syscall(SYS_gettid);
 }
 
+/* Do count and chain follow an object that comes and goes?  *tried: there was one. */
+static const char *check_count(struct goaudit *ga, bool *tried)
+{
+	const struct ldso *ld = &ga->ldso;
+	unsigned int before = ld->ns->nloaded;
+	const char *path = made_tiny(ga), *why;
+	void *tiny = path ? dlmopen(LM_ID_BASE, path, RTLD_NOW) : NULL;
+
+	*tried = tiny != NULL;
+	if (!tiny) {
+		why = path ? dlerror() : dlbind_error();
+		return why ? why : "out of memory";
+	}
+	why = ld->ns->nloaded == before + 1 ? check_layout(ld) :
+					      "_ns_nloaded did not follow a dlopen";
+	dlclose(tiny);
+	if (!why && ld->ns->nloaded != before)
+		why = "_ns_nloaded did not follow a dlclose";
+	return why ? why : check_layout(ld);
+}
+
 const char *ldso_validate(struct goaudit *ga)
 {
 	struct ldso *ld = &ga->ldso;
-	const char *why, *path;
-	unsigned int before;
-	void *tiny;
+	const char *why;
+	bool tried = true;
 
 	if (ld->checked)
 		return ld->refusal[0] ? ld->refusal : NULL;
-	ld->checked = true;
 	why = check_layout(ld);
-	if (!why) {
-		before = ld->ns->nloaded;
-		path = made_tiny(ga);
-		tiny = path ? dlmopen(LM_ID_BASE, path, RTLD_NOW) : NULL;
-		if (!path)
-			why = dlbind_error();
-		else if (!tiny)
-			why = dlerror();
-		else if (ld->ns->nloaded != before + 1)
-			why = "_ns_nloaded did not follow a dlopen";
-		if (!why)
-			why = check_layout(ld);
-		if (tiny)
-			dlclose(tiny);
-		if (!why && ld->ns->nloaded != before)
-			why = "_ns_nloaded did not follow a dlclose";
-		if (!why)
-			why = check_layout(ld);
-	}
+	if (!why)
+		why = check_count(ga, &tried);
+	ld->checked = tried;
+	ld->refusal[0] = 0;
 	if (why)
 		snprintf(ld->refusal, sizeof ld->refusal, "%s", why);
 	return why ? ld->refusal : NULL;
@@ -392,9 +396,8 @@ struct link_map *ldso_object_at(const void *address)
 	return map;
 }
 
-static const void *gnu_lookup(const struct link_map *map, const uint32_t *table,
-			      const ElfW(Sym) *syms, const char *strings,
-			      const char *name)
+static const ElfW(Sym) *gnu_lookup(const uint32_t *table, const ElfW(Sym) *syms,
+				   const char *strings, const char *name)
 {
 	uint32_t hash = 5381, nbuckets = table[0], symoffset = table[1];
 	uint32_t bloom_size = table[2], index;
@@ -412,15 +415,14 @@ static const void *gnu_lookup(const struct link_map *map, const uint32_t *table,
 
 		if ((h | 1) == (hash | 1) && syms[index].st_shndx != SHN_UNDEF &&
 		    strcmp(strings + syms[index].st_name, name) == 0)
-			return (void *)(map->l_addr + syms[index].st_value);
+			return &syms[index];
 		if (h & 1)
 			return NULL;
 	}
 }
 
-static const void *sysv_lookup(const struct link_map *map, const uint32_t *table,
-			       const ElfW(Sym) *syms, const char *strings,
-			       const char *name)
+static const ElfW(Sym) *sysv_lookup(const uint32_t *table, const ElfW(Sym) *syms,
+				    const char *strings, const char *name)
 {
 	uint32_t hash = 0, high;
 
@@ -433,11 +435,11 @@ static const void *sysv_lookup(const struct link_map *map, const uint32_t *table
 	     i = table[2 + table[0] + i])
 		if (syms[i].st_shndx != SHN_UNDEF &&
 		    strcmp(strings + syms[i].st_name, name) == 0)
-			return (void *)(map->l_addr + syms[i].st_value);
+			return &syms[i];
 	return NULL;
 }
 
-void *ldso_lookup(const struct link_map *map, const char *name)
+const ElfW(Sym) *ldso_symbol(const struct link_map *map, const char *name)
 {
 	const ElfW(Sym) *syms = (void *)ldso_dynamic_address(map, DT_SYMTAB);
 	const char *strings = (void *)ldso_dynamic_address(map, DT_STRTAB);
@@ -447,8 +449,15 @@ void *ldso_lookup(const struct link_map *map, const char *name)
 	if (!syms || !strings)
 		return NULL;
 	if (gnu)
-		return (void *)gnu_lookup(map, gnu, syms, strings, name);
+		return gnu_lookup(gnu, syms, strings, name);
 	if (sysv)
-		return (void *)sysv_lookup(map, sysv, syms, strings, name);
+		return sysv_lookup(sysv, syms, strings, name);
 	return NULL;
+}
+
+void *ldso_lookup(const struct link_map *map, const char *name)
+{
+	const ElfW(Sym) *sym = ldso_symbol(map, name);
+
+	return sym ? (void *)(map->l_addr + sym->st_value) : NULL;
 }

@@ -34,7 +34,8 @@ struct ldso {
 	struct r_debug *debug;
 	struct ldso_namespace *ns;
 	const void *base_ret;		/* a return instruction in the host's libc */
-	bool checked;			/* ldso_validate has run; guarded by the load lock */
+	bool checked;			/* ldso_validate has an answer; guarded by the load
+					 * lock */
 	struct link_map *libc;		/* the host's; NULL: none */
 	bool locks_sought;		/* guarded by the load lock */
 	const int *lock_owner;		/* the load lock's owner, a thread id; NULL: not found */
@@ -50,7 +51,8 @@ void ldso_init(struct goaudit *ga);
 /* Checks that the private layout is the one that was built for: pointers,
  * chain and counts agree, and opening and closing a tiny object moves the count
  * by exactly one.  Touches nothing on failure.  Only in a transaction.
- * Returns NULL, or why not. */
+ * Returns NULL, or why not; with `checked` false, only for now: no such object can
+ * be had. */
 const char *ldso_validate(struct goaudit *ga);
 
 /* Runs fn(arg) on this thread with the load lock held, as a constructor would:
@@ -74,8 +76,9 @@ bool ldso_lock_is_mine(const struct goaudit *ga, bool if_unknown);
 void ldso_hide(struct goaudit *ga, struct link_map *map, bool *was_global);
 void ldso_reinsert(struct goaudit *ga, struct link_map *map, bool was_global);
 
-/* Address of a symbol that the object itself defines, in its own hash table;
- * NULL if none.  Needs no lock and no relocation: works from la_objopen on. */
+/* A symbol that the object itself defines, by its own hash table, and its address;
+ * NULL if none.  They need no lock and no relocation: they work from la_objopen on. */
+const ElfW(Sym) *ldso_symbol(const struct link_map *map, const char *name);
 void *ldso_lookup(const struct link_map *map, const char *name);
 
 /* A dynamic entry's value; pointers come relocated, whatever ld.so did. */

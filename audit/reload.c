@@ -317,6 +317,10 @@ static bool has_same_signatures(struct job *job)
 	    !job->old || !job->old->described)
 		return true;
 	names = gate_names(job->ga, job->guest, &n);
+	if (!names) {
+		out_of_memory(job);
+		return false;
+	}
 	if (n)
 		same = inherit_check_exports(job->ga, job->old, job->gen, &job->snapshot,
 					     names, n) == 0;
@@ -374,8 +378,12 @@ static bool hideable(struct job *job)
 	pthread_mutex_unlock(&job->ga->lock);
 	if (!job->request->reloadable)
 		return true;	/* it runs, and is kept for ever */
-	error_set(job->ga, "%s: reloading is off in this process: %s: use a glibc "
-		  "that goaudit(7) lists", job->guest->path, why);
+	if (job->ga->ldso.checked)
+		error_set(job->ga, "%s: reloading is off in this process: %s: use a glibc "
+			  "that goaudit(7) lists", job->guest->path, why);
+	else
+		error_set(job->ga, "%s: ld.so cannot be checked now: %s: free memory, space "
+			  "or descriptors", job->guest->path, why);
 	job->outcome = FAILED;
 	return false;
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -114,10 +115,21 @@ static void touch(const char *name)
 		close(fd);
 }
 
+/* So that nobody collects the folder. */
+static void mark_kept(const struct goaudit *ga, const char *own)
+{
+	char mark[sizeof ga->snapshots.root + sizeof KEEP_MARK];
+
+	if (!ga->settings.keep)
+		return;
+	snprintf(mark, sizeof mark, "%s/" KEEP_MARK, own);
+	touch(mark);
+}
+
 /* This process's folder. Returns 0, or -1 with dlerror set. */
 static int ensure_root(struct goaudit *ga)
 {
-	char root[200], own[256], mark[sizeof own + sizeof KEEP_MARK];
+	char root[200], own[256];
 
 	if (ga->snapshots.root[0])
 		return 0;
@@ -135,10 +147,7 @@ static int ensure_root(struct goaudit *ga)
 			  "space, or name another one in GOAUDIT_SNAPSHOTS", own);
 		return -1;
 	}
-	if (ga->settings.keep) {
-		snprintf(mark, sizeof mark, "%s/" KEEP_MARK, own);
-		touch(mark);
-	}
+	mark_kept(ga, own);
 	pthread_mutex_lock(&ga->lock);
 	if (!ga->snapshots.root[0]) {
 		memcpy(ga->snapshots.root, own, sizeof own);
@@ -368,10 +377,16 @@ static int check_and_mend(struct goaudit *ga, const char *path, struct snapshot 
 
 static int write_file(const char *name, const struct snapshot *s)
 {
-	int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-		      0400);
+	struct rlimit limit;
 	size_t done = 0;
+	int fd;
 
+	/* Beyond it, write(2) would raise a signal. */
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && s->size > limit.rlim_cur) {
+		errno = EFBIG;
+		return -1;
+	}
+	fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
 	if (fd < 0)
 		return -1;
 	while (done < s->size) {
@@ -397,8 +412,11 @@ static bool restore_root(struct goaudit *ga)
 
 	snprintf(parent, sizeof parent, "%s", ga->snapshots.root);
 	*strrchr(parent, '/') = 0;
-	return private_folder(parent) && (mkdir(ga->snapshots.root, 0700) == 0 ||
-					  errno == EEXIST);
+	if (!private_folder(parent) ||
+	    (mkdir(ga->snapshots.root, 0700) != 0 && errno != EEXIST))
+		return false;
+	mark_kept(ga, ga->snapshots.root);
+	return true;
 }
 
 int snapshot_make(struct goaudit *ga, const char *path, struct snapshot *s)
@@ -426,8 +444,9 @@ int snapshot_make(struct goaudit *ga, const char *path, struct snapshot *s)
 	} while (again);
 	snprintf(s->file, sizeof s->file, "%s/%s", folder, base);
 	if (!made || write_file(s->file, s) != 0) {
-		error_set(ga, "%s: cannot make a snapshot: %m: free space, or name "
-			  "another place in GOAUDIT_SNAPSHOTS", s->file);
+		error_set(ga, "%s: cannot make a snapshot: %m: free space, raise "
+			  "the limit, or name another place in GOAUDIT_SNAPSHOTS",
+			  s->file);
 		rmdir(folder);
 		s->file[0] = 0;
 		return -1;

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -140,6 +141,16 @@ int folder_given(void)
 	return 0;
 }
 
+int folder_allows(const char *name, size_t size)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || size <= limit.rlim_cur)
+		return 0;
+	return error_set(EFBIG, "%s: its file of %zu bytes (not of memory) is larger than "
+			 "RLIMIT_FSIZE: create it with smaller limits", name, size);
+}
+
 int folder_file(const char *folder, const char *name, char path[PATH_MAX])
 {
 	struct state *s = &dlbind_state;
@@ -165,7 +176,8 @@ int folder_file(const char *folder, const char *name, char path[PATH_MAX])
 			restored = true;
 		else
 			return error_set(errno, "%s: cannot be made: %m: free space, or "
-					 "name another folder in DLBIND_FOLDER", path);
+					 "name another folder%s", path,
+					 s->loader.folder ? "" : " in DLBIND_FOLDER");
 	}
 }
 

@@ -371,6 +371,9 @@ void publish_notify(struct library *lib, bool always);
 /* Makes an empty file for us alone, named after `name`, in `folder` or the
  * process's own.  Returns a descriptor and its path, or -1 with the error set. */
 int folder_file(const char *folder, const char *name, char path[PATH_MAX]);
+/* May a file be that large?  Beyond RLIMIT_FSIZE, ftruncate(2) and write(2) raise a
+ * signal.  -1 with the error set. */
+int folder_allows(const char *name, size_t size);
 /* Before the first call of folder_file in a process; state.folder is set.
  * -1 with the error set. */
 int folder_prepare(void);

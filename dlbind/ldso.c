@@ -1,5 +1,6 @@
 /* What is done with ld.so beyond its interface: glibc's private parts are found
  * by what must stand in them, and left alone where it does not. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,17 +58,20 @@ int ldso_make_tiny(const char *name, uintptr_t init, char path[PATH_MAX])
 {
 	char page[PAGE];
 	size_t size = image_tiny(page, init);
-	int fd = folder_file(NULL, name, path);
+	int fd = folder_allows(name, size) == 0 ? folder_file(NULL, name, path) : -1;
 	ssize_t n;
 
 	if (fd < 0)
 		return -1;
 	n = write(fd, page, size);
-	close(fd);
 	if (n != (ssize_t)size) {
+		error_set(n < 0 ? errno : ENOSPC, "%s: cannot be written: %m: free space",
+			  path);
 		unlink(path);
+		close(fd);
 		return -1;
 	}
+	close(fd);
 	return 0;
 }
 

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -141,15 +140,11 @@ static int make_file(struct library *lib, const struct dlbind_options *o)
 	void *(*map)(void *, size_t, int, int, int, off_t) = o->mmap ? o->mmap : mmap;
 	size_t size = lib->at.data;
 	char path[PATH_MAX];
-	struct rlimit limit;
 	void *alias;
 	int fd;
 
-	/* Beyond it, ftruncate would raise a signal. */
-	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && size > limit.rlim_cur)
-		return error_set(EFBIG, "%s: its file of %zu bytes (not of memory) is "
-				 "larger than RLIMIT_FSIZE: create it with smaller limits",
-				 lib->name, size);
+	if (folder_allows(lib->name, size) != 0)
+		return -1;
 	if (o->folder && folder_accept(o->folder) != 0)
 		return -1;
 	fd = folder_file(o->folder, lib->name, path);

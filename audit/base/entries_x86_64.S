@@ -2,6 +2,12 @@
  *
  * Loaded into the host's namespace, so that debuggers and unwinders know it. */
 
+#include <asm/errno.h>
+#include <asm/unistd.h>
+
+#define STACK_WORDS 16		/* GATE_STACK_WORDS */
+#define PAGE 4096
+
 #define XSAVE_HEADER 512
 #define XSAVE_VECTORS 0xe6	/* SSE, AVX, and the three parts of AVX-512 */
 
@@ -101,6 +107,50 @@ goaudit_entry_enlist:
 	jmp	*%r11
 	.cfi_endproc
 	.size	goaudit_entry_enlist, . - goaudit_entry_enlist
+
+/* Copies the stack arguments of an entry that calls it where some of them are in another
+ * page than the return address, if that page can be read at all: the kernel looks at a
+ * signal set before it looks at a bad first argument.  Keeps all registers but
+ * r10. */
+	.globl	goaudit_entry_copy
+	.type	goaudit_entry_copy, @function
+	.p2align 4
+goaudit_entry_copy:
+	.cfi_startproc
+	endbr64
+	.irp	register, rax, rdi, rsi, rdx, rcx, r11
+	pushq	%\register
+	.cfi_adjust_cfa_offset 8
+	.endr
+	.set	to, 56			/* the entry's rsp */
+	.set	from, to + 8 * STACK_WORDS + 16
+	leaq	from + 8 * STACK_WORDS - 1(%rsp), %rsi
+	andq	$-PAGE, %rsi		/* the other page */
+	movl	$__NR_rt_sigprocmask, %eax
+	movq	$-1, %rdi
+	xorl	%edx, %edx
+	movl	$8, %r10d
+	syscall
+	leaq	from(%rsp), %rcx
+	leaq	8 * STACK_WORDS(%rcx), %rdx
+	cmpq	$-EFAULT, %rax
+	cmoveq	%rsi, %rdx		/* the end of what can be read */
+	leaq	to(%rsp), %rdi
+1:	cmpq	%rdx, %rcx
+	jae	2f
+	movq	(%rcx), %r10
+	movq	%r10, (%rdi)
+	addq	$8, %rcx
+	addq	$8, %rdi
+	jmp	1b
+2:
+	.irp	register, r11, rcx, rdx, rsi, rdi, rax
+	popq	%\register
+	.cfi_adjust_cfa_offset -8
+	.endr
+	ret
+	.cfi_endproc
+	.size	goaudit_entry_copy, . - goaudit_entry_copy
 
 /* void goaudit_entry_prepare(void): has the calling thread enlisted, so that a
  * debugger's `step` into its first call does not stop there. */

@@ -1,0 +1,227 @@
+#!/bin/bash
+# Entries of guests' functions where something is at its end: a stack, a process, a
+# thread that has been cancelled, descriptors, the code's segment.
+. "$(dirname "$0")/../lib.sh"
+. "$ROOT/test/gdb/gdblib.sh"
+
+cat >guest.c <<'C'
+int two(void) { return BASE + 2; }
+int three(void) { return BASE + 3; }
+long fill(long a, long b, long c, long d, long e, long f, double g, long h, long i)
+{
+	return a + 2 * b + 3 * c + 4 * d + 5 * e + 6 * f + (long)(7 * g) + 8 * h + 9 * i + BASE;
+}
+C
+cc_so v1.so -DBASE=1000 <guest.c
+cc_so v2.so -DBASE=2000 <guest.c
+
+# A coroutine calls near the top of its stack, above which nothing can be read; stack
+# arguments are there all the same, wherever a page ends.
+cc_host stack <<'C'
+#include "host.h"
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#define SIZE 65536
+
+static ucontext_t back, coroutine;
+static int (*two)(void);
+static long (*fill)(long, long, long, long, long, long, double, long, long);
+static int done;
+
+static void body(void)
+{
+	CHECK(two() == 1002);
+	CHECK(fill(1, 1, 1, 1, 1, 1, 1.0, 1, 1) == 1045);
+	done++;
+	swapcontext(&coroutine, &back);
+}
+
+static void run(char *stack, size_t size, void (*fn)(void))
+{
+	getcontext(&coroutine);
+	coroutine.uc_stack.ss_sp = stack;
+	coroutine.uc_stack.ss_size = size;
+	coroutine.uc_link = &back;
+	makecontext(&coroutine, fn, 0);
+	swapcontext(&back, &coroutine);
+}
+
+int main(void)
+{
+	char *stack = mmap(NULL, SIZE + 4096, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *h;
+
+	CHECK(stack != MAP_FAILED && mprotect(stack + SIZE, 4096, PROT_NONE) == 0);
+	replace("v1.so", "guest.so");
+	h = open_guest("./guest.so");
+	two = (int (*)(void))find(h, "two");
+	fill = (long (*)(long, long, long, long, long, long, double, long, long))find(h, "fill");
+	for (size_t size = SIZE - 2 * 4096; size <= SIZE; size += 16)
+		run(stack, size, body);
+	CHECK(munmap(stack + SIZE, 4096) == 0);
+	run(stack, SIZE, body);
+	run(stack, SIZE, (void (*)(void))two);	/* itself the first frame */
+	printf("%d\n", done);
+	return 0;
+}
+C
+expect_output run_audited ./stack <<'E'
+514
+E
+
+# There, too, it is unwound through at every instruction.
+cp v1.so guest.so
+cat >step.c <<'C'
+#include "host.h"
+#include <alloca.h>
+int main(void)
+{
+	void *h = open_guest("./guest.so");
+	int (*two)(void) = (int (*)(void))find(h, "two");
+	char *at = alloca(16);
+	memset(alloca(((uintptr_t)at - 4096 + 64) & 4095), 0, 16);
+	int r = two();
+	return r == 1002 ? 0 : 1;
+}
+C
+gcc $CFLAGS -O0 -o step step.c $DL
+cat >commands <<'G'
+break step.c:9
+run
+python
+seen = set()
+for i in range(400):
+    f = gdb.selected_frame()
+    name = f.name() or "?"
+    if name in ("two@plt", "goaudit_entry_copy", "two"):
+        frames = []
+        while f:
+            frames.append(f.name())
+            f = f.older()
+        if "main" not in frames:
+            print("gdb: lost at", hex(gdb.selected_frame().pc()), frames)
+        seen.add(name)
+    elif seen and name == "main":
+        break
+    gdb.execute("stepi", to_string=True)
+print("gdb: through", *sorted(seen))
+end
+continue
+G
+gdb_run commands ./step >out || :
+expect_output cat out <<'E'
+gdb: through goaudit_entry_copy two two@plt
+[Inferior 1 exited normally]
+E
+
+# exit(3): a handler that was there before the module's finds functions still.
+cc_host exits <<'C'
+#include "host.h"
+static void *h;
+static int (*early)(void);
+static void bye(void)
+{
+	printf("%d %d %d\n", early ? early() : 0, call(h, "two"), call(h, "three"));
+	fflush(stdout);
+}
+int main(int argc, char **argv)
+{
+	atexit(bye);
+	replace("v1.so", "guest.so");
+	h = open_guest("./guest.so");
+	if (argc > 1)
+		early = (int (*)(void))find(h, "two");
+	return 0;
+}
+C
+expect_output run_audited ./exits <<<'0 1002 1003'
+expect_output run_audited ./exits early <<<'1002 1002 1003'
+
+# dlsym is no cancellation point.
+cc_host cancelled -pthread <<'C'
+#include "host.h"
+#include <pthread.h>
+static void *h;
+static void *thread(void *arg)
+{
+	pthread_cancel(pthread_self());
+	CHECK(dlsym(h, "two"));
+	puts("back from dlsym");
+	pthread_testcancel();
+	return NULL;
+}
+int main(void)
+{
+	pthread_t t;
+	void *end;
+
+	replace("v1.so", "guest.so");
+	h = open_guest("./guest.so");
+	CHECK(pthread_create(&t, NULL, thread, NULL) == 0 && pthread_join(t, &end) == 0);
+	CHECK(end == PTHREAD_CANCELED);
+	printf("%d\n", call(h, "three"));
+	return 0;
+}
+C
+expect_output run_audited ./cancelled <<'E'
+back from dlsym
+1003
+E
+
+# Without descriptors dlsym says so, and is as good as ever when there are some again.
+cc_host descriptors <<'C'
+#include "host.h"
+#include <sys/resource.h>
+int main(void)
+{
+	struct rlimit normal, none = { .rlim_cur = 3 };
+	int (*two)(void), before;
+	void *h;
+
+	replace("v1.so", "guest.so");
+	h = open_guest("./guest.so");
+	before = open_files();
+	CHECK(getrlimit(RLIMIT_NOFILE, &normal) == 0);
+	none.rlim_max = normal.rlim_max;
+	CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	CHECK(!dlsym(h, "two"));
+	puts(strstr(dlerror(), "guest.so: "));
+	CHECK(setrlimit(RLIMIT_NOFILE, &normal) == 0);
+	two = (int (*)(void))find(h, "two");
+	CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	CHECK(dlsym(h, "three") && dlsym(h, "two") == (void *)two);
+	CHECK(setrlimit(RLIMIT_NOFILE, &normal) == 0);
+	CHECK(open_files() == before);
+	replace("v2.so", "guest.so");
+	CHECK(dlreload(h) == h);
+	printf("%d\n", two());
+	return 0;
+}
+C
+run_audited ./descriptors | sed "s|cannot be loaded: $GOAUDIT_BUILD/|cannot be loaded: |" >out ||
+	fail "$(cat out)"
+expect_output cat out <<'E'
+guest.so: the library for the entries of its functions cannot be loaded: libgoaudit-entries.so: cannot open shared object file: Too many open files: free memory or descriptors, or install it
+2002
+E
+
+# Constants that lie in the segment of the code are no functions.
+cc_so constants.so -Wl,-z,noseparate-code <<'C'
+const int table[] = { 7, 8, 9, 10 };
+int first(void) { return table[0]; }
+C
+cc_host constants <<'C'
+#include "host.h"
+int main(void)
+{
+	void *h = open_guest("./constants.so");
+
+	printf("%d %d\n", ((int *)find(h, "table"))[3], call(h, "first"));
+	return 0;
+}
+C
+readelf -lW constants.so | grep -q 'LOAD  *0x000000 .* R E ' || fail "they are apart"
+expect_output run_audited ./constants <<<'10 7'
+expect_no_snapshots
