@@ -99,13 +99,14 @@ $B/libgoaudit-dwarf.so: $(DWARF_OBJS) $B/audit/image/image_elf.c.o
 	@$(CC) $(SOLDFLAGS) -o $@ $^ -ldw -lelf
 
 # Without debug information of the entries: gdb is to step through them.
-$B/libgoaudit-entries.so: audit/base/entries_x86_64.S audit/base/guard.c audit/guard.h \
-		audit/go/protocol.h
+$B/libgoaudit-entries.so: audit/base/entries_x86_64.S audit/base/guard.c \
+		audit/base/unwound.c audit/guard.h audit/go/protocol.h
 	@mkdir -p $(@D)/audit/base
 	@$(CC) $(CFLAGS) -g0 -fPIC -c -o $B/audit/base/entries.o audit/base/entries_x86_64.S
 	@$(CC) $(CFLAGS) -fPIC -c -o $B/audit/base/guard.o audit/base/guard.c
+	@$(CC) $(CFLAGS) -fPIC -c -o $B/audit/base/unwound.o audit/base/unwound.c
 	@$(CC) $(CFLAGS) -shared -nostdlib -Wl,-Bsymbolic -o $@ $B/audit/base/entries.o \
-		$B/audit/base/guard.o
+		$B/audit/base/guard.o $B/audit/base/unwound.o
 
 $B/goaudit: $(TOOL_OBJS) $(filter-out $(DWARF_OBJS),$(IMAGE_OBJS))
 	@echo "  LINK $@"

@@ -66,9 +66,16 @@ size_t arch_entry_size(void);
 void arch_write_entry(char *to, uintptr_t address, const struct gate_cell *cell,
 		      int32_t block, uint32_t target);
 
-/* Writes unwind tables (LSB, .eh_frame) for n entries from `address` on.  Returns
- * their size, at most 64 + 32 n. */
-size_t arch_write_entry_frames(unsigned char *to, uintptr_t address, unsigned n);
+/* Writes unwind tables (LSB, .eh_frame) for n entries from `address` on, with their
+ * personality routine.  Returns their size, at most 64 + 32 n. */
+size_t arch_write_entry_frames(unsigned char *to, uintptr_t address, unsigned n,
+			       const void *personality);
+
+struct gate_calls;
+
+/* Where an entry counts a call that has got to `offset` in its code, with its frame's
+ * stack pointer `sp`; NULL: it is not where it has called the function. */
+struct gate_calls *arch_entry_calls(size_t offset, uintptr_t sp);
 
 extern char entry_dlopen[], entry_dlmopen[], entry_dlclose[], entry_dlsym[],
 	entry_dlvsym[];

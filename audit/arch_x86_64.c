@@ -58,9 +58,12 @@ void arch_write_entry(char *to, uintptr_t address, const struct gate_cell *cell,
 
 #define ENCODING 0x1c	/* relative to the field, 8 bytes, signed */
 
-static const unsigned char common[24] = {
-	20, 0, 0, 0, 0, 0, 0, 0, 1, 'z', 'R', 0, 1, 0x78, 16, 1, ENCODING,
-	0x0c, 7, 8, 0x90, 1, 0, 0,	/* CFA = rsp + 8, the return address below */
+#define PERSONALITY 18	/* where it stands, as it is */
+
+static const unsigned char common[32] = {
+	28, 0, 0, 0, 0, 0, 0, 0, 1, 'z', 'P', 'R', 0, 1, 0x78, 16, 10,
+	0, 0, 0, 0, 0, 0, 0, 0, 0, ENCODING,
+	0x0c, 7, 8, 0x90, 1,	/* CFA = rsp + 8, the return address below */
 };
 
 /* From `at` on, an offset in the code, the CFA is rsp + offset. */
@@ -76,7 +79,8 @@ static unsigned char *row(unsigned char *p, unsigned *at, unsigned next, unsigne
 	return p;
 }
 
-size_t arch_write_entry_frames(unsigned char *to, uintptr_t address, unsigned n)
+size_t arch_write_entry_frames(unsigned char *to, uintptr_t address, unsigned n,
+			       const void *personality)
 {
 	const struct arch_entry *e = &arch_entry;
 	unsigned char *start = to + sizeof common, *p = start + 8 + 16;
@@ -86,6 +90,7 @@ size_t arch_write_entry_frames(unsigned char *to, uintptr_t address, unsigned n)
 	unsigned at = 0;
 
 	memcpy(to, common, sizeof common);
+	memcpy(to + PERSONALITY, &personality, sizeof personality);
 	*p++ = 0;	/* no augmentation data */
 	for (unsigned i = 0; i < n; i++) {
 		p = row(p, &at, i * e->size + e->pushed, 16);
@@ -105,4 +110,11 @@ size_t arch_write_entry_frames(unsigned char *to, uintptr_t address, unsigned n)
 	memcpy(start + 8, &pc, 8);
 	memcpy(start + 16, &size, 8);
 	return p - to;
+}
+
+struct gate_calls *arch_entry_calls(size_t offset, uintptr_t sp)
+{
+	if (offset != arch_entry.target)
+		return NULL;
+	return *(struct gate_calls **)(sp + 8 * GATE_STACK_WORDS);
 }

@@ -38,7 +38,7 @@ static struct facade *make_library(const struct guest *guest, size_t n)
 	return NULL;
 }
 
-static struct facade_chunk *make_chunk(struct facade *f)
+static struct facade_chunk *make_chunk(struct facade *f, const void *personality)
 {
 	struct facade_chunk *chunk = calloc(1, sizeof *chunk);
 	unsigned char frames[64 + 32 * FACADE_CHUNK];
@@ -51,7 +51,8 @@ static struct facade_chunk *make_chunk(struct facade *f)
 	chunk->facade = f;
 	chunk->code = (uintptr_t)code;
 	if (code && dlframe(f->library, frames,
-			    arch_write_entry_frames(frames, chunk->code, FACADE_CHUNK),
+			    arch_write_entry_frames(frames, chunk->code, FACADE_CHUNK,
+						    personality),
 			    &token) == 0) {
 		chunk->alias = dlwritable(f->library, code);
 		memset(chunk->alias, ARCH_BREAKPOINT_BYTE, size);
@@ -78,15 +79,16 @@ void facade_discard(struct facade_chunk *chunk)
 struct facade_chunk *facade_make_chunk(struct goaudit *ga, const struct guest *guest,
 				       struct facade *newest)
 {
+	const void *personality = ga->gate.personality;
 	/* It may be full, or our parent's. */
-	struct facade_chunk *chunk = newest ? make_chunk(newest) : NULL;
+	struct facade_chunk *chunk = newest ? make_chunk(newest, personality) : NULL;
 	struct facade *f = NULL;
 
 	/* Its size is that of its file (RLIMIT_FSIZE). */
 	for (size_t n = FACADE_ENTRIES; !chunk && !f && n >= FACADE_CHUNK; n /= 16)
 		f = make_library(guest, n);
 	if (!chunk && f) {
-		chunk = make_chunk(f);
+		chunk = make_chunk(f, personality);
 		if (!chunk)
 			discard_library(f);
 	}

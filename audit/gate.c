@@ -144,6 +144,32 @@ static void called_in_vain(uintptr_t entry, int lacking)
 		    lacking ? "which its current build lacks" : "but it has been unloaded");
 }
 
+/* Called by an entry's personality routine: an exception ends the call.  The unwinder that
+ * does it, a libgcc_s or libunwind of the host's, knows where.  (One that is linked into
+ * something has no names: such a call stays counted.) */
+static void unwound(const void *unwinder, void *context)
+{
+	struct gate *gate = &goaudit_state.gate;
+	const struct link_map *map = ldso_object_at(unwinder);
+	uintptr_t (*get_ip)(void *) = NULL, (*get_sp)(void *) = NULL, at;
+	const struct facade_chunk *chunk;
+	struct gate_calls *calls;
+	unsigned i;
+
+	if (map) {
+		get_ip = (uintptr_t (*)(void *))ldso_lookup(map, "_Unwind_GetIP");
+		get_sp = (uintptr_t (*)(void *))ldso_lookup(map, "_Unwind_GetCFA");
+	}
+	if (!get_ip || !get_sp)
+		return;
+	at = get_ip(context);
+	chunk = facade_at(__atomic_load_n(&gate->chunks, __ATOMIC_ACQUIRE), at, &i);
+	calls = chunk ? arch_entry_calls(at - chunk->code - i * arch_entry_size(),
+					 get_sp(context)) : NULL;
+	if (calls)
+		__atomic_add_fetch(&calls->ended, 1, __ATOMIC_RELEASE);
+}
+
 /* Can this machine count calls? */
 static bool can_count(struct goaudit *ga)
 {
@@ -184,6 +210,8 @@ static bool load_entries(struct goaudit *ga, const struct guest *guest)
 	gate->enlist = ldso_lookup(map, "goaudit_entry_enlist");
 	gate->copy = ldso_lookup(map, "goaudit_entry_copy");
 	gate->block = ((int (*)(void))ldso_lookup(map, "goaudit_entry_block"))();
+	*(void **)ldso_lookup(map, "goaudit_entry_unwound") = unwound;
+	gate->personality = ldso_lookup(map, "goaudit_entry_personality");
 	*(size_t *)ldso_lookup(map, "goaudit_entry_saved") = gate->saved;
 	*(void **)ldso_lookup(map, "goaudit_entry_enlister") = enlist;
 	__atomic_store_n(&gate->prepare,

@@ -12,8 +12,8 @@
  * the guest itself hands out, are not counted, and such addresses end with their
  * generation; so do all on a machine without membarrier(2) or XSAVE.
  *
- * Stack arguments beyond GATE_STACK_WORDS words do not pass an entry, and a
- * longjmp out of a call leaves it counted: the generation is then held. */
+ * Stack arguments beyond GATE_STACK_WORDS words do not pass an entry.  An exception that
+ * leaves a call ends it; a longjmp leaves it counted: the generation is then held. */
 #ifndef GOAUDIT_GATE_H
 #define GOAUDIT_GATE_H
 
@@ -76,6 +76,7 @@ struct gate {
 	/* Of libgoaudit-entries.so. */
 	void (*prepare)(void);		/* goaudit_entry_prepare; NULL: not loaded (yet) */
 	const void *enlist, *copy;	/* goaudit_entry_enlist, goaudit_entry_copy */
+	const void *personality;	/* goaudit_entry_personality */
 	void *after_unload;		/* what entries lead to at the very end, */
 	void *lacking;			/* and where a build lacks their function */
 	int32_t block;			/* where a thread's block is pointed to */

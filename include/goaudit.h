@@ -60,7 +60,8 @@ extern "C" {
  * On failure NULL is returned, dlerror(3) tells why, and the old generation goes on
  * with its references and its state unchanged.  It is a failure, too, if the new
  * build lacks a function whose address has been taken, or has one with another
- * signature (but see GOAUDIT_RELOAD_LACKING and GOAUDIT_RELOAD_ANY_SIGNATURE).
+ * signature (but see GOAUDIT_RELOAD_LACKING and GOAUDIT_RELOAD_ANY_SIGNATURE; a dlopen
+ * that brings a new build in, when all have closed the guest, lets both pass).
  *
  * With RTLD_RAW: returns the handle of the current generation.  One reference, the
  * caller's, moves from `handle` to it: when they differ, `handle` must not be used

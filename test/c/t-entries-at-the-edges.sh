@@ -139,6 +139,68 @@ C
 expect_output run_audited ./exits <<<'0 1002 1003'
 expect_output run_audited ./exits early <<<'1002 1002 1003'
 
+# An exception ends the calls that it leaves, on its way to the host or through it; the end
+# of a thread is no call's end, but the thread's.
+for n in 1 2; do
+	cxx_so throws$n.so <<-C
+	#include <pthread.h>
+	extern "C" int throws(int depth, int (*call)(int))
+	{
+		if (depth == 0)
+			throw $n;
+		return call(depth - 1);
+	}
+	extern "C" void ends() { pthread_exit((void *)$n); }
+	C
+done
+cxx_host catches -pthread <<'C'
+#include "host.h"
+#include <pthread.h>
+
+static int (*throws)(int, int (*)(int));
+static int again(int depth) { return throws(depth, again); }
+
+static int retired(void)
+{
+	static struct goaudit_generation all[1024];
+	size_t n = goaudit_generations(all, 1024, sizeof *all);
+	int found = 0;
+
+	while (n-- > 0)
+		found += all[n].state == GOAUDIT_RETIRED;
+	return found;
+}
+
+int main()
+{
+	pthread_t t;
+	void *h, *end;
+
+	replace("throws2.so", "guest.so");
+	h = open_guest("./guest.so");
+	throws = (int (*)(int, int (*)(int)))find(h, "throws");
+	for (int i = 1; i < 10; i++) {
+		int caught = 0;
+
+		replace(i % 2 ? "throws1.so" : "throws2.so", "guest.so");
+		CHECK(dlreload(h) == h);
+		try {
+			again(i % 4);
+		} catch (int n) {
+			caught = n;
+		}
+		CHECK(caught == 2 - i % 2);
+		CHECK(pthread_create(&t, NULL, (void *(*)(void *))find(h, "ends"), NULL) == 0);
+		CHECK(pthread_join(t, &end) == 0 && end == (void *)(long)caught);
+		/* dlreload keeps the one before, which may be below it. */
+		CHECK(retired() == 1);
+	}
+	puts("good");
+	return 0;
+}
+C
+expect_output run_audited ./catches <<<good
+
 # dlsym is no cancellation point.
 cc_host cancelled -pthread <<'C'
 #include "host.h"

@@ -82,3 +82,49 @@ C
 cc_so guest2.so <<<'int value(void) { return 2; }'
 GOAUDIT_SNAPSHOTS=relative expect_output run_audited ./wanders </dev/null
 [ -z "$(find relative -mindepth 1)" ] || fail "left over: $(find relative)"
+
+# A limit of the size of files, and no folder for what the module makes: dlopen says so,
+# and works once that is over.
+export GOAUDIT_SNAPSHOTS=$PWD/mine
+cc_host short <<'C'
+#include "host.h"
+#include <sys/resource.h>
+
+static void refused(void)
+{
+	CHECK(!dlopen("./guest.so", FLAGS));
+	puts(strchr(strrchr(dlerror(), '/'), ':') + 2);
+	CHECK(maps_with("/guest.so") == 0 && snapshot_files() == 0);
+}
+
+int main(void)
+{
+	struct rlimit limit = { 4096, RLIM_INFINITY };
+	char name[PATH_MAX], stat[1000], *p;
+	FILE *f = fopen("/proc/self/stat", "re");
+	int fields = 0;
+	void *h;
+
+	CHECK(f && fgets(stat, sizeof stat, f) && fclose(f) == 0);
+	for (p = strrchr(stat, ')'); fields < 20; fields++)
+		p = strchr(p + 1, ' ');
+	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	refused();
+	limit.rlim_cur = RLIM_INFINITY;
+	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	snprintf(name, sizeof name, "%s/%d.%llu/made", getenv("GOAUDIT_SNAPSHOTS"), getpid(),
+		 strtoull(p, NULL, 10));
+	CHECK(close(open(name, O_CREAT | O_WRONLY, 0600)) == 0);
+	refused();
+	CHECK(unlink(name) == 0);
+	h = open_guest("./guest.so");
+	CHECK(call(h, "value") > 0);
+	puts("opened");
+	return 0;
+}
+C
+expect_output run_audited ./short <<'E'
+cannot make a snapshot: File too large: free space, raise the limit, or name another place in GOAUDIT_SNAPSHOTS
+cannot be made: Not a directory: free space, or name another folder: free memory, space or descriptors
+opened
+E
