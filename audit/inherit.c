@@ -30,7 +30,8 @@ static int map_snapshot(struct goaudit *ga, const struct generation *gen, struct
 		close(fd);
 	if (m->data != MAP_FAILED)
 		return 0;
-	error_set(ga, "%s: its snapshot cannot be read: open it again", gen->info->path);
+	error_set(ga, "%s: the snapshot of its build cannot be read: close and open it "
+		  "again", gen->info->path);
 	return -1;
 }
 
@@ -48,7 +49,8 @@ static int ensure_library(struct goaudit *ga)
 	found.plan = library ? dlsym(library, "image_plan_copy") : NULL;
 	found.release = library ? dlsym(library, "image_copy_free") : NULL;
 	if (!found.compare || !found.plan || !found.release) {
-		error_set(ga, "%s: install it beside libgoaudit.so", dlerror());
+		error_set(ga, "%s: free memory, or install it beside libgoaudit.so",
+			  dlerror());
 		return -1;
 	}
 	pthread_mutex_lock(&ga->lock);

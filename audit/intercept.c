@@ -322,6 +322,18 @@ static void *look_up(const struct lookup *l, void *handle)
 				    (uint64_t)l->version, l->ret);
 }
 
+/* dlerror's text of a failed lookup, with the user's name for the file. */
+static void name_error(struct goaudit *ga, const struct generation *gen)
+{
+	const char *text = ga->host.dlerror ? ga->host.dlerror() : NULL;
+	size_t n = strlen(gen->info->snapshot);
+
+	if (text && strncmp(text, gen->info->snapshot, n) == 0)
+		error_set(ga, "%s%s", gen->guest->path, text + n);
+	else if (text)
+		error_set(ga, "%s", text);
+}
+
 /* dlsym and dlvsym in a guest: its functions are called through entries. */
 static void *look_up_in_guest(struct goaudit *ga, const struct lookup *l, void *handle,
 			      bool *ours)
@@ -340,6 +352,8 @@ static void *look_up_in_guest(struct goaudit *ga, const struct lookup *l, void *
 			return NULL;
 		}
 		found = look_up(l, gen->map);
+		if (!found)
+			name_error(ga, gen);
 		again = found && !gen->guest->raw &&
 			!gate_enter_by(ga, gen, l->name, l->version, &found);
 		unpin(ga, gen);

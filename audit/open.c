@@ -108,7 +108,7 @@ static bool known_guest(struct goaudit *ga, const char *path, const struct stat 
 	pthread_mutex_lock(&ga->lock);
 	g = registry_find_path(ga, path);
 	if (!g && st)
-		g = registry_find_file(ga, st->st_dev, st->st_ino);
+		g = registry_find_file(ga, st);
 	pthread_mutex_unlock(&ga->lock);
 	return g && g->current;
 }

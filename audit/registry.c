@@ -52,14 +52,28 @@ struct guest *registry_find_path(struct goaudit *ga, const char *path)
 	return NULL;
 }
 
-struct guest *registry_find_file(struct goaudit *ga, dev_t dev, ino_t ino)
+/* The number of a file that has been replaced may be another one's by now. */
+static bool is_file_of(const struct guest *g, const struct stat *st)
+{
+	const struct signature *s = &g->current->signature;
+	struct stat now;
+
+	if (s->dev != st->st_dev || s->ino != st->st_ino)
+		return false;
+	if (s->size == st->st_size && s->mtime.tv_sec == st->st_mtim.tv_sec &&
+	    s->mtime.tv_nsec == st->st_mtim.tv_nsec)
+		return true;
+	return stat(g->path, &now) == 0 && now.st_dev == st->st_dev &&
+	       now.st_ino == st->st_ino;
+}
+
+struct guest *registry_find_file(struct goaudit *ga, const struct stat *st)
 {
 	struct guest *g;
 
 	for (g = ga->registry.guests; g; g = g->next)
 		if (g->current && g->current->info->state != GOAUDIT_PARKED &&
-		    g->current->signature.dev == dev &&
-		    g->current->signature.ino == ino)
+		    is_file_of(g, st))
 			return g;
 	return NULL;
 }

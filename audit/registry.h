@@ -101,7 +101,7 @@ struct guest *registry_find_path(struct goaudit *ga, const char *path);
 
 /* The guest whose current generation was made from this very file (a hard link
  * or another name of it); NULL if none. */
-struct guest *registry_find_file(struct goaudit *ga, dev_t dev, ino_t ino);
+struct guest *registry_find_file(struct goaudit *ga, const struct stat *st);
 
 /* A generation by its handle (a lasting one: that which it stands for), its address
  * range, or its snapshot's name. */

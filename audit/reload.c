@@ -586,7 +586,7 @@ void *reload_open(struct goaudit *ga, const struct open_request *request)
 	pthread_mutex_lock(&ga->lock);
 	job.guest = registry_find_path(ga, request->path);
 	if (!job.guest && fstat(request->fd, &st) == 0)
-		job.guest = registry_find_file(ga, st.st_dev, st.st_ino);
+		job.guest = registry_find_file(ga, &st);
 	if (!job.guest)
 		job.guest = registry_guest(ga, request->path);
 	if (job.guest && !job.guest->generations)

@@ -30,6 +30,18 @@
 /* How often a file is read again that changes while it is read. */
 #define READ_TRIES 5
 
+/* Is it a folder of a name that ensure_root gives?  What else lies there is not ours. */
+static bool is_process_folder(int at, const char *name)
+{
+	unsigned long long start;
+	struct stat st;
+	int pid, n = 0;
+
+	return name[0] >= '1' && name[0] <= '9' &&
+	       sscanf(name, "%d.%llu%n", &pid, &start, &n) == 2 && !name[n] &&
+	       fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
 /* A child that is on its way makes itself known within moments; what is older
  * was left by a fork that failed. */
 static bool is_young(int at, const char *name)
@@ -81,7 +93,7 @@ static void collect(struct goaudit *ga, const char *root)
 	}
 	while ((e = readdir(dir))) {
 		snprintf(mark, sizeof mark, "%s/" KEEP_MARK, e->d_name);
-		if (e->d_name[0] == '.' || private_may_live(e->d_name) ||
+		if (!is_process_folder(fd, e->d_name) || private_may_live(e->d_name) ||
 		    has_living_user(fd, e->d_name) || faccessat(fd, mark, F_OK, 0) == 0)
 			continue;
 		goaudit_log(ga, "%s/%s: removed: left by a process that is gone",

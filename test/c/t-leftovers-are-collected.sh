@@ -65,3 +65,11 @@ int main(int argc, char **argv)
 C
 expect_output run_audited ./zombie </dev/null
 expect_no_snapshots
+
+# What else lies in the folder that the user has named is left alone.
+mkdir -p "$GOAUDIT_SNAPSHOTS/notes" "$GOAUDIT_SNAPSHOTS/99999999.1"
+touch "$GOAUDIT_SNAPSHOTS"/{letter,notes/more,99999999.2}
+run_audited ./host </dev/null >/dev/null
+[ "$(cd snapshots && find . -mindepth 1 | sort | xargs)" = "./99999999.2 ./letter ./notes ./notes/more" ] ||
+	fail "$(find snapshots)"
+rm -r "$GOAUDIT_SNAPSHOTS"

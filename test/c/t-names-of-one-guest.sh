@@ -1,7 +1,8 @@
 #!/bin/bash
 # However a guest is named - a bare name found through LD_LIBRARY_PATH or the
 # host's RUNPATH, its SONAME, a symbolic link, a hard link, a path with detours -
-# it is one guest, and a later change is seen under every name.
+# it is one guest, and a later change is seen under every name; another file that has
+# come to have its inode is not.
 . "$(dirname "$0")/../lib.sh"
 
 mkdir -p env run
@@ -54,7 +55,7 @@ int main(void)
 	static const char *const real[] = { "real.so", "real.so.1", "real.so.1.2",
 		"run/real.so", "hard.so", "linked/hard.so", NULL };
 	const char *const *all[] = { one, two, real };
-	void *h, *uses;
+	void *h, *uses, *other;
 	char path[PATH_MAX];
 
 	setvbuf(stdout, NULL, _IONBF, 0);
@@ -94,6 +95,20 @@ int main(void)
 	h = open_guest("real.so");
 	printf("other target: %d\n", call(h, "value"));
 	close_all(h);
+
+	/* A file that has the number of one that has been replaced is another guest, or,
+	 * without the flag, none. */
+	h = open_guest("env/one.so");
+	CHECK(rename("env/one.so", "env/other.so") == 0);
+	overwrite("run/real-b", "env/one.so");
+	overwrite("run/two.so", "env/other.so");
+	other = open_mode("env/other.so", RTLD_NOW);
+	printf("recycled: %d", call(other, "value"));
+	close_guest(other);
+	other = open_guest("env/other.so");
+	printf(" %d, %d\n", call(other, "value"), call(h, "value"));
+	close_all(other);
+	close_all(h);
 	puts("end of main");
 	return 0;
 }
@@ -105,6 +120,7 @@ real.so: 400, /run/real.so.1.2
 changed: 300
 used: 10301
 other target: 500
+recycled: 300 300, 101
 end of main
 E
 expect_no_snapshots
