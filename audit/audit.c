@@ -154,9 +154,13 @@ EXPORT unsigned int la_version(unsigned int version)
 	if (version < 1)
 		return 0;
 	/* Before glibc 2.34 dlopen and its kin are in a library of their own, which
-	 * does not work in an auditor's namespace: the program runs without us. */
-	if (sscanf(gnu_get_libc_version(), "2.%d", &glibc) != 1 || glibc < OLDEST_GLIBC)
-		return 0;
+	 * does not work in an auditor's namespace: the program runs without us.  The
+	 * answer that has ld.so unload us would abort it, because libpthread, which we
+	 * need there, is never unloaded. */
+	if (sscanf(gnu_get_libc_version(), "2.%d", &glibc) != 1 || glibc < OLDEST_GLIBC) {
+		ga->idle = true;
+		return version < LAV_CURRENT ? version : LAV_CURRENT;
+	}
 	read_settings(&ga->settings);
 	find_home(ga);
 	if (registry_init(ga) != 0)
@@ -170,7 +174,7 @@ EXPORT unsigned int la_objopen(struct link_map *map, Lmid_t ns, uintptr_t *cooki
 	struct goaudit *ga = &goaudit_state;
 
 	*cookie = (uintptr_t)map;
-	if (ns != LM_ID_BASE)
+	if (ns != LM_ID_BASE || ga->idle)
 		return 0;
 	if (!ga->ldso.head)
 		ga->ldso.head = map;
@@ -185,6 +189,8 @@ EXPORT unsigned int la_objopen(struct link_map *map, Lmid_t ns, uintptr_t *cooki
 EXPORT void la_preinit(uintptr_t *cookie)
 {
 	(void)cookie;
+	if (goaudit_state.idle)
+		return;
 	made_init();
 	host_init(&goaudit_state);
 }
@@ -192,8 +198,11 @@ EXPORT void la_preinit(uintptr_t *cookie)
 EXPORT char *la_objsearch(const char *name, uintptr_t *cookie, unsigned int flag)
 {
 	struct goaudit *ga = &goaudit_state;
-	struct call *call = call_innermost(ga);
+	struct call *call;
 
+	if (ga->idle)
+		return (char *)name;
+	call = call_innermost(ga);
 	if (call && call->kind == CALL_TRANSACTION && flag == LA_SER_ORIG &&
 	    ldso_transaction_search(ga, call, name))
 		return NULL;
@@ -212,6 +221,6 @@ EXPORT char *la_objsearch(const char *name, uintptr_t *cookie, unsigned int flag
 EXPORT void la_activity(uintptr_t *cookie, unsigned int flag)
 {
 	(void)cookie;
-	if (flag == LA_ACT_DELETE)
+	if (flag == LA_ACT_DELETE && !goaudit_state.idle)
 		debugger_activity_delete(&goaudit_state);
 }

@@ -116,7 +116,7 @@ void facade_show(struct goaudit *ga, struct facade *facade, void *entry, const c
 	int n = -1;
 
 	if (name)
-		n = snprintf(bound, sizeof bound, "%s%s%s@plt", name, version ? "@" : "",
+		n = snprintf(bound, sizeof bound, "entry_of_%s%s%s", name, version ? "@" : "",
 			     version ? version : "");
 	if (n < 0 || (size_t)n >= sizeof bound) {
 		dlseal(facade->library, entry);

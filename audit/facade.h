@@ -2,7 +2,8 @@
  *
  * A guest has a library of its own, made with libdlbind at the first dlsym and named
  * after it (guest.so.entries); its entries bear the names of the functions, with
- * "@plt" behind, as procedure linkage tables have them everywhere.  It lies in the host's
+ * "entry_of_" before them: no debugger takes that for the function's own name, as it might
+ * with something behind it (a version, a clone) or a dot (a package).  It lies in the host's
  * namespace for the life of the process, with unwind tables, so debuggers, profilers
  * and unwinders know it.  (One that is full is followed by another one, and a forked
  * child that needs more entries makes one of its own.)

@@ -47,7 +47,7 @@ struct generation {
 	bool global;				/* stands in the global search list while hidden */
 	bool opened_global;			/* with RTLD_GLOBAL */
 	bool hidden;
-	bool undescribed;			/* its file tells nothing of signatures */
+	bool described;				/* its file can tell of signatures */
 	bool reloadable;			/* opened with RTLD_RELOADABLE, or by GOAUDIT_RELOADABLE */
 	bool guarded;				/* Go: a panic ends a call only */
 	bool permanent;				/* RTLD_NODELETE: one reference is never given back */

@@ -85,7 +85,7 @@ static struct generation *new_generation(struct job *job)
 	gen->owner = arch_thread_pointer();
 	gen->signature = s->signature;
 	memcpy(gen->hash, s->hash, sizeof gen->hash);
-	gen->undescribed = s->undescribed;
+	gen->described = s->facts.has_debug_info;
 	gen->reloadable = job->request->reloadable;
 	gen->guarded = s->facts.kind == IMAGE_GO_GUEST &&
 		       (job->request->guarded || ga->settings.panic_return);
@@ -314,15 +314,15 @@ static bool has_same_signatures(struct job *job)
 	size_t n;
 
 	if (!job->reloading || job->guest->raw ||
-	    (job->options.flags & GOAUDIT_RELOAD_ANY_SIGNATURE) || job->gen->undescribed ||
-	    (job->old && job->old->undescribed))
+	    (job->options.flags & GOAUDIT_RELOAD_ANY_SIGNATURE) || !job->gen->described ||
+	    !job->old || !job->old->described)
 		return true;
 	names = gate_names(job->ga, job->guest, &n);
 	if (!names) {
 		out_of_memory(job);
 		return false;
 	}
-	if (n && job->old)
+	if (n)
 		same = inherit_check_exports(job->ga, job->old, job->gen, &job->snapshot,
 					     names, n) == 0;
 	free(names);

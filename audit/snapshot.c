@@ -42,17 +42,6 @@ static bool is_process_folder(int at, const char *name)
 	       fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* Is the process alive that "PID.STARTTIME" names? */
-static bool owner_alive(const char *name)
-{
-	char *end;
-	long pid = strtol(name, &end, 10);
-
-	if (pid <= 0 || *end != '.')
-		return false;
-	return private_start_of(pid) == strtoull(end + 1, NULL, 10);
-}
-
 /* A child that is on its way makes itself known within moments; what is older
  * was left by a fork that failed. */
 static bool is_young(int at, const char *name)
@@ -84,7 +73,7 @@ static bool has_living_user(int at, const char *name)
 	rewinddir(dir);
 	while (!found && (e = readdir(dir)))
 		found = strncmp(e->d_name, "user.", 5) == 0 &&
-			owner_alive(e->d_name + 5);
+			private_may_live(e->d_name + 5);
 	closedir(dir);
 	return found;
 }
@@ -104,7 +93,7 @@ static void collect(struct goaudit *ga, const char *root)
 	}
 	while ((e = readdir(dir))) {
 		snprintf(mark, sizeof mark, "%s/" KEEP_MARK, e->d_name);
-		if (!is_process_folder(fd, e->d_name) || owner_alive(e->d_name) ||
+		if (!is_process_folder(fd, e->d_name) || private_may_live(e->d_name) ||
 		    has_living_user(fd, e->d_name) || faccessat(fd, mark, F_OK, 0) == 0)
 			continue;
 		goaudit_log(ga, "%s/%s: removed: left by a process that is gone",
@@ -370,7 +359,6 @@ static void add_debug(struct goaudit *ga, struct snapshot *s)
 	free(s->data);
 	s->data = data;
 	s->size = size;
-	s->undescribed = true;
 }
 
 static int check_and_mend(struct goaudit *ga, const char *path, struct snapshot *s)
@@ -532,7 +520,7 @@ static void remove_dead_users(const char *root)
 	struct dirent *e;
 
 	while (dir && (e = readdir(dir)))
-		if (strncmp(e->d_name, "user.", 5) == 0 && !owner_alive(e->d_name + 5))
+		if (strncmp(e->d_name, "user.", 5) == 0 && !private_may_live(e->d_name + 5))
 			unlinkat(dirfd(dir), e->d_name, 0);
 	if (dir)
 		closedir(dir);

@@ -52,7 +52,6 @@ struct snapshot {
 	struct signature signature;
 	uint64_t hash[2];		/* of the unmended bytes */
 	struct image_facts facts;
-	bool undescribed;		/* its debug information is made from tables */
 	char file[512];			/* "" : none made */
 	uint64_t ns;			/* what reading and making it took */
 };

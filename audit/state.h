@@ -105,6 +105,7 @@ struct goaudit {
 
 	struct watch *watches;		/* guarded by lock */
 
+	bool idle;			/* this glibc is too old: no callback does anything */
 	bool forked;			/* this is a forked child: Go does not run here */
 	bool exiting;			/* the exit handler has run */
 	char home[512];			/* folder of libgoaudit.so and its companions */

@@ -54,7 +54,7 @@ static bool is_leaving(int at, const char *name, struct leaving *l)
 	int n = 0;
 
 	if (sscanf(name, "%ld.%llu%n", &pid, &start, &n) != 2 || name[n] ||
-	    (size_t)n >= sizeof l->name || private_start_of(pid) == start ||
+	    (size_t)n >= sizeof l->name || private_may_live(name) ||
 	    fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return false;
 	strcpy(l->name, name);

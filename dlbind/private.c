@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,30 +11,64 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-unsigned long long private_start_of(long pid)
+enum life { DEAD, ALIVE, UNKNOWN };
+
+/* *start is 0 unless it is known that the process lives. */
+static enum life look_at(long pid, unsigned long long *start)
 {
 	char name[64], text[1024], *p;
 	int fd, fields = 0;
 	ssize_t n;
 
+	*start = 0;
 	snprintf(name, sizeof name, "/proc/%ld/stat", pid);
 	fd = open(name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
+	if (fd < 0)	/* no descriptor left, say, or no /proc */
+		return kill(pid, 0) == 0 || errno == EPERM ? UNKNOWN : DEAD;
 	n = read(fd, text, sizeof text - 1);
 	close(fd);
 	if (n <= 0)
-		return 0;
+		return DEAD;
 	text[n] = 0;
 	/* The name, field 2, may hold anything, so count from its closing bracket. */
 	p = strrchr(text, ')');
 	if (p && (p[2] == 'Z' || p[2] == 'X'))
-		return 0;	/* dead, only nobody has waited for it yet */
+		return DEAD;	/* only nobody has waited for it yet */
 	while (p && fields < 20) {
 		p = strchr(p + 1, ' ');
 		fields++;
 	}
-	return p ? strtoull(p, NULL, 10) : 0;
+	if (!p)
+		return UNKNOWN;
+	*start = strtoull(p, NULL, 10);
+	return ALIVE;
+}
+
+unsigned long long private_start_of(long pid)
+{
+	unsigned long long start;
+
+	look_at(pid, &start);
+	return start;
+}
+
+bool private_may_live(const char *name)
+{
+	unsigned long long start, named;
+	char *end;
+	long pid = strtol(name, &end, 10);
+
+	if (pid <= 0 || *end != '.')
+		return false;
+	named = strtoull(end + 1, NULL, 10);
+	switch (look_at(pid, &start)) {
+	case ALIVE:
+		return !named || named == start;
+	case UNKNOWN:
+		return true;
+	default:
+		return false;
+	}
 }
 
 bool private_folder(const char *path)

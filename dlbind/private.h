@@ -7,9 +7,13 @@
 #include <stddef.h>
 
 /* When a process was started, in clock ticks since boot (proc(5), field 22 of stat);
- * 0: there is none, or it is dead.  It tells a process from a later one that has got
+ * 0: it is dead, or that cannot be told.  It tells a process from a later one that has got
  * its number.  System calls only: may be used between fork and exec. */
 unsigned long long private_start_of(long pid);
+
+/* Does the process live that a name begins with, "PID.STARTTIME"?  Yes, where that
+ * cannot be told; no, for another kind of name.  As above. */
+bool private_may_live(const char *name);
 
 /* Makes `path`, or accepts it if it is a folder that only this user can enter and may
  * map code from.  false: errno says why not. */

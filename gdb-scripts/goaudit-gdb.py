@@ -282,7 +282,7 @@ symbol."""
 
     @staticmethod
     def is_entry(frame):
-        return ((frame.name() or "").endswith("@plt") and
+        return ((frame.name() or "").startswith("entry_of_") and
                 ".entries." in (gdb.solib_name(frame.pc()) or ""))
 
     @staticmethod

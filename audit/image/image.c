@@ -152,6 +152,8 @@ scan_sections(struct scan *sc)
 		name = elf_strptr(sc->img->elf, names, sh.sh_name);
 		if (name == NULL || name[0] != '.')
 			continue;
+		if (strcmp(name, ".debug_info") == 0)
+			sc->facts->has_debug_info = true;
 		if (strcmp(name, ".debug_frame") == 0 || strcmp(name, ".zdebug_frame") == 0) {
 			/* C compilers write .eh_frame, also where the C parts of
 			 * a cgo package are all that has debug information. */

@@ -53,6 +53,7 @@ struct image_facts {
 	bool textrel;
 	bool static_tls;
 	bool has_dwarf;			/* of Go code */
+	bool has_debug_info;		/* .debug_info, of C code perhaps */
 	bool has_unique;		/* STB_GNU_UNIQUE symbols defined (not looked for in
 					 * a runtime, which is never closed) */
 	bool overlay;			/* runtime: has goaudit's entry points */

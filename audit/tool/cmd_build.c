@@ -108,13 +108,13 @@ go_argv(const struct tool *t, const struct runtime *rt, const struct view *v,
 }
 
 static int
-run_go(const struct runtime *rt, const struct view *v, const struct goflags *g,
-       const char *linker, char **argv)
+run_go(const struct tool *t, const struct runtime *rt, const struct view *v,
+       const struct goflags *g, const char *linker, char **argv)
 {
 	char *lib = format("GOAUDIT_LIBSTD=%s", v->lib);
 	char *std = format("GOAUDIT_STD=%s", g->other_std ? "any" : "keep");
 	char *work = format("GOTMPDIR=%s", v->work);
-	char *headers = format("GOAUDIT_HEADERS=%s/headers", rt->dir);
+	char *headers = format("GOAUDIT_HEADERS=%s/headers", t->cache);
 	/* A program is another thing than a guest of the same package. */
 	char *id = format("GOAUDIT_LINK_ID=%s%s", rt->key, g->exe ? "-exe" : "");
 	char *link = format("GOAUDIT_LINK=%s", linker != NULL ? linker : "");
@@ -218,7 +218,7 @@ build_as(struct tool *t, const struct runtime *rt, const struct view *v, const s
 	int status = go_argv(t, rt, v, g, out, linker != NULL, shared, &argv);
 
 	if (status == STATUS_OK)
-		status = run_go(rt, v, g, linker, argv.item);
+		status = run_go(t, rt, v, g, linker, argv.item);
 	list_free(&argv);
 	free(linker);
 	return status;
@@ -245,11 +245,11 @@ build_guest(struct tool *t, const struct runtime *rt, const struct goflags *g)
 		status = build_as(t, rt, &v, g, out, false);
 	if (status == STATUS_OK && !g->dry && !g->exe) {
 		take_execute_bits(out);
-		if (!header_place(rt, out))
+		if (!header_place(t, out))
 			status = build_as(t, rt, &v, g, out, true);
 	}
 	view_close(rt, &v);
-	header_sweep(rt);
+	header_sweep(t);
 	if (status == STATUS_OK && !g->dry)
 		status = g->exe ? check_program(out) : check_guest(rt, out);
 	free(out);

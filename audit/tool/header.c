@@ -168,9 +168,9 @@ write_header(const char *path, const char *text, size_t n)
 }
 
 bool
-header_place(const struct runtime *rt, const char *out)
+header_place(const struct tool *t, const char *out)
 {
-	char *folder = format("%s/headers", rt->dir), *from = place_of_guest(folder, out);
+	char *folder = format("%s/headers", t->cache), *from = place_of_guest(folder, out);
 	const char *slash = strrchr(out, '/'), *dot = strrchr(out, '.');
 	char *to, *text;
 	bool good = false;
@@ -190,9 +190,9 @@ header_place(const struct runtime *rt, const char *out)
 }
 
 void
-header_sweep(const struct runtime *rt)
+header_sweep(const struct tool *t)
 {
-	char *folder = format("%s/headers", rt->dir);
+	char *folder = format("%s/headers", t->cache);
 	DIR *d = opendir(folder);
 	struct dirent *e;
 	struct stat st;

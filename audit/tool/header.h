@@ -5,11 +5,11 @@
  * main package has just been compiled keeps it under that package's build ID,
  * which is in the guest too:
  *
- *	RUNTIME/headers/ID.h	the header; empty where nothing is exported */
+ *	CACHE/headers/ID.h	the header; empty where nothing is exported */
 #ifndef GOAUDIT_TOOL_HEADER_H
 #define GOAUDIT_TOOL_HEADER_H
 
-#include "runtime.h"
+#include "tool.h"
 
 /* For toolexec: has cgo write a header beside what else it writes.  Returns an
  * argument list to run, which may be argv itself. */
@@ -21,9 +21,9 @@ void header_keep(const char *folder, const char *archive);
 
 /* Puts the header of the guest `out' beside it.  False where it is not known:
  * then go has to make it. */
-bool header_place(const struct runtime *rt, const char *out);
+bool header_place(const struct tool *t, const char *out);
 
 /* Removes those that nobody has used for a month. */
-void header_sweep(const struct runtime *rt);
+void header_sweep(const struct tool *t);
 
 #endif

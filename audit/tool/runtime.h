@@ -6,11 +6,11 @@
  *	CACHE/runtime/KEY/overlay.json	what to pass to go build -overlay
  *	CACHE/runtime/KEY/link		a linker for guests; see linker.h
  *	CACHE/runtime/KEY/stub/libstd.so	a library of its soname without symbols
- *	CACHE/runtime/KEY/headers/	C headers of guests; see header.h
  *	CACHE/runtime/KEY/complete	written last: without it, KEY is to be redone
  *	CACHE/runtime/by-abi/HEX	symlink to ../KEY: how the audit module finds
  *					the library that a guest was linked against
  *	CACHE/runtime/.KEY.lock		held (flock) by whoever builds or removes KEY
+ *	CACHE/headers/			C headers of guests; see header.h
  *	CACHE/tmp/KEY.N/		folders for guest builds; see view.h
  *
  * KEY is Go's version and a hash of all that the library is made from. */

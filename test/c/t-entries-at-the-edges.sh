@@ -95,7 +95,7 @@ seen = set()
 for i in range(400):
     f = gdb.selected_frame()
     name = f.name() or "?"
-    if name in ("two@plt", "goaudit_entry_copy", "two"):
+    if name in ("entry_of_two", "goaudit_entry_copy", "two"):
         frames = []
         while f:
             frames.append(f.name())
@@ -112,7 +112,7 @@ continue
 G
 gdb_run commands ./step >out || :
 expect_output cat out <<'E'
-gdb: through goaudit_entry_copy two two@plt
+gdb: through entry_of_two goaudit_entry_copy two
 [Inferior 1 exited normally]
 E
 

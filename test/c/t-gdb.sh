@@ -87,31 +87,31 @@ expect_output gdb_run commands ./host <<'E'
 gdb: before the start: pending, pending
 gdb: generation 1: 1 listed
 host: generation 1
-gdb: guest_function: line 4 of guest_function, x = 10, calls = 0, from guest_function@plt
-gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 1, from guest_function@plt
+gdb: guest_function: line 4 of guest_function, x = 10, calls = 0, from entry_of_guest_function
+gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 1, from entry_of_guest_function
 host: 11
 gdb: parked: 0 listed
 host: parked
 host: 11
 gdb: reinserted: 1 listed
 host: reinserted
-gdb: guest_function: line 4 of guest_function, x = 10, calls = 2, from guest_function@plt
-gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 3, from guest_function@plt
+gdb: guest_function: line 4 of guest_function, x = 10, calls = 2, from entry_of_guest_function
+gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 3, from entry_of_guest_function
 host: 11
 gdb: generation 2: 1 listed
 host: generation 2
-gdb: guest_function: line 7 of guest_function, x = 10, calls = 0, from guest_function@plt
-gdb: guest.c:6: line 7 of guest_function, x = 10, calls = 0, from guest_function@plt
+gdb: guest_function: line 7 of guest_function, x = 10, calls = 0, from entry_of_guest_function
+gdb: guest.c:6: line 7 of guest_function, x = 10, calls = 0, from entry_of_guest_function
 host: 12
 gdb: generation 3: 1 listed
 host: generation 3
-gdb: guest_function: line 4 of guest_function, x = 10, calls = 0, from guest_function@plt
-gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 1, from guest_function@plt
+gdb: guest_function: line 4 of guest_function, x = 10, calls = 0, from entry_of_guest_function
+gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 1, from entry_of_guest_function
 host: 11
 gdb: reloaded unchanged: 1 listed
 host: reloaded unchanged
-gdb: guest_function: line 4 of guest_function, x = 10, calls = 1, from guest_function@plt
-gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 2, from guest_function@plt
+gdb: guest_function: line 4 of guest_function, x = 10, calls = 1, from entry_of_guest_function
+gdb: guest.c:6: line 6 of guest_function, x = 10, calls = 2, from entry_of_guest_function
 host: 11
 gdb: end: 0 listed
 host: end

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Objects that are loaded later are bound to what a made library has: through the
-# global scope, lazily and at once; and through its soname.  A library that another
-# object needs is not deleted.
+# global scope, lazily and at once; and through its soname, by version, also to what an
+# IFUNC resolves to.  A version that it does not have is refused by ld.so.  A library
+# that another object needs is not deleted.
 . "$(dirname "$0")/dlbind.sh"
 
 cc_so global.so -Wl,-z,lazy <<'C'
@@ -14,6 +15,16 @@ cc_so needing.so ./stub.so <<'C'
 int needed_function(void);
 int use(void) { return needed_function(); }
 C
+echo 'V_1 { *; }; V_2 { } V_1;' >versions
+echo 'V_3 { *; };' >version3
+for v in "versions 12" "version3 3"; do
+	cc_so stub${v#* }.so -Wl,-soname,made-versions.so -Wl,--version-script=${v% *} <<<'
+		int chosen(void) { return -1; }
+		int versioned(void) { return -1; }'
+	cc_so versioned${v#* }.so ./stub${v#* }.so <<<'
+		int chosen(void), versioned(void);
+		int use(void) { return 10 * versioned() + chosen(); }'
+done
 dl_host host -Wextra <<'C'
 #include <dlfcn.h>
 #include <errno.h>
@@ -29,6 +40,35 @@ static void *function(void *l, const char *name, const char *code, size_t size)
 	memcpy(at, code, size);
 	CHECK(dlbind(l, name, at, size, STT_FUNC) == l);
 	return at;
+}
+/* A function of the name in two versions, and an IFUNC. */
+static void use_versions(void)
+{
+	static const char *const versions[] = { "V_1", "V_2", NULL };
+	static const char one[] = { 0xb8, 1, 0, 0, 0, 0xc3 }, two[] = { 0xb8, 2, 0, 0, 0, 0xc3 };
+	struct dlbind_options o = { .size = sizeof o, .versions = versions };
+	struct dlbind_symbol s = { .struct_size = sizeof s, .size = 6, .type = STT_FUNC };
+	void *l = dlcreate_with_options("made-versions.so", &o), *user;
+	unsigned char resolver[] = { 0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0xc3 };
+
+	s.object = function(l, "one", one, sizeof one);
+	memcpy(resolver + 2, &s.object, 8);
+	s.name = "versioned", s.version = "V_1", s.hidden = 1;
+	CHECK(dlbind_symbol(l, &s) == l);
+	s.object = function(l, "two", two, sizeof two);
+	s.version = "V_2", s.hidden = 0;
+	CHECK(dlbind_symbol(l, &s) == l);
+	s.object = dlalloc(l, sizeof resolver, SHF_EXECINSTR);
+	memcpy(s.object, resolver, sizeof resolver);
+	s.name = "chosen", s.version = "V_1", s.size = sizeof resolver, s.type = STT_GNU_IFUNC;
+	CHECK(dlbind_symbol(l, &s) == l);
+	user = dlopen("./versioned12.so", RTLD_NOW);
+	CHECK(user);
+	printf("by version, and an IFUNC: %d\n", ((int (*)(void))dlsym(user, "use"))());
+	CHECK(dlclose(user) == 0);
+	CHECK(!dlopen("./versioned3.so", RTLD_NOW));
+	puts(strstr(dlerror(), "version `"));
+	CHECK(dldelete(l) == 0);
 }
 int main(void)
 {
@@ -63,6 +103,7 @@ int main(void)
 	CHECK(dlclose(user) == 0);
 	CHECK(dldelete(needed) == 0);
 	puts("deleted");
+	use_versions();
 	return 0;
 }
 C
@@ -71,5 +112,7 @@ lazily: 41
 data: 42
 needed: 5
 deleted
+by version, and an IFUNC: 11
+version `V_3' not found (required by ./versioned3.so)
 E
 expect_no_files

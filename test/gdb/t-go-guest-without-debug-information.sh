@@ -78,11 +78,11 @@ continue
 G
 cat >expected <<'E'
 gdb: at guest.go:12 in main.Work
-gdb: stack: main.Work runtime.cgocallback crosscall2 Work Work@plt main
+gdb: stack: main.Work runtime.cgocallback crosscall2 Work entry_of_Work main
 gdb: step: at guest.go:20 in main.sum
 gdb: continue: at guest.go:21 in main.sum
 gdb: continue: at guest.go:21 in main.sum
-gdb: stack: main.sum main.sum main.Work runtime.cgocallback crosscall2 Work Work@plt main
+gdb: stack: main.sum main.sum main.Work runtime.cgocallback crosscall2 Work entry_of_Work main
 gdb: finish: at guest.go:24 in main.sum
 gdb: finish: at guest.go:12 in main.Work
 gdb: line 17, inlined, is in {'main.small'}

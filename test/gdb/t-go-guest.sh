@@ -147,7 +147,7 @@ G
 expect_output gdb_run commands ./host <<'E'
 gdb: pending
 gdb: at guest.go:31 in main.Work
-gdb: stack: main.Work runtime.cgocallback crosscall2 Work Work@plt work main
+gdb: stack: main.Work runtime.cgocallback crosscall2 Work entry_of_Work work main
 gdb: n = 7, text = text of 1
 gdb: list: len 3, 7 1
 gdb: table: map[string]int, used 1
@@ -163,12 +163,12 @@ gdb: finish: at guest.go:39 in main.add
 gdb: next: at guest.go:40 in main.add
 gdb: sum = 12
 gdb: continue: at <stdin>:2 in called_back
-gdb: stack: called_back main.Work runtime.cgocallback crosscall2 Work Work@plt work main
+gdb: stack: called_back main.Work runtime.cgocallback crosscall2 Work entry_of_Work work main
 host: called back with 41
 host: 40
 gdb: continue: at guest.go:33 in main.Work
 gdb: at guest.go:33 in main.Work
-gdb: stack: main.Work runtime.cgocallback crosscall2 Work Work@plt work main
+gdb: stack: main.Work runtime.cgocallback crosscall2 Work entry_of_Work work main
 gdb: n = 8, text = text of 2
 gdb: list: len 3, 8 2
 gdb: table: map[string]int, used 1

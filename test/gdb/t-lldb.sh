@@ -72,7 +72,7 @@ E
 
 # Live: a breakpoint set before anything is loaded moves along.
 live() {
-	lldb --batch -Q -o "breakpoint set -n guest_function" \
+	lldb --batch -Q -o "breakpoint set -s guest.so -n guest_function" \
 		-o "process launch -E LD_AUDIT=$AUDIT" -o "target variable number" \
 		-o continue -o "target variable number" -o "image list" -o continue ./host \
 		>lldb.live 2>&1 || true

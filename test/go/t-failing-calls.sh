@@ -142,24 +142,28 @@ static int sweep(const char *name)
 }
 
 /* Nothing is mapped, open or allocated for good. */
-static void settle(int *maps, int *files, long *kb)
+struct usage {
+	int maps, files;
+	long kb, heap, go;	/* resident; of the Go runtime: bytes of objects, tables */
+};
+
+static struct usage settle(void)
 {
+	struct goaudit_runtime rt = { 0 };
+
 	/* The C generation that was replaced last stays. */
 	while (goaudit_reclaim(NULL, -1) > !options.variables)
 		;
-	goaudit_runtime_stats(&(struct goaudit_runtime){ 0 }, sizeof(struct goaudit_runtime), 3);
-	*maps = maps_with("");
-	*files = open_files();
-	*kb = rss_kb();
+	goaudit_runtime_stats(&rt, sizeof rt, 3);
+	return (struct usage){ maps_with(""), open_files(), rss_kb(), rt.heap_live, rt.other_sys };
 }
 
 int main(int argc, char **argv)
 {
 	static const char *const variables[] = { "count", NULL };
 	int fd = open(getenv("GOAUDIT_TEST_FAILING"), O_RDWR), times = atoi(argv[2]), n = 0;
-	int maps[2], files[2];
+	struct usage before, after;
 	char file[20];
-	long kb[2];
 
 	failing = mmap(NULL, sizeof *failing, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	CHECK(failing != MAP_FAILED && failing->calls == 0);
@@ -184,14 +188,17 @@ int main(int argc, char **argv)
 		CHECK(reload(-1));
 	}
 	sweep(argv[1]);
-	settle(&maps[0], &files[0], &kb[0]);
+	before = settle();
 	for (int i = 0; i < times; i++)
 		n = sweep(argv[1]);
-	settle(&maps[1], &files[1], &kb[1]);
-	fprintf(stderr, "%d calls; maps %d, %d; files %d, %d; resident %ld, %ld KB\n", n,
-		maps[0], maps[1], files[0], files[1], kb[0], kb[1]);
+	after = settle();
+	fprintf(stderr, "%d calls; maps %d, %d; files %d, %d; resident %ld, %ld KB; "
+		"Go: heap %ld, %ld, tables %ld, %ld\n", n, before.maps, after.maps, before.files,
+		after.files, before.kb, after.kb, before.heap, after.heap, before.go, after.go);
 	CHECK(n > 10);
-	CHECK(maps[1] <= maps[0] + 16 && files[1] == files[0] && kb[1] <= kb[0] + 1024);
+	CHECK(after.maps <= before.maps + 16 && after.files == before.files);
+	CHECK(after.kb <= before.kb + 2048 && after.heap <= before.heap + 65536 &&
+	      after.go <= before.go + 400000);
 	puts("good");
 	return 0;
 }

@@ -113,7 +113,8 @@ the linker for debug information failed with status 3: dwarf: first line: please
 for guest in types array; do
 	[ "$(sections $guest.so)" = 1 ] || fail "$guest.so: no debug information"
 done
-[ "$(sections plain.so)" = 0 ] || fail "plain.so: debug information of whom?"
+# Go 1.22 leaves that of its C part.
+[ "$(sections plain.so)" = 0 ] || [[ $(go env GOVERSION) == go1.22* ]] || fail "plain.so: debug information of whom?"
 expect_output run_audited ./host ./types.so ./array.so ./plain.so <<'E'
 42
 42

@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 )
 
@@ -32,6 +33,7 @@ var (
 	value    any
 	writer   io.Writer
 	hook     func(int) int
+	upper    func(string) string
 	chained  *list.List
 	mapped   = map[string]any{}
 	buffer   bytes.Buffer
@@ -56,6 +58,7 @@ func Set() *C.char {
 	value = own{1, 2}
 	writer = own{}
 	hook = twice
+	upper = strings.ToUpper // its value, an address of the function, is in the guest
 	chained = list.New()
 	chained.PushBack("library")
 	chained.PushBack(twice)
@@ -73,7 +76,7 @@ func Set() *C.char {
 //export Get
 func Get() *C.char {
 	w, _ := value.(own)
-	return C.CString(fmt.Sprint(VERSION, count, w.a, writer != nil, hook != nil, chained != nil, len(mapped),
+	return C.CString(fmt.Sprint(VERSION, count, w.a, writer != nil, hook != nil && upper != nil, chained != nil, len(mapped),
 		pointer != nil, slice, lock.TryLock(), numbers, part, integer != nil, typed != nil, sentinel == errors.Unwrap(wrapped)))
 }
 
@@ -120,7 +123,8 @@ build_guests held held2 spin
 each() {
 	local name
 	for name in "$@"; do
-		run_audited ./move "$PWD/held.so" "$PWD/held2.so" count $name 2>&1 | sed '/^set$/d'
+		run_audited ./move "$PWD/held.so" "$PWD/held2.so" count $name 2>&1 |
+			sed '/^set$/d; s/strings.go:[0-9]*/strings.go:N/'
 	done
 }
 old='old 1 1 true true true 2 true [0 0] false [1 2 3 4] [2 3] true true true'
@@ -131,8 +135,9 @@ refusals() {
 	done <<'E'
 refused: main.value: value of type main.own, which is made by the old build
 refused: main.writer: value of type main.own, which is made by the old build
-refused: main.hook: func main.twice (main.go:39)
-refused: main.chained: func main.twice (main.go:39) <- heap object 48 B +32 <- heap object 48 B +8
+refused: main.hook: func main.twice (main.go:41)
+refused: main.upper: func strings.ToUpper (strings.go:N)
+refused: main.chained: func main.twice (main.go:41) <- heap object 48 B +32 <- heap object 48 B +8
 refused: main.mapped: type *main.own <- heap object 288 B +56 <- heap object 48 B +16
 refused: main.pointer: points to a variable of the old build
 refused: main.slice: points to a variable of the old build
@@ -143,7 +148,7 @@ refused: main.wrapped: variable of the module <- heap object 32 B +24
 E
 }
 refusals >refusals.txt
-expect_output each value writer hook chained mapped pointer slice lock "numbers part" \
+expect_output each value writer hook upper chained mapped pointer slice lock "numbers part" \
 	integer wrapped <refusals.txt
 
 # gccheckmark turns preemption off.

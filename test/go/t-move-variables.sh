@@ -27,6 +27,7 @@ import "C"
 import (
 	"bytes"
 	"container/list"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -55,6 +56,16 @@ type tree []tree
 var (
 	flag     bool
 	number   int
+	i8       int8
+	i16      int16
+	i64      int64
+	unsigned uint
+	u32      uint32
+	u64      uint64
+	word     uintptr
+	half     complex64
+	ctx      context.Context
+	cancel   context.CancelFunc
 	small    id
 	real     float64
 	imag     complex128
@@ -109,6 +120,8 @@ func show() string {
 	var b strings.Builder
 	p := func(a ...any) { fmt.Fprintln(&b, a...) }
 	p("numbers", flag, number, small, real, imag, array, state.Depth, builder)
+	p("more numbers", i8, i16, i64, unsigned, u32, u64, word, half)
+	p("funcs", ctx.Err(), cancel != nil)
 	p("strings", text, constant, made)
 	p("structs", places, where, generic)
 	p("literals", literal, names, table, nested, none == nil, empty == nil, len(empty))
@@ -148,6 +161,9 @@ func listen() string {
 func Set() *C.char {
 	flag, number, small, real, imag = true, 42, -7, 1.5, complex(1, -1)
 	state.Depth, builder = 9, time.Second
+	i8, i16, i64, unsigned, u32, u64, word = -8, -16, -1<<62, 1<<63, 1<<31, 1<<63+1, ^uintptr(0)
+	half = complex(0.5, 2)
+	ctx, cancel = context.WithCancel(context.Background())
 	text = "changed in the build"
 	made = fmt.Sprint("made ", number)
 	array = [4]uint16{1, 2, 3, 4}
@@ -203,6 +219,8 @@ values() {
 	cat <<'E'
 
 numbers true 42 -7 1.5 (1-1i) [1 2 3 4] 9 1s
+more numbers -8 -16 -4611686018427387904 9223372036854775808 2147483648 9223372036854775809 18446744073709551615 (0.5+2i)
+funcs <nil> true
 strings changed in the build in the build made 42
 structs [{0 0  [ ]} {1 2 here [a made 42]}] {1 2 here [a made 42]} {k [1 2]}
 literals [1 20 3] [a b made 42] [{10 2 p [t u]} {3 4 q [ ]}] [[x] [y z]] true false 0
@@ -222,7 +240,7 @@ rounds() {
 	local v
 	echo set
 	for v in 2 1 2 1 2 1 2 1 2 1; do
-		printf 'moved: 49 variables, retyped some\nversion %s' $v
+		printf 'moved: 59 variables, retyped some\nversion %s' $v
 		values
 	done
 	printf 'version 1'

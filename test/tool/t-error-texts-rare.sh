@@ -105,6 +105,11 @@ FAKE=nothing GO=$PWD/fakego GOAUDIT_CACHE=$PWD/cache says 1 "lib.go: not as expe
 	bash -c '"$0" watch -o /proc/x.so "$1" -- true 2>&1 | sed "s/goaudit-[0-9]*/goaudit-PID/"; exit ${PIPESTATUS[0]}' "$tool" src/guest
 says 1 "$PWD/fakego: cannot be watched: Not a directory" "$tool" watch fakego -- true
 
+cp "$(type -P true)" capable
+if python3 -c 'import os, struct; os.setxattr("capable", "security.capability", struct.pack("<5I", 0x2000001, 1 << 10, 0, 0, 0))' 2>/dev/null; then
+	says 0 "./capable: it has file capabilities, so goaudit's variables are ignored: run it without them" "$tool" run ./capable
+fi
+
 # --- the module
 cc_so plain.so <<<'int value(void) { return 1; }'
 cc_so save.so <<'C'
@@ -143,4 +148,40 @@ expect_output run_audited ./host <<'E'
  is not watched: start with goaudit_watch
  goaudit_save of the old generation has failed: see what it says
  cannot be watched: Too many open files: see inotify(7) for the limits
+E
+
+# Companions of the module that are missing.
+cc_host opener <<'C'
+#include "host.h"
+int main(int argc, char **argv)
+{
+	CHECK(!dlopen(argv[1], FLAGS | atoi(argv[2])));
+	puts(strchr(dlerror(), ':') + 2);
+	return 0;
+}
+C
+go_file small/main.go <<'GO'
+package main
+
+import "C"
+
+//export value
+func value() C.int { return 1 }
+
+func main() {}
+GO
+build_guest small.so small
+panic_return=$(printf '#include "goaudit.h"\nRTLD_PANIC_RETURN' | gcc -E -P -I"$ROOT/include" - | tail -n 1)
+lacking() { # COMPANION GUEST MODE
+	rm -rf lacking
+	mkdir lacking
+	cp -L "$GOAUDIT_BUILD"/libgoaudit*.so lacking
+	rm "lacking/libgoaudit-$1.so"
+	LD_AUDIT=$PWD/lacking/libgoaudit.so ./opener "$2" "$3" 2>&1
+}
+expect_output lacking image ./plain.so 0 <<'E'
+cannot open shared object file: No such file or directory: install it beside libgoaudit.so
+E
+expect_output lacking entries ./small.so $((panic_return)) <<'E'
+panics cannot be returned from: libgoaudit-entries.so is not beside libgoaudit.so: install it
 E

@@ -16,6 +16,7 @@ files() { find "$1" ! -type d ! -path '*/overlay/*' ! -path '*/linker/*' ! -path
 expect_output files root <<'E'
 LIB/goaudit/guest/go.mod
 LIB/goaudit/guest/guest.go
+LIB/goaudit/guest/state/state.go
 LIB/goaudit/libgoaudit-dwarf.so
 LIB/goaudit/libgoaudit-entries.so
 LIB/goaudit/libgoaudit-image.so
@@ -48,16 +49,18 @@ readelf -d root/$lib/libgoaudit.so | grep -q 'SONAME.*\[libgoaudit.so.0\]' || fa
 	fail "pkg-config: $(PKG_CONFIG_PATH=root/$lib/pkgconfig pkg-config --cflags --modversion goaudit)"
 
 # The functions of a header are those that its library exports, and those of its
-# version script; each has a manual page.
+# version script, but for what goes between the two libraries (dlbind/audited.h); each
+# has a manual page.
+private='^la_|^goaudit_debug|^goaudit_relist$'
 agree() { # HEADER LIBRARY MAP MANUAL
 	gcc -D_GNU_SOURCE -I"$ROOT/include" -x c -fsyntax-only -aux-info prototypes "$ROOT/include/$1"
 	sed -nE "s@^/\* [^ ]*/$1:[^*]*\*/ extern [^(]*[ *]([a-z_0-9]+) \(.*@\1@p" prototypes | sort -u >declared
 	[ "$(wc -l <declared)" -ge 5 ] || fail "$1: declares only $(cat declared)"
 	nm -D --defined-only "root/$lib/$2" | awk '$2 ~ /[TW]/ { print $3 }' | sed 's/@.*//' |
-		grep -v -e '^la_' -e '^goaudit_debug' | sort -u >exported
+		grep -vE "$private" | sort -u >exported
 	diff declared exported || fail "$1 and $2 differ"
 	sed -n '/global:/,/local:/p' "$ROOT/$3" | grep -o '[a-z_0-9]*;' | tr -d ';' |
-		grep -v -e '^la_' -e '^goaudit_debug' | sort -u | diff declared - || fail "$1 and $3 differ"
+		grep -vE "$private" | sort -u | diff declared - || fail "$1 and $3 differ"
 	while read -r name; do
 		[ -f "root/usr/share/man/man3/$name.3" ] || fail "$name: no page is installed"
 		page=$(sed -n 's/^\.so //p' "root/usr/share/man/man3/$name.3")
@@ -106,6 +109,16 @@ grep -q "away/root/$lib/libgoaudit.so.$version" maps || fail "another libgoaudit
 mv away/root root
 make uninstall DESTDIR="$PWD/root" prefix=/usr
 [ -z "$(find root ! -type d)" ] || fail "left: $(find root ! -type d)"
+
+# --- what make dist packs is what is committed, and it builds
+if command -v git >/dev/null && git -C "$ROOT" rev-parse HEAD >/dev/null 2>&1; then
+	make dist
+	mkdir dist && tar -C dist -xf "$GOAUDIT_BUILD/goaudit-$version.tar.gz"
+	(cd "dist/goaudit-$version" && find . ! -type d -printf '%P\n' | LC_ALL=C sort) >packed.txt
+	git -C "$ROOT" ls-tree -r --name-only HEAD | LC_ALL=C sort | diff packed.txt - || fail "make dist packs other files"
+	command make -s -C "dist/goaudit-$version" .build/goaudit >make.out 2>&1 || fail "make in what is packed: $(cat make.out)"
+	[ "$("dist/goaudit-$version/.build/goaudit" --version)" = "goaudit $version" ] || fail "the packed one is of another version"
+fi
 
 # --- the package
 make deb

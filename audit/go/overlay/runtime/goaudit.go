@@ -194,11 +194,11 @@ type goauditStatsReq struct {
 // modules that were there when the runtime started have one too; they stay.
 type goauditModule struct {
 	md     *moduledata
-	caches []uintptr      // addresses of its abi.TypeAssert and abi.InterfaceSwitch
-	pinned bool           // was there when the runtime started
-	busy   bool           // its package inits are running
-	heirs  int            // newer generations that are taking its names over
-	taken  []goauditTaken // what it has taken over itself
+	caches []uintptr    // addresses of its abi.TypeAssert and abi.InterfaceSwitch
+	pinned bool         // was there when the runtime started
+	busy   bool         // its package inits are running
+	heirs  int          // newer generations that are taking its names over
+	taken  goauditTaken // what it has taken over itself
 }
 
 var (

@@ -50,9 +50,7 @@ func goauditInit(p unsafe.Pointer) {
 		r.verdict = goauditOK
 		return
 	}
-	for _, o := range unsafe.Slice(r.others, r.othersN) {
-		m.taken = append(m.taken, goauditWithdraw(o.lo, o.hi))
-	}
+	m.taken = goauditWithdraw(unsafe.Slice(r.others, r.othersN))
 	r.begun = 1
 	r.verdict = goauditRunInits(md, r.text[:])
 	if r.verdict != goauditOK {

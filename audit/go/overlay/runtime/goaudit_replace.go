@@ -21,29 +21,44 @@ func goauditOnReplace(withdraw func() (restore func())) {
 	goauditOnReplaceFns = append(goauditOnReplaceFns, withdraw)
 }
 
-// goauditTaken is what one guest had registered.
+// goauditTaken is what guests had registered that stay mapped.
 type goauditTaken struct {
-	m       *goauditModule // nil: unlinked already, its names do not come back
+	from    []*goauditModule // not unlinked: their names may come back
 	restore []func()
 }
 
-// goauditWithdraw takes out the names of the guest that lies in [lo, hi), which
-// stays mapped.  A registered guest is in use until done is called: it may get
-// its names back.
-func goauditWithdraw(lo, hi uint64) (taken goauditTaken) {
-	if md := goauditFind(lo, hi); md != nil {
-		lock(&goauditLock)
-		if taken.m = goauditRecord(md); taken.m != nil {
-			taken.m.heirs++
+// goauditWithdraw takes out the names of the guests that lie in these ranges and
+// stay mapped, all in one pass over the registers.  Registered guests are in use
+// until done is called: they may get their names back.
+func goauditWithdraw(ranges []goauditRange) (taken goauditTaken) {
+	named, unlinked := new(goauditBatch), new(goauditBatch)
+	for _, r := range ranges {
+		b := unlinked
+		if md := goauditFind(r.lo, r.hi); md != nil {
+			lock(&goauditLock)
+			if m := goauditRecord(md); m != nil {
+				m.heirs++
+				taken.from = append(taken.from, m)
+				b = named
+			}
+			unlock(&goauditLock)
 		}
-		unlock(&goauditLock)
+		b.cands = append(b.cands, goauditCand{lo: uintptr(r.lo), hi: uintptr(r.hi)})
 	}
-	b := &goauditBatch{cands: []goauditCand{{lo: uintptr(lo), hi: uintptr(hi)}}}
+	taken.restore = named.withdraw()
+	unlinked.withdraw()
+	return
+}
+
+func (b *goauditBatch) withdraw() (restore []func()) {
+	if len(b.cands) == 0 {
+		return
+	}
 	b.bound()
 	b.ask(func() {
 		for _, withdraw := range goauditOnReplaceFns {
 			if r := withdraw(); r != nil {
-				taken.restore = append(taken.restore, r)
+				restore = append(restore, r)
 			}
 		}
 	})
@@ -52,16 +67,15 @@ func goauditWithdraw(lo, hi uint64) (taken goauditTaken) {
 
 // done ends the take-over, after the names have been put back if so asked.
 func (taken goauditTaken) done(putBack bool) {
-	if taken.m == nil {
-		return
-	}
 	if putBack {
 		for _, put := range taken.restore {
 			put()
 		}
 	}
 	lock(&goauditLock)
-	taken.m.heirs--
+	for _, m := range taken.from {
+		m.heirs--
+	}
 	unlock(&goauditLock)
 }
 
@@ -71,15 +85,13 @@ func (taken goauditTaken) done(putBack bool) {
 // they define a flag at this very moment, flag's map is written to by two.)
 func goauditEndTakeOver(m *goauditModule, lo, hi uint64, failed bool) {
 	if failed {
-		goauditWithdraw(lo, hi).done(false)
+		goauditWithdraw([]goauditRange{{lo, hi}}).done(false)
 	}
 	lock(&goauditLock)
 	taken := m.taken
-	m.taken = nil
+	m.taken = goauditTaken{}
 	unlock(&goauditLock)
-	for _, t := range taken {
-		t.done(failed)
-	}
+	taken.done(failed)
 }
 
 func goauditSettle(p unsafe.Pointer) {
