@@ -8,8 +8,9 @@ END {
 	# The runtime keeps the descriptors of goroutines and threads, and what belongs to
 	# them, for the next ones: on a busy machine there is one more at some time, which
 	# makes a step of some 50 objects.
+	bytes = objects ? 8192 + 500 * objects : 16384
 	objects = objects ? objects : 64
-	slack["rss_kb"] = rss_kb ? rss_kb : 256; slack["heap_objects"] = objects; slack["mappings"] = mappings ? mappings : 2; slack["threads"] = 1; slack["heap_bytes"] = 16384 + 500 * (objects - 64); slack["other_sys"] = 262144; slack["host_malloc"] = 1024
+	slack["rss_kb"] = rss_kb ? rss_kb : 256; slack["heap_objects"] = objects; slack["mappings"] = mappings ? mappings : 2; slack["threads"] = 1; slack["heap_bytes"] = bytes; slack["other_sys"] = 262144; slack["host_malloc"] = 1024
 	first = int((rows + 3) / 4); last = rows - first + 1
 	for (i = 2; i <= n; i++) {
 		worst = best = ""
