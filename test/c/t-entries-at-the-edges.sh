@@ -201,6 +201,41 @@ int main()
 C
 expect_output run_audited ./catches <<<good
 
+# A function that is looked up while a new build takes the state over is in use, too.
+for n in 1 2; do
+	cc_so state$n.so -DBUILD=$n <<'C'
+#include <stddef.h>
+void *malloc(size_t);
+void *goaudit_save(size_t *size, unsigned *version) { return malloc(*size = 1); }
+__attribute__((weak)) void meanwhile(void);
+int goaudit_load(const void *data, size_t size, unsigned version) { meanwhile(); return 0; }
+#if BUILD == 1
+int late(void) { return 1; }
+#endif
+int build(void) { return BUILD; }
+C
+done
+cc_host late -rdynamic <<'C'
+#include "host.h"
+static void *h;
+static int (*late)(void);
+void meanwhile(void) { late = (int (*)(void))find(h, "late"); }
+int main(void)
+{
+	replace("state1.so", "guest.so");
+	h = open_guest("./guest.so");
+	replace("state2.so", "guest.so");
+	CHECK(!dlreload(h));
+	puts(strstr(dlerror(), "guest.so:"));
+	printf("%d %d\n", late(), call(h, "build"));
+	return 0;
+}
+C
+expect_output run_audited ./late <<'E'
+guest.so: the new build has no function late, whose address is in use: put it back, or restart the process
+1 1
+E
+
 # dlsym is no cancellation point.
 cc_host cancelled -pthread <<'C'
 #include "host.h"
