@@ -267,6 +267,41 @@ back from dlsym
 1003
 E
 
+# The host's thread-specific values are its own, whatever goes wrong in the module.
+cc_host keys -pthread <<'C'
+#include "host.h"
+#include <pthread.h>
+#include <sys/resource.h>
+#define KEYS 32
+int main(void)
+{
+	struct rlimit limit = { 1000, RLIM_INFINITY };
+	void *h;
+	static char mine[KEYS][4096], same[4096];
+	pthread_key_t key[KEYS];
+
+	replace("v1.so", "guest.so");
+	h = open_guest("./guest.so");
+	memset(mine, 'x', sizeof mine);
+	memset(same, 'x', sizeof same);
+	for (int i = 0; i < KEYS; i++)
+		CHECK(pthread_key_create(&key[i], NULL) == 0);
+	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0 && !dlsym(h, "two") && dlerror());
+	for (int i = 0; i < KEYS; i++) {
+		CHECK(!pthread_getspecific(key[i]));
+		CHECK(pthread_setspecific(key[i], mine[i]) == 0);
+	}
+	CHECK(!dlsym(h, "two") && dlerror());
+	for (int i = 0; i < KEYS; i++) {
+		CHECK(pthread_getspecific(key[i]) == mine[i]);
+		CHECK(memcmp(mine[i], same, sizeof same) == 0);
+	}
+	puts("untouched");
+	return 0;
+}
+C
+expect_output run_audited ./keys <<<untouched
+
 # Without descriptors dlsym says so, and is as good as ever when there are some again.
 cc_host descriptors <<'C'
 #include "host.h"
