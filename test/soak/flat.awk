@@ -5,10 +5,11 @@ NR == 1 { for (i = 2; i <= NF; i++) name[i] = $i; n = NF; next }
 { for (i = 2; i <= n; i++) v[NR - 1, i] = $i; rows = NR - 1 }
 END {
 	if (rows < 4) { print "too few samples"; exit 1 }
-	# A goroutine's descriptor is an object that is kept for the next goroutine; on
-	# a busy machine there are some more at a time.
-	objects = objects ? objects : 16
-	slack["rss_kb"] = rss_kb ? rss_kb : 256; slack["heap_objects"] = objects; slack["mappings"] = mappings ? mappings : 2; slack["threads"] = 1; slack["heap_bytes"] = 16384 + 500 * (objects - 16); slack["other_sys"] = 262144; slack["host_malloc"] = 1024
+	# The runtime keeps the descriptors of goroutines and threads, and what belongs to
+	# them, for the next ones: on a busy machine there is one more at some time, which
+	# makes a step of some 50 objects.
+	objects = objects ? objects : 64
+	slack["rss_kb"] = rss_kb ? rss_kb : 256; slack["heap_objects"] = objects; slack["mappings"] = mappings ? mappings : 2; slack["threads"] = 1; slack["heap_bytes"] = 16384 + 500 * (objects - 64); slack["other_sys"] = 262144; slack["host_malloc"] = 1024
 	first = int((rows + 3) / 4); last = rows - first + 1
 	for (i = 2; i <= n; i++) {
 		worst = best = ""
