@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "arch.h"
@@ -84,4 +85,26 @@ const char *error_take(struct goaudit *ga)
 	if (!text)
 		error_clear(ga);
 	return text;
+}
+
+void *error_place(struct goaudit *ga, size_t size, bool make)
+{
+	struct errors *e = &ga->errors;
+	const void *self = arch_thread_pointer();
+	struct error_place *p;
+
+	pthread_mutex_lock(&e->lock);
+	for (p = e->places; p && p->thread != self;)
+		p = p->next;
+	if (!p && make && (p = calloc(1, sizeof *p + size))) {
+		p->thread = self;
+		p->tid = gettid();
+		p->next = e->places;
+		e->places = p;
+	} else if (p && p->tid != gettid()) {
+		memset(p->bytes, 0, size);
+		p->tid = gettid();
+	}
+	pthread_mutex_unlock(&e->lock);
+	return p ? p->bytes : NULL;
 }

@@ -8,6 +8,8 @@
 #define GOAUDIT_ERROR_H
 
 #include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 struct goaudit;
 
@@ -21,9 +23,18 @@ struct error_text {
 	char text[ERROR_TEXT_MAX];
 };
 
+/* For libdlbind's texts. */
+struct error_place {
+	struct error_place *next;
+	const void *thread;
+	int tid;
+	_Alignas(max_align_t) char bytes[];
+};
+
 struct errors {
-	pthread_mutex_t lock;		/* guards the list */
+	pthread_mutex_t lock;		/* guards the lists */
 	struct error_text *pending;
+	struct error_place *places;	/* of threads that are gone, too */
 };
 
 /* Sets this thread's text, "subject: reason: what to do". */
@@ -36,5 +47,8 @@ void error_clear(struct goaudit *ga);
 /* This thread's text, once; NULL if there is none.  Lives until the thread's
  * next dl* call. */
 const char *error_take(struct goaudit *ga);
+
+/* See dlbind_loader.thread_text; `size` is the same in all calls. */
+void *error_place(struct goaudit *ga, size_t size, bool make);
 
 #endif

@@ -548,11 +548,27 @@ void gate_discard(struct goaudit *ga, struct gate_table *table)
 	pthread_mutex_unlock(&ga->lock);
 }
 
+static bool is_complete(const struct gate_doors *d, const struct gate_table *table)
+{
+	return (table ? table->n : 0) == d->n;
+}
+
+bool gate_is_complete(struct goaudit *ga, const struct generation *gen,
+		      const struct gate_table *table)
+{
+	bool complete;
+
+	pthread_mutex_lock(&ga->lock);
+	complete = is_complete(&gen->guest->doors, table);
+	pthread_mutex_unlock(&ga->lock);
+	return complete;
+}
+
 bool gate_switch(struct goaudit *ga, struct generation *gen, struct gate_table *table)
 {
 	struct gate_doors *d = &gen->guest->doors;
 
-	if ((table ? table->n : 0) < d->n)
+	if (!is_complete(d, table))
 		return false;
 	if (table)
 		publish(&ga->gate, d, table, gen);

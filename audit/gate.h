@@ -110,6 +110,11 @@ const char **gate_names(struct goaudit *ga, const struct guest *guest, size_t *n
 bool gate_prepare(struct goaudit *ga, struct generation *gen, struct gate_table **table,
 		  const char **lacks);
 
+/* Does it lead from all entries that the guest has now, or have more functions been
+ * looked up since the table was made?  Without locks. */
+bool gate_is_complete(struct goaudit *ga, const struct generation *gen,
+		      const struct gate_table *table);
+
 /* Leads all entries of the guest, and its handle, to gen.  With goaudit.lock, in a
  * transaction.  Returns false if functions have been looked up since the table was made:
  * another one is needed. */

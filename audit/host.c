@@ -28,38 +28,39 @@ static void before_fork(void)
 	pthread_mutex_lock(&goaudit_state.lock);
 	gate_forking(&goaudit_state);
 	snapshot_forking(&goaudit_state);
+	dlbind_forking();
 	pthread_mutex_lock(&goaudit_state.calls_lock);
 	pthread_mutex_lock(&goaudit_state.errors.lock);
 	pthread_mutex_lock(&goaudit_state.guard.lock);
-	dlbind_forking();
 }
 
-static void unlock_all(void)
+static void unlock_leaves(void)
 {
 	pthread_mutex_unlock(&goaudit_state.guard.lock);
 	pthread_mutex_unlock(&goaudit_state.errors.lock);
 	pthread_mutex_unlock(&goaudit_state.calls_lock);
-	pthread_mutex_unlock(&goaudit_state.lock);
 }
 
 static void after_fork_parent(void)
 {
+	unlock_leaves();
 	dlbind_forked(false);
-	unlock_all();
+	pthread_mutex_unlock(&goaudit_state.lock);
 }
 
 static void after_fork_child(void)
 {
 	struct goaudit *ga = &goaudit_state;
 
-	dlbind_forked(true);
 	call_forked(ga);
+	unlock_leaves();
+	dlbind_forked(true);
 	gate_forked(ga);
 	ga->forked = true;
 	ga->reaper.started = false;
 	pthread_cond_init(&ga->changed, NULL);
 	pthread_cond_init(&ga->reaper.work, NULL);
-	unlock_all();
+	pthread_mutex_unlock(&ga->lock);
 	snapshot_forked(ga);
 }
 

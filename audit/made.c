@@ -38,9 +38,16 @@ static const char *folder(void)
 	return snapshot_made_folder(&goaudit_state);
 }
 
+static void *thread_text(size_t size, bool make)
+{
+	return error_place(&goaudit_state, size, make);
+}
+
 void made_init(void)
 {
-	static const struct dlbind_loader loader = { open_here, close_here, dlerror, folder };
+	static const struct dlbind_loader loader = {
+		open_here, close_here, dlerror, folder, thread_text
+	};
 
 	dlbind_use_loader(&loader);
 }

@@ -339,6 +339,17 @@ static bool take_over_state(struct job *job)
 	return handover(job->ga, job->old, job->gen);
 }
 
+/* While inits and goaudit_load ran, functions of the old generation may have been looked
+ * up. */
+static bool fits_still(struct job *job)
+{
+	if (gate_is_complete(job->ga, job->gen, job->table))
+		return true;
+	gate_discard(job->ga, job->table);
+	job->table = NULL;
+	return has_all_functions(job) && has_same_signatures(job);
+}
+
 static void initialise(struct job *job)
 {
 	struct goaudit *ga = job->ga;
@@ -349,7 +360,7 @@ static void initialise(struct job *job)
 	if (good && gen->info->is_go)
 		good = init_run(ga, gen, limit ? limit : ga->settings.init_timeout) == INIT_GOOD;
 	if (good) {
-		good = take_over_state(job);
+		good = take_over_state(job) && fits_still(job);
 		if (gen->info->is_go)
 			gort_settle(ga, gen, !good);
 	}

@@ -20,11 +20,12 @@
  *                           state that the link map sees
  *   2. ld.so's write lock   (dl_iterate_phdr) the link map's pointers
  *   3. lock                 registry: guests, generations, the retired queue
- *   4. calls_lock           the list of calls; a leaf
- *      errors.lock          pending dlerror texts; a leaf
+ *   4. libdlbind's          (dlbind/internal.h)
+ *   5. calls_lock           the list of calls; a leaf
+ *      errors.lock          texts for dlerror, and libdlbind's; a leaf
  *      guard.lock           texts of panics; a leaf
  * No lock of ours is held across a call into ld.so, libdlbind (which calls ld.so), Go,
- * or the host; only to a fork libdlbind's are added, after `lock`. */
+ * or the host; `lock` and libdlbind's are held together to a fork only. */
 #ifndef GOAUDIT_STATE_H
 #define GOAUDIT_STATE_H
 

@@ -4,9 +4,9 @@
 #ifndef DLBIND_EMBED_H
 #define DLBIND_EMBED_H
 
-#include <stdbool.h>
-
 #include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 /* How ld.so is called, with dlopen's, dlclose's and dlerror's meaning.  The objects
  * have to come into the namespace that the libraries are for. */
@@ -19,6 +19,12 @@ struct dlbind_loader {
 	 * it at exit and calls dlbind_forking() and dlbind_forked(); the environment is
 	 * not read then.  No function: all this is done here. */
 	const char *(*folder)(void);
+	/* This thread's place of `size` bytes, the same for the thread's life, zero at
+	 * first, for the text of its error; NULL: no memory, or there is none yet and none
+	 * is to be made.  May be called with libdlbind's locks held, and takes only locks
+	 * that come after them.  Given with `folder`: an auditor's libc and the program's
+	 * keep the values of their keys (pthread_setspecific(3)) in the same place. */
+	void *(*thread_text)(size_t size, bool make);
 };
 
 /* Before the first library; not thread-safe. */

@@ -1,5 +1,5 @@
-/* A text for each thread.  It is kept by a key, not in a thread-local variable,
- * which auditors of old glibcs must not have. */
+/* A text for each thread.  It is kept by a key, or by who embeds us, not in a
+ * thread-local variable, which auditors of old glibcs must not have. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,6 +24,8 @@ static struct text *text_of_thread(bool make)
 {
 	struct text *t;
 
+	if (dlbind_state.loader.thread_text)
+		return dlbind_state.loader.thread_text(sizeof *t, make);
 	pthread_once(&once, make_key);
 	if (!have_key)
 		return NULL;

@@ -55,7 +55,7 @@ static bool is_leaving(int at, const char *name, struct leaving *l)
 
 	if (sscanf(name, "%ld.%llu%n", &pid, &start, &n) != 2 || name[n] ||
 	    (size_t)n >= sizeof l->name || private_may_live(name) ||
-	    fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+	    fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(st.st_mode))
 		return false;
 	strcpy(l->name, name);
 	snprintf(mark, sizeof mark, "%s/" KEEP_MARK, l->name);

@@ -188,7 +188,9 @@ static void *open_and_change(const char *path, int mode)
 
 START_TEST(names_change_while_the_table_grows)
 {
-	static const struct dlbind_loader loader = { open_and_change, dlclose, dlerror, NULL };
+	static const struct dlbind_loader loader = {
+		.open = open_and_change, .close = dlclose, .error = dlerror,
+	};
 
 	dlbind_use_loader(&loader);
 	growing.l = dlcreate("growing.so");

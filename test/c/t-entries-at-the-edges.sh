@@ -201,6 +201,41 @@ int main()
 C
 expect_output run_audited ./catches <<<good
 
+# A function that is looked up while a new build takes the state over is in use, too.
+for n in 1 2; do
+	cc_so state$n.so -DBUILD=$n <<'C'
+#include <stddef.h>
+void *malloc(size_t);
+void *goaudit_save(size_t *size, unsigned *version) { return malloc(*size = 1); }
+__attribute__((weak)) void meanwhile(void);
+int goaudit_load(const void *data, size_t size, unsigned version) { meanwhile(); return 0; }
+#if BUILD == 1
+int late(void) { return 1; }
+#endif
+int build(void) { return BUILD; }
+C
+done
+cc_host late -rdynamic <<'C'
+#include "host.h"
+static void *h;
+static int (*late)(void);
+void meanwhile(void) { late = (int (*)(void))find(h, "late"); }
+int main(void)
+{
+	replace("state1.so", "guest.so");
+	h = open_guest("./guest.so");
+	replace("state2.so", "guest.so");
+	CHECK(!dlreload(h));
+	puts(strstr(dlerror(), "guest.so:"));
+	printf("%d %d\n", late(), call(h, "build"));
+	return 0;
+}
+C
+expect_output run_audited ./late <<'E'
+guest.so: the new build has no function late, whose address is in use: put it back, or restart the process
+1 1
+E
+
 # dlsym is no cancellation point.
 cc_host cancelled -pthread <<'C'
 #include "host.h"
@@ -231,6 +266,41 @@ expect_output run_audited ./cancelled <<'E'
 back from dlsym
 1003
 E
+
+# The host's thread-specific values are its own, whatever goes wrong in the module.
+cc_host keys -pthread <<'C'
+#include "host.h"
+#include <pthread.h>
+#include <sys/resource.h>
+#define KEYS 32
+int main(void)
+{
+	struct rlimit limit = { 1000, RLIM_INFINITY };
+	void *h;
+	static char mine[KEYS][4096], same[4096];
+	pthread_key_t key[KEYS];
+
+	replace("v1.so", "guest.so");
+	h = open_guest("./guest.so");
+	memset(mine, 'x', sizeof mine);
+	memset(same, 'x', sizeof same);
+	for (int i = 0; i < KEYS; i++)
+		CHECK(pthread_key_create(&key[i], NULL) == 0);
+	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0 && !dlsym(h, "two") && dlerror());
+	for (int i = 0; i < KEYS; i++) {
+		CHECK(!pthread_getspecific(key[i]));
+		CHECK(pthread_setspecific(key[i], mine[i]) == 0);
+	}
+	CHECK(!dlsym(h, "two") && dlerror());
+	for (int i = 0; i < KEYS; i++) {
+		CHECK(pthread_getspecific(key[i]) == mine[i]);
+		CHECK(memcmp(mine[i], same, sizeof same) == 0);
+	}
+	puts("untouched");
+	return 0;
+}
+C
+expect_output run_audited ./keys <<<untouched
 
 # Without descriptors dlsym says so, and is as good as ever when there are some again.
 cc_host descriptors <<'C'
