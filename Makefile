@@ -135,7 +135,7 @@ $B/test/bench $B/test/swap $B/test/proof $B/test/watched: $B/test/%: test/bench/
 FAILING := malloc calloc realloc strdup mmap mprotect fstat ftruncate read pread write \
 	dlmopen open openat
 $(SWITCHES)/libgoaudit.so: $(AUDIT_OBJS) $B/libdlbind.a audit/libgoaudit.map test/failing.c \
-		test/failing.h
+		test/failing.h test/wrap.h
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CFLAGS) -c -o $(SWITCHES)/failing.o test/failing.c
 	@$(CC) $(ALL_CFLAGS) -DGOAUDIT_TEST_SWITCHES -c -o $(SWITCHES)/gort.c.o audit/gort.c

@@ -21,7 +21,8 @@ static bool has_breakpoint(uintptr_t address)
 	       *(const volatile unsigned char *)address == ARCH_BREAKPOINT_BYTE;
 }
 
-bool debugger_present(const struct goaudit *ga)
+/* Is a debugger attached? */
+static bool is_watched(const struct goaudit *ga)
 {
 	return has_breakpoint(ga->ldso.debug->r_brk) ||
 	       has_breakpoint(ga->ldso.probe);
@@ -107,7 +108,7 @@ void debugger_hide(struct goaudit *ga, struct generation *gen)
 
 	if (gen->hidden || ldso_validate(ga))
 		return;
-	if (!debugger_present(ga)) {
+	if (!is_watched(ga)) {
 		change(&n);
 	} else {
 		with_tiny(&n);
@@ -126,7 +127,7 @@ void debugger_reinsert(struct goaudit *ga, struct generation *gen)
 		return;		/* at exit all have been put back (reload_finish) */
 	/* Before gdb looks again: a stale breakpoint byte would be taken for
 	 * the original one. */
-	if (!debugger_present(ga)) {
+	if (!is_watched(ga)) {
 		change(&n);
 	} else {
 		drop_breakpoints(gen->map);
@@ -161,7 +162,7 @@ void debugger_close(struct goaudit *ga, struct link_map *map)
 	char *name = map->l_name, first = name[0];
 	const struct link_map *m = ga->ldso.ns->loaded;
 
-	if (!debugger_present(ga)) {
+	if (!is_watched(ga)) {
 		dlclose(map);
 		return;
 	}

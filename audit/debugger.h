@@ -31,9 +31,6 @@ bool debugger_relist(struct goaudit *ga, struct link_map *map, void (*between)(v
  * counts: the debugger, which knows it as gone, shall not see it again. */
 void debugger_close(struct goaudit *ga, struct link_map *map);
 
-/* Is a debugger attached? */
-bool debugger_present(const struct goaudit *ga);
-
 /* The callbacks' halves. */
 void debugger_tiny_opened(struct goaudit *ga, const struct link_map *map);
 void debugger_activity_delete(struct goaudit *ga);

@@ -3,7 +3,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <linux/membarrier.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>

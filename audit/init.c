@@ -1,11 +1,11 @@
 #include "init.h"
 
-#include <signal.h>
 #include <stdlib.h>
 
 #include "arch.h"
 #include "clock.h"
 #include "go/protocol.h"
+#include "host.h"
 #include "journal.h"
 #include "state.h"
 #include "text.h"
@@ -93,25 +93,6 @@ static void *init_thread(void *arg)
 	return NULL;
 }
 
-static int start_thread(struct goaudit *ga, struct init_run *run)
-{
-	pthread_attr_t attr;
-	sigset_t all, old;
-	pthread_t thread;
-	int error;
-
-	/* The host's signals are for the host's threads. */
-	sigfillset(&all);
-	sigdelset(&all, SIGURG);	/* how Go preempts */
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	error = ga->host.pthread_create(&thread, &attr, init_thread, run);
-	pthread_attr_destroy(&attr);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return error;
-}
-
 /* Returns whether they have ended in time; if not, `run` is not the caller's any more.
  * What is abandoned has begun, so that the names of the older generations have been
  * taken over and can be given back. */
@@ -189,7 +170,7 @@ enum init_result init_run(struct goaudit *ga, struct generation *gen, unsigned l
 	*run = (struct init_run){ .ga = ga, .gen = gen, .others = others, .n = n };
 	if (!limit_ms || ldso_lock_is_mine(ga, true)) {
 		gort_init(ga, gen, run->others, run->n, &run->init);
-	} else if ((error = start_thread(ga, run)) != 0) {
+	} else if ((error = host_start_thread(ga, init_thread, run)) != 0) {
 		error_set(ga, "%s: no thread for its package init: error %d: end some "
 			  "threads", path, error);
 		free_run(run);

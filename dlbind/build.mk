@@ -29,7 +29,8 @@ DLBIND_TEST_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iin
 	-Idlbind/examples
 
 # The static library: its own calls can be wrapped.
-$B/test/unit_dlbind%: test/unit_dlbind%.c test/unit_dlbind.h $B/libdlbind.a include/dlbind.h
+$B/test/unit_dlbind%: test/unit_dlbind%.c test/unit_dlbind.h test/wrap.h $B/libdlbind.a \
+		include/dlbind.h
 	@mkdir -p $(@D)
 	@$(CC) $(DLBIND_TEST_CFLAGS) -rdynamic -o $@ $< $B/libdlbind.a \
 		$(if $(filter %_failures,$@),$(patsubst %,-Xlinker --wrap=%,$(DLBIND_WRAPPED))) \

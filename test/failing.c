@@ -41,25 +41,11 @@ static bool fails(int code)
 	return true;
 }
 
-#define WRAP(type, name, code, failure, parameters, arguments) \
-	type __real_##name parameters; \
-	type __wrap_##name parameters; \
-	type __wrap_##name parameters \
-	{ \
-		return fails(code) ? (failure) : __real_##name arguments; \
-	}
-WRAP(void *, malloc, ENOMEM, NULL, (size_t n), (n))
-WRAP(void *, calloc, ENOMEM, NULL, (size_t n, size_t m), (n, m))
-WRAP(void *, realloc, ENOMEM, NULL, (void *p, size_t n), (p, n))
-WRAP(char *, strdup, ENOMEM, NULL, (const char *s), (s))
-WRAP(void *, mmap, ENOMEM, MAP_FAILED, (void *p, size_t n, int a, int b, int c, off_t o),
-     (p, n, a, b, c, o))
-WRAP(int, mprotect, ENOMEM, -1, (void *p, size_t n, int a), (p, n, a))
+#include "wrap.h"
+
 WRAP(int, fstat, EIO, -1, (int fd, struct stat *st), (fd, st))
-WRAP(int, ftruncate, ENOSPC, -1, (int fd, off_t n), (fd, n))
 WRAP(ssize_t, read, EIO, -1, (int fd, void *p, size_t n), (fd, p, n))
 WRAP(ssize_t, pread, EIO, -1, (int fd, void *p, size_t n, off_t at), (fd, p, n, at))
-WRAP(ssize_t, write, ENOSPC, -1, (int fd, const void *p, size_t n), (fd, p, n))
 WRAP(void *, dlmopen, ENOMEM, NULL, (Lmid_t ns, const char *p, int m), (ns, p, m))
 
 #define WRAP_OPEN(name, parameters, arguments) \

@@ -75,6 +75,16 @@ cxx_host() {
 run_audited() { env LD_AUDIT="$AUDIT" "$@"; }
 run_plain() { "$@"; }
 
+# ends_saying STATUS LINE COMMAND...: it ends with this status, and this line is among
+# what it says (both streams).
+ends_saying() {
+	local want=$1 line=$2 status=0
+	shift 2
+	"$@" >out.txt 2>&1 </dev/null || status=$?
+	[ $status = "$want" ] || { cat out.txt; fail "$*: exit status $status, not $want"; }
+	grep -qxF -- "$line" out.txt || { cat out.txt; fail "$*: does not say: $line"; }
+}
+
 # expect_output COMMAND...: its output (both streams) is exactly what is on
 # standard input, and its exit status is 0.
 expect_output() {

@@ -26,22 +26,9 @@ static bool fails(int code)
 	return true;
 }
 
-#define WRAP(type, name, code, failure, parameters, arguments) \
-	type __real_##name parameters; \
-	type __wrap_##name parameters \
-	{ \
-		return fails(code) ? (failure) : __real_##name arguments; \
-	}
-WRAP(void *, malloc, ENOMEM, NULL, (size_t n), (n))
-WRAP(void *, calloc, ENOMEM, NULL, (size_t n, size_t m), (n, m))
-WRAP(void *, realloc, ENOMEM, NULL, (void *p, size_t n), (p, n))
-WRAP(char *, strdup, ENOMEM, NULL, (const char *s), (s))
-WRAP(void *, mmap, ENOMEM, MAP_FAILED, (void *p, size_t n, int a, int b, int c, off_t o),
-     (p, n, a, b, c, o))
+#include "wrap.h"
+
 WRAP(int, madvise, ENOMEM, -1, (void *p, size_t n, int a), (p, n, a))
-WRAP(int, mprotect, ENOMEM, -1, (void *p, size_t n, int a), (p, n, a))
-WRAP(int, ftruncate, ENOSPC, -1, (int fd, off_t n), (fd, n))
-WRAP(ssize_t, write, ENOSPC, -1, (int fd, const void *p, size_t n), (fd, p, n))
 WRAP(void *, dlopen, ENOMEM, NULL, (const char *p, int m), (p, m))
 
 int __real_open(const char *path, int flags, ...);

@@ -90,24 +90,7 @@ gcc $CFLAGS -O0 -o step step.c $DL
 cat >commands <<'G'
 break step.c:9
 run
-python
-seen = set()
-for i in range(400):
-    f = gdb.selected_frame()
-    name = f.name() or "?"
-    if name in ("entry_of_two", "goaudit_entry_copy", "two"):
-        frames = []
-        while f:
-            frames.append(f.name())
-            f = f.older()
-        if "main" not in frames:
-            print("gdb: lost at", hex(gdb.selected_frame().pc()), frames)
-        seen.add(name)
-    elif seen and name == "main":
-        break
-    gdb.execute("stepi", to_string=True)
-print("gdb: through", *sorted(seen))
-end
+python step_through(lambda name: name in ("entry_of_two", "goaudit_entry_copy", "two"))
 continue
 G
 gdb_run commands ./step >out || :

@@ -326,26 +326,7 @@ gcc $CFLAGS -O0 -o step step.c $DL
 cat >commands <<G
 break step.c:6
 run
-python
-seen = set()
-entered = False
-for i in range(400):
-    f = gdb.selected_frame()
-    name = f.name() or "?"
-    if name.startswith("entry_of_") or name == "f3":
-        entered = True
-        frames = []
-        while f:
-            frames.append(f.name())
-            f = f.older()
-        if "main" not in frames:
-            print("gdb: lost at", hex(gdb.selected_frame().pc()), frames)
-        seen.add(name)
-    elif entered and name == "main":
-        break
-    gdb.execute("stepi", to_string=True)
-print("gdb: through", *sorted(seen))
-end
+python step_through(lambda name: name.startswith("entry_of_") or name == "f3")
 continue
 G
 gdb_run commands ./step >out || :

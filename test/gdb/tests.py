@@ -27,6 +27,22 @@ def calls():
     return names
 
 
+def step_through(inside, limit=400):
+    """Steps by instructions from main through functions of names that `inside' knows,
+    and back; main has to be below each of them."""
+    seen = set()
+    for _ in range(limit):
+        name = gdb.newest_frame().name() or "?"
+        if inside(name):
+            seen.add(name)
+            if "main" not in calls():
+                say("lost at", hex(gdb.newest_frame().pc()), calls())
+        elif seen and name == "main":
+            break
+        gdb.execute("stepi", to_string=True)
+    say("through", *sorted(seen))
+
+
 def where():
     frame = gdb.selected_frame()
     sal = frame.find_sal()

@@ -12,13 +12,6 @@ main() { # EXPRESSION [IMPORT]
 	printf 'package main\n\nimport "C"\n%s\n//export value\nfunc value() C.int { return C.int(%s) }\n\nfunc main() {}\n' \
 		"${2:+import \"$2\"}" "$1"
 }
-says() { # STATUS TEXT COMMAND...: it says this line among others
-	local want=$1 text=$2 status=0
-	shift 2
-	"$@" >out.txt 2>&1 </dev/null || status=$?
-	[ $status = "$want" ] || { cat out.txt; fail "$*: exit status $status, not $want"; }
-	grep -qxF -- "$text" out.txt || { cat out.txt; fail "$*: does not say: $text"; }
-}
 cc_host host <<'C'
 #include "host.h"
 int main(int argc, char **argv)
@@ -81,16 +74,16 @@ go tool covdata percent -i=counters | grep -q 'example.com/cover.*coverage: [1-9
 mkdir -p same/a/x same/b/x
 printf 'module example.com/same\n\ngo 1.22\n' >same/go.mod
 main 1 >same/a/x/main.go; cp same/a/x/main.go same/b/x
-says 1 "goaudit: $PWD/same/a/x and $PWD/same/b/x: both would be x.so: build them one by one with -o" "$tool" build -C same ./...
-says 1 'goaudit: ./lib/...: no main package among them: a guest is one' "$tool" build -C ws/app ./lib/...
-says 1 'goaudit: -o many/one.so: several packages: name a folder, with a slash at its end' \
+ends_saying 1 "goaudit: $PWD/same/a/x and $PWD/same/b/x: both would be x.so: build them one by one with -o" "$tool" build -C same ./...
+ends_saying 1 'goaudit: ./lib/...: no main package among them: a guest is one' "$tool" build -C ws/app ./lib/...
+ends_saying 1 'goaudit: -o many/one.so: several packages: name a folder, with a slash at its end' \
 	env -C ws/app "$tool" build -o many/one.so ./one ./two
-says 1 'goaudit: -race: the race detector has to be in the runtime library and in the process from its start: test the package with go test -race instead' \
+ends_saying 1 'goaudit: -race: the race detector has to be in the runtime library and in the process from its start: test the package with go test -race instead' \
 	"$tool" build -C cover -race .
-says 1 'goaudit: -buildmode=plugin: a guest is always built as c-shared: leave it out' "$tool" build -buildmode=plugin -C cover .
-says 2 "goaudit: -ldflags=-s 'x: quotes that do not match: see go help build" "$tool" build "-ldflags=-s 'x" -C cover .
-says 1 'goaudit: -C nowhere: No such file or directory' "$tool" build -C nowhere .
-says 2 'goaudit: -o: needs a value: see go help build' "$tool" build -o
+ends_saying 1 'goaudit: -buildmode=plugin: a guest is always built as c-shared: leave it out' "$tool" build -buildmode=plugin -C cover .
+ends_saying 2 "goaudit: -ldflags=-s 'x: quotes that do not match: see go help build" "$tool" build "-ldflags=-s 'x" -C cover .
+ends_saying 1 'goaudit: -C nowhere: No such file or directory' "$tool" build -C nowhere .
+ends_saying 2 'goaudit: -o: needs a value: see go help build' "$tool" build -o
 # Of several, those that build are built.
 printf 'package main\n\nfunc main() { x }\n' >ws/app/one/main.go
 (cd ws/app && "$tool" build -o "$TEST_DIR/some/" ./...) >out.txt 2>&1 && fail "a failed build passes"
@@ -99,12 +92,12 @@ printf 'package main\n\nfunc main() { x }\n' >ws/app/one/main.go
 mkdir -p stack
 printf 'module example.com/stack\n\ngo 1.22\n' >stack/go.mod
 main 1 >stack/main.go
-says 0 "goaudit: $PWD/stack.so: warning: it asks for an executable stack: glibc 2.41 and later refuses to open it: link it with -z noexecstack; assembly needs a .note.GNU-stack section" \
+ends_saying 0 "goaudit: $PWD/stack.so: warning: it asks for an executable stack: glibc 2.41 and later refuses to open it: link it with -z noexecstack; assembly needs a .note.GNU-stack section" \
 	"$tool" build -C stack '-ldflags=-extldflags=-Wl,-z,execstack' -o "$PWD/stack.so" .
 # runtime: the list knows the current one; cleaning in a cache of its own.
 "$tool" runtime --list | grep -q 'MB  .*  current$' || fail "runtime --list: $("$tool" runtime --list)"
 mkdir -p cache/runtime/go1.1-old
 [ "$(GOAUDIT_CACHE=$PWD/cache "$tool" runtime --list)" = 'go1.1-old     0 MB  -  incomplete' ] || fail "$(GOAUDIT_CACHE=$PWD/cache "$tool" runtime --list)"
-GOAUDIT_CACHE=$PWD/cache says 0 'removed go1.1-old' "$tool" runtime --clean --keep-current
-GOAUDIT_CACHE=$PWD/cache says 1 'goaudit: go1.1-old: no such library: see goaudit runtime --list' "$tool" runtime --clean go1.1-old
+GOAUDIT_CACHE=$PWD/cache ends_saying 0 'removed go1.1-old' "$tool" runtime --clean --keep-current
+GOAUDIT_CACHE=$PWD/cache ends_saying 1 'goaudit: go1.1-old: no such library: see goaudit runtime --list' "$tool" runtime --clean go1.1-old
 [ -z "$(GOAUDIT_CACHE=$PWD/cache "$tool" runtime --list)" ] || fail "not removed"

@@ -9,11 +9,9 @@
 tool=$GOAUDIT_BUILD/goaudit
 unset GODEBUG GOFLAGS
 says() { # STATUS TEXT COMMAND...: this is among what it says
-	local want=$1 text=$2 status=0
+	local status=$1 text=$2
 	shift 2
-	"$@" >out.txt 2>&1 </dev/null || status=$?
-	[ $status = "$want" ] || { cat out.txt; fail "$*: exit status $status, not $want"; }
-	grep -qxF -- "goaudit: $text" out.txt || { cat out.txt; fail "$*: does not say: $text"; }
+	ends_saying "$status" "goaudit: $text" "$@"
 }
 library=$("$tool" runtime --print)
 key=$(basename "$(dirname "$library")")
