@@ -6,7 +6,8 @@
 #include "internal.h"
 
 struct state dlbind_state = {
-	.lock = PTHREAD_RWLOCK_INITIALIZER,
+	/* Readers do not nest, and a stream of them is not to keep a writer out. */
+	.lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP,
 	.loader = { dlopen, dlclose, dlerror },
 	.jobs_lock = PTHREAD_MUTEX_INITIALIZER,
 };
@@ -206,7 +207,7 @@ void registry_forked_child(void)
 		lib->users = 0;
 	}
 	pthread_mutex_init(&s->jobs_lock, NULL);
-	pthread_rwlock_init(&s->lock, NULL);
+	s->lock = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 	s->jobs = NULL;
 	s->folder[0] = s->grace_path[0] = 0;
 	s->keep = false;

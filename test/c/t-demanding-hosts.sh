@@ -4,7 +4,6 @@
 # with the smallest stack, mlockall, handlers at exit that open again, and
 # destructors that open their own guest. Each has hung, crashed or lost a
 # reference once.
-# timeout: 60
 . "$(dirname "$0")/../lib.sh"
 
 cat >host.c <<'C'

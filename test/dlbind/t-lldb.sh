@@ -1,5 +1,4 @@
 #!/bin/bash
-# timeout: 240
 # lldb: a breakpoint on a name that is not bound yet is hit once it is, with or without
 # the audit module; the frames have their names; a name that is bound anew elsewhere is
 # found there; and a core dump has names and data.

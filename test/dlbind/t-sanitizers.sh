@@ -1,5 +1,4 @@
 #!/bin/bash
-# timeout: 300
 # The library under the address and undefined-behaviour sanitizers, then under the
 # thread sanitizer: the property test, the unit tests, the threads.
 . "$(dirname "$0")/dlbind.sh"

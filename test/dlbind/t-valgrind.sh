@@ -1,5 +1,4 @@
 #!/bin/bash
-# timeout: 300
 # The property test and the JIT under valgrind: no error, no leak.
 . "$(dirname "$0")/dlbind.sh"
 

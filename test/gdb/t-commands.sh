@@ -1,5 +1,4 @@
 #!/bin/bash
-# timeout: 240
 # goaudit-gdb.py: gdb loads it by itself where its safe-path allows; `info goaudit',
 # `goaudit generations', marked frames, Go's own printers for a guest's values,
 # `goaudit reread'; a retired generation is shown with who holds it, and its

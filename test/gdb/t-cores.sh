@@ -1,5 +1,4 @@
 #!/bin/bash
-# timeout: 240
 # Core files of a C guest in each state, looked at when the process is killed: open,
 # parked, reinserted, superseded (two generations with the same names alive, a
 # thread of the host in the old one), and after the old one is gone.  `info

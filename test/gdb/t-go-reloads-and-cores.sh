@@ -1,5 +1,4 @@
 #!/bin/bash
-# timeout: 240
 # A Go guest: forty reloads under gdb, a breakpoint set before the first load hit in
 # each generation; a core file taken while the guest runs, and gdb attached to it,
 # both with the whole stack from the guest to the host's main and its variables.

@@ -1,5 +1,4 @@
 #!/bin/bash
-# timeout: 240
 # Debug information from .gopclntab, of guests whose bytes have been changed at
 # random or cut short: no access outside of the file, no leak, an end in time, and
 # a whole file or none.  What comes out of the unchanged guests is sound for

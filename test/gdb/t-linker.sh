@@ -1,5 +1,4 @@
 #!/bin/bash
-# timeout: 240
 # The linker that gives guests debug information: the runtime library and a guest
 # have it.  Where an edit does not fit the toolchain's sources, which here one is
 # made not to, a message says which, nothing is half done, and guests build

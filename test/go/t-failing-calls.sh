@@ -3,7 +3,6 @@
 # reload either succeeds without it, or fails with a text and changes nothing, and the
 # same reload then succeeds.  A Go guest whose variables and hooks hand its state over,
 # and a C guest.  GOAUDIT_TEST_SWEEPS: how often each call fails, default 2.
-# timeout: 240
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 export GODEBUG=memprofilerate=0

@@ -2,7 +2,6 @@
 # fork while Go guests are open, parked and held: the child calls the C parts,
 # closes, execs, exits; opening a Go guest in it is refused; the parent is not
 # affected.  exit and _exit in every state of a guest, also from another thread.
-# timeout: 90
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 

@@ -2,7 +2,6 @@
 # A Go program that is linked with the shared runtime opens, reloads and closes
 # guests like a C host, over its own runtime: one heap, one scheduler.  A Go
 # program that carries its runtime is refused guests, with the reason.
-# timeout: 120
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 

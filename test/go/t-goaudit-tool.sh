@@ -1,7 +1,6 @@
 #!/bin/bash
 # The goaudit command: its answers and exit statuses, and that building guests
 # changes nothing of the runtime library that they are built over.
-# timeout: 120
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 

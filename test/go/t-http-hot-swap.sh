@@ -5,7 +5,6 @@
 # is found out.
 #
 #   GOAUDIT_RELOADS   default 100
-# timeout: 240
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 unset GODEBUG	# latencies are shown

@@ -1,7 +1,6 @@
 #!/bin/bash
 # Values whose types could move, but which lead into the old generation at run time:
 # nothing is changed, and the text says where.
-# timeout: 240
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 

@@ -1,7 +1,6 @@
 #!/bin/bash
 # Why package variables do not move: what the DWARF of two builds says of their types,
 # each with the path of the first field in the way.
-# timeout: 240
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 

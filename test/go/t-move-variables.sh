@@ -3,7 +3,6 @@
 # value, by the plan that the image library makes from DWARF.  The old generation
 # is unmapped afterwards, which it could not be if anything led to it, and the new
 # one still has all values.
-# timeout: 240
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 

@@ -2,7 +2,6 @@
 # Guests opened while something else is being opened: by a package init of
 # another guest, by the constructor of a plain C library and of a reloadable one,
 # also as the very first, and by two threads at once.
-# timeout: 90
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 

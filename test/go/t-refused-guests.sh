@@ -4,7 +4,6 @@
 # another runtime, one whose runtime is not there, the runtime itself, damaged
 # files.  A guest that the go command has linked its own way is taken, with a
 # warning.
-# timeout: 240
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 

@@ -2,7 +2,6 @@
 # Guests that use much of the standard library are opened, called, closed,
 # changed, opened again and unmapped, each alone and all in one process; what
 # std remembers of their types does no harm: 50 collections follow, and calls.
-# timeout: 240
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 

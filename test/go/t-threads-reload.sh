@@ -2,7 +2,6 @@
 # Eight threads open, call, close and reload guests that keep changing, through
 # references of their own, for SECONDS_OF_THREADS seconds: a result is always
 # that of a whole generation; in the end all but the current ones are unmapped.
-# timeout: 150
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 export GODEBUG=clobberfree=1	# gccheckmark stops the world too long for this

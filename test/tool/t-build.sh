@@ -2,7 +2,6 @@
 # goaudit build beyond one package of one module: several at once and patterns,
 # a workspace, a vendor folder, -cover; what is refused, and with which words;
 # the result is cross-checked.
-# timeout: 300
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 

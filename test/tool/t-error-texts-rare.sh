@@ -2,7 +2,6 @@
 # The texts of errors that take some doing: a go command that fails in each way, a
 # cache that is not as it should be, flags that spoil a guest, and calls of the
 # module that cannot be answered.
-# timeout: 240
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 

@@ -1,7 +1,6 @@
 #!/bin/bash
 # goaudit inspect on images of every kind: what it says, its exit status, its
 # JSON, and that its verdict is what really happens when the file is opened.
-# timeout: 240
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 

@@ -1,7 +1,6 @@
 #!/bin/bash
 # The short form of `make check-installed': the demo, and some tests of each part,
 # against an installed tree while the build folder is out of reach.
-# timeout: 400
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 

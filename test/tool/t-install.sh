@@ -3,7 +3,6 @@
 # wherever it is (t-install-works.sh runs tests against it), and that make uninstall
 # takes all of it away.  The version script, the headers and the manual name the same
 # functions; the package holds the same files.
-# timeout: 300
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 

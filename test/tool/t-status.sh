@@ -1,7 +1,6 @@
 #!/bin/bash
 # goaudit status on a live process: states, counts, the holder of a retired
 # generation; JSON; --watch; processes that are not ours, gone, or not allowed.
-# timeout: 60
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 

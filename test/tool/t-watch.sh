@@ -3,7 +3,6 @@
 # which panics in its init.  The host, which knows only dlopen, takes each build
 # at its next open; the old one goes on over the bad ones.  A host that asks for
 # it (goaudit_watch) takes them while the guest is open.
-# timeout: 600
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go/golib.sh"
 

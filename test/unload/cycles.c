@@ -7,19 +7,60 @@
 #include "gohost.h"
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
-static pthread_rwlock_t still = PTHREAD_RWLOCK_INITIALIZER;
+/* Who works is counted in `working`, both under `lock`; while `still` is set nobody
+ * begins.  An rwlock would not do: glibc's prefers readers, and four of them keep a
+ * writer out for ever where the machine is slow. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static bool still;
+static int working;
 static atomic_bool stop;
 static atomic_long calls;
+
+static void begin(void)
+{
+	pthread_mutex_lock(&lock);
+	while (still)
+		pthread_cond_wait(&changed, &lock);
+	working++;
+	pthread_mutex_unlock(&lock);
+}
+
+static void end(void)
+{
+	pthread_mutex_lock(&lock);
+	if (--working == 0)
+		pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+}
+
+static void hold_still(void)
+{
+	pthread_mutex_lock(&lock);
+	still = true;
+	while (working > 0)
+		pthread_cond_wait(&changed, &lock);
+	pthread_mutex_unlock(&lock);
+}
+
+static void go_on(void)
+{
+	pthread_mutex_lock(&lock);
+	still = false;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+}
 
 static void *caller(void *arg)
 {
 	long (*run)(long) = (long (*)(long))arg;
 
 	while (!stop) {
-		pthread_rwlock_rdlock(&still);
+		begin();
 		CHECK(run(1) == 5);
-		pthread_rwlock_unlock(&still);
+		end();
 		calls++;
 		usleep(100);
 	}
@@ -29,9 +70,9 @@ static void *caller(void *arg)
 static void *collector(void *unused)
 {
 	while (!stop) {
-		pthread_rwlock_rdlock(&still);
+		begin();
 		runtime_now(1);
-		pthread_rwlock_unlock(&still);
+		end();
 		usleep(10000);
 	}
 	return unused;
@@ -48,7 +89,7 @@ static void sample(int i)
 {
 	struct goaudit_runtime rt;
 
-	pthread_rwlock_wrlock(&still);
+	hold_still();
 	for (int k = 0; goaudit_reclaim(NULL, 10000) != 0; k++) {
 		if (k == 100)
 			reclaim_all();
@@ -59,7 +100,7 @@ static void sample(int i)
 	printf("%d %ld %d %d %lu %lu %lu %lu %lu\n", i, rss_kb(), maps_with(""),
 	       snapshot_files(), (unsigned long)rt.heap_live, (unsigned long)rt.heap_objects,
 	       (unsigned long)rt.other_sys, (unsigned long)rt.modules, (unsigned long)rt.itabs);
-	pthread_rwlock_unlock(&still);
+	go_on();
 }
 
 int main(int argc, char **argv)

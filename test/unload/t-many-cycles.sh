@@ -3,7 +3,6 @@
 # closed many times while four threads call another guest and the collector runs: all
 # are unmapped, and memory is as much in the end as at the beginning.  make soak runs
 # 10000 cycles.
-# timeout: 240
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/unload/unload.sh"
 build_cycles
