@@ -460,7 +460,7 @@ plan_variable(struct planner *p, const struct go_variable *a, const struct go_va
 	if (!emit(p, &x, 0))
 		return false;
 	v.ops = plan->nops - v.op;
-	if (!p->no_memory && (!ops_fit(&plan->ops[v.op], v.ops, v.size) ||
+	if (!p->no_memory && ((v.ops > 0 && !ops_fit(&plan->ops[v.op], v.ops, v.size)) ||
 			      !go_is_mapped(&p->old, v.from, v.size, PF_W) ||
 			      !go_is_mapped(&p->new, v.to, v.size, PF_W)))
 		return go_path_fail(&p->path, "its debug information is corrupt");

@@ -55,21 +55,26 @@ C
 short() {
 	sed -n 's/^ .*frame #\([0-9]*\): 0x[0-9a-f]* \(made.so\|host\)[^`]*`\([a-z]*\).*/#\1 \3 in \2/p
 		s/.*exited with status = \([0-9]*\).*/exited \1/p; s/^(int) \$[0-9]* = /made_data = /p
-		/_start$/d; /^host: /p' "$1" | tr -d '\r' | uniq
+		/_start$/d' "$1" | uniq
 }
+# With files for the host's streams lldb needs no pseudo-terminal.
 live() { # lldb option...
-	lldb --batch -Q -o "breakpoint set -n first -n second" "$@" -o "thread backtrace -c 3" \
+	lldb --batch -Q -o "settings set target.input-path /dev/null" \
+		-o "settings set target.output-path $PWD/host.txt" \
+		-o "settings set target.error-path $PWD/host.txt" \
+		-o "breakpoint set -n first -n second" "$@" -o "thread backtrace -c 3" \
 		-o "expression *(int *)&made_data" -o continue -o "thread backtrace -c 3" \
 		-o continue -o "thread backtrace -c 3" -o continue ./host >lldb.txt 2>&1 </dev/null || true
 	short lldb.txt
+	cat host.txt
 }
 stops() {
 	for n in "first 1" "second 2" "first 3"; do
 		printf '#0 %s in made.so\n#1 caller in host\n#2 main in host\n' "${n% *}"
 		[ "$n" != "first 1" ] || echo "made_data = 4711"
-		echo "host: $n"
 	done
 	echo "exited 0"
+	printf 'host: %s\n' "first 1" "second 2" "first 3"
 }
 stops >stops.txt
 expect_output live -o "process launch" <stops.txt

@@ -70,24 +70,28 @@ main in host
 number = 2
 E
 
-# Live: a breakpoint set before anything is loaded moves along.
+# Live: a breakpoint set before anything is loaded moves along.  With files for the
+# host's streams lldb needs no pseudo-terminal.
 live() {
-	lldb --batch -Q -o "breakpoint set -s guest.so -n guest_function" \
+	lldb --batch -Q -o "settings set target.input-path /dev/null" \
+		-o "settings set target.output-path $PWD/host.txt" \
+		-o "settings set target.error-path $PWD/host.txt" -o "breakpoint set -s guest.so -n guest_function" \
 		-o "process launch -E LD_AUDIT=$AUDIT" -o "target variable number" \
 		-o continue -o "target variable number" -o "image list" -o continue ./host \
 		>lldb.live 2>&1 || true
-	grep -o 'guest.so`guest_function(.* at <stdin>:4\|^(int) number.*\|^host: .*\|exited with status.*' \
-		lldb.live | tr -d '\r' | uniq
+	grep -o 'guest.so`guest_function(.* at <stdin>:4\|^(int) number.*\|exited with status.*' \
+		lldb.live | uniq
+	cat host.txt
 	grep -c '/guest\.so\b[^.]*$' lldb.live
 }
 expect_output live <<'E'
 guest.so`guest_function(callback=(host`state at <stdin>:2:30), what="open") at <stdin>:4
 (int) number = 1
-host: open
-host: parked
 guest.so`guest_function(callback=(host`state at <stdin>:2:30), what="superseded") at <stdin>:4
 (int) number = 2
-host: superseded
 exited with status = 0 (0x00000000)
+host: open
+host: parked
+host: superseded
 1
 E
