@@ -617,7 +617,8 @@ take_over(struct maker *m, Elf_Scn *scn, GElf_Shdr *sh, const char *name)
 		if ((sh->sh_flags & SHF_COMPRESSED) != 0 && elf_compress(scn, 0, 0) < 0)
 			return false;
 		d = elf_getdata(scn, NULL);
-		if (d == NULL || m->s[s].n != 0)
+		/* A section without a place in the file has a size and no bytes. */
+		if (d == NULL || (d->d_buf == NULL && d->d_size > 0) || m->s[s].n != 0)
 			return false;
 		out_bytes(&m->s[s], d->d_buf, d->d_size);
 		*sh = (GElf_Shdr){ .sh_type = SHT_NULL };
