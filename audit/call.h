@@ -32,7 +32,8 @@ struct call {
 	bool found;			/* CALL_WATCH: path is set */
 	void *module;			/* CALL_PLAIN: the moduledata of the Go guest that
 					 * was loaded by it */
-	char *path;			/* CALL_WATCH: PATH_MAX bytes, gets the first candidate */
+	char *path;			/* CALL_WATCH: PATH_MAX bytes, gets the first candidate, */
+	char *asked;			/* and PATH_MAX more, before links are followed */
 };
 
 void call_push(struct goaudit *ga, struct call *call);

@@ -101,7 +101,8 @@ static bool globs_match(const char *globs, const char *path)
 	return false;
 }
 
-static bool known_guest(struct goaudit *ga, const char *path, const struct stat *st)
+static bool known_guest(struct goaudit *ga, const char *path, const char *name,
+			const struct stat *st)
 {
 	struct guest *g;
 
@@ -109,12 +110,15 @@ static bool known_guest(struct goaudit *ga, const char *path, const struct stat 
 	g = registry_find_path(ga, path);
 	if (!g && st)
 		g = registry_find_file(ga, st);
+	if (!g && name)
+		g = registry_find_name(ga, name);
 	pthread_mutex_unlock(&ga->lock);
 	return g && g->current;
 }
 
 /* Is the open file fd, named path, for us to load? */
-static bool is_ours(struct goaudit *ga, const char *path, int fd, bool flagged)
+static bool is_ours(struct goaudit *ga, const char *path, const char *name, int fd,
+		    bool flagged)
 {
 	struct stat st;
 
@@ -122,7 +126,7 @@ static bool is_ours(struct goaudit *ga, const char *path, int fd, bool flagged)
 		return false;
 	if (flagged || globs_match(ga->settings.reloadable, path))
 		return true;
-	return known_guest(ga, path, &st) ||
+	return known_guest(ga, path, name, &st) ||
 	       (looks_like_go(fd) && reload_is_go_guest(ga, fd));
 }
 
@@ -163,6 +167,7 @@ static bool caller_folder(struct goaudit *ga, const void *caller, char *out,
 struct names {
 	char path[PATH_MAX];		/* settled */
 	char expanded[PATH_MAX];	/* the host's, with $ORIGIN expanded */
+	char asked[PATH_MAX];		/* absolute, links not followed */
 	char folder[PATH_MAX];
 };
 
@@ -199,6 +204,28 @@ static bool settle(const char *file, struct names *names)
 	return true;
 }
 
+/* The name that leads to a path, absolute: later it may lead elsewhere.  That of a
+ * descriptor says nothing then. */
+static void make_absolute(const char *file, const char *path, char *asked)
+{
+	size_t n = 0;
+
+	while (file[0] == '.' && file[1] == '/')
+		file += 2 + strspn(file + 2, "/");
+	if (file[0] != '/' && getcwd(asked, PATH_MAX) && asked[0] == '/')
+		n = strlen(asked);
+	else if (file[0] != '/')
+		file = path;
+	if (strncmp(file, "/proc/", 6) == 0 || strncmp(file, "/dev/fd/", 8) == 0 ||
+	    n + strlen(file) + 2 > PATH_MAX) {
+		file = path;
+		n = 0;
+	}
+	if (n)
+		asked[n++] = '/';
+	strcpy(asked + n, file);
+}
+
 /* Bits of dlopen's mode that glibc does not know. */
 #define OUR_BITS (RTLD_RELOADABLE | RTLD_PANIC_RETURN | RTLD_RAW)
 
@@ -214,21 +241,24 @@ static bool open_path(struct goaudit *ga, struct names *names, const char *file,
 	};
 
 	if (file == path)
-		;			/* settled by the search */
+		;			/* settled by the search, which has set `asked` */
 	else if (file[0] == '/' && strlen(file) < PATH_MAX &&
-		 known_guest(ga, file, NULL))
+		 known_guest(ga, file, NULL, NULL))
 		strcpy(path, file);	/* settled when it was first opened */
 	else if (!settle(file, names))
 		return false;
+	if (file != path)
+		make_absolute(file, path, names->asked);
 	request.path = path;
+	request.name = names->asked;
 	request.fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (request.fd < 0) {
 		/* The file is gone; glibc finds an open object by its name. */
-		ours = known_guest(ga, path, NULL) && errno == ENOENT &&
+		ours = known_guest(ga, path, NULL, NULL) && errno == ENOENT &&
 		       reload_open_existing(ga, path, handle);
 		return ours;
 	}
-	ours = is_ours(ga, path, request.fd, flagged);
+	ours = is_ours(ga, path, names->asked, request.fd, flagged);
 	if (ours) {
 		request.reloadable =
 			flagged || globs_match(ga->settings.reloadable, path);
@@ -265,6 +295,7 @@ static bool open_bare(struct goaudit *ga, struct names *names, const char *file,
 	struct call call = {
 		.kind = CALL_WATCH, .name = file,
 		.flagged = mode & RTLD_RELOADABLE, .path = path,
+		.asked = names->asked,
 	};
 	void *h;
 
@@ -282,8 +313,10 @@ static bool open_bare(struct goaudit *ga, struct names *names, const char *file,
 	} else if (h) {
 		/* ld.so may know one of our generations by its SONAME; then the
 		 * reference is to be counted by us. */
-		if (!reload_adopt(ga, &h, path))
+		if (!reload_adopt(ga, &h, path)) {
+			strcpy(names->asked, path);
 			return open_path(ga, names, path, mode, handle);
+		}
 		if ((mode & OUR_BITS) && !reload_knows(ga, h)) {
 			((int (*)(void *))intercept_real_dlclose)(h);
 			h = pass_on(ga, file, mode, caller);
@@ -346,8 +379,11 @@ bool open_watch(struct goaudit *ga, struct call *call, const char *candidate,
 	fd = open(candidate, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	call->found = realpath(candidate, call->path) &&
-		      is_ours(ga, call->path, fd, call->flagged);
+	call->found = realpath(candidate, call->path) != NULL;
+	if (call->found)
+		make_absolute(candidate, call->path, call->asked);
+	call->found = call->found &&
+		      is_ours(ga, call->path, call->asked, fd, call->flagged);
 	call->over = !call->found;	/* ld.so takes the first that is there */
 	close(fd);
 	return call->found;

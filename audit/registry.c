@@ -78,7 +78,55 @@ struct guest *registry_find_file(struct goaudit *ga, const struct stat *st)
 	return NULL;
 }
 
-struct guest *registry_guest(struct goaudit *ga, const char *path)
+struct guest *registry_find_name(struct goaudit *ga, const char *name)
+{
+	struct guest *g;
+
+	for (g = ga->registry.guests; g; g = g->next)
+		if (strcmp(g->name, name) == 0)
+			return g;
+	return NULL;
+}
+
+/* A text that lives as long as the process; NULL: out of memory. */
+static const char *lasting_text(struct guest *g, const char *text)
+{
+	struct guest_text *t;
+
+	for (t = g->texts; t; t = t->next)
+		if (strcmp(t->text, text) == 0)
+			return t->text;
+	t = malloc(sizeof *t + strlen(text) + 1);
+	if (!t)
+		return NULL;
+	strcpy(t->text, text);
+	t->next = g->texts;
+	g->texts = t;
+	return t->text;
+}
+
+bool registry_turn(struct guest *g, const char *path, const char *name)
+{
+	path = lasting_text(g, path);
+	name = lasting_text(g, name);
+	if (!path || !name)
+		return false;
+	g->path = path;
+	g->name = name;
+	return true;
+}
+
+char *registry_name(struct goaudit *ga, const struct guest *guest)
+{
+	char *name;
+
+	pthread_mutex_lock(&ga->lock);
+	name = strdup(guest->name);
+	pthread_mutex_unlock(&ga->lock);
+	return name;
+}
+
+struct guest *registry_guest(struct goaudit *ga, const char *path, const char *name)
 {
 	struct guest *g = registry_find_path(ga, path);
 
@@ -87,7 +135,11 @@ struct guest *registry_guest(struct goaudit *ga, const char *path)
 	g = calloc(1, sizeof *g);
 	if (!g)
 		return NULL;
-	text_copy(g->path, sizeof g->path, path);
+	if (!registry_turn(g, path, name)) {
+		free(g->texts);
+		free(g);
+		return NULL;
+	}
 	g->id = goaudit_debug.guests++;
 	*ga->registry.guests_tail = g;
 	ga->registry.guests_tail = &g->next;

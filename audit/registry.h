@@ -63,6 +63,11 @@ struct generation {
 	char *expanded[GENERATION_EXPANDED];	/* dynamic strings that named $ORIGIN, malloc'ed */
 };
 
+struct guest_text {
+	struct guest_text *next;
+	char text[];
+};
+
 struct guest {
 	struct guest *next;
 	uint32_t id;
@@ -75,7 +80,11 @@ struct guest {
 	bool raw;				/* RTLD_RAW: neither handle nor entries */
 	struct gate_doors doors;
 	struct generation *all;
-	char path[PATH_MAX];			/* absolute, symbolic links resolved */
+	const char *path;			/* absolute, symbolic links resolved; the text lives as
+						 * long as the process, another one takes its place
+						 * when a link has been turned */
+	const char *name;			/* how it was opened, absolute: what leads to path */
+	struct guest_text *texts;		/* all that the two have been */
 };
 
 #define REGISTRY_RECORDS 65536		/* address space for records; touched as used */
@@ -95,9 +104,20 @@ struct registry {
 /* Reserves the records.  Returns 0 or -ENOMEM. */
 int registry_init(struct goaudit *ga);
 
-/* The guest of a path, made if need be; NULL: out of memory. */
-struct guest *registry_guest(struct goaudit *ga, const char *path);
+/* The guest of a path, made if need be; name: what it is opened by, absolute, which may
+ * lead there through symbolic links.  NULL: out of memory. */
+struct guest *registry_guest(struct goaudit *ga, const char *path, const char *name);
 struct guest *registry_find_path(struct goaudit *ga, const char *path);
+
+/* The guest that was opened by this name, wherever that leads now; NULL if none. */
+struct guest *registry_find_name(struct goaudit *ga, const char *name);
+
+/* From now on the guest is found by this name, and its file is at this path.  Returns
+ * false when out of memory: nothing has changed. */
+bool registry_turn(struct guest *guest, const char *path, const char *name);
+
+/* A copy of a guest's name, to be freed; NULL: out of memory.  Without locks. */
+char *registry_name(struct goaudit *ga, const struct guest *guest);
 
 /* The guest whose current generation was made from this very file (a hard link
  * or another name of it); NULL if none. */

@@ -36,6 +36,7 @@ struct job {
 	struct guest *guest;
 	struct snapshot snapshot;	/* what has been read and made so far */
 	bool unchanged;			/* the file is that of `seen` */
+	bool turned;			/* request->path is not where the guest's name led */
 	struct generation *seen;	/* current generation when the file was looked at */
 	struct generation *reloading;	/* dlreload: the caller's generation; else NULL */
 	struct goaudit_reload_options options;
@@ -90,12 +91,13 @@ static struct generation *new_generation(struct job *job)
 	gen->guarded = s->facts.kind == IMAGE_GO_GUEST &&
 		       (job->request->guarded || ga->settings.panic_return);
 	gen->opened_global = (job->request->mode & RTLD_GLOBAL) != 0;
-	snprintf(gen->origin, sizeof gen->origin, "%s", job->guest->path);
+	snprintf(gen->origin, sizeof gen->origin, "%s", job->request->path);
 	slash = strrchr(gen->origin, '/');
 	slash[slash == gen->origin] = 0;
 	journal_begin();
 	gen->info->is_go = s->facts.kind == IMAGE_GO_GUEST;
 	gen->info->snapshot_ns = s->ns;
+	text_copy(gen->info->path, sizeof gen->info->path, job->request->path);
 	memcpy(gen->info->snapshot, s->file, sizeof gen->info->snapshot);
 	journal_end();
 	return gen;
@@ -247,6 +249,11 @@ static bool switch_over(struct job *job)
 
 	for (;;) {
 		pthread_mutex_lock(&ga->lock);
+		if (job->turned &&
+		    !registry_turn(job->guest, job->request->path, job->request->name)) {
+			pthread_mutex_unlock(&ga->lock);
+			return false;
+		}
 		if (gate_switch(ga, job->gen, job->table))
 			break;
 		pthread_mutex_unlock(&ga->lock);
@@ -476,14 +483,15 @@ static bool look_at_file(struct job *job)
 	if (!cur || fstat(job->request->fd, &st) != 0)
 		return true;
 	now = signature_of(&st);
-	job->unchanged = signature_same(&now, &then) && !then.racy;
+	job->unchanged = signature_same(&now, &then) && !then.racy && !job->turned;
 	if (job->unchanged || (job->request->mode & RTLD_NOLOAD))
 		return true;
 	if (!job->snapshot.file[0] &&
 	    snapshot_read(ga, job->request->fd, job->request->path,
 			  &job->snapshot) != 0)
 		return false;
-	job->unchanged = memcmp(job->snapshot.hash, hash, sizeof hash) == 0;
+	/* Elsewhere, the same bytes have another $ORIGIN. */
+	job->unchanged = memcmp(job->snapshot.hash, hash, sizeof hash) == 0 && !job->turned;
 	if (job->unchanged) {
 		pthread_mutex_lock(&ga->lock);
 		cur->signature = job->snapshot.signature;
@@ -589,17 +597,41 @@ static void *run(struct job *job, void (*first)(void *))
 	return &job->guest->handle;
 }
 
+/* Has everybody closed it? */
+static bool is_closed(const struct guest *guest)
+{
+	for (const struct generation *gen = guest->all; gen; gen = gen->next)
+		if (gen->info->references || gen->owner)
+			return false;
+	return true;
+}
+
+/* The guest that a request means.  With our lock. */
+static struct guest *find_guest(struct job *job)
+{
+	const struct open_request *r = job->request;
+	struct guest *guest = registry_find_path(job->ga, r->path);
+	struct stat st;
+
+	if (guest) {
+		/* Of several names, one that can come to lead elsewhere is kept. */
+		if (strcmp(r->name, r->path) != 0)
+			registry_turn(guest, r->path, r->name);
+		return guest;
+	}
+	if (fstat(r->fd, &st) == 0 && (guest = registry_find_file(job->ga, &st)))
+		return guest;
+	guest = registry_find_name(job->ga, r->name);
+	job->turned = guest && is_closed(guest);
+	return job->turned ? guest : registry_guest(job->ga, r->path, r->name);
+}
+
 void *reload_open(struct goaudit *ga, const struct open_request *request)
 {
 	struct job job = { .ga = ga, .request = request };
-	struct stat st;
 
 	pthread_mutex_lock(&ga->lock);
-	job.guest = registry_find_path(ga, request->path);
-	if (!job.guest && fstat(request->fd, &st) == 0)
-		job.guest = registry_find_file(ga, &st);
-	if (!job.guest)
-		job.guest = registry_guest(ga, request->path);
+	job.guest = find_guest(&job);
 	if (job.guest && !job.guest->generations)
 		job.guest->raw = request->raw;
 	pthread_mutex_unlock(&ga->lock);
@@ -717,6 +749,7 @@ void *reload_reload(struct goaudit *ga, void *handle,
 {
 	struct open_request request = { .mode = RTLD_NOW, .reloadable = true };
 	struct job job = { .ga = ga, .request = &request };
+	char *name, *path;
 	void *result;
 
 	if (options)
@@ -733,18 +766,26 @@ void *reload_reload(struct goaudit *ga, void *handle,
 		return NULL;
 	}
 	job.guest = job.reloading->guest;
-	request.path = job.guest->path;
-	request.fd = open(request.path, O_RDONLY | O_CLOEXEC);
+	name = registry_name(ga, job.guest);
+	path = name ? realpath(name, NULL) : NULL;
+	request.fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 	if (request.fd < 0) {
 		error_set(ga, "%s: cannot be read: %m: the old generation goes on",
-			  request.path);
+			  name ? name : job.guest->path);
+		free(path);
+		free(name);
 		return NULL;
 	}
+	request.path = path;
+	request.name = name;
+	job.turned = strcmp(path, job.guest->path) != 0;
 	request.guarded = job.reloading->guarded;
 	if (job.reloading->global)
 		request.mode |= RTLD_GLOBAL;
 	result = run(&job, reload_step);
 	close(request.fd);
+	free(path);
+	free(name);
 	return result;
 }
 

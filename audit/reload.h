@@ -28,6 +28,7 @@ struct goaudit;
 
 struct open_request {
 	const char *path;	/* absolute, resolved */
+	const char *name;	/* absolute: what the host has asked for, or ld.so found */
 	int fd;			/* the open file; stays the caller's */
 	int mode;		/* dlopen's, without the bits that are ours */
 	bool reloadable;

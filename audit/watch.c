@@ -1,31 +1,52 @@
 #include "watch.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "arch.h"
+#include "clock.h"
 #include "host.h"
 #include "reload.h"
 #include "state.h"
 #include "text.h"
 
 /* A build is done when its file has been left alone for so long. */
-#define QUIET_MS 20
+#define QUIET_NS 20000000ull
+
+/* As many as the kernel follows (path_resolution(7)). */
+#define LINKS_MAX 40
+
+/* What appears in a folder, and what is written there. */
+#define APPEARS (IN_CREATE | IN_MOVED_TO)
+#define WRITTEN (IN_CLOSE_WRITE | IN_MODIFY)
+
+/* A part of the file's name: a folder, and what of it leads on.  Any of them may be
+ * replaced: a symbolic link turned, a folder moved away and made again. */
+struct part {
+	int wd;				/* inotify's number of the folder */
+	char name[NAME_MAX + 1];
+};
 
 struct watch {
 	struct goaudit *ga;
 	struct watch *next;
+	struct guest *guest;
 	void *handle;
 	goaudit_watch_function *callback;
 	void *arg;
-	int events;			/* inotify, on the file's folder */
+	int events;			/* inotify, on the folders of `part` */
 	int stop;			/* eventfd */
-	const char *name;		/* of the file in it */
+	struct part *part;		/* malloc'ed */
+	unsigned n, room;
+	struct signature seen;		/* of the file when it was looked at last */
 	const void *thread;		/* who runs it, for a stop from the callback */
 	bool ended;			/* the thread is about to return; with ga->lock */
 	bool abandoned;			/* it frees the watch itself; with ga->lock */
@@ -37,7 +58,155 @@ static void free_watch(struct watch *w)
 		close(w->events);
 	if (w->stop >= 0)
 		close(w->stop);
+	free(w->part);
 	free(w);
+}
+
+/* --- the way to a file ------------------------------------------------------ */
+
+struct way {
+	char at[PATH_MAX];		/* resolved so far, "" is the root */
+	char rest[PATH_MAX];
+	char link[PATH_MAX];
+};
+
+/* Returns 0 or an error number. */
+static int add_part(struct watch *w, const char *folder, const char *name, bool last)
+{
+	struct part *more;
+	int wd;
+
+	if (w->n == w->room) {
+		more = realloc(w->part, (w->room + 16) * sizeof *more);
+		if (!more)
+			return ENOMEM;
+		w->part = more;
+		w->room += 16;
+	}
+	wd = inotify_add_watch(w->events, *folder ? folder : "/",
+			       APPEARS | (last ? WRITTEN : 0) | IN_MASK_ADD | IN_ONLYDIR);
+	if (wd < 0)
+		/* What may be passed and not read is not seen to change. */
+		return errno == EACCES && !last ? 0 : errno;
+	w->part[w->n].wd = wd;
+	text_copy(w->part[w->n++].name, sizeof w->part->name, name);
+	return 0;
+}
+
+/* Puts a link's text in front of the rest.  false: too long. */
+static bool follow_link(struct way *way, ssize_t length)
+{
+	size_t rest = strlen(way->rest);
+
+	if (length + rest + 2 > PATH_MAX)
+		return false;
+	memmove(way->rest + length + 1, way->rest, rest + 1);
+	memcpy(way->rest, way->link, length);
+	way->rest[length] = '/';
+	if (way->link[0] == '/')
+		way->at[0] = 0;
+	return true;
+}
+
+/* The next part of the rest, moved to `name`.  false: it is the end, or too long. */
+static bool next_part(struct way *way, char *name)
+{
+	size_t skip = strspn(way->rest, "/");
+	size_t n = strcspn(way->rest + skip, "/");
+
+	if (!n || n > NAME_MAX)
+		return false;
+	memcpy(name, way->rest + skip, n);
+	name[n] = 0;
+	memmove(way->rest, way->rest + skip + n, strlen(way->rest + skip + n) + 1);
+	return true;
+}
+
+/* Watches all folders on the way to a file; the way may end early, where something is
+ * missing.  Returns 0 or an error number. */
+static int add_way(struct watch *w, const char *file, struct way *way)
+{
+	char name[NAME_MAX + 1];
+	unsigned links = 0;
+	int error;
+
+	way->at[0] = 0;
+	text_copy(way->rest, sizeof way->rest, file);
+	while (next_part(way, name)) {
+		size_t n = strlen(way->at);
+		ssize_t length;
+
+		if (strcmp(name, ".") == 0)
+			continue;
+		if (strcmp(name, "..") == 0) {
+			if (n)
+				*strrchr(way->at, '/') = 0;
+			continue;
+		}
+		/* First the watch, then the look: nothing is missed between them. */
+		error = add_part(w, way->at, name, !way->rest[strspn(way->rest, "/")]);
+		if (error)
+			return error == ENOENT || error == ENOTDIR ? 0 : error;
+		if (n + strlen(name) + 2 > PATH_MAX)
+			return ENAMETOOLONG;
+		way->at[n] = '/';
+		strcpy(way->at + n + 1, name);
+		length = readlink(way->at, way->link, sizeof way->link);
+		if (length < 0)
+			continue;	/* no link, or nothing at all */
+		way->at[n] = 0;
+		if (++links > LINKS_MAX || !follow_link(way, length))
+			return ELOOP;
+	}
+	return 0;
+}
+
+static bool is_watched(const struct watch *w, int wd)
+{
+	for (unsigned i = 0; i < w->n; i++)
+		if (w->part[i].wd == wd)
+			return true;
+	return false;
+}
+
+/* Watches the way to the file as it is now.  Returns 0 or an error number. */
+static int follow(struct watch *w)
+{
+	struct way *way = malloc(sizeof *way);
+	struct part *old = w->part;
+	unsigned n = w->n;
+	char *file = registry_name(w->ga, w->guest);
+	int error;
+
+	w->part = NULL;
+	w->n = w->room = 0;
+	error = way && file ? add_way(w, file, way) : ENOMEM;
+	for (unsigned i = 0; i < n; i++)
+		if (!is_watched(w, old[i].wd))
+			inotify_rm_watch(w->events, old[i].wd);
+	free(old);
+	free(file);
+	free(way);
+	return error;
+}
+
+/* --- waiting ---------------------------------------------------------------- */
+
+/* Is the file another one than at the last look?  One that is not there is none. */
+static bool look(struct watch *w)
+{
+	char *file = registry_name(w->ga, w->guest);
+	struct signature now;
+	struct stat st;
+	bool changed = false;
+
+	if (file && stat(file, &st) == 0) {
+		now = signature_of(&st);
+		changed = !signature_same(&now, &w->seen);
+		w->seen = now;
+	}
+	free(file);
+	return changed;
 }
 
 /* Has one of the events to do with the file? */
@@ -46,35 +215,50 @@ static bool read_events(struct watch *w)
 	_Alignas(struct inotify_event) char buffer[4096];
 	ssize_t n = read(w->events, buffer, sizeof buffer);
 	const struct inotify_event *e;
-	bool ours = false;
+	bool ours = false, moved = false;
 
 	for (ssize_t at = 0; at < n; at += sizeof *e + e->len) {
 		e = (const void *)(buffer + at);
-		ours |= (e->len && strcmp(e->name, w->name) == 0) ||
-			(e->mask & IN_Q_OVERFLOW);
+		moved |= (e->mask & IN_Q_OVERFLOW) != 0;
+		for (unsigned i = 0; e->len && i < w->n; i++)
+			if (e->wd == w->part[i].wd && strcmp(e->name, w->part[i].name) == 0) {
+				ours = true;
+				moved |= (e->mask & APPEARS) != 0;
+			}
 	}
-	return ours;
+	if (moved)
+		follow(w);
+	return ours || moved;
 }
 
-/* Waits for a change and for the end of changes.  false: stopped. */
+/* Waits for a change and for the end of changes.  What happens to other files of the
+ * folders puts nothing off.  false: stopped. */
 static bool wait_for_change(struct watch *w)
 {
 	struct pollfd fds[2] = {
 		{ .fd = w->events, .events = POLLIN }, { .fd = w->stop, .events = POLLIN },
 	};
 	bool changed = false;
-	int n;
+	uint64_t quiet = 0, now;
+	int n, wait = -1;
 
 	for (;;) {
-		n = poll(fds, 2, changed ? QUIET_MS : -1);
+		n = poll(fds, 2, wait);
 		if (n < 0 && errno != EINTR)
 			return false;
 		if (n > 0 && fds[1].revents)
 			return false;
-		if (n > 0 && fds[0].revents)
-			changed |= read_events(w);
-		else if (n == 0 && changed)
-			return true;
+		now = clock_ns();
+		if (n > 0 && fds[0].revents && read_events(w)) {
+			changed = true;
+			quiet = now + QUIET_NS;
+		}
+		if (changed && now >= quiet) {
+			if (look(w))
+				return true;
+			changed = false;
+		}
+		wait = changed ? (int)((quiet - now + 999999) / 1000000) : -1;
 	}
 }
 
@@ -128,25 +312,17 @@ int watch_start(struct goaudit *ga, void *handle, goaudit_watch_function *callba
 {
 	struct guest *guest = watchable(ga, handle);
 	struct watch *w = guest ? calloc(1, sizeof *w) : NULL;
-	char folder[PATH_MAX], *slash;
 	int error = 0;
 
 	if (!guest)
 		return -1;
 	if (w) {
-		*w = (struct watch){ .ga = ga, .handle = handle,
+		*w = (struct watch){ .ga = ga, .guest = guest, .handle = handle,
 				     .callback = callback, .arg = arg };
-		text_copy(folder, sizeof folder, guest->path);
-		slash = strrchr(folder, '/');
-		w->name = strrchr(guest->path, '/') + 1;
-		slash[slash == folder] = 0;
 		w->stop = eventfd(0, EFD_CLOEXEC);
 		w->events = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-		if (w->stop < 0 || w->events < 0 ||
-		    inotify_add_watch(w->events, folder,
-				      IN_CLOSE_WRITE | IN_MOVED_TO | IN_MODIFY |
-					      IN_ONLYDIR) < 0)
-			error = errno;
+		error = w->stop < 0 || w->events < 0 ? errno : follow(w);
+		look(w);
 	}
 	if (w && !error)
 		error = host_start_thread(ga, watch_thread, w);

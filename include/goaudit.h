@@ -49,6 +49,9 @@ extern "C" {
  *
  *   handle  from dlopen or dlreload, open.
  *
+ * The file is looked for by the name that dlopen was given (absolute, if it was not):
+ * where a symbolic link in it has been turned, what stands there now is the new build.
+ *
  * Returns `handle`, which stands for the guest and stays good for the life of the
  * process, as do the function addresses that dlsym(3) has given for it: all of them
  * lead to the new generation, for all who have opened the guest, from one moment
@@ -130,8 +133,10 @@ typedef int goaudit_load_function(const void *data, size_t size, unsigned versio
  *             function too.  NULL: stop; when that returns, no callback is running or
  *             will be, unless it is the callback itself that has stopped.
  *
- * A change is a write or a rename over the file, after which it has been left alone
- * for 20 ms; a build of the same bytes counts as a reload (see dlreload).
+ * A change is whatever puts another content at the name by which the guest was opened: a
+ * write, a rename, a link, a folder on the way there that is made again or replaced, a
+ * symbolic link that is turned; after which it has been left alone for 20 ms.  A build of
+ * the same bytes counts as a reload (see dlreload).
  * Returns 0, or -1 with dlerror set. */
 typedef void goaudit_watch_function(void *handle, const char *error, void *arg);
 int goaudit_watch(void *handle, goaudit_watch_function *callback, void *arg)

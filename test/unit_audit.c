@@ -49,10 +49,10 @@ static struct generation *add(struct guest *guest, uintptr_t handle)
 
 START_TEST(generations_are_found_and_forgotten)
 {
-	struct guest *guest = registry_guest(ga, "/x/a.so");
+	struct guest *guest = registry_guest(ga, "/x/a.so", "/x/a.so");
 	struct generation *one = add(guest, 0x10000), *two = add(guest, 0x20000);
 
-	ck_assert_ptr_eq(registry_guest(ga, "/x/a.so"), guest);
+	ck_assert_ptr_eq(registry_guest(ga, "/x/a.so", "/x/a.so"), guest);
 	ck_assert_ptr_null(registry_find_path(ga, "/x/b.so"));
 	ck_assert_uint_eq(one->info->number, 1);
 	ck_assert_uint_eq(two->info->number, 2);
@@ -68,7 +68,7 @@ END_TEST
 
 START_TEST(records_are_used_again_after_their_history)
 {
-	struct guest *guest = registry_guest(ga, "/x/a.so");
+	struct guest *guest = registry_guest(ga, "/x/a.so", "/x/a.so");
 	static struct goaudit_generation out[2 * REGISTRY_HISTORY];
 	struct generation *kept = add(guest, 0x1000);
 	size_t n;
@@ -91,7 +91,7 @@ START_TEST(a_smaller_record_gets_the_fields_it_knows)
 	struct goaudit_generation out[2];
 
 	memset(out, 0x55, sizeof out);
-	add(registry_guest(ga, "/x/a.so"), 0x1000);
+	add(registry_guest(ga, "/x/a.so", "/x/a.so"), 0x1000);
 	ck_assert_uint_eq(registry_copy(ga, out, 1, sizeof *out, 16), 1);
 	ck_assert_uint_eq(out[0].number, 1);
 	ck_assert_uint_eq(out[0].goroutine, 0x5555555555555555);
