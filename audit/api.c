@@ -90,7 +90,7 @@ int api_thread_atexit(void (*destructor)(void *), void *object, void *dso)
 
 	/* ld.so does not see a hidden object, and would not keep it for the
 	 * destructor's sake as it does with others. */
-	if (ga->snapshots.root[0]) {
+	if (__atomic_load_n(&ga->snapshots.folders, __ATOMIC_ACQUIRE)) {
 		pthread_mutex_lock(&ga->lock);
 		gen = registry_find_address(ga, (uintptr_t)dso);
 		if (gen && gen->hidden)

@@ -45,6 +45,7 @@ static void after_fork_parent(void)
 {
 	unlock_leaves();
 	dlbind_forked(false);
+	snapshot_forked_parent(&goaudit_state);
 	pthread_mutex_unlock(&goaudit_state.lock);
 }
 
@@ -60,8 +61,8 @@ static void after_fork_child(void)
 	ga->reaper.started = false;
 	pthread_cond_init(&ga->changed, NULL);
 	pthread_cond_init(&ga->reaper.work, NULL);
+	snapshot_forked_child(ga);
 	pthread_mutex_unlock(&ga->lock);
-	snapshot_forked(ga);
 }
 
 void host_init(struct goaudit *ga)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "../dlbind/embed.h"
+#include "../dlbind/private.h"
 #include "arch.h"
 #include "call.h"
 #include "dlbind.h"
@@ -56,7 +57,7 @@ const char *made_tiny(struct goaudit *ga)
 {
 	char *tiny = ga->made.tiny;
 
-	if (tiny[0] && access(tiny, R_OK) == 0)
+	if (tiny[0] && private_file(tiny))
 		return tiny;
 	return dlbind_tiny("tiny", tiny) == 0 ? tiny : NULL;
 }

@@ -1,7 +1,7 @@
 #include "snapshot.h"
 
 #define MADE "/made"
-#define KEEP_MARK "keep"	/* a file in a folder that stays */
+#define KIND "goaudit"
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -17,90 +17,30 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../dlbind/private.h"
+#include "cancel.h"
 #include "clock.h"
 #include "state.h"
-
-/* How long a forked child may take until it runs. */
-#define FORK_SECONDS 60
-
-/* How often a process that forks looks for children that are gone. */
-#define FORKS_TO_PRUNE 64
 
 /* How often a file is read again that changes while it is read. */
 #define READ_TRIES 5
 
-/* Is it a folder of a name that ensure_root gives?  What else lies there is not ours. */
-static bool is_process_folder(int at, const char *name)
-{
-	unsigned long long start;
-	struct stat st;
-	int pid, n = 0;
-
-	return name[0] >= '1' && name[0] <= '9' &&
-	       sscanf(name, "%d.%llu%n", &pid, &start, &n) == 2 && !name[n] &&
-	       fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
-}
-
-/* A child that is on its way makes itself known within moments; what is older
- * was left by a fork that failed. */
-static bool is_young(int at, const char *name)
-{
-	struct stat st;
-
-	return fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       time(NULL) - st.st_mtime < FORK_SECONDS;
-}
-
-static bool has_living_user(int at, const char *name)
-{
-	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct dirent *e;
-	bool found = false;
-	DIR *dir;
-
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
-		return false;
-	}
-	/* A child makes its user.* first and takes its fork.* away then: looked
-	 * for in the other order, one of them is seen. */
-	while (!found && (e = readdir(dir)))
-		found = strncmp(e->d_name, "fork.", 5) == 0 &&
-			is_young(dirfd(dir), e->d_name);
-	rewinddir(dir);
-	while (!found && (e = readdir(dir)))
-		found = strncmp(e->d_name, "user.", 5) == 0 &&
-			private_may_live(e->d_name + 5);
-	closedir(dir);
-	return found;
-}
-
 /* Removes what crashed processes have left. */
 static void collect(struct goaudit *ga, const char *root)
 {
-	int fd = open(root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	char mark[sizeof((struct dirent *)0)->d_name + sizeof KEEP_MARK + 1];
+	DIR *dir = opendir(root);
 	struct dirent *e;
+	int claim;
 
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	while ((e = readdir(dir))) {
-		snprintf(mark, sizeof mark, "%s/" KEEP_MARK, e->d_name);
-		if (!is_process_folder(fd, e->d_name) || private_may_live(e->d_name) ||
-		    has_living_user(fd, e->d_name) || faccessat(fd, mark, F_OK, 0) == 0)
+	while (dir && (e = readdir(dir))) {
+		claim = private_claim(dirfd(dir), e->d_name, KIND);
+		if (claim < 0)
 			continue;
+		private_discard(dirfd(dir), e->d_name, claim);
 		goaudit_log(ga, "%s/%s: removed: left by a process that is gone",
 			    root, e->d_name);
-		private_remove(fd, e->d_name, 3);
 	}
-	closedir(dir);
+	if (dir)
+		closedir(dir);
 }
 
 static bool choose_root(struct goaudit *ga, char *root, size_t size)
@@ -119,54 +59,90 @@ static bool choose_root(struct goaudit *ga, char *root, size_t size)
 	return private_root("goaudit", root, size);
 }
 
-static void touch(const char *name)
+/* One of this process's folders that lies in `root` and is there. */
+static struct snapshot_folder *folder_in(const struct snapshots *s, const char *root)
 {
-	int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	size_t n = strlen(root);
+	struct snapshot_folder *f;
+	struct stat st;
 
-	if (fd >= 0)
-		close(fd);
+	for (f = __atomic_load_n(&s->folders, __ATOMIC_ACQUIRE); f; f = f->next)
+		if (strncmp(f->own->path, root, n) == 0 && f->own->path[n] == '/' &&
+		    lstat(f->own->path, &st) == 0 && S_ISDIR(st.st_mode) &&
+		    st.st_uid == geteuid())
+			return f;
+	return NULL;
 }
 
-/* So that nobody collects the folder. */
-static void mark_kept(const struct goaudit *ga, const char *own)
+static struct snapshot_folder *make_folder(struct goaudit *ga, const char *root)
 {
-	char mark[sizeof ga->snapshots.root + sizeof KEEP_MARK];
+	struct snapshot_folder *f = calloc(1, sizeof *f);
 
-	if (!ga->settings.keep)
-		return;
-	snprintf(mark, sizeof mark, "%s/" KEEP_MARK, own);
-	touch(mark);
+	collect(ga, root);
+	if (f)
+		f->own = private_make(root, KIND);
+	if (!f || !f->own) {
+		error_set(ga, "%s: cannot make a folder for snapshots: %m: free "
+			  "space, or name another one in GOAUDIT_SNAPSHOTS", root);
+		free(f);
+		return NULL;
+	}
+	snprintf(f->made, sizeof f->made, "%s" MADE, f->own->path);
+	if (ga->settings.keep)
+		private_keep(f->own);
+	return f;
 }
 
-/* This process's folder. Returns 0, or -1 with dlerror set. */
-static int ensure_root(struct goaudit *ga)
+/* Chooses the folder, of the user and in the root directory that the process has now.
+ * Returns false with dlerror set. */
+static bool choose_folder(struct goaudit *ga)
 {
-	char root[200], own[256];
+	struct snapshots *s = &ga->snapshots;
+	struct snapshot_folder *f, *old;
+	char root[200];
+	bool made;
 
-	if (ga->snapshots.root[0])
-		return 0;
 	if (!choose_root(ga, root, sizeof root)) {
 		error_set(ga, "%s: not a folder that only this user can enter and "
 			  "run programs from: remove it, or name another one in "
 			  "GOAUDIT_SNAPSHOTS", root);
-		return -1;
+		return false;
 	}
-	collect(ga, root);
-	snprintf(own, sizeof own, "%s/%d.%llu", root, getpid(),
-		 private_start_of(getpid()));
-	if (mkdir(own, 0700) != 0 && errno != EEXIST) {
-		error_set(ga, "%s: cannot make the folder for snapshots: %m: free "
-			  "space, or name another one in GOAUDIT_SNAPSHOTS", own);
-		return -1;
-	}
-	mark_kept(ga, own);
+	f = folder_in(s, root);
+	made = !f;
+	if (made)
+		f = make_folder(ga, root);
+	if (!f)
+		return false;
 	pthread_mutex_lock(&ga->lock);
-	if (!ga->snapshots.root[0]) {
-		memcpy(ga->snapshots.root, own, sizeof own);
-		snprintf(ga->snapshots.made, sizeof ga->snapshots.made, "%s" MADE, own);
+	if (made) {
+		/* Two threads may have made one each: both stay. */
+		old = s->folders;
+		f->next = old;
+		f->own->next = old ? old->own : NULL;
+		__atomic_store_n(&s->folders, f, __ATOMIC_RELEASE);
 	}
+	__atomic_store_n(&s->current, f, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&ga->lock);
-	return 0;
+	return true;
+}
+
+/* The folder for a new file.  NULL, with dlerror set. */
+static struct snapshot_folder *current_folder(struct goaudit *ga)
+{
+	struct snapshots *s = &ga->snapshots;
+	struct snapshot_folder *f = __atomic_load_n(&s->current, __ATOMIC_ACQUIRE);
+
+	/* Who has become another user does not run what the last one could exchange. */
+	if ((!f || f->own->user != geteuid()) && !choose_folder(ga))
+		return NULL;
+	return __atomic_load_n(&s->current, __ATOMIC_ACQUIRE);
+}
+
+/* Has somebody tidied up, or is the folder out of the process's reach now? */
+static bool is_out_of_reach(int error)
+{
+	return error == ENOENT || error == EACCES || error == EPERM || error == EROFS;
 }
 
 static int read_all(int fd, char *to, size_t size)
@@ -417,49 +393,64 @@ static int write_file(const char *name, const struct snapshot *s)
 	return 0;
 }
 
-/* Somebody has tidied up: makes the folder again. */
-static bool restore_root(struct goaudit *ga)
+/* Makes an empty folder for a snapshot.  Returns false; s->file is what failed, and errno
+ * says why, or, where it is "", dlerror. */
+static bool make_place(struct goaudit *ga, struct snapshot *s, const char *base)
 {
-	char parent[256];
+	struct snapshot_folder *f = current_folder(ga);
+	bool chosen = false;
+	char place[400];
+	uint64_t n;
 
-	snprintf(parent, sizeof parent, "%s", ga->snapshots.root);
-	*strrchr(parent, '/') = 0;
-	if (!private_folder(parent) ||
-	    (mkdir(ga->snapshots.root, 0700) != 0 && errno != EEXIST))
-		return false;
-	mark_kept(ga, ga->snapshots.root);
-	return true;
+	s->file[0] = 0;
+	while (f) {
+		/* Unique in the folder: no two generations share a file, nor do forked
+		 * processes, which count on from the same number. */
+		n = __atomic_add_fetch(&ga->snapshots.serial, 1, __ATOMIC_RELAXED);
+		snprintf(place, sizeof place, "%s/%016llx%016llx.%llu", f->own->path,
+			 (unsigned long long)s->hash[0], (unsigned long long)s->hash[1],
+			 (unsigned long long)n);
+		snprintf(s->file, sizeof s->file, "%s/%s", place, base);
+		if (mkdir(place, 0700) == 0)
+			return true;
+		if (errno == EEXIST)
+			continue;
+		if (chosen || !is_out_of_reach(errno))
+			return false;
+		chosen = true;
+		s->file[0] = 0;
+		f = choose_folder(ga) ? current_folder(ga) : NULL;
+	}
+	return false;
+}
+
+/* Of FOLDER/NAME. */
+static void remove_place(const char *file)
+{
+	char place[512];
+
+	snprintf(place, sizeof place, "%s", file);
+	*strrchr(place, '/') = 0;
+	rmdir(place);
 }
 
 int snapshot_make(struct goaudit *ga, const char *path, struct snapshot *s)
 {
 	const char *base = strrchr(path, '/') + 1;
-	uint64_t begin = clock_ns(), n;
-	char folder[400];
-	bool made, again, restored = false;
+	uint64_t begin = clock_ns();
+	bool made;
 
-	if (ensure_image(ga) != 0 || check_and_mend(ga, path, s) != 0 ||
-	    ensure_root(ga) != 0)
+	if (ensure_image(ga) != 0 || check_and_mend(ga, path, s) != 0)
 		return -1;
-	/* Unique in the folder: no two generations share a file, nor do forked
-	 * processes, which count on from the same number. */
-	do {
-		n = __atomic_add_fetch(&ga->snapshots.serial, 1, __ATOMIC_RELAXED);
-		snprintf(folder, sizeof folder, "%s/%016llx%016llx.%llu",
-			 ga->snapshots.root, (unsigned long long)s->hash[0],
-			 (unsigned long long)s->hash[1], (unsigned long long)n);
-		made = mkdir(folder, 0700) == 0;
-		if (!made && errno == ENOENT && !restored)
-			restored = again = restore_root(ga);
-		else
-			again = !made && errno == EEXIST;
-	} while (again);
-	snprintf(s->file, sizeof s->file, "%s/%s", folder, base);
+	made = make_place(ga, s, base);
+	if (!made && !s->file[0])
+		return -1;
 	if (!made || write_file(s->file, s) != 0) {
 		error_set(ga, "%s: cannot make a snapshot: %m: free space, raise "
 			  "the limit, or name another place in GOAUDIT_SNAPSHOTS",
 			  s->file);
-		rmdir(folder);
+		if (made)
+			remove_place(s->file);
 		s->file[0] = 0;
 		return -1;
 	}
@@ -469,103 +460,195 @@ int snapshot_make(struct goaudit *ga, const char *path, struct snapshot *s)
 
 const char *snapshot_made_folder(struct goaudit *ga)
 {
-	const char *made = ga->snapshots.made;
+	struct snapshot_folder *f = NULL;
 
 	errno = ESHUTDOWN;
-	if (ga->exiting || ensure_root(ga) != 0)
-		return NULL;
-	if (mkdir(made, 0700) == 0 || errno == EEXIST ||
-	    (errno == ENOENT && restore_root(ga) &&
-	     (mkdir(made, 0700) == 0 || errno == EEXIST)))
-		return made;
+	if (!ga->exiting)
+		f = current_folder(ga);
+	if (f && mkdir(f->made, 0700) != 0 && errno != EEXIST) {
+		f = is_out_of_reach(errno) && choose_folder(ga) ? current_folder(ga) : NULL;
+		if (f && mkdir(f->made, 0700) != 0 && errno != EEXIST)
+			f = NULL;
+	}
+	return f ? f->made : NULL;
+}
+
+/* The folder that a snapshot's name lies in; NULL: it is none. */
+static struct snapshot_folder *folder_of(const struct goaudit *ga, const char *name)
+{
+	struct snapshot_folder *f;
+	size_t n;
+
+	for (f = __atomic_load_n(&ga->snapshots.folders, __ATOMIC_ACQUIRE); f; f = f->next) {
+		n = strlen(f->own->path);
+		if (strncmp(name, f->own->path, n) == 0 && name[n] == '/' &&
+		    strncmp(name + n, MADE "/", sizeof MADE) != 0)
+			return f;
+	}
 	return NULL;
-}
-
-/* N of ROOT/PID.STARTTIME/HASH.N/NAME. */
-static uint64_t serial_of(const struct snapshots *s, const char *file)
-{
-	const char *dot = strchr(file + strlen(s->root), '.');
-
-	return dot ? strtoull(dot + 1, NULL, 10) : 0;
-}
-
-void snapshot_remove(struct goaudit *ga, const char *file)
-{
-	char folder[512];
-	char *slash;
-
-	/* A forked child may have it mapped: its debugger needs the file. */
-	if (ga->settings.keep || !snapshot_is_ours(ga, file) ||
-	    serial_of(&ga->snapshots, file) <= ga->snapshots.inherited ||
-	    (ga->snapshots.forks && has_living_user(AT_FDCWD, ga->snapshots.root)))
-		return;
-	unlink(file);
-	snprintf(folder, sizeof folder, "%s", file);
-	slash = strrchr(folder, '/');
-	*slash = 0;
-	rmdir(folder);
-}
-
-void snapshot_finish(struct goaudit *ga)
-{
-	if (!ga->snapshots.root[0] || ga->forked || ga->settings.keep ||
-	    has_living_user(AT_FDCWD, ga->snapshots.root))
-		return;
-	private_remove(AT_FDCWD, ga->snapshots.root, 3);
-}
-
-static void remove_dead_users(const char *root)
-{
-	DIR *dir = opendir(root);
-	struct dirent *e;
-
-	while (dir && (e = readdir(dir)))
-		if (strncmp(e->d_name, "user.", 5) == 0 && !private_may_live(e->d_name + 5))
-			unlinkat(dirfd(dir), e->d_name, 0);
-	if (dir)
-		closedir(dir);
-}
-
-static void fork_file(const struct snapshots *s, char *name, size_t size)
-{
-	snprintf(name, size, "%s/fork.%d.%llu", s->root, s->pid,
-		 (unsigned long long)s->forks);
-}
-
-void snapshot_forking(struct goaudit *ga)
-{
-	char name[400];
-
-	if (!ga->snapshots.root[0])
-		return;
-	if (++ga->snapshots.forks % FORKS_TO_PRUNE == 0)
-		remove_dead_users(ga->snapshots.root);
-	ga->snapshots.pid = getpid();
-	fork_file(&ga->snapshots, name, sizeof name);
-	touch(name);
-}
-
-/* After fork, in the child: only system calls. */
-void snapshot_forked(struct goaudit *ga)
-{
-	char name[400], from[400];
-
-	if (!ga->snapshots.root[0])
-		return;
-	ga->snapshots.inherited = ga->snapshots.serial;
-	snprintf(name, sizeof name, "%s/user.%d.%llu", ga->snapshots.root, getpid(),
-		 private_start_of(getpid()));
-	fork_file(&ga->snapshots, from, sizeof from);
-	ga->snapshots.forks = 0;
-	/* No rename: who reads the folder meanwhile could miss both names. */
-	touch(name);
-	unlink(from);
 }
 
 bool snapshot_is_ours(const struct goaudit *ga, const char *name)
 {
-	size_t n = strlen(ga->snapshots.root);
+	return folder_of(ga, name) != NULL;
+}
 
-	return n && strncmp(name, ga->snapshots.root, n) == 0 && name[n] == '/' &&
-	       strncmp(name + n, MADE "/", sizeof MADE) != 0;
+bool snapshot_is_out_of_reach(const struct goaudit *ga, const char *name)
+{
+	const struct snapshot_folder *f = folder_of(ga, name);
+
+	return f && faccessat(AT_FDCWD, name, R_OK, AT_EACCESS) != 0 &&
+	       (errno == EACCES || faccessat(AT_FDCWD, f->own->path, X_OK, AT_EACCESS) != 0);
+}
+
+/* N of ROOT/PID.STARTTIME/HASH.N/NAME. */
+static uint64_t serial_of(const struct snapshot_folder *f, const char *file)
+{
+	const char *dot = strchr(file + strlen(f->own->path), '.');
+
+	return dot ? strtoull(dot + 1, NULL, 10) : 0;
+}
+
+/* In a forked child: takes locks of its own in place of those that it shares with its
+ * relatives.  Is it the folder's only user now?  With goaudit.lock. */
+static bool is_alone(struct goaudit *ga, struct private_own *own)
+{
+	int fd = private_lock_file(own);
+	void *held = NULL;
+	bool alone;
+
+	if (fd < 0)
+		return false;
+	if (private_lock(fd, F_RDLCK, 0, ga->snapshots.inherited + 1))
+		held = private_hold(dup(fd));
+	alone = held != NULL;
+	if (alone) {
+		private_release(&own->inherited);
+		private_release(&own->held);
+		own->held = held;
+		alone = private_lock(fd, F_WRLCK, 0, 0);
+	}
+	if (alone) {
+		private_lock(fd, F_UNLCK, 1, 0);
+		private_lock(fd, F_RDLCK, 0, 1);
+	}
+	close(fd);
+	return alone;
+}
+
+/* May a forked child, or whom this process was forked from, need the snapshot?  With
+ * goaudit.lock. */
+static bool is_needed(struct goaudit *ga, const struct snapshot_left *l)
+{
+	struct snapshots *s = &ga->snapshots;
+
+	if (l->serial <= s->inherited && is_alone(ga, l->folder->own))
+		s->inherited = 0;
+	return l->serial <= s->inherited || l->serial <= s->unheld ||
+	       private_is_held(l->folder->own, l->serial);
+}
+
+/* Takes what nobody needs any more out of the list.  With goaudit.lock. */
+static struct snapshot_left *take_unneeded(struct goaudit *ga)
+{
+	struct snapshot_left **link = &ga->snapshots.left, *l, *unneeded = NULL;
+
+	while ((l = *link)) {
+		if (is_needed(ga, l)) {
+			link = &l->next;
+			continue;
+		}
+		*link = l->next;
+		l->next = unneeded;
+		unneeded = l;
+	}
+	return unneeded;
+}
+
+void snapshot_remove(struct goaudit *ga, const char *file)
+{
+	struct snapshot_folder *f = folder_of(ga, file);
+	struct snapshot_left *l, *next;
+
+	if (ga->settings.keep || !f)
+		return;
+	/* Out of memory: it stays until the end. */
+	l = malloc(sizeof *l + strlen(file) + 1);
+	if (!l)
+		return;
+	l->folder = f;
+	l->serial = serial_of(f, file);
+	strcpy(l->file, file);
+	pthread_mutex_lock(&ga->lock);
+	l->next = ga->snapshots.left;
+	ga->snapshots.left = l;
+	l = take_unneeded(ga);
+	pthread_mutex_unlock(&ga->lock);
+	for (; l; l = next) {
+		next = l->next;
+		unlink(l->file);
+		remove_place(l->file);
+		free(l);
+	}
+}
+
+void snapshot_finish(struct goaudit *ga)
+{
+	struct snapshot_folder *f = __atomic_load_n(&ga->snapshots.folders, __ATOMIC_ACQUIRE);
+
+	if (f)
+		private_finish(f->own, KIND);
+}
+
+/* A mapping with the locks of all snapshots that the child will have. */
+static void *hold_for_child(struct goaudit *ga, const struct snapshot_folder *f)
+{
+	struct snapshots *s = &ga->snapshots;
+	int fd = s->serial ? private_lock_file(f->own) : -1;
+	struct snapshot_left *l;
+
+	if (fd < 0)
+		return NULL;
+	if (!private_lock(fd, F_RDLCK, 1, s->serial)) {
+		close(fd);
+		return NULL;
+	}
+	for (l = s->left; l; l = l->next)
+		if (l->folder == f)
+			private_lock(fd, F_UNLCK, l->serial, 1);
+	return private_hold(fd);
+}
+
+void snapshot_forking(struct goaudit *ga)
+{
+	struct snapshots *s = &ga->snapshots;
+	int cancel = cancel_off();
+
+	for (struct snapshot_folder *f = s->folders; f; f = f->next) {
+		f->own->forking = hold_for_child(ga, f);
+		/* No descriptor, say.  From a folder out of reach nothing is removed. */
+		if (!f->own->forking && !is_out_of_reach(errno))
+			s->unheld = s->serial;
+	}
+	cancel_restore(cancel);
+}
+
+void snapshot_forked_parent(struct goaudit *ga)
+{
+	for (struct snapshot_folder *f = ga->snapshots.folders; f; f = f->next)
+		private_release(&f->own->forking);
+}
+
+void snapshot_forked_child(struct goaudit *ga)
+{
+	struct snapshots *s = &ga->snapshots;
+
+	s->inherited = s->serial;
+	s->unheld = 0;
+	s->left = NULL;		/* the parent's to remove */
+	for (struct snapshot_folder *f = s->folders; f; f = f->next) {
+		private_release(&f->own->inherited);
+		f->own->inherited = f->own->forking;
+		f->own->forking = NULL;
+	}
 }

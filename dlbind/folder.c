@@ -3,9 +3,11 @@
  *
  *	ROOT/PID.STARTTIME/NAME.N
  *
- * What a process that has crashed leaves is wanted by who reads its core dump,
- * so the last few of those folders stay; older ones are removed by the next
- * process that makes a library. */
+ * It is removed by its last user at exit (private.h).  What a process that has crashed
+ * leaves is wanted by who reads its core dump, so the last few of those folders stay;
+ * older ones are removed by the next process that makes a library.  A process that can no
+ * longer use its folder, for it has given up its privileges or changed its root, makes
+ * another one. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +24,7 @@
 /* How many processes' leavings are kept. */
 #define LEAVINGS 4
 
-#define KEEP_MARK "keep"
+#define KIND "dlbind"
 
 static bool choose_root(char *root, size_t size)
 {
@@ -47,20 +49,18 @@ struct leaving {
 /* Is this folder of ROOT a dead process's? */
 static bool is_leaving(int at, const char *name, struct leaving *l)
 {
-	unsigned long long start;
 	struct stat st;
-	char mark[96];
-	long pid;
-	int n = 0;
+	int claim;
 
-	if (sscanf(name, "%ld.%llu%n", &pid, &start, &n) != 2 || name[n] ||
-	    (size_t)n >= sizeof l->name || private_may_live(name) ||
-	    fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(st.st_mode))
+	if (strlen(name) >= sizeof l->name)
+		return false;
+	claim = private_claim(at, name, KIND);
+	if (claim < 0)
+		return false;
+	close(claim);
+	if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return false;
 	strcpy(l->name, name);
-	snprintf(mark, sizeof mark, "%s/" KEEP_MARK, l->name);
-	if (faccessat(at, mark, F_OK, 0) == 0)
-		return false;
 	l->changed = st.st_mtim;
 	return true;
 }
@@ -78,6 +78,7 @@ static void collect(const char *root)
 	unsigned n = 0;
 	struct dirent *e;
 	DIR *dir = opendir(root);
+	int claim;
 
 	while (dir && (e = readdir(dir))) {
 		if (!is_leaving(dirfd(dir), e->d_name, &l))
@@ -90,8 +91,8 @@ static void collect(const char *root)
 			}
 		if (n < LEAVINGS)
 			kept[n++] = l;
-		else
-			private_remove(dirfd(dir), l.name, 1);
+		else if ((claim = private_claim(dirfd(dir), l.name, KIND)) >= 0)
+			private_discard(dirfd(dir), l.name, claim);
 	}
 	if (dir)
 		closedir(dir);
@@ -108,6 +109,7 @@ int folder_accept(const char *path)
 int folder_prepare(void)
 {
 	struct state *s = &dlbind_state;
+	struct private_own *own;
 	char root[400];
 
 	if (!choose_root(root, sizeof root))
@@ -115,14 +117,13 @@ int folder_prepare(void)
 				 "and map code from: %m: name one in DLBIND_FOLDER",
 				 root);
 	collect(root);
-	snprintf(s->folder, sizeof s->folder, "%s/%ld.%llu", root, (long)getpid(),
-		 private_start_of(getpid()));
-	if (mkdir(s->folder, 0700) != 0 && errno != EEXIST) {
-		error_set(errno, "%s: cannot be made: %m: free space, or name another "
-			  "folder in DLBIND_FOLDER", s->folder);
-		s->folder[0] = 0;
-		return -1;
-	}
+	own = private_make(root, KIND);
+	if (!own)
+		return error_set(errno, "%s: no folder can be made there: %m: free space, or "
+				 "name another one in DLBIND_FOLDER", root);
+	own->next = s->own;
+	s->own = own;
+	__atomic_store_n(&s->folder, own->path, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -131,14 +132,25 @@ int folder_given(void)
 	struct state *s = &dlbind_state;
 	const char *folder = s->loader.folder();
 
-	if (!folder || strlen(folder) >= sizeof s->folder)
-		return error_set(folder ? ENAMETOOLONG : errno, "dlcreate: no folder for its "
+	if (!folder)
+		return error_set(errno, "dlcreate: no folder for its "
 				 "file: %m: free space, or name another one");
-	pthread_rwlock_wrlock(&s->lock);
-	if (!s->folder[0])
-		strcpy(s->folder, folder);
-	pthread_rwlock_unlock(&s->lock);
+	__atomic_store_n(&s->folder, folder, __ATOMIC_RELEASE);
 	return 0;
+}
+
+/* The folder is gone, or out of the process's reach: another one. */
+static bool choose_anew(const char *lost)
+{
+	struct state *s = &dlbind_state;
+	bool done;
+
+	if (s->loader.folder)
+		return folder_given() == 0;
+	pthread_rwlock_wrlock(&s->lock);
+	done = s->folder != lost || folder_prepare() == 0;
+	pthread_rwlock_unlock(&s->lock);
+	return done;
 }
 
 int folder_allows(const char *name, size_t size)
@@ -151,16 +163,30 @@ int folder_allows(const char *name, size_t size)
 			 "RLIMIT_FSIZE: create it with smaller limits", name, size);
 }
 
+/* The one for new files: who has become another user does not map what the last one
+ * could exchange. */
+static const char *current_folder(void)
+{
+	struct state *s = &dlbind_state;
+	const char *folder = __atomic_load_n(&s->folder, __ATOMIC_ACQUIRE);
+	struct stat st;
+
+	if (lstat(folder, &st) == 0 && st.st_uid != geteuid())
+		choose_anew(folder);
+	return __atomic_load_n(&s->folder, __ATOMIC_ACQUIRE);
+}
+
 int folder_file(const char *folder, const char *name, char path[PATH_MAX])
 {
 	struct state *s = &dlbind_state;
-	bool restored = false;
+	bool chosen = false;
 	int fd;
 
 	for (;;) {
+		const char *own = current_folder();
 		uint64_t n = __atomic_add_fetch(&s->serial, 1, __ATOMIC_RELAXED);
 
-		if (snprintf(path, PATH_MAX, "%s/%s.%llu", folder ? folder : s->folder,
+		if (snprintf(path, PATH_MAX, "%s/%s.%llu", folder ? folder : own,
 			     name, (unsigned long long)n) >= PATH_MAX)
 			return error_set(ENAMETOOLONG, "%s: the path of its file is too "
 					 "long: choose a shorter folder", name);
@@ -170,36 +196,25 @@ int folder_file(const char *folder, const char *name, char path[PATH_MAX])
 			return fd;
 		if (errno == EEXIST)
 			continue;
-		/* Somebody has tidied up. */
-		if (errno == ENOENT && !folder && !restored &&
-		    mkdir(s->folder, 0700) == 0)
-			restored = true;
-		else
+		if (folder || chosen || (errno != ENOENT && errno != EACCES &&
+					 errno != EPERM && errno != EROFS))
 			return error_set(errno, "%s: cannot be made: %m: free space, or "
 					 "name another folder%s", path,
 					 s->loader.folder ? "" : " in DLBIND_FOLDER");
+		chosen = true;
+		if (!choose_anew(own))
+			return -1;
 	}
 }
 
 void folder_keep(void)
 {
-	struct state *s = &dlbind_state;
-	char mark[sizeof s->folder + sizeof KEEP_MARK];
-	int fd;
-
-	if (s->keep)
-		return;
-	snprintf(mark, sizeof mark, "%.511s/" KEEP_MARK, s->folder);
-	fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		close(fd);
-	s->keep = true;
+	/* Of several the newest has the file. */
+	if (dlbind_state.own)
+		private_keep(dlbind_state.own);
 }
 
 void folder_finish(void)
 {
-	struct state *s = &dlbind_state;
-
-	if (s->folder[0] && !s->keep)
-		private_remove(AT_FDCWD, s->folder, 1);
+	private_finish(dlbind_state.own, KIND);
 }

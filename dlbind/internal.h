@@ -235,9 +235,10 @@ struct state {
 	struct library **by_handle, **by_base;	/* sorted */
 	size_t count, size;
 	struct dlbind_loader loader;
-	char folder[512];	/* this process's own; "": none yet */
+	struct private_own *own; /* the folders that this process has made or inherited,
+				 * newest first */
+	const char *folder;	/* the one for new files; NULL: none yet; never freed; atomic */
 	uint64_t serial;	/* of files; atomic */
-	bool keep;		/* a file in it is to outlive the process */
 	bool prepared;		/* handlers for fork and exit are there */
 	int grace_busy;		/* a thread waits for ld.so's readers; atomic */
 	char grace_path[640];	/* the object that is opened and closed for it */
@@ -382,7 +383,7 @@ int folder_given(void);
 /* Makes `path`, or accepts it if it is a folder that only this user can enter and
  * map code from.  -1 with the error set. */
 int folder_accept(const char *path);
-void folder_keep(void);		/* from now on, folder_finish leaves it */
+void folder_keep(void);		/* nobody removes the folder */
 void folder_finish(void);
 
 /* --- error.c --------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 
 #include "audited.h"
 #include "internal.h"
+#include "private.h"
 
 #define BREAKPOINT 0xcc
 
@@ -101,7 +102,7 @@ bool ldso_grace(void)
 
 	if (__atomic_exchange_n(&s->grace_busy, 1, __ATOMIC_ACQUIRE))
 		return false;
-	if (!s->grace_path[0] || access(s->grace_path, R_OK) != 0) {
+	if (!s->grace_path[0] || !private_file(s->grace_path)) {
 		if (ldso_make_tiny("grace", 0, path) != 0 ||
 		    strlen(path) >= sizeof s->grace_path)
 			goto out;

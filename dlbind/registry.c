@@ -193,7 +193,7 @@ void registry_forked_parent(void)
 	pthread_rwlock_unlock(&s->lock);
 }
 
-/* The libraries stay the parent's, and so does the folder. */
+/* The libraries stay the parent's.  So does the folder, but its last user removes it. */
 void registry_forked_child(void)
 {
 	struct state *s = &dlbind_state;
@@ -209,8 +209,8 @@ void registry_forked_child(void)
 	pthread_mutex_init(&s->jobs_lock, NULL);
 	s->lock = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 	s->jobs = NULL;
-	s->folder[0] = s->grace_path[0] = 0;
-	s->keep = false;
+	s->folder = NULL;
+	s->grace_path[0] = 0;
 	s->grace_busy = 0;
 }
 
@@ -231,7 +231,7 @@ int registry_prepare(void)
 		else
 			s->prepared = true;
 	}
-	if (result == 0 && !s->folder[0])
+	if (result == 0 && !s->folder)
 		result = folder_prepare();
 	pthread_rwlock_unlock(&s->lock);
 	return result;

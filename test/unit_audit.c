@@ -197,26 +197,57 @@ END_TEST
 
 START_TEST(leftovers_are_collected_and_the_living_are_not)
 {
-	char dead[100], living[100], path[200];
+	char living[300], users[100], left[300];
+	struct private_own *own, *dead;
 	struct snapshot s;
 	struct stat st;
 
-	/* Process 1 lives, but did not start at time 1. */
-	snprintf(dead, sizeof dead, "%s/1.1", folder);
-	snprintf(living, sizeof living, "%s/99999999.1", folder);
-	ck_assert_int_eq(mkdir(dead, 0700), 0);
-	ck_assert_int_eq(mkdir(living, 0700), 0);
-	/* A process that is gone, but its forked child, this one, is not. */
+	/* One whose process is gone, one that is in use, and one of the user's. */
+	own = private_make(folder, "goaudit");
+	dead = private_make(folder, "goaudit");
+	ck_assert(own && dead);
+	ck_assert_str_ne(own->path, dead->path);
+	strcpy(living, own->path);
+	snprintf(users, sizeof users, "%s/1.1", folder);
+	ck_assert_int_eq(mkdir(users, 0700), 0);
+	snprintf(left, sizeof left, "%s/left", dead->path);
+	ck_assert_int_eq(close(open(left, O_CREAT | O_WRONLY, 0600)), 0);
+	private_release(&dead->held);
 	ck_assert_int_eq(make(folder, &s), 0);
-	snprintf(path, sizeof path, "%s/user.%s", living,
-		 strrchr(ga->snapshots.root, '/') + 1);
-	ck_assert_int_eq(stat(dead, &st), -1);
-	ck_assert_int_eq(stat(living, &st), -1);
-	ck_assert_int_eq(mkdir(living, 0700), 0);
-	close(open(path, O_CREAT | O_WRONLY, 0600));
-	ga->snapshots.root[0] = 0;
-	ck_assert_int_eq(make(folder, &s), 0);
+	ck_assert_int_eq(stat(left, &st), -1);
 	ck_assert_int_eq(stat(living, &st), 0);
+	ck_assert_int_eq(stat(users, &st), 0);
+}
+END_TEST
+
+START_TEST(a_locked_byte_is_seen_by_others_until_it_is_released)
+{
+	struct private_own *own = private_make(folder, "goaudit");
+	void *held;
+	int fd;
+
+	ck_assert(own);
+	ck_assert(private_is_held(own, 0));
+	ck_assert(!private_is_held(own, 7));
+	fd = private_lock_file(own);
+	ck_assert(private_lock(fd, F_RDLCK, 5, 5));
+	ck_assert(private_lock(fd, F_UNLCK, 8, 1));
+	held = private_hold(fd);
+	ck_assert(held);
+	ck_assert(private_is_held(own, 7));
+	ck_assert(!private_is_held(own, 8));
+	ck_assert(private_is_held(own, 9));
+	ck_assert_int_eq(private_claim(AT_FDCWD, own->path, "goaudit"), -1);
+	private_release(&held);
+	ck_assert(!private_is_held(own, 7));
+	ck_assert(!private_is_held(own, 9));
+	private_release(&own->held);
+	ck_assert_int_eq(private_claim(AT_FDCWD, own->path, "dlbind"), -1);
+	fd = private_claim(AT_FDCWD, own->path, "goaudit");
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(private_claim(AT_FDCWD, own->path, "goaudit"), -1);
+	private_discard(AT_FDCWD, own->path, fd);
+	ck_assert_int_eq(access(own->path, F_OK), -1);
 }
 END_TEST
 
@@ -239,6 +270,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tc, a_snapshot_is_private_and_immutable);
 	tcase_add_test(tc, a_folder_that_others_can_enter_is_refused);
 	tcase_add_test(tc, leftovers_are_collected_and_the_living_are_not);
+	tcase_add_test(tc, a_locked_byte_is_seen_by_others_until_it_is_released);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
