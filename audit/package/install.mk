@@ -52,7 +52,9 @@ uninstall:
 			libgoaudit.so.$(VERSION) $(DLBIND_SONAME) libdlbind.so libdlbind.a \
 			pkgconfig/goaudit.pc pkgconfig/dlbind.pc) \
 		$(addprefix $D$(includedir)/,$(notdir $(HEADERS)))
-	rm -rf $(PRIVATE)
+	rm -f $(addprefix $(PRIVATE)/,$(notdir $(COMPANIONS)))
+	rm -rf $(PRIVATE)/overlay $(PRIVATE)/linker $(PRIVATE)/guest
+	[ ! -d $(PRIVATE) ] || rmdir --ignore-fail-on-non-empty $(PRIVATE)
 	for page in $(MAN_PAGES); do rm -f $D$(mandir)/man$${page##*.}/$${page##*/}; done
 	$(MAN_LINKS) | while read -r section page name; do \
 		rm -f $D$(mandir)/man$$section/$$name.$$section; done

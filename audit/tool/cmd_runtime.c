@@ -68,7 +68,11 @@ find_keys(const struct tool *t, struct list *keys)
 	int n = scandir(base, &d, not_hidden, alphasort);
 
 	for (int i = 0; i < n; i++) {
-		list_add(keys, copy_text(d[i]->d_name));
+		char *dir = format("%s/%s", base, d[i]->d_name);
+
+		if (runtime_is_ours(dir))
+			list_add(keys, copy_text(d[i]->d_name));
+		free(dir);
 		free(d[i]);
 	}
 	free(d);
@@ -208,7 +212,7 @@ remove_key(const struct tool *t, const char *key)
 	int status = STATUS_OK, lock = -1;
 	ssize_t n;
 
-	if (strchr(key, '/') != NULL || key[0] == '.' || !file_exists(dir))
+	if (strchr(key, '/') != NULL || key[0] == '.' || !runtime_is_ours(dir))
 		status = tool_error("%s: no such library: see goaudit runtime --list", key);
 	else if ((lock = runtime_lock(t, key, false)) < 0)
 		status = tool_error("%s: %s", key, errno == EWOULDBLOCK ?

@@ -14,6 +14,7 @@
 #define NAME "_goaudit.h"	/* in the package's work folder */
 #define HEAD_SIZE 1024		/* of an archive: its build ID is in there */
 #define UNUSED_SECONDS (30 * 86400)
+#define ID_SIZE 20		/* of a part of a build ID (cmd/internal/buildid, HashToString) */
 #define GO_NOTE_BUILDID 4
 
 char **
@@ -189,6 +190,20 @@ header_place(const struct tool *t, const char *out)
 	return good;
 }
 
+/* Is it a name that place_of gives, or the one of its part? */
+static bool
+is_header(const char *name)
+{
+	size_t first = strcspn(name, "+"), last;
+
+	if (name[first] != '+' || first < ID_SIZE)
+		return false;
+	last = strcspn(name + first + 1, ".");
+	name += first + 1 + last;
+	return last >= ID_SIZE && strncmp(name, ".h", 2) == 0 &&
+	       (name[2] == '\0' || name[2] == '.');
+}
+
 void
 header_sweep(const struct tool *t)
 {
@@ -198,7 +213,8 @@ header_sweep(const struct tool *t)
 	struct stat st;
 
 	while (d != NULL && (e = readdir(d)) != NULL)
-		if (e->d_name[0] != '.' && fstatat(dirfd(d), e->d_name, &st, 0) == 0 &&
+		if (is_header(e->d_name) &&
+		    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    st.st_mtime + UNUSED_SECONDS < time(NULL))
 			unlinkat(dirfd(d), e->d_name, 0);
 	if (d != NULL)

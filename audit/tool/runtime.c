@@ -263,6 +263,16 @@ runtime_abi(const char *dir)
 	return abi;
 }
 
+bool
+runtime_is_ours(const char *dir)
+{
+	char *abi = runtime_abi(dir);
+	bool ours = abi != NULL || is_marked(dir);
+
+	free(abi);
+	return ours;
+}
+
 /* Two libraries of one ABI hash differ in the overlay alone, and serve each
  * other's guests: the one used last is the one to be found. */
 static int

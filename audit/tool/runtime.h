@@ -53,6 +53,8 @@ int runtime_build(struct tool *t, struct runtime *rt);
 int runtime_lock(const struct tool *t, const char *key, bool wait);
 
 /* The ABI hash that CACHE/runtime/KEY/complete tells; NULL: not complete. */
+/* Was the folder made by runtime_build? */
+bool runtime_is_ours(const char *dir);
 char *runtime_abi(const char *dir);
 
 /* The environment for builds of std: nothing of the user's flags, and the

@@ -259,8 +259,14 @@ runtime_build(struct tool *t, struct runtime *rt)
 	size_t files = 0;
 	int status = STATUS_OK;
 
+	if (file_exists(rt->dir) && !runtime_is_ours(rt->dir)) {
+		free(pkg);
+		return tool_error("%s: not made by goaudit: remove it by hand, or set "
+				  "GOAUDIT_CACHE to another folder", rt->dir);
+	}
 	/* What is left of a build that was cut short. */
-	if ((remove_tree(rt->dir) != 0 && errno != ENOENT) || make_dirs(pkg) != 0)
+	if ((remove_tree(rt->dir) != 0 && errno != ENOENT) || make_dirs(rt->dir) != 0 ||
+	    mark_folder(rt->dir) != 0 || make_dirs(pkg) != 0)
 		status = tool_error("%s: %s: make the cache folder writable", rt->dir,
 				    strerror(errno));
 	free(pkg);

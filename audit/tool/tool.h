@@ -89,6 +89,10 @@ int write_file(const char *path, const char *bytes, size_t len, mode_t mode);
 int copy_file(const char *from, const char *to);
 int make_dirs(const char *path);
 int remove_tree(const char *path);
+/* Marks a folder of the cache that goaudit has made: what has no mark, and is no runtime
+ * library, is somebody else's, and never removed. */
+int mark_folder(const char *path);
+bool is_marked(const char *path);
 int replace_symlink(const char *target, const char *path);	/* atomically */
 bool file_exists(const char *path);
 

@@ -297,6 +297,31 @@ remove_tree(const char *path)
 	return r;
 }
 
+#define MARK ".goaudit"
+
+int
+mark_folder(const char *path)
+{
+	static const char text[] = "made by goaudit, and removed by it\n";
+	char *mark = format("%s/" MARK, path);
+	int r = write_file(mark, text, sizeof text - 1, 0666);
+
+	free(mark);
+	return r;
+}
+
+bool
+is_marked(const char *path)
+{
+	char *mark = format("%s/" MARK, path);
+	struct stat st;
+	bool marked = lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && lstat(mark, &st) == 0 &&
+		      S_ISREG(st.st_mode);
+
+	free(mark);
+	return marked;
+}
+
 int
 replace_symlink(const char *target, const char *path)
 {

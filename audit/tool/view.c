@@ -76,6 +76,8 @@ view_sweep(struct tool *t)
 		if (e->fts_level != 1 || e->fts_info != FTS_D)
 			continue;
 		fts_set(fts, e, FTS_SKIP);
+		if (!is_marked(e->fts_path))
+			continue;
 		age = time(NULL) - e->fts_statp->st_mtime;
 		complete = format("%s/complete", e->fts_path);
 		if (age > IDLE_SECONDS ||
@@ -239,9 +241,9 @@ take_folder(struct tool *t, const struct runtime *rt, struct view *v)
 {
 	for (unsigned n = 0; n < 10000; n++) {
 		v->dir = format("%s/tmp/%s.%u", t->cache, rt->key, n);
-		if (mkdir(v->dir, 0777) != 0 && errno != EEXIST)
+		if (mkdir(v->dir, 0777) == 0 ? mark_folder(v->dir) != 0 : errno != EEXIST)
 			break;
-		v->lock = lock_folder(v->dir);
+		v->lock = is_marked(v->dir) ? lock_folder(v->dir) : -1;
 		if (v->lock >= 0) {
 			v->kept = n < KEPT;
 			return STATUS_OK;
