@@ -34,3 +34,30 @@ expect_output all <<E
 ./runtime/mine/x
 ./tmp/mine.1/complete
 E
+
+# The sweep of a build.
+ours=AAAAAAAAAAAAAAAAAAAA+BBBBBBBBBBBBBBBBBBBB.h
+libstd=$(env -u GOAUDIT_CACHE "$GOAUDIT_BUILD/goaudit" runtime --print) || fail "no runtime library"
+mv cache/runtime users-runtime
+ln -s "$(realpath "$(dirname "$libstd")/..")" cache/runtime
+touch -d '100 days ago' "cache/headers/$ours" "cache/headers/$ours.17"
+cat >go.mod <<'E'
+module example.org/small
+go 1.22
+E
+cat >small.go <<'E'
+package main
+
+import "C"
+
+//export Value
+func Value() int { return 7 }
+
+func main() {}
+E
+"$GOAUDIT_BUILD/goaudit" build -o small.so . || fail "no guest"
+[ ! -e "cache/headers/$ours" ] && [ ! -e "cache/headers/$ours.17" ] ||
+	fail "headers that nobody uses stay: $(ls cache/headers)"
+for name in tmp/mine.1/complete headers/notes.h headers/a+b.h; do
+	[ "$(cat "cache/$name")" = precious ] || fail "$name is gone"
+done
