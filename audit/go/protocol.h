@@ -164,10 +164,11 @@ enum go_unlink_flags {
 	GO_UNLINK_NO_TIMERS = 1 << 23,
 	GO_UNLINK_NO_FINALIZERS = 1 << 24,
 	GO_UNLINK_NO_POINTERS = 1 << 25,
+	GO_UNLINK_NO_VERDICT = 1 << 26,	/* hold everything after the purge */
 };
 
 /* Unlinks those of n modules that nothing uses: purges the caches of std that
- * know their types (world running), and takes the unused ones out of every table
+ * know their types (world running; put back if something uses them after all), and takes the unused ones out of every table
  * of the runtime in a stop of the world that checks first.  The world is stopped
  * at least twice; overlay/runtime/goaudit_unlink.go has the order.  Verdicts are
  * per module. */

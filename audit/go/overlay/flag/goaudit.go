@@ -14,6 +14,9 @@ func goauditOnPurge(purge func())
 //go:linkname goauditOnReplace runtime.goauditOnReplace
 func goauditOnReplace(withdraw func() (restore func()))
 
+//go:linkname goauditUndo runtime.goauditUndo
+func goauditUndo(put func())
+
 //go:linkname goauditOwns runtime.goauditOwns
 func goauditOwns(p unsafe.Pointer) bool
 
@@ -21,7 +24,11 @@ func goauditOwns(p unsafe.Pointer) bool
 func goauditDies(t reflect.Type) bool
 
 func init() {
-	goauditOnPurge(func() { goauditWithdraw() })
+	goauditOnPurge(func() {
+		if restore := goauditWithdraw(); restore != nil {
+			goauditUndo(restore)
+		}
+	})
 	goauditOnReplace(goauditWithdraw)
 }
 
@@ -53,10 +60,14 @@ func goauditWithdraw() (restore func()) {
 	}
 	return func() {
 		for name, f := range formal {
-			c.formal[name] = f
+			if !goauditOwned(f) {
+				c.formal[name] = f
+			}
 		}
 		for name, f := range actual {
-			c.actual[name] = f
+			if !goauditOwned(f) {
+				c.actual[name] = f
+			}
 		}
 	}
 }

@@ -21,6 +21,12 @@ func goauditMentions(t unsafe.Pointer) bool
 //go:linkname goauditForget runtime.goauditForget
 func goauditForget(t, from unsafe.Pointer)
 
+//go:linkname goauditRemember runtime.goauditRemember
+func goauditRemember(t unsafe.Pointer)
+
+//go:linkname goauditUndo runtime.goauditUndo
+func goauditUndo(put func())
+
 func init() {
 	goauditOnPurge(goauditPurge)
 	// These look through the types of all modules.  The list they walk is a
@@ -60,44 +66,70 @@ func goauditType(v any) *abi.Type {
 	return nil
 }
 
+// goauditEntry is an entry of a cache: what is cached, and the types that tell
+// whose it is.  A made type that has parts comes first, as it mentions them all.
+type goauditEntry struct {
+	made *abi.Type
+	from [3]*abi.Type
+}
+
 func goauditPurge() {
-	ptrMap.Range(func(k, v any) bool {
-		if goauditDrop(goauditType(v), goauditType(k), goauditType(v)) {
-			ptrMap.Delete(k)
-		}
-		return true
+	goauditPurgeMap(&ptrMap, func(k, v any) goauditEntry {
+		t := goauditType(v)
+		return goauditEntry{t, [3]*abi.Type{t, goauditType(k)}}
 	})
-	lookupCache.Range(func(k, v any) bool {
-		c := k.(cacheKey)
-		if goauditDrop(goauditType(v), c.t1, c.t2, goauditType(v)) {
-			lookupCache.Delete(k)
-		}
-		return true
+	goauditPurgeMap(&lookupCache, func(k, v any) goauditEntry {
+		c, t := k.(cacheKey), goauditType(v)
+		return goauditEntry{t, [3]*abi.Type{t, c.t1, c.t2}}
 	})
-	layoutCache.Range(func(k, v any) bool {
+	goauditPurgeMap(&layoutCache, func(k, v any) goauditEntry {
 		c := k.(layoutKey)
 		var ftyp *abi.Type
 		if c.ftyp != nil {
 			ftyp = &c.ftyp.Type
 		}
-		if goauditDrop(v.(layoutType).t, ftyp, c.rcvr) {
-			layoutCache.Delete(k)
-		}
-		return true
+		return goauditEntry{v.(layoutType).t, [3]*abi.Type{ftyp, c.rcvr}}
 	})
 	goauditPurgeLists(&funcLookupCache.Mutex, &funcLookupCache.m)
 	goauditPurgeLists(&structLookupCache.Mutex, &structLookupCache.m)
 }
 
-// goauditDrop: must the cached type go, for one of the types it was made from?
-func goauditDrop(made *abi.Type, from ...*abi.Type) bool {
-	for _, t := range from {
+// dies returns the type for which the entry must go, or nil.
+func (e *goauditEntry) dies() *abi.Type {
+	for _, t := range e.from {
 		if t != nil && goauditMentions(unsafe.Pointer(t)) {
-			goauditForget(unsafe.Pointer(made), unsafe.Pointer(t))
-			return true
+			return t
 		}
 	}
-	return false
+	return nil
+}
+
+// drop reports whether the entry must go.
+func (e *goauditEntry) drop() bool {
+	t := e.dies()
+	if t != nil {
+		goauditForget(unsafe.Pointer(e.made), unsafe.Pointer(t))
+	}
+	return t != nil
+}
+
+func goauditPurgeMap(m *sync.Map, entry func(k, v any) goauditEntry) {
+	m.Range(func(k, v any) bool {
+		e := entry(k, v)
+		if !e.drop() {
+			return true
+		}
+		m.Delete(k)
+		goauditUndo(func() {
+			if e.dies() != nil {
+				return
+			}
+			if _, taken := m.LoadOrStore(k, v); !taken {
+				goauditRemember(unsafe.Pointer(e.made))
+			}
+		})
+		return true
+	})
 }
 
 // goauditPurgeLists purges a cache that maps a hash to a list of types, which
@@ -108,20 +140,27 @@ func goauditPurgeLists(mu *sync.Mutex, m *sync.Map) {
 	m.Range(func(k, v any) bool {
 		switch l := v.(type) {
 		case []*abi.Type:
-			goauditKeep(m, k, l, func(t *abi.Type) *abi.Type { return t })
+			goauditKeep(mu, m, k, l, func(t *abi.Type) *abi.Type { return t })
 		case []Type:
-			goauditKeep(m, k, l, func(t Type) *abi.Type { return goauditType(t) })
+			goauditKeep(mu, m, k, l, func(t Type) *abi.Type { return goauditType(t) })
 		}
 		return true
 	})
 }
 
-func goauditKeep[T any](m *sync.Map, k any, l []T, typ func(T) *abi.Type) {
+func goauditKeep[T any](mu *sync.Mutex, m *sync.Map, k any, l []T, typ func(T) *abi.Type) {
 	var keep []T
 	for _, t := range l {
-		if !goauditDrop(typ(t), typ(t)) {
+		e := goauditEntry{typ(t), [3]*abi.Type{typ(t)}}
+		if !e.drop() {
 			keep = append(keep, t)
+			continue
 		}
+		goauditUndo(func() {
+			if e.dies() == nil {
+				goauditListAgain(mu, m, k, t, typ)
+			}
+		})
 	}
 	switch len(keep) {
 	case len(l):
@@ -130,4 +169,19 @@ func goauditKeep[T any](m *sync.Map, k any, l []T, typ func(T) *abi.Type) {
 	default:
 		m.Store(k, keep)
 	}
+}
+
+// goauditListAgain puts t back on its list, unless it has a twin there by now.
+func goauditListAgain[T any](mu *sync.Mutex, m *sync.Map, k any, t T, typ func(T) *abi.Type) {
+	mu.Lock()
+	defer mu.Unlock()
+	v, _ := m.Load(k)
+	l, _ := v.([]T)
+	for _, o := range l {
+		if haveIdenticalUnderlyingType(typ(o), typ(t), true) {
+			return
+		}
+	}
+	m.Store(k, append(l[:len(l):len(l)], t))
+	goauditRemember(unsafe.Pointer(typ(t)))
 }

@@ -98,6 +98,7 @@ const (
 	goauditNoTimers    = 1 << 23
 	goauditNoFinal     = 1 << 24
 	goauditNoPointers  = 1 << 25
+	goauditNoVerdict   = 1 << 26
 )
 
 type goauditHello5Req struct {

@@ -25,6 +25,13 @@ func (b *goauditBatch) check() {
 			t.str("package initialization")
 		}
 	}
+	if goauditTraceKnowsTypes() {
+		for i := range b.cands {
+			t := b.hold(&b.cands[i], goauditBusy, 0)
+			t.str("an execution trace with GODEBUG=traceallocfree=1")
+		}
+		return
+	}
 	for _, gp := range allgs {
 		if b.flags&goauditNoFrames != 0 {
 			break

@@ -7,7 +7,8 @@ package runtime
 // After the verdict, objects that only the guest leads to are garbage that the
 // collector has not seen yet.  Before the guest is unmapped
 //
-//   - finalizers and cleanups that are functions of the guest are dropped;
+//   - finalizers and cleanups that are functions of the guest are dropped, and
+//     what GODEBUG=checkfinalizers notes of such;
 //   - weak pointers to unmarked objects become nil, or somebody would make a
 //     strong one of them;
 //   - allocation headers that lead into the guest are pointed elsewhere, as a
@@ -25,6 +26,11 @@ func (k *goauditMarker) dropSpecials() {
 		obj := goauditSpecialObject(s, sp)
 		if sp.kind == _KindSpecialFinalizer || sp.kind == goauditKindCleanup {
 			if k.negated&goauditNoFinal == 0 && k.b.specialOwner(sp) != nil {
+				goauditUnlinkSpecial(s, sp)
+			}
+		} else if sp.kind == _KindSpecialCheckFinalizer {
+			c := (*specialCheckFinalizer)(unsafe.Pointer(sp))
+			if k.b.of(uintptr(unsafe.Pointer(c.ptrType))) != nil || k.b.of(c.funcPC) != nil {
 				goauditUnlinkSpecial(s, sp)
 			}
 		} else if !k.marked(obj) {

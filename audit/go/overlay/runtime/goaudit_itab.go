@@ -28,12 +28,14 @@ import (
 	"unsafe"
 )
 
-// goauditSpare is the memory of an itab of an unlinked module.
+// goauditSpare is the memory of an itab of an unlinked module.  What it was for is
+// nil where that has been unmapped, and known by its hash only; else it is of the
+// library or of a guest that stays for now (goauditLetGoOfSpares).
 type goauditSpare struct {
 	mem       *itab
-	methods   int            // what it has room for
-	inter     *interfacetype // of the library, or nil: one of the module's
-	typ       *_type         // likewise
+	methods   int // what it has room for
+	inter     *interfacetype
+	typ       *_type
 	interHash uint32
 	typHash   uint32
 }
@@ -111,6 +113,27 @@ func goauditRevive(wanted []*_type) {
 	goauditSpares = keep
 }
 
+// goauditLetGoOfSpares makes the spares wait by hash for what they know of the
+// guests of b.  The world must be stopped.
+func goauditLetGoOfSpares(b *goauditBatch) {
+	for i := range goauditSpares {
+		s := &goauditSpares[i]
+		inter := b.of(uintptr(unsafe.Pointer(s.inter))) != nil
+		typ := b.of(uintptr(unsafe.Pointer(s.typ))) != nil
+		if !inter && !typ {
+			continue
+		}
+		goauditCountSpare(s, ^uint32(0))
+		if inter {
+			s.inter = nil
+		}
+		if typ {
+			s.typ = nil
+		}
+		goauditCountSpare(s, 1)
+	}
+}
+
 // goauditCountSpare adds n to the counts of the hashes s waits for.
 func goauditCountSpare(s *goauditSpare, n uint32) {
 	if goauditSpareHashes == nil {
@@ -136,8 +159,13 @@ func goauditItabSize(methods int) uintptr {
 }
 
 // goauditDropItabs rebuilds itabTable without the itabs that mention a module
-// of b.  The world must be stopped.
+// of b, and takes such modules out of the spares.  The world must be stopped.
 func goauditDropItabs(b *goauditBatch) {
+	goauditRebuildItabs(b)
+	goauditLetGoOfSpares(b)
+}
+
+func goauditRebuildItabs(b *goauditBatch) {
 	t := itabTable
 	entry := func(i uintptr) *itab {
 		return *(**itab)(add(unsafe.Pointer(&t.entries), i*goarch.PtrSize))
@@ -188,12 +216,6 @@ func (b *goauditBatch) spare(m *itab) {
 		mem: m, methods: len(inter.Methods),
 		inter: inter, interHash: inter.Type.Hash,
 		typ: typ, typHash: typ.Hash,
-	}
-	if b.of(uintptr(unsafe.Pointer(inter))) != nil {
-		s.inter = nil
-	}
-	if b.of(uintptr(unsafe.Pointer(typ))) != nil {
-		s.typ = nil
 	}
 	goauditSpares = append(goauditSpares, s)
 	goauditCountSpare(&s, 1)

@@ -8,10 +8,18 @@ package runtime
 //	stop       the cheap check; stacks go on the marker's work list
 //	running    trace from the stacks and from all variables but caches;
 //	           guests found in use are held, and their variables are roots
-//	running    purge std's caches of the types of the rest, trace from them
 //	running    look again at what was written meanwhile, until it is little
-//	stop       look again at the rest, at stacks and variables; verdict, commit
+//	stop       look again at the rest, at stacks, variables, finalizers and
+//	           cleanups: only caches can hold what is left now
+//	running    purge std's caches of the types of that, trace from them
+//	running    look again at what was written meanwhile, until it is little
+//	stop       look at all of it again; verdict, commit
 //	running    clean up what is dead; let collections go on
+//
+// Nothing is purged of a guest that is in use, as far as that can be known: some of
+// the caches are what makes types, handles and names one (goaudit_purge.go).  Who
+// takes it up by a cache after the purge, or what holds it in a cache that no purge
+// knows of, is seen in the last stop: what was purged of it is put back.
 //
 // "Nothing outside leads to it" is true for ever once it is true at one moment,
 // and that moment is the last stop: every reachable object has been looked at,
@@ -150,17 +158,26 @@ func (b *goauditBatch) traceRunning(k *goauditMarker) {
 		}
 	}
 	k.dropHeld()
-	if len(b.cands) == 0 {
+	if len(b.cands) == 0 || !b.settle(k, false) || len(b.cands) == 0 {
 		return
 	}
+	b.purge()
+	if b.flags&goauditNoVerdict != 0 {
+		b.holdBusy("a test wants it so")
+		return
+	}
+	k.cacheVars()
+	b.settle(k, true)
+}
+
+// settle brings what has been traced up to date, and then all of it in one stop.
+// It reports whether it came to that; without, the guests are held, as busy.
+func (b *goauditBatch) settle(k *goauditMarker, commit bool) bool {
 	left := int64(0)
-	if !k.failed {
-		b.purge()
-		k.cacheVars()
+	for i := 0; i == 0 || i < goauditMaxRounds && left > goauditShortRound && !k.failed; i++ {
 		left = k.again()
-		for i := 1; i < goauditMaxRounds && left > goauditShortRound && !k.failed; i++ {
-			left = k.again()
-		}
+	}
+	if commit && !k.failed {
 		k.copyBytes()
 	}
 	for i := 0; i < goauditMaxAttempts && left < goauditLongRound && len(b.cands) != 0 && !k.failed; i++ {
@@ -168,8 +185,8 @@ func (b *goauditBatch) traceRunning(k *goauditMarker) {
 		if i > goauditMaxAttempts/2 {
 			limit *= 4
 		}
-		if b.lastStop(k, limit, i == goauditMaxAttempts-1) {
-			return
+		if b.lastStop(k, limit, i == goauditMaxAttempts-1, commit) {
+			return true
 		}
 		if b.putOff {
 			timeSleep(goauditAttemptNs)
@@ -185,6 +202,7 @@ func (b *goauditBatch) traceRunning(k *goauditMarker) {
 	} else {
 		b.holdBusy("the heap is written to faster than it can be checked")
 	}
+	return false
 }
 
 // again traces from what was written to since the last time.  It returns how long
@@ -208,8 +226,8 @@ func (k *goauditMarker) dropHeld() {
 }
 
 // lastStop looks at all that may have changed.  It reports whether there is a
-// verdict; guests without a holder are unlinked then.
-func (b *goauditBatch) lastStop(k *goauditMarker, limit int64, last bool) (done bool) {
+// verdict; guests without a holder are unlinked then, if so asked.
+func (b *goauditBatch) lastStop(k *goauditMarker, limit int64, last, commit bool) (done bool) {
 	w := stopTheWorld(stwReadMemStats)
 	start := nanotime()
 	for _, pp := range allp {
@@ -224,7 +242,9 @@ func (b *goauditBatch) lastStop(k *goauditMarker, limit int64, last bool) (done 
 	})
 	if done {
 		b.dropHeld()
-		b.finish(k)
+		if commit {
+			b.finish(k)
+		}
 	}
 	b.started(w, start)
 	return done
@@ -296,19 +316,16 @@ func (b *goauditBatch) finish(k *goauditMarker) {
 
 // traceStopped does the proof in two stops, without tracking.
 func (b *goauditBatch) traceStopped(k *goauditMarker, self *g) {
-	b.inStop(func() {
-		k.stop()
-		if k.start(b, self) {
-			b.checkAndDrop()
-			k.whole()
-			b.dropHeld()
-		}
-	})
-	if len(b.cands) == 0 || k.mem == 0 {
-		b.holdBusy("no memory for the check")
+	if !b.wholeStop(k, self, false) || len(b.cands) == 0 {
 		return
 	}
 	b.purge()
+	b.wholeStop(k, self, true)
+}
+
+// wholeStop traces all there is in one stop, caches only if it commits; it reports
+// whether there was room for that.
+func (b *goauditBatch) wholeStop(k *goauditMarker, self *g, commit bool) bool {
 	w := stopTheWorld(stwReadMemStats)
 	start := nanotime()
 	for _, pp := range allp {
@@ -317,18 +334,22 @@ func (b *goauditBatch) traceStopped(k *goauditMarker, self *g) {
 	systemstack(func() {
 		k.stop()
 		if k.start(b, self) {
-			k.caches = true
+			k.caches = commit
 			b.checkAndDrop()
 			k.whole()
 			b.nonePassing(true)
 			b.dropHeld()
 		}
 	})
-	if k.mem == 0 || k.failed {
+	good := k.mem != 0 && !k.failed
+	if good && commit {
+		b.finish(k)
+	}
+	b.started(w, start)
+	if !good {
 		b.holdBusy("no memory for the check")
 	}
-	b.finish(k)
-	b.started(w, start)
+	return good
 }
 
 func (k *goauditMarker) whole() {

@@ -15,6 +15,13 @@ package runtime
 //	goauditMentions  is the type one of a dying guest's, or composed of such?
 //	goauditOwns      does the address lie in a dying guest?
 //
+// Some of what is purged makes two things one: types made by reflect, unique's maps,
+// gob's names and numbers, flags.  A guest that turns out to be in use after its
+// purge gets that back; so the purge says how:
+//
+//	goauditUndo      called after the verdict, if some guest of the batch is held;
+//	                 asks by then which of them is gone
+//
 // They are linked by name (go:linkname), as package runtime cannot be imported
 // for unexported names.
 
@@ -38,8 +45,10 @@ type goauditMadeType struct {
 // goauditMade are made types that are out of reflect's caches, and composed of
 // types of guests that are not unlinked yet.  itabTable and the headers of
 // objects lead to them without keeping them alive; this list does, until the
-// commit has removed the itabs.  A guest that turns out to be in use after its
-// purge keeps the types it has made.  Under goauditUnlinking.
+// commit has removed the itabs.  If a guest turns out to be in use after its purge,
+// those stay here whose place in reflect's caches has been taken by a new one.
+// `from` mentions all guests that `typ` does, but for types that have no parts.
+// Under goauditUnlinking.
 var goauditMade []goauditMadeType
 
 //go:linkname goauditOnPurge
@@ -61,12 +70,23 @@ func goauditOnWalk(entry uintptr) {
 
 //go:linkname goauditOwns
 func goauditOwns(p unsafe.Pointer) bool {
-	return goauditDying.of(uintptr(p)) != nil
+	b := goauditDying
+	return b != nil && b.of(uintptr(p)) != nil
 }
 
 //go:linkname goauditMentions
 func goauditMentions(t unsafe.Pointer) bool {
-	return goauditDying.mentions((*_type)(t))
+	b := goauditDying
+	return b != nil && b.mentions((*_type)(t))
+}
+
+// goauditUndo is called by purge functions: put puts back what they have dropped,
+// but for what is of a guest that goauditOwns and goauditMentions know.
+//
+//go:linkname goauditUndo
+func goauditUndo(put func()) {
+	b := goauditDying
+	b.undo = append(b.undo, put)
 }
 
 // goauditForget takes note of a type that reflect has made from another, and has
@@ -82,6 +102,21 @@ func goauditForget(t, from unsafe.Pointer) {
 	if bucket := goauditMapBucket(made.typ); bucket != nil {
 		goauditMade = append(goauditMade, goauditMadeType{bucket, made.from})
 	}
+}
+
+// goauditRemember takes a type off again: reflect's caches have it back.
+//
+//go:linkname goauditRemember
+func goauditRemember(t unsafe.Pointer) {
+	bucket := goauditMapBucket((*_type)(t))
+	keep := goauditMade[:0]
+	for _, made := range goauditMade {
+		if unsafe.Pointer(made.typ) != t && (bucket == nil || made.typ != bucket) {
+			keep = append(keep, made)
+		}
+	}
+	clear(goauditMade[len(keep):])
+	goauditMade = keep
 }
 
 // goauditDying is the batch that goauditOwns and goauditMentions ask about.  It
@@ -103,9 +138,23 @@ func (b *goauditBatch) ask(call func()) {
 }
 
 func (b *goauditBatch) purge() {
+	b.purged = len(b.cands)
 	b.ask(func() {
 		for _, purge := range goauditOnPurgeFns {
 			purge()
+		}
+	})
+}
+
+// putBack follows the verdict.  What is left of the batch is gone; what was purged
+// of the others comes back.
+func (b *goauditBatch) putBack() {
+	if b.purged == len(b.cands) {
+		return
+	}
+	b.ask(func() {
+		for _, put := range b.undo {
+			put()
 		}
 	})
 }

@@ -41,9 +41,12 @@ func (b *goauditBatch) cleanupCode(sp *special) uintptr {
 
 func goauditFreeSpecial(sp *special) {
 	lock(&mheap_.speciallock)
-	if sp.kind == _KindSpecialFinalizer {
+	switch sp.kind {
+	case _KindSpecialFinalizer:
 		mheap_.specialfinalizeralloc.free(unsafe.Pointer(sp))
-	} else {
+	case _KindSpecialCheckFinalizer:
+		mheap_.specialCheckFinalizerAlloc.free(unsafe.Pointer(sp))
+	default:
 		mheap_.specialCleanupAlloc.free(unsafe.Pointer(sp))
 	}
 	unlock(&mheap_.speciallock)

@@ -17,14 +17,16 @@ package runtime
 // been stopped with a cache's lock in hand.  It is not done before the first
 // check, since some of the caches are what makes types identical (reflect's
 // made types, unique's maps, gob's names), and a guest that lives on needs
-// them.  A guest in use costs one stop and no purge.  Before the commit, so that
+// them.  A guest in use costs one stop and no purge; one that turns out to be in use
+// after its purge gets them back.  Before the commit, so that
 // nobody finds a type of the guest in a table when the runtime has no names for
 // it any more; and after, since until then somebody could put one into a cache.
 //
 // The commit must leave nothing behind that the collector or the runtime
 // follows without asking, because the caller unmaps the guest right after:
 // module list, modulesSlice, itabTable, assertion caches, sync.Pools in the
-// guest's data, allocation headers, pcvalue caches.  All of this happens in the
+// guest's data, allocation headers, pcvalue caches, weak pointers to its variables
+// (../TABLES lists what else there is).  All of this happens in the
 // stop of the second check, so no goroutine can take up the guest in between.
 //
 // Whether something else still holds a pointer to a guest (a string constant in
@@ -53,6 +55,8 @@ type goauditBatch struct {
 	putOff  bool          // somebody is on its way: try again
 	soon    bool          // who holds a guest is about to let go
 	collect bool          // only a collection can change the verdict of one
+	purged  int           // how many cands there were at the last purge
+	undo    []func()      // what the purge has dropped can be put back
 	stopped int64
 
 	flags         uint64
@@ -94,15 +98,10 @@ func goauditUnlink(p unsafe.Pointer) {
 
 // checked goes without the proof.
 func (b *goauditBatch) checked() {
-	b.survey()
+	b.attempts(false)
 	if len(b.cands) != 0 {
 		b.purge()
-	}
-	for i := 1; len(b.cands) != 0 && !b.gone; i++ {
-		b.attempt(i == goauditAttempts)
-		if b.putOff {
-			timeSleep(goauditAttemptNs)
-		}
+		b.attempts(true)
 	}
 }
 
@@ -186,15 +185,19 @@ func (b *goauditBatch) stood(ns int64) {
 	b.stops++
 }
 
-// survey is the first stop.
-func (b *goauditBatch) survey() {
-	w, stopped := b.stop()
-	b.start(w, stopped)
+// attempts stops the world until nobody is on its way any more; whoever is after
+// the last try holds the guests in question.
+func (b *goauditBatch) attempts(commit bool) {
+	for i := 1; ; i++ {
+		b.attempt(i == goauditAttempts, commit)
+		if !b.putOff || len(b.cands) == 0 {
+			return
+		}
+		timeSleep(goauditAttemptNs)
+	}
 }
 
-// attempt is the second stop.  It does not commit if somebody is on its way;
-// the last one holds the guests in question instead.
-func (b *goauditBatch) attempt(last bool) {
+func (b *goauditBatch) attempt(last, commit bool) {
 	w, stopped := b.stop()
 	b.putOff = false
 	systemstack(func() {
@@ -203,13 +206,13 @@ func (b *goauditBatch) attempt(last bool) {
 		}
 	})
 	b.dropHeld()
-	if !b.putOff && len(b.cands) != 0 {
+	if commit && !b.putOff && len(b.cands) != 0 {
 		b.commit()
 	}
 	b.start(w, stopped)
 }
 
-// Attempts at a commit, and the time between them.
+// Attempts, and the time between them.
 const (
 	goauditAttempts  = 10
 	goauditAttemptNs = 50_000
@@ -241,6 +244,7 @@ func (b *goauditBatch) commit() {
 			b.scrubHeaders()
 		}
 		b.flushPCValues()
+		b.clearImmortal()
 		b.cutList()
 	})
 	for i := range b.cands {
@@ -363,6 +367,7 @@ func (b *goauditBatch) flushPCValues() {
 // release frees what the unlinked guests had outside of their mapping.  The
 // world is running.
 func (b *goauditBatch) release() {
+	b.putBack()
 	if !b.gone {
 		return
 	}

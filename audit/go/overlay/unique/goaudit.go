@@ -18,13 +18,23 @@ func goauditMentions(t unsafe.Pointer) bool
 //go:linkname goauditOwns runtime.goauditOwns
 func goauditOwns(p unsafe.Pointer) bool
 
+//go:linkname goauditUndo runtime.goauditUndo
+func goauditUndo(put func())
+
 func init() {
 	goauditOnPurge(func() {
 		uniqueMaps.All()(func(t *abi.Type, m any) bool {
 			// A map for a library type may be of a type of the guest's: the
 			// guest was the first to instantiate Make with it.
-			if goauditMentions(unsafe.Pointer(t)) || goauditOwns(*(*unsafe.Pointer)(unsafe.Pointer(&m))) {
-				uniqueMaps.CompareAndDelete(t, m)
+			dies := func() bool {
+				return goauditMentions(unsafe.Pointer(t)) || goauditOwns(*(*unsafe.Pointer)(unsafe.Pointer(&m)))
+			}
+			if dies() && uniqueMaps.CompareAndDelete(t, m) {
+				goauditUndo(func() {
+					if !dies() {
+						uniqueMaps.LoadOrStore(t, m)
+					}
+				})
 			}
 			return true
 		})

@@ -13,9 +13,18 @@ func goauditPurgeCleanups() {
 	defer cleanupFuncsMu.Unlock()
 	var keep []func()
 	for _, f := range cleanupFuncs {
-		if code := **(**unsafe.Pointer)(unsafe.Pointer(&f)); !goauditOwns(code) {
+		dies := func() bool { return goauditOwns(**(**unsafe.Pointer)(unsafe.Pointer(&f))) }
+		if !dies() {
 			keep = append(keep, f)
+			continue
 		}
+		goauditUndo(func() {
+			cleanupFuncsMu.Lock()
+			if !dies() {
+				cleanupFuncs = append(cleanupFuncs, f)
+			}
+			cleanupFuncsMu.Unlock()
+		})
 	}
 	cleanupFuncs = keep
 }

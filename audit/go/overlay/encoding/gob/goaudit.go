@@ -19,6 +19,9 @@ func goauditDies(t reflect.Type) bool
 //go:linkname goauditOnReplace runtime.goauditOnReplace
 func goauditOnReplace(withdraw func() (restore func()))
 
+//go:linkname goauditUndo runtime.goauditUndo
+func goauditUndo(put func())
+
 //go:linkname goauditForget sync.goauditForget
 func goauditForget(m *sync.Map)
 
@@ -52,30 +55,28 @@ func goauditWithdraw() (restore func()) {
 	goauditForget(&nameToConcreteType)
 	return func() {
 		for t, name := range types {
-			concreteTypeToName.Store(t, name)
+			if !goauditDies(t.(reflect.Type)) {
+				concreteTypeToName.LoadOrStore(t, name)
+			}
 		}
 		for name, t := range names {
-			nameToConcreteType.Store(name, t)
+			if !goauditDies(t.(reflect.Type)) {
+				nameToConcreteType.LoadOrStore(name, t)
+			}
 		}
 	}
 }
 
 func goauditPurge() {
-	for _, m := range [...]*sync.Map{&userTypeCache, &concreteTypeToName} {
-		m.Range(func(k, _ any) bool {
-			if goauditDies(k.(reflect.Type)) {
-				m.Delete(k)
-			}
-			return true
-		})
-	}
-	nameToConcreteType.Range(func(k, v any) bool {
-		if goauditDies(v.(reflect.Type)) {
-			nameToConcreteType.Delete(k)
+	userTypeCache.Range(func(k, _ any) bool {
+		if goauditDies(k.(reflect.Type)) {
+			userTypeCache.Delete(k)
 		}
 		return true
 	})
-	goauditForget(&nameToConcreteType)
+	if restore := goauditWithdraw(); restore != nil {
+		goauditUndo(restore)
+	}
 	typeLock.Lock()
 	defer typeLock.Unlock()
 	goauditPurgeIds()
@@ -85,20 +86,45 @@ func goauditPurge() {
 // goauditPurgeIds forgets the ids.  Those at the end of the table are given
 // anew, so that it does not grow with each generation.  typeLock is held.
 func goauditPurgeIds() {
+	gone := make(map[reflect.Type]gobType)
 	for t, g := range types {
 		if goauditDies(t) {
 			delete(types, t)
+			gone[t] = g
 			// type K int has the id of int, an interface that of tInterface
 			if id := int(g.id()); id >= firstUserId && id < len(idToTypeSlice) {
 				idToTypeSlice[id] = nil
 			}
 		}
 	}
+	if len(gone) != 0 {
+		goauditUndo(func() { goauditIdsAgain(gone) })
+	}
 	n := len(idToTypeSlice)
 	for n > firstUserId && idToTypeSlice[n-1] == nil {
 		n--
 	}
 	idToTypeSlice = idToTypeSlice[:n]
+}
+
+// goauditIdsAgain gives types back the ids under which encoders have sent them,
+// unless they or the ids have been used anew.
+func goauditIdsAgain(ids map[reflect.Type]gobType) {
+	typeLock.Lock()
+	defer typeLock.Unlock()
+	for t, g := range ids {
+		id := int(g.id())
+		if goauditDies(t) || types[t] != nil || id < len(idToTypeSlice) && idToTypeSlice[id] != nil && idToTypeSlice[id] != g {
+			continue
+		}
+		for id >= len(idToTypeSlice) {
+			idToTypeSlice = append(idToTypeSlice, nil)
+		}
+		if id >= firstUserId {
+			idToTypeSlice[id] = g
+		}
+		types[t] = g
+	}
 }
 
 // goauditPurgeInfo replaces typeInfoMap, which readers load without a lock.
