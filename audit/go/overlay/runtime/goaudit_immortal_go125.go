@@ -28,4 +28,3 @@ func (b *goauditBatch) clearImmortalNode(n *immortalWeakHandle) {
 		n = (*immortalWeakHandle)(n.children[0].Load())
 	}
 }
-
