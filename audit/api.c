@@ -85,18 +85,8 @@ int api_dlinfo(void *handle, int request, void *arg)
 
 int api_thread_atexit(void (*destructor)(void *), void *object, void *dso)
 {
-	struct goaudit *ga = &goaudit_state;
-	struct generation *gen;
-
-	/* ld.so does not see a hidden object, and would not keep it for the
-	 * destructor's sake as it does with others. */
-	if (__atomic_load_n(&ga->snapshots.folders, __ATOMIC_ACQUIRE)) {
-		pthread_mutex_lock(&ga->lock);
-		gen = registry_find_address(ga, (uintptr_t)dso);
-		if (gen && gen->hidden)
-			gen->permanent = true;
-		pthread_mutex_unlock(&ga->lock);
-	}
+	if (__atomic_load_n(&goaudit_state.snapshots.folders, __ATOMIC_ACQUIRE))
+		linger_note(&goaudit_state, dso);
 	return ((int (*)(void (*)(void *), void *,
 			 void *))intercept_real_thread_atexit)(destructor, object,
 							       dso);

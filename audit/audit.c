@@ -20,6 +20,7 @@
 #include "open.h"
 #include "origin.h"
 #include "reload.h"
+#include "retire.h"
 #include "scope.h"
 #include "state.h"
 
@@ -221,6 +222,10 @@ EXPORT char *la_objsearch(const char *name, uintptr_t *cookie, unsigned int flag
 EXPORT void la_activity(uintptr_t *cookie, unsigned int flag)
 {
 	(void)cookie;
-	if (flag == LA_ACT_DELETE && !goaudit_state.idle)
+	if (goaudit_state.idle)
+		return;
+	if (flag == LA_ACT_DELETE)
 		debugger_activity_delete(&goaudit_state);
+	else if (flag == LA_ACT_CONSISTENT)
+		retire_look(&goaudit_state);
 }

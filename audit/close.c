@@ -1,5 +1,6 @@
 #include "close.h"
 
+#include "intercept.h"
 #include "journal.h"
 #include "registry.h"
 #include "retire.h"
@@ -86,29 +87,49 @@ static void close_step(void *arg)
 	retire_replaced(ga, guest);
 }
 
+/* A reference that is not of our giving: it may be what one of ours waits for. */
+static bool close_other(struct goaudit *ga, void *handle, bool ours, int *result)
+{
+	unsigned before = ga->ldso.ns ? ga->ldso.ns->nloaded : 0;
+
+	if (!__atomic_load_n(&ga->linger.waiting, __ATOMIC_RELAXED))
+		return false;
+	*result = ((int (*)(void *))intercept_real_dlclose)(handle);
+	/* Not after a failure: it clears dlerror's text. */
+	if (*result == 0)
+		retire_try(ga, ours || ga->ldso.ns->nloaded < before);
+	return true;
+}
+
 bool close_handle(struct goaudit *ga, void *handle, int *result)
 {
 	struct closing c = { .ga = ga, .handle = handle };
 	struct guest *guest;
-	bool step = false;
+	bool step = false, loaders;
 
 	error_clear(ga);
 	pthread_mutex_lock(&ga->lock);
 	c.gen = registry_find_handle(ga, handle);
 	guest = c.gen ? c.gen->guest : registry_find_lasting(ga, handle);
-	if (c.gen && c.gen->info->references > 1)
+	/* We have closed it; who has still a reference has it from ld.so. */
+	loaders = !guest || (c.gen && c.gen->closed && handle == c.gen->map);
+	if (!loaders && c.gen && c.gen->info->references > 1)
 		close_drop_reference(c.gen);
 	else
 		step = c.gen != NULL;
 	c.bad = !c.gen;
 	pthread_mutex_unlock(&ga->lock);
-	if (!guest)
-		return false;
-	if (step && !ldso_transaction(ga, close_step, &c))
-		c.bad = true;
+	if (loaders)
+		return close_other(ga, handle, guest != NULL, result);
+	if (step && !ldso_transaction(ga, close_step, &c)) {
+		error_set(ga, "%s: %s", guest->path, LDSO_NOT_CALLED);
+		*result = -1;
+		return true;
+	}
 	*result = c.bad ? -1 : 0;
 	if (c.bad)
 		error_set(ga, "%s: the handle is not open: it was closed before",
 			  guest->path);
+	retire_try(ga, false);
 	return true;
 }

@@ -85,7 +85,10 @@ int gort_find_loaded(struct goaudit *ga, struct gort *rt)
 	struct image_facts facts;
 	struct search s = { .ga = ga };
 
-	ldso_transaction(ga, look_through, &s);
+	if (!ldso_transaction(ga, look_through, &s)) {
+		error_set(ga, "%s: %s", ga->host.argv[0], LDSO_NOT_CALLED);
+		return -1;
+	}
 	if (!s.found) {
 		if (!program_is_go(ga))
 			return 0;

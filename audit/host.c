@@ -57,6 +57,7 @@ static void after_fork_child(void)
 	unlock_leaves();
 	dlbind_forked(true);
 	gate_forked(ga);
+	linger_forked(ga);
 	ga->forked = true;
 	ga->reaper.started = false;
 	pthread_cond_init(&ga->changed, NULL);

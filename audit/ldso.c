@@ -136,8 +136,11 @@ static const char *check_count(struct goaudit *ga, bool *tried)
 	why = ld->ns->nloaded == before + 1 ? check_layout(ld) :
 					      "_ns_nloaded did not follow a dlopen";
 	dlclose(tiny);
-	if (!why && ld->ns->nloaded != before)
-		why = "_ns_nloaded did not follow a dlclose";
+	if (!why && ld->ns->nloaded != before) {
+		*tried = !in_list(ld->ns->loaded, tiny);
+		why = *tried ? "_ns_nloaded did not follow a dlclose" :
+			       "a dlclose is under way";
+	}
 	return why ? why : check_layout(ld);
 }
 
@@ -157,6 +160,19 @@ const char *ldso_validate(struct goaudit *ga)
 	if (why)
 		snprintf(ld->refusal, sizeof ld->refusal, "%s", why);
 	return why ? ld->refusal : NULL;
+}
+
+bool ldso_lists(const struct goaudit *ga, const struct link_map *map, const char *name)
+{
+	return in_list(ga->ldso.ns->loaded, map) && strcmp(map->l_name, name) == 0;
+}
+
+bool ldso_is_closing(struct goaudit *ga)
+{
+	const char *path = made_tiny(ga);
+	struct link_map *tiny = path ? dlmopen(LM_ID_BASE, path, RTLD_NOW) : NULL;
+
+	return tiny && dlclose(tiny) == 0 && in_list(ga->ldso.ns->loaded, tiny);
 }
 
 bool ldso_transaction(struct goaudit *ga, void (*fn)(void *), void *arg)

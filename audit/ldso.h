@@ -55,6 +55,18 @@ void ldso_init(struct goaudit *ga);
  * be had. */
 const char *ldso_validate(struct goaudit *ga);
 
+/* Is the object of this name still in the link map?  The pointer need not be good.  Only
+ * in a transaction or a callback. */
+bool ldso_lists(const struct goaudit *ga, const struct link_map *map, const char *name);
+
+/* Is a dlclose under way above us, which goes on when we have returned?  Until then
+ * ld.so unmaps nothing (elf/dl-close.c, dl_close_state).  Only in a transaction. */
+bool ldso_is_closing(struct goaudit *ga);
+
+/* What is said where ldso_transaction returns false. */
+#define LDSO_NOT_CALLED "ld.so does not call the audit module: is another auditor in " \
+			"front of it in LD_AUDIT?"
+
 /* Runs fn(arg) on this thread with the load lock held, as a constructor would:
  * the loader may be called from it.  Costs about a microsecond.  Sets no error
  * that dlerror would show.  Returns false if ld.so could not be brought to

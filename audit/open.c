@@ -204,26 +204,10 @@ static bool settle(const char *file, struct names *names)
 	return true;
 }
 
-/* The name that leads to a path, absolute: later it may lead elsewhere.  That of a
- * descriptor says nothing then. */
-static void make_absolute(const char *file, const char *path, char *asked)
-{
-	size_t n = 0;
-
-	while (file[0] == '.' && file[1] == '/')
-		file += 2 + strspn(file + 2, "/");
-	if (file[0] != '/' && getcwd(asked, PATH_MAX) && asked[0] == '/')
-		n = strlen(asked);
-	else if (file[0] != '/')
+	if (is_snapshot(ga, file, names))
 		file = path;
-	if (strncmp(file, "/proc/", 6) == 0 || strncmp(file, "/dev/fd/", 8) == 0 ||
-	    n + strlen(file) + 2 > PATH_MAX) {
-		file = path;
-		n = 0;
-	}
-	if (n)
-		asked[n++] = '/';
-	strcpy(asked + n, file);
+	if (file == path)
+		;			/* settled by the search, or when it was opened */
 }
 
 /* Bits of dlopen's mode that glibc does not know. */
@@ -240,8 +224,13 @@ static bool open_path(struct goaudit *ga, struct names *names, const char *file,
 		.raw = mode & RTLD_RAW,
 	};
 
+<<<<<<< HEAD
 	if (file == path)
 		;			/* settled by the search, which has set `asked` */
+=======
+	if (file == path || is_snapshot(ga, file, path))
+		;			/* settled by the search, or when it was opened */
+>>>>>>> fd93845 (A generation that ld.so keeps after our dlclose is retired, not gone: its record names the holder, and it goes when that has gone)
 	else if (file[0] == '/' && strlen(file) < PATH_MAX &&
 		 known_guest(ga, file, NULL, NULL))
 		strcpy(path, file);	/* settled when it was first opened */

@@ -36,16 +36,19 @@ struct batch {
 	char holders[sizeof ((struct goaudit_generation *)0)->holders];
 };
 
-void reaper_add(struct goaudit *ga, struct generation *gen)
+static void enqueue(struct reaper *r, struct generation *gen)
 {
-	struct reaper *r = &ga->reaper;
-
 	if (!r->tail)
 		r->tail = &r->queue;
 	gen->next_retired = NULL;
 	*r->tail = gen;
 	r->tail = &gen->next_retired;
-	r->queued++;
+}
+
+void reaper_add(struct goaudit *ga, struct generation *gen)
+{
+	enqueue(&ga->reaper, gen);
+	ga->reaper.queued++;
 	reaper_wake(ga);
 }
 
@@ -157,7 +160,8 @@ static void record(struct batch *b, struct generation *gen, const struct go_modu
 			    gen->info->number, gen->info->holders);
 }
 
-/* A generation that a thread of the host is inside of is not asked about. */
+/* A generation that a thread of the host is inside of, or will be at its end, is not asked
+ * about. */
 static bool leave_out_busy(struct batch *b)
 {
 	struct goaudit *ga = b->ga;
@@ -165,6 +169,7 @@ static bool leave_out_busy(struct batch *b)
 		.verdict = GO_HELD, .holder = GO_HOLDER_CALL,
 		.text = "a call of the host is under way",
 	};
+	static struct go_module ending;		/* there is one reaper */
 	unsigned n = 0, all = b->n;
 
 	gate_settle(ga);
@@ -173,11 +178,36 @@ static bool leave_out_busy(struct batch *b)
 			record(b, b->gen[i], &held);
 			continue;
 		}
+		if (b->gen[i]->unseen) {
+			ending.verdict = GO_HELD;
+			ending.holder = GO_HOLDER_LOADER;
+			linger_name(ga, b->gen[i], false, ending.text, sizeof ending.text);
+			record(b, b->gen[i], &ending);
+			continue;
+		}
 		b->gen[n] = b->gen[i];
 		b->module[n++] = b->module[i];
 	}
 	b->n = n;
 	return n < all;
+}
+
+/* ld.so did not let us unmap them, which have left the runtime: they are tried again,
+ * and the runtime does not know them any more (GO_NOT_FOUND). */
+static void put_back(struct batch *b)
+{
+	static const struct go_module held = {
+		.verdict = GO_HELD, .holder = GO_HOLDER_LOADER, .text = LDSO_NOT_CALLED,
+	};
+	struct goaudit *ga = b->ga;
+
+	for (unsigned i = 0; i < b->n; i++) {
+		record(b, b->gen[i], &held);
+		pthread_mutex_lock(&ga->lock);
+		b->gen[i]->unmapping = false;
+		enqueue(&ga->reaper, b->gen[i]);
+		pthread_mutex_unlock(&ga->lock);
+	}
 }
 
 static void unmap(void *arg)
@@ -233,8 +263,10 @@ static bool reap(struct batch *b)
 	/* Who has read the module list before the commit, a signal handler or a
 	 * goroutine in the middle of a walk, may still stand on a module. */
 	nanosleep(&grace, NULL);
-	ldso_transaction(ga, unmap, b);
-	return soon;
+	if (ldso_transaction(ga, unmap, b))
+		return soon;
+	put_back(b);
+	return true;
 }
 
 static void *reaper_thread(void *arg)
@@ -261,6 +293,9 @@ static void *reaper_thread(void *arg)
 			pthread_mutex_lock(&ga->lock);
 			pthread_cond_broadcast(&ga->changed);
 		}
+		pthread_mutex_unlock(&ga->lock);
+		retire_try(ga, false);
+		pthread_mutex_lock(&ga->lock);
 		r->ended = clock_ns();
 		r->soon = soon ? r->soon + 1 : 0;
 		r->done = round;
@@ -327,11 +362,14 @@ static struct held_total count_held(const struct goaudit *ga)
 {
 	struct held_total t = { 0 };
 
-	for (struct generation *g = ga->reaper.queue; g; g = g->next_retired) {
+	/* In the queue, or held by ld.so. */
+	for (struct generation *g = ga->registry.live; g; g = g->next_live) {
+		if (g->info->state != GOAUDIT_RETIRED || !g->info->is_go)
+			continue;
 		t.n++;
 		t.bytes += g->info->hi - g->info->lo;
+		t.oldest = g;
 	}
-	t.oldest = ga->reaper.queue;
 	return t;
 }
 
@@ -395,6 +433,8 @@ int reaper_wait(struct goaudit *ga, struct guest *guest, int timeout_ms)
 	uint64_t round;
 	int left;
 
+	if (!ldso_lock_is_mine(ga, true))
+		retire_try(ga, true);
 	pthread_mutex_lock(&ga->lock);
 	left = count_left(ga, guest);
 	/* In a constructor this thread holds the lock that the reaper needs. */

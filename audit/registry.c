@@ -334,6 +334,13 @@ static void leave_live(struct registry *r, struct generation *gen)
 	*p = gen->next_live;
 }
 
+static void held_by_nobody(struct goaudit_generation *info)
+{
+	info->holder = 0;
+	info->goroutine = 0;
+	info->holder_text[0] = info->holders[0] = 0;
+}
+
 void registry_set_state(struct goaudit *ga, struct generation *gen,
 			enum goaudit_state state)
 {
@@ -349,6 +356,10 @@ void registry_set_state(struct goaudit *ga, struct generation *gen,
 		if (gen->guest->serving == gen)
 			gen->guest->serving = NULL;
 		ga->registry.gone++;
+		ga->linger.waiting -= gen->waiting;
+		ga->linger.leaving -= gen->leaving;
+		gen->waiting = gen->leaving = false;
+		held_by_nobody(gen->info);
 	}
 	journal_end();
 	pthread_cond_broadcast(&ga->changed);

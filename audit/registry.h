@@ -54,6 +54,14 @@ struct generation {
 	uint64_t tried;				/* reaper round of the last attempt */
 	bool rolled_back;			/* never became current: it has no names */
 	bool unmapping;				/* on the way out, past all return */
+	bool closed;				/* our reference is given back (linger.h) */
+	bool waiting;				/* retired, and retire_try is to look at it: it is */
+	bool leaving;				/* in the link map, and a dlclose will take it, */
+	bool stranded;				/* or ld.so did not let us take it out */
+	unsigned threads;			/* that will run destructors in it, and those of */
+	unsigned unseen;			/* them of which ld.so does not know */
+	unsigned tries;				/* of retire_try in a row, */
+	uint64_t tried_at;			/* and the step of the last one */
 	unsigned kept;				/* not 0: must not be unmapped for now */
 	struct pins pins;			/* see pins.h */
 	unsigned column;			/* of its calls, see gate.h */

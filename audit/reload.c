@@ -104,8 +104,16 @@ static struct generation *new_generation(struct job *job)
 }
 
 /* The new generation did not load: it never was. */
-static void discard(struct goaudit *ga, struct generation *gen)
+static void discard(struct job *job)
 {
+	struct goaudit *ga = job->ga;
+	struct generation *gen = job->gen;
+
+	if (gen->map && ldso_lists(ga, gen->map, gen->info->snapshot)) {
+		job->snapshot.file[0] = 0;	/* the generation's, until it is out */
+		retire_failed(ga, gen);
+		return;
+	}
 	pthread_mutex_lock(&ga->lock);
 	gen->guest->generations--;
 	registry_set_state(ga, gen, GOAUDIT_GONE);
@@ -168,7 +176,7 @@ static void load(struct job *job)
 		job->guest->current = job->old;
 		pthread_mutex_unlock(&ga->lock);
 		retire_undo(ga, job->old);
-		discard(ga, gen);
+		discard(job);
 		job->outcome = FAILED;
 		return;
 	}
@@ -357,6 +365,38 @@ static bool fits_still(struct job *job)
 	return has_all_functions(job) && has_same_signatures(job);
 }
 
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+/* Does ld.so call us?  What has been settled with the runtime cannot be taken back. */
+static bool can_commit(struct job *job)
+{
+	if (ldso_transaction(job->ga, nothing, NULL))
+		return true;
+	error_set(job->ga, "%s: %s", job->guest->path, LDSO_NOT_CALLED);
+	return false;
+}
+
+/* Neither committed nor rolled back.  The old generation goes on, and the next step that
+ * ld.so lets us make takes the new one out. */
+static void strand(struct job *job)
+{
+	struct goaudit *ga = job->ga;
+
+	gate_discard(ga, job->table);
+	pthread_mutex_lock(&ga->lock);
+	job->gen->owner = NULL;
+	job->gen->rolled_back = true;
+	job->guest->current = job->old;
+	pthread_mutex_unlock(&ga->lock);
+	retire_strand(ga, job->gen);
+	error_set(ga, "%s: %s", job->guest->path, LDSO_NOT_CALLED);
+	job->outcome = FAILED;
+	job->handle = NULL;
+}
+
 static void initialise(struct job *job)
 {
 	struct goaudit *ga = job->ga;
@@ -367,11 +407,12 @@ static void initialise(struct job *job)
 	if (good && gen->info->is_go)
 		good = init_run(ga, gen, limit ? limit : ga->settings.init_timeout) == INIT_GOOD;
 	if (good) {
-		good = take_over_state(job) && fits_still(job);
+		good = take_over_state(job) && fits_still(job) && can_commit(job);
 		if (gen->info->is_go)
 			gort_settle(ga, gen, !good);
 	}
-	ldso_transaction(ga, good ? commit : roll_back, job);
+	if (!ldso_transaction(ga, good ? commit : roll_back, job))
+		strand(job);
 }
 
 /* --- opening -------------------------------------------------------------- */
@@ -558,8 +599,7 @@ static bool step(struct job *job, void (*fn)(void *))
 {
 	if (ldso_transaction(job->ga, fn, job))
 		return true;
-	error_set(job->ga, "%s: ld.so does not call the audit module: is another "
-		  "auditor in front of it in LD_AUDIT?", job->guest->path);
+	error_set(job->ga, "%s: %s", job->guest->path, LDSO_NOT_CALLED);
 	job->outcome = FAILED;
 	return false;
 }
@@ -589,6 +629,7 @@ static void *run(struct job *job, void (*first)(void *))
 	if (job->snapshot.file[0])
 		snapshot_remove(job->ga, job->snapshot.file);
 	snapshot_release(&job->snapshot);
+	retire_try(job->ga, false);
 	if (job->outcome != DONE || !job->handle)
 		return NULL;
 	if (job->guest->raw)
@@ -804,5 +845,7 @@ static void reinsert_all(void *arg)
 
 void reload_finish(struct goaudit *ga)
 {
-	ldso_transaction(ga, reinsert_all, ga);
+	if (!ldso_transaction(ga, reinsert_all, ga))
+		goaudit_log(ga, "destructors of closed guests do not run: %s",
+			    LDSO_NOT_CALLED);
 }

@@ -1,8 +1,9 @@
 /* The way out of a generation: out of the link map, retired, unmapped.
  *
  * A Go generation is handed to the reaper; any other one is unmapped at once or,
- * if somebody may be executing in it, at the guest's next step.  All functions
- * are called in a transaction, without our lock. */
+ * if somebody may be executing in it, at a later step: opening, closing or reloading of a
+ * guest, and goaudit_reclaim.  All functions are called without our lock, and in a
+ * transaction where nothing else is said. */
 #ifndef GOAUDIT_RETIRE_H
 #define GOAUDIT_RETIRE_H
 
@@ -29,7 +30,23 @@ void retire_replaced(struct goaudit *ga, struct guest *guest);
 void retire_undo(struct goaudit *ga, struct generation *old);
 
 /* Unmaps a generation that nobody needs: back into the link map, a true
- * dlclose, and its snapshot removed. */
+ * dlclose, and its snapshot removed.  If ld.so still needs it (linger.h) it stays retired,
+ * and is tried again. */
 void retire_unmap(struct goaudit *ga, struct generation *gen);
+
+/* The same for one whose dlopen has failed, and that a dlclose further up the stack still
+ * has to take out. */
+void retire_failed(struct goaudit *ga, struct generation *gen);
+
+/* A generation that has failed, and ld.so did not let us take it out: later.  Not in a
+ * transaction. */
+void retire_strand(struct goaudit *ga, struct generation *gen);
+
+/* Tries those again that could not go: a part of them, or all.  Cheap if there are
+ * none.  Not in a transaction. */
+void retire_try(struct goaudit *ga, bool all);
+
+/* la_activity(LA_ACT_CONSISTENT): a dlclose may have taken some. */
+void retire_look(struct goaudit *ga);
 
 #endif

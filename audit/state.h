@@ -10,6 +10,7 @@
  *   init.c                           package inits, with a limit or without
  *   inherit.c, handover.c            what a new generation takes over
  *   reaper.c                         unloading, on a thread of its own
+ *   linger.c                         what ld.so keeps after our dlclose, and for whom
  *   gate.c, facade.c                 who is inside a guest, and where calls lead
  *   gort.c                           the Go runtime
  *   debugger.c, journal.c            who is told: r_debug, goaudit-debug.h
@@ -41,6 +42,7 @@
 #include "guard.h"
 #include "inherit.h"
 #include "ldso.h"
+#include "linger.h"
 #include "made.h"
 #include "reaper.h"
 #include "registry.h"
@@ -97,6 +99,7 @@ struct goaudit {
 					 * reaper's progress has changed; with lock */
 	struct registry registry;	/* guarded by lock */
 	struct reaper reaper;		/* guarded by lock */
+	struct linger linger;		/* guarded by lock */
 	struct guard guard;		/* see guard.h */
 	struct gate gate;		/* see gate.h */
 	struct gort gort;		/* guarded by lock; constant once ready */

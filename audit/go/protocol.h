@@ -74,6 +74,7 @@ enum go_holder {
 	GO_HOLDER_BUSY,		/* no proof this time: it may succeed soon */
 	/* Not of the Go side's finding. */
 	GO_HOLDER_CALL = 64,	/* a call of the host is under way (gate.h) */
+	GO_HOLDER_LOADER,	/* ld.so does not let it go (linger.h) */
 };
 
 #define GO_HELD_MAX 8

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Thread-local C++ objects of a guest that have destructors: they run once, when
 # their thread ends, though the guest has been closed, reopened or replaced by
-# then; until then its code stays.
+# then; until then its code stays, and at the first step thereafter it goes.
 . "$(dirname "$0")/../lib.sh"
 
 for v in 1 2; do
@@ -79,10 +79,10 @@ thread-local of 1 destroyed, 1
 -- and now it ends
 thread-local of 1 destroyed, 1
 -- the main thread's own, replaced
+destructor 1
 -- end of main
 thread-local of 1 destroyed, 1
 thread-local of 2 destroyed, 1
-destructor 1
 destructor 1
 destructor 2
 E

@@ -1,0 +1,40 @@
+/* Generations that have been closed and are not out.
+ *
+ * Our dlclose gives our reference back; ld.so unmaps an object when it finds no other
+ * use for it (elf/dl-close.c, _dl_close_worker).  Such uses are a thread that will run
+ * destructors of its thread-local objects in it, another object that needs it or is bound
+ * to it, a reference of somebody else's, RTLD_NODELETE, or a dlclose further up the stack
+ * that goes on when we have returned.  Until it is out the generation is retired, out of
+ * the link map, with all that belongs to it, and its record says who holds it. */
+#ifndef GOAUDIT_LINGER_H
+#define GOAUDIT_LINGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct generation;
+struct goaudit;
+struct linger_thread;
+
+/* Guarded by goaudit.lock. */
+struct linger {
+	struct linger_thread *threads;	/* that will run destructors in guests */
+	unsigned waiting;		/* retired generations that are to be tried again */
+	unsigned leaving;		/* of these, those that a dlclose under way will take */
+	uint64_t step;			/* counts retire_try */
+};
+
+/* This thread is about to register a thread-local destructor of the object that `dso`
+ * lies in.  Without locks. */
+void linger_note(struct goaudit *ga, const void *dso);
+
+/* In a forked child, with goaudit.lock: only this thread is left. */
+void linger_forked(struct goaudit *ga);
+
+/* Who holds a generation: lines of text.  nested: a dlclose is under way above us.  In a
+ * transaction, without our lock. */
+void linger_name(struct goaudit *ga, const struct generation *gen, bool nested, char *out,
+		 size_t size);
+
+#endif
