@@ -26,20 +26,17 @@ static bool is_alive(int tid)
 	return syscall(SYS_tgkill, getpid(), tid, 0) == 0 || errno != ESRCH;
 }
 
-/* A chunk of blocks that nobody has yet. */
-static bool add_blocks(struct gate *gate)
+/* A block that nobody has yet. */
+static bool add_block(struct gate *gate)
 {
-	struct gate_thread *first = mmap(NULL, ARCH_PAGE, PROT_READ | PROT_WRITE,
-					 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	size_t n = ARCH_PAGE / sizeof *first;
+	struct gate_thread *t = mmap(NULL, sizeof *t, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (first == MAP_FAILED)
+	if (t == MAP_FAILED)
 		return false;
-	for (size_t i = 0; i + 1 < n; i++)
-		first[i].next = &first[i + 1];
-	first[n - 1].next = __atomic_load_n(&gate->threads, __ATOMIC_ACQUIRE);
-	while (!__atomic_compare_exchange_n(&gate->threads, &first[n - 1].next, first,
-					    false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+	t->next = __atomic_load_n(&gate->threads, __ATOMIC_ACQUIRE);
+	while (!__atomic_compare_exchange_n(&gate->threads, &t->next, t, false,
+					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		;
 	return true;
 }
@@ -56,7 +53,8 @@ static struct gate_thread *take_block(struct gate *gate, int tid)
 		if (!__atomic_compare_exchange_n(&t->tid, &owner, tid, false,
 						 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 			continue;
-		memset(t->calls, 0, sizeof t->calls);
+		memset(t->calls, 0, __atomic_load_n(&gate->columns, __ATOMIC_ACQUIRE) *
+					    sizeof *t->calls);
 		return t;
 	}
 	return NULL;
@@ -72,7 +70,7 @@ static struct gate_thread *enlist(void)
 	int tid = (int)syscall(SYS_gettid), saved = errno;
 	struct gate_thread *t = take_block(gate, tid);
 
-	while (!t && add_blocks(gate))
+	while (!t && add_block(gate))
 		t = take_block(gate, tid);
 	errno = saved;
 	if (t)
@@ -234,41 +232,47 @@ static bool is_function(const struct generation *gen, const char *name,
 
 /* --- tables, all with goaudit.lock ---------------------------------------- */
 
-static unsigned column_of(struct gate *gate, struct generation *gen)
+/* Of the generation, taken for it if need be.  NULL: all are taken. */
+static struct gate_column *column_of(struct gate *gate, struct generation *gen)
 {
-	unsigned n = 1;
+	unsigned n = 0;
 
-	if (!gen->entered) {
-		gen->entered = true;
-		while (n < GATE_COLUMNS && gate->column[n])
-			n++;
-		if (n < GATE_COLUMNS) {
-			gate->column[n] = gen;
-			gen->column = n;
-		}
-	}
-	return gen->column;
+	if (gen->entered)
+		return &gate->column[gen->column];
+	while (n < GATE_COLUMNS && gate->column[n].of)
+		n++;
+	if (n == GATE_COLUMNS)
+		return NULL;
+	if (n >= gate->columns)
+		__atomic_store_n(&gate->columns, n + 1, __ATOMIC_RELEASE);
+	gate->column[n].of = gen;
+	gen->column = n;
+	gen->entered = true;
+	return &gate->column[n];
 }
 
 static struct gate_table *take_table(struct gate *gate, struct generation *gen, uint32_t n)
 {
-	unsigned column = column_of(gate, gen);
+	struct gate_column *column = column_of(gate, gen);
+	struct gate_table **p, *t;
 	uint32_t size = 4;
-	struct gate_table *t;
 
 	while (n > 1u << size)
 		size++;
-	if (size >= GATE_SIZES)
+	if (!column || size >= GATE_SIZES)
 		return NULL;
-	t = gate->free[column][size];
+	for (p = &column->free; *p && (*p)->size != size;)
+		p = &(*p)->next;
+	t = *p;
 	if (t) {
-		gate->free[column][size] = t->next;
+		*p = t->next;
 	} else {
 		t = calloc(1, sizeof *t + (sizeof(void *) << size));
 		if (!t)
 			return NULL;
 		t->size = size;
-		t->column = column * sizeof(struct gate_calls);
+		t->column = offsetof(struct gate_thread, calls) +
+			    gen->column * sizeof(struct gate_calls);
 	}
 	t->n = n;
 	return t;
@@ -276,13 +280,14 @@ static struct gate_table *take_table(struct gate *gate, struct generation *gen, 
 
 static void give_table(struct gate *gate, struct gate_table *t)
 {
-	struct gate_table **list;
+	struct gate_column *column;
 
 	if (!t)
 		return;
-	list = &gate->free[t->column / sizeof(struct gate_calls)][t->size];
-	t->next = *list;
-	*list = t;
+	column = &gate->column[(t->column - offsetof(struct gate_thread, calls)) /
+			       sizeof(struct gate_calls)];
+	t->next = column->free;
+	column->free = t;
 }
 
 static void publish(struct gate *gate, struct gate_doors *d, struct gate_table *t,
@@ -594,8 +599,8 @@ void gate_gone(struct goaudit *ga, struct generation *gen)
 			give_table(gate, t);
 	}
 	gen->tables = NULL;
-	if (gen->column)
-		gate->column[gen->column] = NULL;
+	if (gen->entered)
+		gate->column[gen->column].of = NULL;
 }
 
 /* A call that ends meanwhile may be seen; one that begins has its generation replaced. */

@@ -28,17 +28,24 @@ struct goaudit;
 struct guest;
 
 #define GATE_STACK_WORDS 16	/* as in arch_*.S */
-#define GATE_COLUMNS 252
+#define GATE_COLUMNS 16382	/* more generations than a process may have mappings for */
 #define GATE_SIZES 20		/* of tables: powers of 2 */
 
 /* A thread's counts.  Blocks are never freed, and used again when their thread
  * is gone.  Only the thread writes its counts; a call is under way while the two of
- * its column differ.  (Two, so that a call does not wait for the last one's store.) */
+ * its column differ.  (Two, so that a call does not wait for the last one's store.)
+ * Low columns are taken first: of a block's pages one is touched, as a rule. */
 struct gate_thread {
-	struct gate_calls { uint32_t begun, ended; } calls[GATE_COLUMNS];
 	int32_t tid;			/* 0: nobody's */
 	uint32_t unused;
 	struct gate_thread *next;	/* constant */
+	struct gate_calls { uint32_t begun, ended; } calls[GATE_COLUMNS];
+};
+
+/* Of one generation at a time. */
+struct gate_column {
+	const struct generation *of;
+	struct gate_table *free;	/* tables that its calls may still be reading */
 };
 
 /* Where the entries of a guest lead.  Until its generation is gone a call under way
@@ -85,8 +92,8 @@ struct gate {
 	bool lost;			/* some calls are not counted */
 	int forking;			/* the thread that forks */
 	/* The rest is guarded by goaudit.lock. */
-	const struct generation *column[GATE_COLUMNS];	/* 0: of all that got none */
-	struct gate_table *free[GATE_COLUMNS][GATE_SIZES];
+	uint32_t columns;		/* that have ever been used; atomic */
+	struct gate_column column[GATE_COLUMNS];
 };
 
 /* A symbol of libgoaudit-entries.so, which is loaded if need be.  Without locks. */
