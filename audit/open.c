@@ -204,10 +204,44 @@ static bool settle(const char *file, struct names *names)
 	return true;
 }
 
-	if (is_snapshot(ga, file, names))
+/* The name that leads to a path, absolute: later it may lead elsewhere.  That of a
+ * descriptor says nothing then. */
+static void make_absolute(const char *file, const char *path, char *asked)
+{
+	size_t n = 0;
+
+	while (file[0] == '.' && file[1] == '/')
+		file += 2 + strspn(file + 2, "/");
+	if (file[0] != '/' && getcwd(asked, PATH_MAX) && asked[0] == '/')
+		n = strlen(asked);
+	else if (file[0] != '/')
 		file = path;
-	if (file == path)
-		;			/* settled by the search, or when it was opened */
+	if (strncmp(file, "/proc/", 6) == 0 || strncmp(file, "/dev/fd/", 8) == 0 ||
+	    n + strlen(file) + 2 > PATH_MAX) {
+		file = path;
+		n = 0;
+	}
+	if (n)
+		asked[n++] = '/';
+	strcpy(asked + n, file);
+}
+
+/* A host may open by the name that the link map shows.  ld.so would give it a reference
+ * that we do not know of. */
+static bool is_snapshot(struct goaudit *ga, const char *file, struct names *names)
+{
+	struct generation *gen;
+
+	if (!snapshot_is_ours(ga, file))
+		return false;
+	pthread_mutex_lock(&ga->lock);
+	gen = registry_find_snapshot(ga, file);
+	if (gen) {
+		text_copy(names->path, PATH_MAX, gen->guest->path);
+		text_copy(names->asked, PATH_MAX, gen->guest->name);
+	}
+	pthread_mutex_unlock(&ga->lock);
+	return gen != NULL;
 }
 
 /* Bits of dlopen's mode that glibc does not know. */
@@ -224,13 +258,10 @@ static bool open_path(struct goaudit *ga, struct names *names, const char *file,
 		.raw = mode & RTLD_RAW,
 	};
 
-<<<<<<< HEAD
+	if (is_snapshot(ga, file, names))
+		file = path;
 	if (file == path)
-		;			/* settled by the search, which has set `asked` */
-=======
-	if (file == path || is_snapshot(ga, file, path))
-		;			/* settled by the search, or when it was opened */
->>>>>>> fd93845 (A generation that ld.so keeps after our dlclose is retired, not gone: its record names the holder, and it goes when that has gone)
+		;			/* settled, and `asked` is set */
 	else if (file[0] == '/' && strlen(file) < PATH_MAX &&
 		 known_guest(ga, file, NULL, NULL))
 		strcpy(path, file);	/* settled when it was first opened */
