@@ -193,7 +193,8 @@ struct goaudit_generation {
 	uint64_t init_ns;	/* Go: registration and package inits */
 	uint64_t unload_ns;	/* gone: check, unlinking and unmapping */
 	uint64_t attempts;	/* retired: how often the check was made */
-	char holder_text[256];	/* retired: "function (file:line)" of what holds it */
+	char holder_text[256];	/* retired: "function (file:line)" of what holds it, or the
+				 * thread, object or call */
 	char path[512];		/* the file that the program named, absolute */
 	char snapshot[512];	/* the file that is mapped */
 	char holders[2048];	/* retired: all holders found, a line each: "what <- step
