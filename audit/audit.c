@@ -4,14 +4,11 @@
  * an object's references, or run what a call of ours has left for them; nothing
  * is decided here. */
 
-#include <fcntl.h>
 #include <gnu/libc-version.h>
 #include <link.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "debugger.h"
@@ -23,12 +20,12 @@
 #include "retire.h"
 #include "scope.h"
 #include "state.h"
+#include "tables.h"
 
 #define OLDEST_GLIBC 34		/* 2.34; the command says so, too (tool/host.c) */
 #define EXPORT __attribute__((visibility("default")))
 
 struct goaudit goaudit_state = {
-	.settings.log_fd = -1,
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.calls_lock = PTHREAD_MUTEX_INITIALIZER,
 	.errors.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -37,83 +34,10 @@ struct goaudit goaudit_state = {
 	.reaper.work = PTHREAD_COND_INITIALIZER,
 };
 
-void goaudit_log(struct goaudit *ga, const char *format, ...)
-{
-	char line[1024];
-	va_list ap;
-	int n;
-
-	if (ga->settings.log_fd < 0)
-		return;
-	n = snprintf(line, sizeof line, "goaudit[%d]: ", getpid());
-	va_start(ap, format);
-	n += vsnprintf(line + n, sizeof line - n - 1, format, ap);
-	va_end(ap);
-	if (n > (int)sizeof line - 2)
-		n = sizeof line - 2;
-	line[n++] = '\n';
-	/* Not stdio: what stands in the auditor's buffers at exit is lost. */
-	if (write(ga->settings.log_fd, line, n) < 0)
-		return;
-}
-
-static int open_log(const char *where)
-{
-	if (!where || !*where || strcmp(where, "0") == 0)
-		return -1;
-	if (strchr(where, '/'))
-		return open(where, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	return STDERR_FILENO;
-}
-
-/* "N[,SIZE]", SIZE with K, M or G. */
-static void read_held(struct settings *s, const char *value)
-{
-	static const char units[] = "KMG";
-	char *end, *unit;
-
-	if (!value)
-		return;
-	s->held_max = strtoul(value, &end, 10);
-	if (*end != ',')
-		return;
-	s->held_bytes = strtoull(end + 1, &end, 10);
-	unit = *end ? strchr(units, *end) : NULL;
-	if (unit)
-		s->held_bytes <<= 10 * (unit - units + 1);
-}
-
-static void read_settings(struct settings *s)
-{
-	const char *share, *timeout;
-
-	s->held_max = 256;
-	s->held_bytes = 1ull << 30;
-	s->reaper_share = 20;
-	s->secure = getauxval(AT_SECURE) != 0;
-	if (s->secure)
-		return;
-	s->reloadable = getenv("GOAUDIT_RELOADABLE");
-	read_held(s, getenv("GOAUDIT_HELD"));
-	share = getenv("GOAUDIT_REAPER_SHARE");
-	if (share && atoi(share) >= 1 && atoi(share) <= 100)
-		s->reaper_share = atoi(share);
-	s->panic_return = getenv("GOAUDIT_PANIC") &&
-			  strcmp(getenv("GOAUDIT_PANIC"), "return") == 0;
-	timeout = getenv("GOAUDIT_INIT_TIMEOUT");
-	if (timeout && atoi(timeout) > 0)
-		s->init_timeout = atoi(timeout);
-	s->cache = getenv("GOAUDIT_CACHE");
-	s->snapshots = getenv("GOAUDIT_SNAPSHOTS");
-	s->keep = getenv("GOAUDIT_KEEP") && getenv("GOAUDIT_KEEP")[0];
-	s->log_fd = open_log(getenv("GOAUDIT_LOG"));
-}
-
 /* ld.so hands the process's own vector to an auditor's constructors. */
 __attribute__((constructor)) static void remember_arguments(int argc, char **argv)
 {
-	goaudit_state.host.argc = argc;
-	goaudit_state.host.argv = argv;
+	host_remember(&goaudit_state.host, argc, argv);
 }
 
 /* dl_iterate_phdr: sees the auditor's own namespace. */
@@ -162,10 +86,11 @@ EXPORT unsigned int la_version(unsigned int version)
 		ga->idle = true;
 		return version < LAV_CURRENT ? version : LAV_CURRENT;
 	}
-	read_settings(&ga->settings);
+	settings_read(ga);
+	if (ga->settings.here_only)
+		host_hide_module(&ga->host);
 	find_home(ga);
-	if (registry_init(ga) != 0)
-		return 0;	/* no address space: the host runs without us */
+	registry_init(ga);
 	ldso_init(ga);
 	return version < LAV_CURRENT ? version : LAV_CURRENT;
 }
@@ -187,13 +112,19 @@ EXPORT unsigned int la_objopen(struct link_map *map, Lmid_t ns, uintptr_t *cooki
 	return 0;		/* no symbol of it is audited */
 }
 
+EXPORT unsigned int la_objclose(uintptr_t *cookie)
+{
+	if (!goaudit_state.idle)
+		tables_closed(&goaudit_state, (const struct link_map *)*cookie);
+	return 0;
+}
+
 EXPORT void la_preinit(uintptr_t *cookie)
 {
 	(void)cookie;
 	if (goaudit_state.idle)
 		return;
-	made_init();
-	host_init(&goaudit_state);
+	host_begins(&goaudit_state);
 }
 
 EXPORT char *la_objsearch(const char *name, uintptr_t *cookie, unsigned int flag)
@@ -224,8 +155,10 @@ EXPORT void la_activity(uintptr_t *cookie, unsigned int flag)
 	(void)cookie;
 	if (goaudit_state.idle)
 		return;
-	if (flag == LA_ACT_DELETE)
+	if (flag == LA_ACT_DELETE) {
+		tables_unmapped(&goaudit_state);
 		debugger_activity_delete(&goaudit_state);
-	else if (flag == LA_ACT_CONSISTENT)
+	} else if (flag == LA_ACT_CONSISTENT) {
 		retire_look(&goaudit_state);
+	}
 }

@@ -23,26 +23,24 @@ static void go_call(struct goaudit *ga, void *fn, void *request)
  * It is kept for ever. */
 static char **make_arguments(struct goaudit *ga, int *argc)
 {
-	char **env = ga->host.environ ? *ga->host.environ : NULL, **old, **v;
+	char **env = ga->host.environ ? *ga->host.environ : NULL, **v;
 	size_t nenv = 0, naux = 0, at = 0;
 
 	while (env && env[nenv])
 		nenv++;
-	for (old = ga->host.argv + ga->host.argc + 1; *old;)
-		old++;
-	old++;		/* the auxiliary vector: pairs of words up to AT_NULL */
-	while (old[naux])
+	while (ga->host.auxv[naux])
 		naux += 2;
 	v = calloc(ga->host.argc + 1 + nenv + 1 + naux + 2, sizeof *v);
 	if (!v)
 		return NULL;
 	for (int i = 0; i < ga->host.argc; i++)
-		v[at++] = strdup(ga->host.argv[i]);
+		v[at++] = ga->host.argv[i];
 	at++;
 	for (size_t i = 0; i < nenv; i++)
-		v[at++] = strdup(env[i]);
+		if (!(v[at++] = strdup(env[i])))
+			return NULL;	/* never with a gap: what follows would be lost */
 	at++;
-	memcpy(v + at, old, naux * sizeof *v);
+	memcpy(v + at, ga->host.auxv, naux * sizeof *v);
 	*argc = ga->host.argc;
 	return v;
 }
@@ -53,6 +51,23 @@ static void *open_global(const char *name)
 	return dlmopen(LM_ID_BASE, name, RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
 }
 
+/* What the Go runtime reserves at its start (runtime/mpagealloc_64bit.go, sysInit: 600 MB,
+ * and its first arena); where it does not get that it ends the process. */
+#define GO_RUNTIME_MB 900	/* as in tool/host.c */
+
+static bool has_address_space(struct goaudit *ga, const char *path)
+{
+	size_t size = (size_t)GO_RUNTIME_MB << 20;
+	void *p = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		       -1, 0);
+
+	if (p != MAP_FAILED)
+		return munmap(p, size) == 0;
+	error_set(ga, "%s: the Go runtime wants %d MB of address space: %m: raise the limit "
+		  "(ulimit -v)", path, GO_RUNTIME_MB);
+	return false;
+}
+
 static int start(struct goaudit *ga, struct gort *rt)
 {
 	void (*rt0)(int, char **);
@@ -60,7 +75,7 @@ static int start(struct goaudit *ga, struct gort *rt)
 	char *islibrary, **argv;
 	int argc;
 
-	if (made_main(ga) != 0)
+	if (!has_address_space(ga, rt->path) || made_main(ga) != 0)
 		return -1;
 	rt->map = open_global(rt->path);
 	if (!rt->map) {
@@ -236,21 +251,24 @@ int gort_ensure(struct goaudit *ga, const struct image_facts *facts,
 }
 
 /* Stores a pointer that may lie in the read-only-after-relocation part. */
-static void store(struct generation *gen, uintptr_t *slot, uintptr_t value)
+static bool store(struct goaudit *ga, struct generation *gen, uintptr_t *slot,
+		  uintptr_t value)
 {
 	uintptr_t page = (uintptr_t)slot & -ARCH_PAGE;
 	bool relro = ldso_segment_at(gen->map, PT_GNU_RELRO, slot) != NULL;
 
 	if (relro && mprotect((void *)page, ARCH_PAGE, PROT_READ | PROT_WRITE) != 0)
-		return;
+		return false;
 	*slot = value;
-	if (relro)
-		mprotect((void *)page, ARCH_PAGE, PROT_READ);
+	if (relro && mprotect((void *)page, ARCH_PAGE, PROT_READ) != 0)
+		goaudit_log(ga, "%s: a page with pointers at %#lx stays writable: %m",
+			    gen->guest->path, page);
+	return true;
 }
 
 /* An itab of a library interface and a library type is compared by address, and
  * travels into library variables; the guest must use the library's own one. */
-static void use_library_itabs(struct goaudit *ga, struct generation *gen)
+static bool use_library_itabs(struct goaudit *ga, struct generation *gen)
 {
 	const ElfW(Sym) *syms = (void *)ldso_dynamic_address(gen->map, DT_SYMTAB);
 	const char *strings = (void *)ldso_dynamic_address(gen->map, DT_STRTAB);
@@ -260,7 +278,7 @@ static void use_library_itabs(struct goaudit *ga, struct generation *gen)
 	uint64_t size = 0, relative = 0;
 
 	if (!syms || !strings || !r || !ldso_dynamic(gen->map, DT_RELASZ, &size))
-		return;
+		return true;
 	ldso_dynamic(gen->map, DT_RELACOUNT, &relative);
 	for (size_t i = relative; i < size / sizeof *r; i++) {
 		const char *name = strings + syms[ELF64_R_SYM(r[i].r_info)].st_name;
@@ -273,9 +291,10 @@ static void use_library_itabs(struct goaudit *ga, struct generation *gen)
 		c.in = *slot;
 		c.out = c.in;
 		go_call(ga, ga->gort.canon, &c);
-		if (c.out != c.in)
-			store(gen, slot, c.out);
+		if (c.out != c.in && !store(ga, gen, slot, c.out))
+			return false;
 	}
+	return true;
 }
 
 /* The linker's constructor calls without regard to the stack's alignment. */
@@ -293,8 +312,14 @@ void gort_init(struct goaudit *ga, struct generation *gen,
 	struct go_range *ranges = calloc(n + 1, sizeof *ranges);
 	uint64_t begin = clock_ns();
 
-	use_library_itabs(ga, gen);
 	memset(init, 0, sizeof *init);
+	if (!use_library_itabs(ga, gen)) {
+		init->verdict = GO_NOT_FOUND;	/* its module is not registered */
+		snprintf(init->text, sizeof init->text, "its pages cannot be made writable "
+			 "for the runtime library's itabs: %m: free memory or mappings");
+		free(ranges);
+		return;
+	}
 	init->size = sizeof *init;
 	init->lo = gen->info->lo;
 	init->hi = gen->info->hi;
@@ -307,7 +332,9 @@ void gort_init(struct goaudit *ga, struct generation *gen,
 	init->others_n = ranges ? n : 0;	/* out of memory: names may clash */
 	go_call(ga, ga->gort.init, init);
 	free(ranges);
+	pthread_mutex_lock(&ga->lock);
 	gen->info->init_ns = clock_ns() - begin;
+	pthread_mutex_unlock(&ga->lock);
 }
 
 /* How to unlink.  The tests' build of the module can change it. */

@@ -94,7 +94,7 @@ int gort_find_loaded(struct goaudit *ga, struct gort *rt)
 			return 0;
 		error_set(ga, "%s: the program carries a Go runtime of its own, and "
 			  "there can be only one: build it by goaudit build -exe",
-			  ga->host.argv[0]);
+			  ga->host.argc ? ga->host.argv[0] : "this program");
 		return -1;
 	}
 	if (!library_facts(ga, s.found->l_name, &facts)) {

@@ -1,8 +1,13 @@
 #include "host.h"
 
 #include <dlfcn.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "../dlbind/embed.h"
 #include "intercept.h"
@@ -13,11 +18,15 @@
 static void at_exit(void *arg)
 {
 	struct goaudit *ga = arg;
+	bool again;
 
 	reaper_finish(ga);
 	pthread_mutex_lock(&ga->lock);
+	again = ga->exiting;
 	ga->exiting = true;
 	pthread_mutex_unlock(&ga->lock);
+	if (again)
+		return;
 	reload_finish(ga);
 	snapshot_finish(ga);
 }
@@ -66,15 +75,95 @@ static void after_fork_child(void)
 	pthread_mutex_unlock(&ga->lock);
 }
 
-void host_init(struct goaudit *ga)
+/* A copy of a vector of n texts, which are copied, too; NULL: no memory, which nobody
+ * gives back: the module lives as long as the process. */
+static char **copy_texts(char *const *from, size_t n)
 {
-	struct host *h = &ga->host;
+	char **to = calloc(n + 1, sizeof *to);
+
+	for (size_t i = 0; to && i < n; i++) {
+		to[i] = strdup(from[i]);
+		if (!to[i])
+			return NULL;
+	}
+	return to;
+}
+
+void host_remember(struct host *h, int argc, char **argv)
+{
+	size_t n = 0;
+	char **own;
+
+	h->argv = copy_texts(argv, argc);
+	h->argc = h->argv ? argc : 0;
+	h->env = argv + argc + 1;
+	while (h->env[n])
+		n++;
+	h->auxv = h->env + n + 1;
+	/* getenv in this namespace, ours and that of libraries in it. */
+	own = copy_texts(h->env, n);
+	if (own)
+		environ = own;
+}
+
+/* Takes the module's name out of "LD_AUDIT=name:name"; the text of what is left, NULL:
+ * nothing, or no memory. */
+static char *without_module(const char *entry, const char **module, size_t *length)
+{
+	char *left = calloc(1, strlen(entry) + 1), *to = left;
+	const char *name = strchr(entry, '=') + 1, *slash;
+	bool first = true;
+	size_t n;
+
+	if (!left)
+		return NULL;
+	memcpy(to, entry, name - entry);
+	to += name - entry;
+	for (; *name; name += n + (name[n] == ':')) {
+		n = strcspn(name, ":");
+		slash = memrchr(name, '/', n);
+		slash = slash ? slash + 1 : name;
+		if (strncmp(slash, "libgoaudit.so", 13) == 0) {
+			*module = name;
+			*length = n;
+			continue;
+		}
+		to += sprintf(to, "%s%.*s", first ? "" : ":", (int)n, name);
+		first = false;
+	}
+	if (!first)
+		return left;
+	free(left);
+	return NULL;
+}
+
+/* The place of the entry cannot be taken out of the vector: who looks for the kernel's
+ * vector counts from here to the first NULL.  So it says something else. */
+void host_hide_module(struct host *h)
+{
+	for (char **e = h->env; *e; e++) {
+		const char *module = NULL;
+		size_t n = 0;
+		char *text;
+
+		if (strncmp(*e, "LD_AUDIT=", 9) != 0)
+			continue;
+		text = without_module(*e, &module, &n);
+		if (!module || (!text && asprintf(&text, "GOAUDIT_MODULE=%.*s", (int)n,
+						  module) < 0))
+			continue;
+		*e = text;
+	}
+}
+
+/* The host's functions, found by name. */
+static void *find_functions(struct goaudit *ga, struct host *h)
+{
 	void *libc = dlmopen(LM_ID_BASE, "libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
 
-	intercept_find_real(ga);
 	h->dlerror = (char *(*)(void))intercept_real_dlerror;
 	if (!libc)
-		return;		/* a static host: la_* is never called there */
+		return NULL;		/* a static host: la_* is never called there */
 	h->pthread_create = (int (*)(pthread_t *, const pthread_attr_t *,
 				     void *(*)(void *), void *))dlsym(
 		libc, "pthread_create");
@@ -85,14 +174,59 @@ void host_init(struct goaudit *ga)
 				      void *))dlsym(libc, "__register_atfork");
 	/* The program's own, if it has a copy (a COPY relocation). */
 	h->environ = dlsym(ga->ldso.head, "environ");
-	ga->ldso.libc = libc;
-	ga->ldso.base_ret = ldso_find_ret(libc);
-	/* Before any handler of the host's, so that theirs run outside of ours
-	 * in both directions: they may call dlopen. */
-	if (h->register_atfork)
-		h->register_atfork(before_fork, after_fork_parent,
-				   after_fork_child, NULL);
-	dlclose(libc);
+	return libc;
+}
+
+/* Two threads may be here at once, and find the same; no lock is held meanwhile, for
+ * one of them may be in a constructor, with ld.so's. */
+void host_init(struct goaudit *ga)
+{
+	enum host_state unknown = HOST_UNKNOWN;
+	struct host *h = &ga->host, found = { 0 };
+	void *libc;
+
+	if (__atomic_load_n(&h->state, __ATOMIC_ACQUIRE) == HOST_KNOWN)
+		return;
+	intercept_find_real(ga);
+	libc = find_functions(ga, &found);
+	if (!__atomic_compare_exchange_n(&h->state, &unknown, HOST_BEING_SET, false,
+					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		while (__atomic_load_n(&h->state, __ATOMIC_ACQUIRE) != HOST_KNOWN)
+			sched_yield();	/* a few stores */
+	} else {
+		h->pthread_create = found.pthread_create;
+		h->cxa_atexit = found.cxa_atexit;
+		h->register_atfork = found.register_atfork;
+		h->dlerror = found.dlerror;
+		h->free = found.free;
+		h->environ = found.environ;
+		ga->ldso.libc = libc;
+		ga->ldso.base_ret = libc ? ldso_find_ret(libc) : NULL;
+		made_init();
+		__atomic_store_n(&h->state, HOST_KNOWN, __ATOMIC_RELEASE);
+		/* Before any handler of the host's, so that theirs run outside of ours
+		 * in both directions: they may call dlopen. */
+		if (h->register_atfork)
+			h->register_atfork(before_fork, after_fork_parent,
+					   after_fork_child, NULL);
+	}
+	if (libc)
+		dlclose(libc);
+}
+
+void host_begins(struct goaudit *ga)
+{
+	bool hooked;
+
+	host_init(ga);
+	pthread_mutex_lock(&ga->lock);
+	hooked = ga->host.hooked;
+	pthread_mutex_unlock(&ga->lock);
+	/* Since a constructor opened a guest, ld.so's own handler has been registered
+	 * (csu/libc-start.c), which runs before those that were there: once more, to be
+	 * in front of it. */
+	if (hooked && ga->host.cxa_atexit)
+		ga->host.cxa_atexit(at_exit, ga, NULL);
 }
 
 int host_start_thread(struct goaudit *ga, void *(*fn)(void *), void *arg)

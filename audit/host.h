@@ -3,10 +3,23 @@
 #define GOAUDIT_HOST_H
 
 struct goaudit;
+struct host;
+
+/* Copies what the process was started with, before a host can write over it.  Once, in
+ * a constructor: argv is the kernel's, with environment and auxiliary vector behind. */
+void host_remember(struct host *h, int argc, char **argv);
+
+/* Takes the module out of LD_AUDIT in the host's environment, so that its children run
+ * without.  From la_version: nothing of the host has run. */
+void host_hide_module(struct host *h);
 
 /* Finds the functions of the host's libc, and registers the fork handlers with
- * it.  From la_preinit, once. */
+ * it, unless that has been done.  From la_preinit, and before it by the first call of a
+ * constructor of what is linked or preloaded.  Without locks. */
 void host_init(struct goaudit *ga);
+
+/* From la_preinit: the constructors of what the program is linked to have run. */
+void host_begins(struct goaudit *ga);
 
 /* Starts a detached thread of the host's libc that gets none of the host's signals.
  * Returns 0 or an error number. */

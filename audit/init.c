@@ -100,7 +100,7 @@ static bool wait_for_end(struct init_run *run, unsigned limit_ms)
 {
 	static const char text[] = "its package init has not ended";
 	struct goaudit *ga = run->ga;
-	struct goaudit_generation *info = run->gen->info;
+	struct goaudit_generation *info;
 	struct timespec end = clock_deadline(limit_ms * 1000000ull);
 	bool done;
 
@@ -118,6 +118,7 @@ static bool wait_for_end(struct init_run *run, unsigned limit_ms)
 		run->others = NULL;
 		run->n = 0;
 		run->gen->kept++;
+		info = run->gen->info;
 		journal_begin();
 		info->holder = GO_HOLDER_FRAME;
 		text_copy(info->holder_text, sizeof info->holder_text, text);
@@ -146,6 +147,8 @@ static enum init_result result_of(struct goaudit *ga, const char *path,
 	if (init->verdict == GO_PANIC)
 		error_set(ga, "%s: its package init panicked: %s: mend the guest and "
 			  "build it again", path, init->text);
+	else if (init->text[0])
+		error_set(ga, "%s: %s", path, init->text);
 	else
 		error_set(ga, "%s: the Go runtime does not find its module: rebuild "
 			  "it with `goaudit build`", path);

@@ -9,6 +9,7 @@
 #include "close.h"
 #include "open.h"
 #include "state.h"
+#include "tables.h"
 
 void *intercept_real_dlopen, *intercept_real_dlmopen, *intercept_real_dlclose,
 	*intercept_real_dlsym, *intercept_real_dlvsym, *intercept_real_dlerror,
@@ -149,21 +150,37 @@ static int protection_of(const ElfW(Phdr) *segment)
 	       (segment->p_flags & PF_X ? PROT_EXEC : 0);
 }
 
-static void redirect(struct goaudit *ga, const struct link_map *map,
-		     ElfW(Rela) *r, const struct target *t)
+/* What is turned, of one object. */
+struct scan {
+	struct goaudit *ga;
+	const struct link_map *map;
+	const ElfW(Sym) *syms;
+	const char *strings;
+	bool guest, guarded;
+};
+
+static void stays(const struct scan *s, const char *name)
+{
+	goaudit_log(s->ga, "%s: its calls of %s stay glibc's own: %m", s->map->l_name, name);
+}
+
+/* No page of code comes here (tables.h), so that the way back cannot be forbidden. */
+static void redirect(const struct scan *s, ElfW(Rela) *r, const struct target *t)
 {
 	uintptr_t page = (uintptr_t)r & -ARCH_PAGE;
 	size_t size = (uintptr_t)(r + 1) - page;
-	const ElfW(Phdr) *segment = ldso_segment_at(map, PT_LOAD, r);
+	const ElfW(Phdr) *segment = ldso_segment_at(s->map, PT_LOAD, r);
 
-	if (!segment || mprotect((void *)page, size, PROT_READ | PROT_WRITE) != 0) {
-		goaudit_log(ga, "%s: its calls of %s stay glibc's own",
-			    map->l_name, t->name);
+	/* A copy is writable. */
+	if (segment && mprotect((void *)page, size, PROT_READ | PROT_WRITE) != 0) {
+		stays(s, t->name);
 		return;
 	}
 	r->r_info = ELF64_R_INFO(0, ARCH_R_IRELATIVE);
-	r->r_addend = (uintptr_t)t->resolver - map->l_addr;
-	mprotect((void *)page, size, protection_of(segment));
+	r->r_addend = (uintptr_t)t->resolver - s->map->l_addr;
+	if (segment && mprotect((void *)page, size, protection_of(segment)) != 0)
+		goaudit_log(s->ga, "%s: a page of its relocations stays writable: %m",
+			    s->map->l_name);
 }
 
 static bool is_guarded(struct goaudit *ga, const struct link_map *map)
@@ -178,55 +195,114 @@ static bool is_guarded(struct goaudit *ga, const struct link_map *map)
 	return guarded;
 }
 
-static void scan(struct goaudit *ga, const struct link_map *map,
-		 ElfW(Rela) *relocs, size_t size, const ElfW(Sym) *syms,
-		 const char *strings)
+/* What the calls by this relocation are to reach instead; NULL: nothing of ours. */
+static const struct target *target_of(const struct scan *s, const ElfW(Rela) *r)
 {
-	bool guest = snapshot_is_ours(ga, map->l_name);
-	bool guarded = guest && is_guarded(ga, map);
-	size_t n = size / sizeof *relocs;
+	const ElfW(Sym) *sym = &s->syms[ELF64_R_SYM(r->r_info)];
+	const char *name;
+	int t;
 
-	for (size_t i = 0; i < n; i++) {
-		ElfW(Rela) *r = &relocs[i];
-		const ElfW(Sym) *sym = &syms[ELF64_R_SYM(r->r_info)];
-		const char *name;
-		int t;
+	if (!arch_reloc_is_address(ELF64_R_TYPE(r->r_info)) ||
+	    sym->st_shndx != SHN_UNDEF || r->r_addend != 0)
+		return NULL;
+	name = s->strings + sym->st_name;
+	t = find_target(name);
+	if (t >= 0)
+		return &targets[t];
+	if (s->guest && strcmp(name, guest_target.name) == 0)
+		return &guest_target;
+	if (s->guarded && strcmp(name, guard_target.name) == 0)
+		return &guard_target;
+	return NULL;
+}
 
-		if (!arch_reloc_is_address(ELF64_R_TYPE(r->r_info)) ||
-		    sym->st_shndx != SHN_UNDEF || r->r_addend != 0)
-			continue;
-		name = strings + sym->st_name;
-		t = find_target(name);
-		if (t >= 0)
-			redirect(ga, map, r, &targets[t]);
-		else if (guest && strcmp(name, guest_target.name) == 0)
-			redirect(ga, map, r, &guest_target);
-		else if (guarded && strcmp(name, guard_target.name) == 0)
-			redirect(ga, map, r, &guard_target);
+struct relocations {
+	ElfW(Rela) *r;
+	size_t n;
+};
+
+/* The two tables; the relative ones come first in the first, and name no symbol. */
+static void find_relocations(const struct link_map *map, struct relocations tables[2])
+{
+	ElfW(Rela) *rela = (void *)ldso_dynamic_address(map, DT_RELA);
+	ElfW(Rela) *plt = (void *)ldso_dynamic_address(map, DT_JMPREL);
+	uint64_t size, relative, kind;
+
+	memset(tables, 0, 2 * sizeof *tables);
+	if (rela && ldso_dynamic(map, DT_RELASZ, &size)) {
+		if (!ldso_dynamic(map, DT_RELACOUNT, &relative) ||
+		    relative * sizeof *rela > size)
+			relative = 0;
+		tables[0].r = rela + relative;
+		tables[0].n = size / sizeof *rela - relative;
 	}
+	if (plt && ldso_dynamic(map, DT_PLTRELSZ, &size) &&
+	    ldso_dynamic(map, DT_PLTREL, &kind) && kind == DT_RELA) {
+		tables[1].r = plt;
+		tables[1].n = size / sizeof *plt;
+	}
+}
+
+static const struct target *first_target(const struct scan *s,
+					 const struct relocations *table)
+{
+	const struct target *t = NULL;
+
+	for (size_t i = 0; i < table->n && !t; i++)
+		t = target_of(s, &table->r[i]);
+	return t;
+}
+
+/* Has those tables copied that stand among code, and finds them anew; both as one, for
+ * ld.so looks whether one follows the other.  false: they cannot be changed. */
+static bool leave_code(const struct scan *s, struct relocations tables[2])
+{
+	static const int64_t tags[] = { DT_RELA, DT_JMPREL };
+	uintptr_t rela = ldso_dynamic_address(s->map, DT_RELA), lo, hi;
+	const struct target *t = first_target(s, &tables[0]);
+
+	if (!t)
+		t = first_target(s, &tables[1]);
+	if (!t || !tables_among_code(s->map, (uintptr_t)tables[tables[0].n == 0].r))
+		return true;
+	lo = rela ? rela : (uintptr_t)tables[1].r;
+	hi = (uintptr_t)(tables[0].r + tables[0].n);
+	if (tables[1].n) {
+		lo = (uintptr_t)tables[1].r < lo ? (uintptr_t)tables[1].r : lo;
+		hi = (uintptr_t)(tables[1].r + tables[1].n) > hi ?
+			     (uintptr_t)(tables[1].r + tables[1].n) : hi;
+	}
+	if (!tables_among_code(s->map, hi - 1) ||
+	    !tables_copy(s->ga, s->map, lo, hi, tags, 2)) {
+		stays(s, t->name);
+		return false;
+	}
+	find_relocations(s->map, tables);
+	return true;
 }
 
 void intercept_object(struct goaudit *ga, const struct link_map *map)
 {
-	const ElfW(Sym) *syms = (void *)ldso_dynamic_address(map, DT_SYMTAB);
-	const char *strings = (void *)ldso_dynamic_address(map, DT_STRTAB);
-	ElfW(Rela) *rela = (void *)ldso_dynamic_address(map, DT_RELA);
-	ElfW(Rela) *plt = (void *)ldso_dynamic_address(map, DT_JMPREL);
-	uint64_t rela_size, plt_size, relative, kind;
+	struct relocations tables[2];
+	struct scan s = {
+		.ga = ga, .map = map, .guest = snapshot_is_ours(ga, map->l_name),
+		.syms = (void *)ldso_dynamic_address(map, DT_SYMTAB),
+		.strings = (void *)ldso_dynamic_address(map, DT_STRTAB),
+	};
 
-	if (!syms || !strings)
+	if (!s.syms || !s.strings)
 		return;
-	if (rela && ldso_dynamic(map, DT_RELASZ, &rela_size)) {
-		/* The relative ones come first and name no symbol. */
-		if (!ldso_dynamic(map, DT_RELACOUNT, &relative) ||
-		    relative * sizeof *rela > rela_size)
-			relative = 0;
-		scan(ga, map, rela + relative,
-		     rela_size - relative * sizeof *rela, syms, strings);
-	}
-	if (plt && ldso_dynamic(map, DT_PLTRELSZ, &plt_size) &&
-	    ldso_dynamic(map, DT_PLTREL, &kind) && kind == DT_RELA)
-		scan(ga, map, plt, plt_size, syms, strings);
+	s.guarded = s.guest && is_guarded(ga, map);
+	find_relocations(map, tables);
+	if (!leave_code(&s, tables))
+		return;
+	for (int k = 0; k < 2; k++)
+		for (size_t i = 0; i < tables[k].n; i++) {
+			const struct target *t = target_of(&s, &tables[k].r[i]);
+
+			if (t)
+				redirect(&s, &tables[k].r[i], t);
+		}
 }
 
 static const void *ret_in_caller(struct goaudit *ga, const void *caller)

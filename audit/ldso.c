@@ -300,13 +300,17 @@ bool ldso_dynamic(const struct link_map *map, int64_t tag, uint64_t *value)
 
 uintptr_t ldso_dynamic_address(const struct link_map *map, int64_t tag)
 {
+	const ElfW(Phdr) *segment;
 	uint64_t v;
 
 	if (!ldso_dynamic(map, tag, &v))
 		return 0;
-	/* ld.so relocates these entries in place, except where the dynamic
-	 * section is read-only (the vdso). */
-	return v < map->l_addr ? v + map->l_addr : v;
+	if (v >= map->l_addr)
+		return v;
+	/* ld.so relocates these entries in place, except where the dynamic section is
+	 * read-only (the vdso); a copy (tables.h) may lie in front of its object. */
+	segment = ldso_segment_at(map, PT_LOAD, map->l_ld);
+	return segment && segment->p_flags & PF_W ? v : v + map->l_addr;
 }
 
 /* Is it this object's header, not what happens to lie there? */

@@ -4,7 +4,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <limits.h>
 #include <link.h>
 #include <stdio.h>
@@ -12,7 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "globs.h"
 #include "goaudit.h"
+#include "host.h"
 #include "intercept.h"
 #include "origin.h"
 #include "reload.h"
@@ -80,27 +81,6 @@ static bool looks_like_go(int fd)
 	return false;
 }
 
-/* Does one of the colon-separated globs match the path or its last part? */
-static bool globs_match(const char *globs, const char *path)
-{
-	const char *base = strrchr(path, '/');
-	char glob[512];
-
-	while (globs && *globs) {
-		size_t n = strcspn(globs, ":");
-
-		if (n && n < sizeof glob) {
-			memcpy(glob, globs, n);
-			glob[n] = 0;
-			if (fnmatch(glob, path, 0) == 0 ||
-			    (base && fnmatch(glob, base + 1, 0) == 0))
-				return true;
-		}
-		globs += n + (globs[n] == ':');
-	}
-	return false;
-}
-
 static bool known_guest(struct goaudit *ga, const char *path, const char *name,
 			const struct stat *st)
 {
@@ -124,7 +104,7 @@ static bool is_ours(struct goaudit *ga, const char *path, const char *name, int 
 
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 		return false;
-	if (flagged || globs_match(ga->settings.reloadable, path))
+	if (flagged || globs_mean(ga, path))
 		return true;
 	return known_guest(ga, path, name, &st) ||
 	       (looks_like_go(fd) && reload_is_go_guest(ga, fd));
@@ -280,8 +260,7 @@ static bool open_path(struct goaudit *ga, struct names *names, const char *file,
 	}
 	ours = is_ours(ga, path, names->asked, request.fd, flagged);
 	if (ours) {
-		request.reloadable =
-			flagged || globs_match(ga->settings.reloadable, path);
+		request.reloadable = flagged || globs_mean(ga, path);
 		*handle = reload_open(ga, &request);
 	}
 	close(request.fd);
@@ -373,6 +352,7 @@ bool open_call(struct goaudit *ga, const char *file, int mode, const void *calle
 	struct names *names;
 	bool ours;
 
+	host_init(ga);
 	error_clear(ga);
 	if (!file || !*file || !(names = malloc(sizeof *names)))
 		return false;

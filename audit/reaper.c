@@ -71,7 +71,7 @@ void reaper_collected(struct goaudit *ga)
 static uint64_t next_round(const struct goaudit *ga)
 {
 	const struct reaper *r = &ga->reaper;
-	unsigned share = ga->settings.reaper_share;
+	unsigned share = ga->settings.reaper_share;	/* not 0 */
 	uint64_t due = r->ended + r->spent * (100 - share) / share, soon;
 
 	if (r->done != r->wanted || r->collected)
@@ -92,7 +92,8 @@ static bool wait_for_round(struct goaudit *ga)
 
 	if (asked && r->hurry)
 		return true;
-	if (!asked && (!r->queue || (!r->collected && !r->soon))) {
+	if (!ga->settings.reaper_share ||
+	    (!asked && (!r->queue || (!r->collected && !r->soon)))) {
 		pthread_cond_wait(&r->work, &ga->lock);
 		return false;
 	}
@@ -375,7 +376,8 @@ static struct held_total count_held(const struct goaudit *ga)
 
 static bool is_too_much(const struct goaudit *ga, const struct held_total *t)
 {
-	return t->n >= ga->settings.held_max || t->bytes >= ga->settings.held_bytes;
+	return t->n && (t->n >= ga->settings.held_max ||
+			t->bytes >= ga->settings.held_bytes);
 }
 
 int reaper_admit(struct goaudit *ga, const char *path)

@@ -19,27 +19,22 @@ static size_t page_up(size_t size)
 	return (size + ARCH_PAGE - 1) & -ARCH_PAGE;
 }
 
-static void *reserve(size_t size)
+static void *map_pages(size_t size, int protection)
 {
-	/* Not accessible, so that mlockall does not fill it. */
-	void *p = mmap(NULL, size, PROT_NONE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *p = mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		       -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }
 
-int registry_init(struct goaudit *ga)
+void registry_init(struct goaudit *ga)
 {
-	struct registry *r = &ga->registry;
-	struct goaudit_generation *records;
+	ga->registry.guests_tail = &ga->registry.guests;
+}
 
-	r->guests_tail = &r->guests;
-	records = reserve(REGISTRY_RECORDS * sizeof *records);
-	r->generations = reserve(REGISTRY_RECORDS * sizeof *r->generations);
-	if (!records || !r->generations)
-		return -ENOMEM;
-	journal_init(records);
-	return 0;
+static struct generation *generation_at(const struct registry *r, uint32_t index)
+{
+	return &r->chunk[index / REGISTRY_CHUNK][index % REGISTRY_CHUNK];
 }
 
 struct guest *registry_find_path(struct goaudit *ga, const char *path)
@@ -215,7 +210,7 @@ struct guest *registry_guest_of_handle(struct goaudit *ga, const void *handle)
 
 		if (info->handle == (uintptr_t)handle && info->opened_at >= at) {
 			at = info->opened_at;
-			newest = ga->registry.generations[i].guest;
+			newest = generation_at(&ga->registry, i)->guest;
 		}
 	}
 	return newest;
@@ -247,16 +242,48 @@ size_t registry_copy(struct goaudit *ga, void *records, size_t count,
 	return used;
 }
 
+/* Makes room for so many records, in a larger area if need be.  The old area stays: who
+ * reads a record without our lock may be looking at it. */
+static bool reserve_records(struct registry *r, uint32_t n)
+{
+	const size_t size = sizeof(struct goaudit_generation);
+	uint32_t room = r->reserved ? r->reserved : REGISTRY_FIRST;
+	void *area = r->reserved ? journal_record(0) : NULL;
+
+	while (room < n)
+		room *= 8;
+	if (room > REGISTRY_RECORDS)
+		room = REGISTRY_RECORDS;
+	/* Not accessible before it is used, so that mlockall does not fill it. */
+	if (room != r->reserved)
+		area = map_pages(page_up(room * size), PROT_NONE);
+	if (!area || mprotect(area, page_up(n * size), PROT_READ | PROT_WRITE) != 0) {
+		if (area && room != r->reserved)
+			munmap(area, page_up(room * size));
+		return false;
+	}
+	if (room == r->reserved)
+		return true;
+	if (r->reserved)
+		memcpy(area, journal_record(0), r->usable * size);
+	journal_begin();
+	journal_init(area);
+	for (uint32_t i = 0; i < r->usable; i++)
+		generation_at(r, i)->info = journal_record(i);
+	journal_end();
+	r->reserved = room;
+	return true;
+}
+
 static bool grow(struct registry *r)
 {
+	struct generation **chunk = &r->chunk[r->usable / REGISTRY_CHUNK];
 	uint32_t more = r->usable + REGISTRY_CHUNK;
 
-	if (more > REGISTRY_RECORDS ||
-	    mprotect(r->generations, page_up(more * sizeof *r->generations),
-		     PROT_READ | PROT_WRITE) != 0 ||
-	    mprotect(journal_record(0),
-		     page_up(more * sizeof(struct goaudit_generation)),
-		     PROT_READ | PROT_WRITE) != 0)
+	if (more > REGISTRY_RECORDS || !reserve_records(r, more))
+		return false;
+	*chunk = map_pages(page_up(REGISTRY_CHUNK * sizeof **chunk), PROT_READ | PROT_WRITE);
+	if (!*chunk)
 		return false;
 	r->usable = more;
 	return true;
@@ -266,12 +293,11 @@ static bool grow(struct registry *r)
 static struct generation *take_record(struct registry *r)
 {
 	uint32_t i, n = goaudit_debug.records;
+	struct generation *gen;
 
 	if (r->gone > REGISTRY_HISTORY || n == REGISTRY_RECORDS) {
 		for (i = 0; i < n; i++) {
-			struct generation *gen =
-				&r->generations[(r->oldest + i) % n];
-
+			gen = generation_at(r, (r->oldest + i) % n);
 			if (gen->info->state == GOAUDIT_GONE) {
 				r->oldest = (r->oldest + i + 1) % n;
 				r->gone--;
@@ -279,7 +305,11 @@ static struct generation *take_record(struct registry *r)
 			}
 		}
 	}
-	return n < r->usable || grow(r) ? &r->generations[n] : NULL;
+	if (n == r->usable && !grow(r))
+		return NULL;
+	gen = generation_at(r, n);
+	gen->index = n;
+	return gen;
 }
 
 static void forget(struct generation *gen)
@@ -298,14 +328,17 @@ struct generation *registry_generation(struct goaudit *ga, struct guest *guest)
 	struct generation *gen = take_record(r);
 	struct goaudit_generation *info;
 	struct timespec now;
+	uint32_t index;
 
 	if (!gen)
 		return NULL;
 	if (gen->guest)
 		forget(gen);
-	info = journal_record(gen - r->generations);
+	index = gen->index;
+	info = journal_record(index);
 	journal_begin();
 	memset(gen, 0, sizeof *gen);
+	gen->index = index;
 	memset(info, 0, sizeof *info);
 	gen->info = info;
 	gen->guest = guest;
@@ -319,7 +352,7 @@ struct generation *registry_generation(struct goaudit *ga, struct guest *guest)
 	clock_gettime(CLOCK_REALTIME, &now);
 	info->opened_at = now.tv_sec * 1000000000ull + now.tv_nsec;
 	text_copy(info->path, sizeof info->path, guest->path);
-	if (gen - r->generations == goaudit_debug.records)
+	if (index == goaudit_debug.records)
 		goaudit_debug.records++;
 	journal_end();
 	return gen;

@@ -34,8 +34,10 @@ struct signature {
 #define GENERATION_EXPANDED 8
 
 struct generation {
-	struct goaudit_generation *info;	/* the public half: state, references, figures */
+	struct goaudit_generation *info;	/* the public half: state, references, figures; it
+						 * moves when the area of all records grows */
 	struct guest *guest;
+	uint32_t index;				/* of the record */
 	struct generation *next;		/* of the guest's, newest first */
 	struct generation *next_live;		/* the registry's list of those not gone */
 	struct generation *next_retired;	/* reaper's queue, oldest first */
@@ -95,22 +97,26 @@ struct guest {
 	struct guest_text *texts;		/* all that the two have been */
 };
 
-#define REGISTRY_RECORDS 65536		/* address space for records; touched as used */
-#define REGISTRY_CHUNK 64
+#define REGISTRY_RECORDS 65536		/* at the most */
+#define REGISTRY_FIRST 512		/* that address space is reserved for at first */
+#define REGISTRY_CHUNK 64		/* that get memory at a time */
 #define REGISTRY_HISTORY 256		/* gone generations that stay readable */
 
 struct registry {
 	struct guest *guests;
 	struct guest **guests_tail;
 	struct generation *live;		/* newest first */
-	struct generation *generations;		/* parallel to the public records */
+	struct generation *chunk[REGISTRY_RECORDS / REGISTRY_CHUNK];	/* parallel to the
+						 * public records */
 	uint32_t usable;			/* records that have memory behind them */
+	uint32_t reserved;			/* public records that there is address space
+						 * for */
 	uint32_t gone;				/* records in state GOAUDIT_GONE */
 	uint32_t oldest;			/* where the search for a slot starts */
 };
 
-/* Reserves the records.  Returns 0 or -ENOMEM. */
-int registry_init(struct goaudit *ga);
+/* Takes no memory yet. */
+void registry_init(struct goaudit *ga);
 
 /* The guest of a path, made if need be; name: what it is opened by, absolute, which may
  * lead there through symbolic links.  NULL: out of memory. */

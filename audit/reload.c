@@ -61,17 +61,27 @@ static void add_reference(struct generation *gen, int mode)
 
 /* --- loading -------------------------------------------------------------- */
 
-/* dlerror's text of a failed dlmopen, with the user's name for the file. */
-static void loader_error(struct goaudit *ga, const struct generation *gen)
+/* ld.so's words (elf/dl-reloc.c, _dl_allocate_static_tls). */
+static bool is_about_static_tls(const char *text)
 {
-	const char *text = dlerror(), *snapshot = gen->info->snapshot;
+	return text && strstr(text, "static TLS");
+}
+
+/* dlerror's text of a failed dlmopen, with the user's name for the file. */
+static void loader_error(struct goaudit *ga, const struct generation *gen, const char *text)
+{
+	const char *snapshot = gen->info->snapshot, *cure = "";
 	size_t n = strlen(snapshot);
 
+	if (is_about_static_tls(text))
+		cure = ": each generation takes its share: start the program with "
+		       "GLIBC_TUNABLES=glibc.rtld.optional_static_tls=65536, or build the "
+		       "guest with -ftls-model=global-dynamic";
 	if (text && strncmp(text, snapshot, n) == 0)
-		error_set(ga, "%s%s", gen->guest->path, text + n);
+		error_set(ga, "%s%s%s", gen->guest->path, text + n, cure);
 	else
-		error_set(ga, "%s: %s", gen->guest->path,
-			  text ? text : "cannot be loaded");
+		error_set(ga, "%s: %s%s", gen->guest->path,
+			  text ? text : "cannot be loaded", cure);
 }
 
 static struct generation *new_generation(struct job *job)
@@ -140,6 +150,46 @@ void reload_mapped(struct goaudit *ga, struct link_map *map)
 	pthread_mutex_unlock(&ga->lock);
 }
 
+/* glibc gives static TLS back where what is unmapped had it last, so with the old
+ * generation out of the way its successor gets its share.  Only of a C guest that
+ * everybody has closed; it is gone even if the new one does not load.  Returns whether
+ * there is room now.  In a transaction. */
+static bool make_way(struct job *job)
+{
+	struct goaudit *ga = job->ga;
+	struct generation *old = job->old;
+
+	if (!old || old->info->is_go || old->info->state != GOAUDIT_PARKED)
+		return false;
+	goaudit_log(ga, "%s: static TLS is short: generation %u goes before the new one comes",
+		    job->guest->path, old->info->number);
+	retire_generation(ga, old);
+	job->old = NULL;
+	return old->info->state == GOAUDIT_GONE;
+}
+
+/* ld.so's handle for the new generation; NULL: dlerror is set. */
+static struct link_map *map_snapshot(struct job *job, struct call *plain)
+{
+	struct goaudit *ga = job->ga;
+	const struct generation *gen = job->gen;
+	int mode = job->request->mode & ~RTLD_NODELETE;
+	const char *text;
+	struct link_map *map;
+
+	call_push(ga, plain);
+	map = dlmopen(LM_ID_BASE, gen->info->snapshot, mode);
+	text = map ? NULL : dlerror();
+	if (is_about_static_tls(text) && make_way(job)) {
+		map = dlmopen(LM_ID_BASE, gen->info->snapshot, mode);
+		text = map ? NULL : dlerror();
+	}
+	call_pop(ga, plain);
+	if (!map)
+		loader_error(ga, gen, text);
+	return map;
+}
+
 /* Loads job->snapshot as the guest's next generation.  In a transaction. */
 static void load(struct job *job)
 {
@@ -157,8 +207,9 @@ static void load(struct job *job)
 		job->guest->current = gen;
 	pthread_mutex_unlock(&ga->lock);
 	if (!gen) {
-		error_set(ga, "%s: too many generations are held: close some",
-			  job->guest->path);
+		error_set(ga, "%s: no room for the record of another generation, there are %u: "
+			  "close some guests, or raise the limit of address space",
+			  job->guest->path, goaudit_debug.records);
 		job->outcome = FAILED;
 		return;
 	}
@@ -166,12 +217,8 @@ static void load(struct job *job)
 	if (job->old && !job->old->hidden)
 		retire_hide(ga, job->old);
 	begin = clock_ns();
-	call_push(ga, &plain);
-	map = dlmopen(LM_ID_BASE, gen->info->snapshot,
-		      job->request->mode & ~RTLD_NODELETE);
-	call_pop(ga, &plain);
+	map = map_snapshot(job, &plain);
 	if (!map) {
-		loader_error(ga, gen);
 		pthread_mutex_lock(&ga->lock);
 		job->guest->current = job->old;
 		pthread_mutex_unlock(&ga->lock);

@@ -5,6 +5,7 @@
 
 #include "arch.h"
 #include "state.h"
+#include "tables.h"
 
 /* How many dynamic symbols there are: no table says so but the hash table. */
 static size_t count_symbols(const struct link_map *map)
@@ -49,17 +50,44 @@ static bool program_has_go_names(const struct link_map *map)
 	return false;
 }
 
+/* Where the symbols can be changed, until close_symbols; NULL: nowhere. */
+static ElfW(Sym) *open_symbols(struct goaudit *ga, const struct link_map *map, size_t n)
+{
+	static const int64_t tags[] = { DT_SYMTAB };
+	uintptr_t syms = ldso_dynamic_address(map, DT_SYMTAB);
+	uintptr_t page = syms & -ARCH_PAGE, end = syms + n * sizeof(ElfW(Sym));
+
+	if (tables_among_code(map, syms))
+		return tables_copy(ga, map, syms, end, tags, 1) ?
+			       (void *)ldso_dynamic_address(map, DT_SYMTAB) : NULL;
+	return mprotect((void *)page, end - page, PROT_READ | PROT_WRITE) == 0 ?
+		       (void *)syms : NULL;
+}
+
+/* That they stay writable harms nobody: they are no code. */
+static void close_symbols(struct goaudit *ga, const struct link_map *map,
+			  const ElfW(Sym) *syms, size_t n)
+{
+	uintptr_t page = (uintptr_t)syms & -ARCH_PAGE;
+
+	if (mprotect((void *)page, (uintptr_t)(syms + n) - page, PROT_READ) != 0)
+		goaudit_log(ga, "%s: its symbols stay writable: %m", map->l_name);
+}
+
 static void hide_own(struct goaudit *ga, const struct link_map *map)
 {
-	ElfW(Sym) *syms = (void *)ldso_dynamic_address(map, DT_SYMTAB);
 	const char *strings = (void *)ldso_dynamic_address(map, DT_STRTAB);
-	size_t n = count_symbols(map);
-	uintptr_t page = (uintptr_t)syms & -ARCH_PAGE;
-	size_t size = (uintptr_t)(syms + n) - page;
+	ElfW(Sym) *syms;
+	size_t n;
 
-	if (!syms || !strings || !n ||
-	    mprotect((void *)page, size, PROT_READ | PROT_WRITE) != 0)
+	if (!strings || !ldso_dynamic_address(map, DT_SYMTAB) || !(n = count_symbols(map)))
 		return;
+	syms = open_symbols(ga, map, n);
+	if (!syms) {
+		goaudit_log(ga, "%s: its names cannot be hidden from the program's: %m",
+			    map->l_name);
+		return;
+	}
 	for (size_t i = 1; i < n; i++) {
 		const char *name = strings + syms[i].st_name;
 
@@ -67,7 +95,7 @@ static void hide_own(struct goaudit *ga, const struct link_map *map)
 		    !ldso_lookup(ga->gort.map, name))
 			syms[i].st_other = (syms[i].st_other & ~3) | STV_HIDDEN;
 	}
-	mprotect((void *)page, size, PROT_READ);
+	close_symbols(ga, map, syms, n);
 }
 
 void scope_settle(struct goaudit *ga, const struct link_map *map)

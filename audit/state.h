@@ -4,6 +4,7 @@
  *
  *   ld.so's callbacks (audit.c)      record, or run a transaction's function
  *   intercept.c                      which calls of the host are ours
+ *   tables.c                         what ld.so reads of an object, changed
  *   open.c                           from dlopen's arguments to a file of ours
  *   registry.c                       guests and their generations
  *   reload.c, close.c, retire.c      the state machine: open, close, reload
@@ -14,6 +15,7 @@
  *   gate.c, facade.c                 who is inside a guest, and where calls lead
  *   gort.c                           the Go runtime
  *   debugger.c, journal.c            who is told: r_debug, goaudit-debug.h
+ *   settings.c, log.c                the environment, and what is told
  *   made.c                           objects that libdlbind makes for all of them
  *
  * Locks, in the order in which they may be taken:
@@ -43,29 +45,17 @@
 #include "inherit.h"
 #include "ldso.h"
 #include "linger.h"
+#include "log.h"
 #include "made.h"
 #include "reaper.h"
 #include "registry.h"
+#include "settings.h"
 #include "snapshot.h"
 
-/* From the environment, read once in la_version; all empty under secure
- * execution (goaudit(7), ENVIRONMENT). */
-struct settings {
-	bool secure;
-	const char *reloadable;		/* GOAUDIT_RELOADABLE: globs, colon-separated */
-	unsigned reaper_share;		/* GOAUDIT_REAPER_SHARE: percent of a processor */
-	unsigned held_max;		/* GOAUDIT_HELD: retired generations that may be */
-	uint64_t held_bytes;		/* held, and the size of their mappings */
-	bool panic_return;		/* GOAUDIT_PANIC=return */
-	unsigned init_timeout;		/* GOAUDIT_INIT_TIMEOUT: ms; 0: no limit */
-	const char *cache;		/* GOAUDIT_CACHE: runtimes */
-	const char *snapshots;		/* GOAUDIT_SNAPSHOTS */
-	bool keep;			/* GOAUDIT_KEEP: snapshots outlive the process */
-	int log_fd;			/* GOAUDIT_LOG; -1: no log */
-};
+enum host_state { HOST_UNKNOWN, HOST_BEING_SET, HOST_KNOWN };
 
 /* Functions of the host's own libc, for what must run there: threads and exit
- * handlers.  Set by host_init, in la_preinit. */
+ * handlers.  Set by host_init. */
 struct host {
 	int (*pthread_create)(pthread_t *, const pthread_attr_t *,
 			      void *(*)(void *), void *);
@@ -76,7 +66,11 @@ struct host {
 	void (*free)(void *);
 	char ***environ;
 	int argc;
-	char **argv;			/* the process's own, followed by environment and auxv */
+	char **argv;			/* the process's own, as it began: copies, for a host may
+					 * write a title over them; NULL: no memory */
+	char **env;			/* the environment's vector, which is the host's, */
+	char **auxv;			/* and the kernel's one behind it: pairs up to AT_NULL */
+	enum host_state state;		/* atomic */
 	bool hooked;			/* the exit handler is registered; guarded by lock */
 };
 
@@ -85,7 +79,8 @@ struct host {
 #define CONSTRUCTOR_WAIT_NS 10000000000ull
 
 struct goaudit {
-	struct settings settings;
+	struct settings settings;	/* see settings.h; constant */
+	struct log log;			/* see log.h */
 	struct host host;
 	struct ldso ldso;
 
@@ -108,6 +103,7 @@ struct goaudit {
 	struct inherit inherit;		/* see inherit.h */
 
 	struct watch *watches;		/* guarded by lock */
+	struct table_copy *tables;	/* guarded by ld.so's load lock; see tables.h */
 
 	bool idle;			/* this glibc is too old: no callback does anything */
 	bool forked;			/* this is a forked child: Go does not run here */
@@ -116,9 +112,5 @@ struct goaudit {
 };
 
 extern struct goaudit goaudit_state;
-
-/* Appends a line to the log, when there is one. printf-like. */
-void goaudit_log(struct goaudit *ga, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
 
 #endif

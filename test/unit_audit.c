@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "globs.h"
 #include "journal.h"
 #include "state.h"
 
@@ -21,7 +22,7 @@ static void setup(void)
 {
 	strcpy(folder, "/tmp/goaudit-unit-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
-	ck_assert_int_eq(registry_init(ga), 0);
+	registry_init(ga);
 	snprintf(ga->home, sizeof ga->home, "%s", build);
 }
 
@@ -86,6 +87,54 @@ START_TEST(records_are_used_again_after_their_history)
 }
 END_TEST
 
+/* The area of the records is small at first, and moves when it is full. */
+START_TEST(records_outgrow_their_area)
+{
+	const unsigned n = 2 * REGISTRY_FIRST + 1;
+	struct guest *guest = registry_guest(ga, "/x/a.so", "/x/a.so");
+	struct generation **gens = calloc(n, sizeof *gens);
+	uint64_t area = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		gens[i] = add(guest, 0x100000 + i * 0x1000);
+		if (i == 0)
+			area = goaudit_debug.generations;
+	}
+	ck_assert_uint_ne(goaudit_debug.generations, area);
+	ck_assert_uint_ge(goaudit_debug.records, n);
+	for (unsigned i = 0; i < n; i++) {
+		ck_assert_ptr_eq(gens[i]->info, journal_record(gens[i]->index));
+		ck_assert_uint_eq(gens[i]->info->number, i + 1);
+		ck_assert_ptr_eq(registry_find_handle(ga, (void *)(uintptr_t)(0x100000 + i * 0x1000)),
+				 gens[i]);
+	}
+	ck_assert_uint_eq(goaudit_debug.sequence % 2, 0);
+	free(gens);
+}
+END_TEST
+
+START_TEST(only_an_ending_spares_what_is_installed)
+{
+	static const char *const endings[] = { "*.so", "*", "**.so.*", "*/*.so", "/*/*-x.so", "?*/*" };
+	static const char *const more[] = { "a*.so", "/usr/lib/*.so", "*/p/*.so", "?.so", "[a]*", "/*/a.so" };
+
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+		ck_assert_msg(globs_is_suffix(endings[i]), "%s", endings[i]);
+		ck_assert_msg(!globs_is_suffix(more[i]), "%s", more[i]);
+	}
+	ck_assert(globs_is_system("/usr/lib/x86_64-linux-gnu/libc.so.6"));
+	ck_assert(globs_is_system("/lib64/a.so") && globs_is_system("/usr/local/lib/a/b.so"));
+	ck_assert(globs_is_system("/usr/libexec/a.so") && globs_is_system("/libx32/a.so"));
+	ck_assert(!globs_is_system("/usr/library/a.so") && !globs_is_system("/usr/lib"));
+	ck_assert(!globs_is_system("/opt/lib/a.so") && !globs_is_system("/home/usr/lib/a.so"));
+	ck_assert(globs_is_of_program("/opt/jdk/lib/server/libjvm.so", "/opt/jdk/bin/java"));
+	ck_assert(globs_is_of_program("/o/lib32/a.so", "/o/sbin/d"));
+	ck_assert(!globs_is_of_program("/opt/jdk2/lib/a.so", "/opt/jdk/bin/java"));
+	ck_assert(!globs_is_of_program("/w/lib/a.so", "/w/build/a.out"));
+	ck_assert(!globs_is_of_program("/lib.so", "/a"));
+}
+END_TEST
+
 START_TEST(a_smaller_record_gets_the_fields_it_knows)
 {
 	struct goaudit_generation out[2];
@@ -145,7 +194,7 @@ END_TEST
 
 /* --- snapshots ------------------------------------------------------------ */
 
-static int make(const char *snapshots, struct snapshot *s)
+static int make(char *snapshots, struct snapshot *s)
 {
 	char path[300];
 	int fd, result;
@@ -264,6 +313,8 @@ int main(int argc, char **argv)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, generations_are_found_and_forgotten);
 	tcase_add_test(tc, records_are_used_again_after_their_history);
+	tcase_add_test(tc, records_outgrow_their_area);
+	tcase_add_test(tc, only_an_ending_spares_what_is_installed);
 	tcase_add_test(tc, a_smaller_record_gets_the_fields_it_knows);
 	tcase_add_test(tc, a_fresh_stamp_is_not_trusted);
 	tcase_add_test(tc, an_error_is_the_thread_s_own_and_told_once);
