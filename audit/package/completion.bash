@@ -19,10 +19,10 @@ _goaudit()
 	case ${COMP_WORDS[1]} in
 	build) options='-o -C -exe -ldflags -gcflags -tags -trimpath -v -x --help' ;;
 	inspect) options='--host --json --quiet --runtime --strict --help' ;;
-	run) options='--log --reloadable --watch --help' ;;
+	run) options='--here-only --log --reloadable --watch --help' ;;
 	runtime) options='--clean --json --keep-current --list --print --help' ;;
 	status) options='--all --gone --json --watch --help' ;;
-	watch) options='--log --output --reloadable --help' ;;
+	watch) options='--here-only --log --output --reloadable --help' ;;
 	*) options= ;;
 	esac
 	case $prev in

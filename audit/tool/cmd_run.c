@@ -19,6 +19,7 @@ static const struct argp_option option_table[] = {
 	{ "watch", 'w', "DIR", 0, "Build the guest in DIR anew at each change of its files", 0 },
 	{ "log", 'l', "FILE", OPTION_ARG_OPTIONAL,
 	  "Log what the module does, to standard error or FILE", 0 },
+	{ "here-only", 'H', NULL, 0, "Keep the module from the program's children", 0 },
 	{ 0 },
 };
 
@@ -31,6 +32,7 @@ parse(int key, char *arg, struct argp_state *state)
 	case 'r': list_add(&o->host.globs, copy_text(arg)); return 0;
 	case 'w': o->package = arg; return 0;
 	case 'l': o->host.log = host_log(arg); return 0;
+	case 'H': o->host.here_only = true; return 0;
 	case ARGP_KEY_ARG:
 		o->at = state->next - 1;
 		state->next = state->argc;

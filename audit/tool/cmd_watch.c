@@ -318,6 +318,7 @@ static const struct argp_option option_table[] = {
 	{ "output", 'o', "FILE.so", 0, "The guest that is built (default: the folder's name)", 0 },
 	{ "reloadable", 'r', "GLOB", 0, "As with goaudit run, beside the guest itself", 0 },
 	{ "log", 'l', "FILE", OPTION_ARG_OPTIONAL, "As with goaudit run", 0 },
+	{ "here-only", 'H', NULL, 0, "As with goaudit run", 0 },
 	{ 0 },
 };
 
@@ -330,6 +331,7 @@ parse(int key, char *arg, struct argp_state *state)
 	case 'o': o->out = arg; return 0;
 	case 'r': list_add(&o->host.globs, copy_text(arg)); return 0;
 	case 'l': o->host.log = host_log(arg); return 0;
+	case 'H': o->host.here_only = true; return 0;
 	case ARGP_KEY_ARG:
 		/* Options may stand between the two. */
 		if (o->package == NULL) {

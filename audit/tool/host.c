@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -16,6 +17,8 @@
 #define OLDEST_GLIBC 34		/* 2.x; as in audit.c */
 #define NEWEST_GLIBC 41		/* that has been tried */
 #define SCRIPTS_MAX 4		/* interpreters that are scripts themselves */
+#define GO_RUNTIME_MB 900	/* of address space, beside the program; as in gort.c */
+#define TLS_TUNABLE "glibc.rtld.optional_static_tls="
 #define LOOKED_AT_MAX 16	/* files of a glob */
 
 /* As execvp does. */
@@ -120,7 +123,7 @@ check_glibc(void)
 }
 
 static int
-check_image(struct tool *t, const struct host_options *o, const char *path)
+check_image(struct tool *t, struct host_options *o, const char *path)
 {
 	struct inspector in = { .files = true };
 	struct report r;
@@ -138,13 +141,28 @@ check_image(struct tool *t, const struct host_options *o, const char *path)
 	if (status == STATUS_OK && r.readable && o->globs.n > 0 &&
 	    inspector_set_host(&in, path) == STATUS_OK)
 		look_at_guests(&in, &o->globs);
+	if (status == STATUS_OK && r.readable)
+		o->tls = inspect_tls(&in, path, getenv("LD_PRELOAD"));
 	report_free(&r);
 	inspector_free(&in);
 	return status;
 }
 
+/* A limit is the user's wish, but what comes of it is not obvious. */
+static void
+tell_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+	    limit.rlim_cur < (rlim_t)GO_RUNTIME_MB << 20)
+		tool_error("address space is limited to %llu MB: the Go runtime wants %d, so "
+			   "Go guests are refused: raise it with ulimit -v",
+			   (unsigned long long)limit.rlim_cur >> 20, GO_RUNTIME_MB);
+}
+
 int
-host_check(struct tool *t, const struct host_options *o, const char *name, char **path)
+host_check(struct tool *t, struct host_options *o, const char *name, char **path)
 {
 	char *image, *next;
 	int status;
@@ -166,6 +184,8 @@ host_check(struct tool *t, const struct host_options *o, const char *name, char 
 	status = check_glibc();
 	if (status == STATUS_OK)
 		status = check_image(t, o, image);
+	if (status == STATUS_OK)
+		tell_limits();
 	free(image);
 	return status;
 }
@@ -179,6 +199,33 @@ prepend(const char *name, const char *ours)
 
 	setenv(name, both, 1);
 	free(both);
+}
+
+/* Room for the TLS of the program's libraries, beside what glibc keeps by default; other
+ * tunables, and a larger value, stay. */
+static void
+make_room_for_tls(uint64_t size)
+{
+	const char *old = getenv("GLIBC_TUNABLES");
+	char *text = copy_text(""), *longer;
+
+	for (size_t n; old != NULL && *old != '\0'; old += n + (old[n] == ':')) {
+		n = strcspn(old, ":");
+		if (strncmp(old, TLS_TUNABLE, strlen(TLS_TUNABLE)) == 0 &&
+		    strtoull(old + strlen(TLS_TUNABLE), NULL, 0) >= size) {
+			free(text);
+			return;
+		}
+		if (n == 0 || strncmp(old, TLS_TUNABLE, strlen(TLS_TUNABLE)) == 0)
+			continue;
+		longer = format("%s%.*s:", text, (int)n, old);
+		free(text);
+		text = longer;
+	}
+	longer = format("%s" TLS_TUNABLE "%llu", text, (unsigned long long)size);
+	setenv("GLIBC_TUNABLES", longer, 1);
+	free(longer);
+	free(text);
 }
 
 int
@@ -196,6 +243,10 @@ host_environment(struct tool *t, const struct host_options *o)
 		prepend("GOAUDIT_RELOADABLE", o->globs.item[i - 1]);
 	if (o->log != NULL)
 		setenv("GOAUDIT_LOG", o->log, 1);
+	if (o->here_only)
+		setenv("GOAUDIT_HERE_ONLY", "1", 1);
+	if (o->tls > INSPECT_TLS_SMALL)
+		make_room_for_tls(o->tls + INSPECT_TLS_SMALL);
 	return STATUS_OK;
 }
 

@@ -7,13 +7,15 @@
 struct host_options {
 	struct list globs;	/* --reloadable */
 	const char *log;	/* --log; NULL: as the environment says */
+	bool here_only;		/* --here-only: its children run without the module */
+	uint64_t tls;		/* found by host_check: of what it is linked to, preloads */
 };
 
 /* Finds the program in PATH, and checks that it and this system can do it: one
  * line on standard error for what cannot, or will not, work.  0, or the exit
  * status to end with: 126 cannot be run so, 127 not found, as in a shell.
  * *path is to be freed. */
-int host_check(struct tool *t, const struct host_options *o, const char *name, char **path);
+int host_check(struct tool *t, struct host_options *o, const char *name, char **path);
 
 /* Sets LD_AUDIT and goaudit's variables in this process's environment, for what
  * is executed next. */

@@ -219,6 +219,7 @@ judge(struct inspector *in, struct object *o, struct report *r)
 	if (o->program) {
 		r->what = describe_program(o, lang);
 		judge_program(o, &c, r);
+		inspect_program_tls(&c, r);
 		if (lang == LANG_GO)
 			inspect_thread_pointer(o, r);
 	} else {
@@ -253,6 +254,25 @@ inspect_file(struct inspector *in, const char *path, struct report *r)
 	else
 		unreadable(r, why);
 	object_close(o);
+}
+
+uint64_t
+inspect_tls(struct inspector *in, const char *path, const char *preload)
+{
+	char why[200];
+	struct object *o = object_open(path, why, sizeof why);
+	struct closure c;
+	uint64_t size;
+
+	if (o == NULL)
+		return 0;
+	closure_open(in, o, &c);
+	if (preload != NULL)
+		closure_preload(in, &c, preload);
+	size = closure_tls(&c);
+	closure_close(&c);
+	object_close(o);
+	return size;
 }
 
 void

@@ -25,6 +25,10 @@
 #define INSPECT_NAME_MAX 160			/* bytes of a name that are shown */
 #define INSPECT_NAMES_SHOWN 6			/* of a list of names */
 
+/* Beyond it a program's libraries want the tunable, so that guests have their share of
+ * what glibc keeps (inspect_hazards.c). */
+#define INSPECT_TLS_SMALL 512
+
 enum finding_level {
 	LEVEL_NOTE,		/* good to know; nothing to be done */
 	LEVEL_WARNING,		/* it reloads, but see to this */
@@ -107,6 +111,10 @@ int inspector_set_host(struct inspector *in, const char *path);
 int inspector_set_runtime(struct inspector *in, const char *path);
 void inspector_free(struct inspector *in);
 
+/* Static TLS that ld.so has to find, under an auditor, for what a program is linked to and
+ * for the libraries in `preload` (as in LD_PRELOAD, or NULL); 0: not an image. */
+uint64_t inspect_tls(struct inspector *in, const char *path, const char *preload);
+
 /* Adds a finding; text is printf-like and made printable. */
 void report_add(struct report *r, enum finding_level level, const char *id,
 		const char *cure, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
@@ -157,11 +165,14 @@ Elf_Data *object_section(struct object *o, const char *name);
 /* ---- inspect_deps.c ---- */
 
 void closure_open(struct inspector *in, struct object *o, struct closure *c);
+void closure_preload(struct inspector *in, struct closure *c, const char *list);
 void closure_close(struct closure *c);		/* but for [0] */
+uint64_t closure_tls(const struct closure *c);	/* TLS of all but [0], with alignment */
 
 /* ---- the judges ---- */
 
 void inspect_hazards(struct object *o, enum language lang, struct report *r);
+void inspect_program_tls(const struct closure *c, struct report *r);
 void inspect_missing(const struct closure *c, struct report *r);
 enum language inspect_language(struct object *o);
 char *inspect_druntime(const struct closure *c, struct report *r);	/* D over what */

@@ -155,11 +155,11 @@ add_needed(struct inspector *in, struct closure *c, struct object *by, const cha
 			 format("%s (for %s)", name, object_name(by)));
 }
 
-void
-closure_open(struct inspector *in, struct object *o, struct closure *c)
+/* What the objects from `first` on need. */
+static void
+follow(struct inspector *in, struct closure *c, size_t first)
 {
-	*c = (struct closure){ .object = { o }, .n = 1 };
-	for (size_t i = 0; in->files && i < c->n; i++) {
+	for (size_t i = first; in->files && i < c->n; i++) {
 		const struct image_elf *elf = &c->object[i]->elf;
 		size_t names = 0;
 		GElf_Dyn d;
@@ -176,6 +176,44 @@ closure_open(struct inspector *in, struct object *o, struct closure *c)
 				add_needed(in, c, c->object[i], name);
 		}
 	}
+}
+
+void
+closure_open(struct inspector *in, struct object *o, struct closure *c)
+{
+	*c = (struct closure){ .object = { o }, .n = 1 };
+	follow(in, c, 0);
+}
+
+void
+closure_preload(struct inspector *in, struct closure *c, const char *list)
+{
+	size_t first = c->n;
+
+	while (*list != '\0') {
+		size_t n = strcspn(list, ": ");
+		char *name = format("%.*s", (int)n, list);
+
+		if (n > 0)
+			add_needed(in, c, c->object[0], name);
+		free(name);
+		list += n + (list[n] != '\0');
+	}
+	follow(in, c, first);
+}
+
+uint64_t
+closure_tls(const struct closure *c)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 1; i < c->n; i++) {
+		const struct object *o = c->object[i];
+
+		if (o->tls_size > 0 && o->tls_size < UINT32_MAX && o->tls_align <= UINT16_MAX)
+			sum += o->tls_size + (o->tls_align > 0 ? o->tls_align - 1 : 0);
+	}
+	return sum;
 }
 
 void

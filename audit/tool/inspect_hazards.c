@@ -8,6 +8,9 @@
  * 1,664 bytes are the least of 2.31 to 2.41, alignment may add some). */
 #define STATIC_TLS_BUDGET 1664
 
+/* So much of it is there for a program's own libraries in any release. */
+#define STATIC_TLS_SAFE 1024
+
 static bool
 needs_static_tls(struct object *o)
 {
@@ -44,6 +47,26 @@ judge_tls(struct object *o, struct report *r)
 			   "old generation is there", (unsigned long long)size,
 			   (unsigned long long)(size * 100 + STATIC_TLS_BUDGET - 1) /
 			   STATIC_TLS_BUDGET, STATIC_TLS_BUDGET);
+}
+
+/* Under an auditor ld.so sets the main thread's TLS up before it loads the program's
+ * libraries (elf/rtld.c, load_audit_modules), so theirs has to come from what it keeps for
+ * libraries that are opened later. */
+void
+inspect_program_tls(const struct closure *c, struct report *r)
+{
+	uint64_t size = closure_tls(c);
+
+	if (size <= INSPECT_TLS_SMALL)
+		return;
+	report_add(r, size > STATIC_TLS_SAFE ? LEVEL_WARNING : LEVEL_NOTE, "static-tls",
+		   "start it by goaudit run, which sets that",
+		   "its libraries have %llu bytes of thread-local storage: with LD_AUDIT set by "
+		   "hand ld.so %s: it wants GLIBC_TUNABLES=glibc.rtld.optional_static_tls=%llu",
+		   (unsigned long long)size,
+		   size > STATIC_TLS_SAFE ? "ends with \"cannot allocate memory in static TLS block\"" :
+					    "has little left for guests",
+		   (unsigned long long)size + INSPECT_TLS_SMALL);
 }
 
 static void
