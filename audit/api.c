@@ -13,6 +13,7 @@
 
 char *api_dlerror(void)
 {
+	CANCEL_OFF();
 	const char *text = error_take(&goaudit_state);
 
 	if (text)
@@ -37,6 +38,7 @@ static void user_name(Dl_info *info)
 
 int api_dladdr(const void *address, Dl_info *info)
 {
+	CANCEL_OFF();
 	int found = ((int (*)(const void *, Dl_info *))intercept_real_dladdr)(
 		gate_target(&goaudit_state, address), info);
 
@@ -47,6 +49,7 @@ int api_dladdr(const void *address, Dl_info *info)
 
 int api_dladdr1(const void *address, Dl_info *info, void **extra, int flags)
 {
+	CANCEL_OFF();
 	int found = ((int (*)(const void *, Dl_info *, void **,
 			      int))intercept_real_dladdr1)(
 		gate_target(&goaudit_state, address), info, extra, flags);
@@ -62,29 +65,40 @@ int api_dlinfo(void *handle, int request, void *arg)
 	struct generation *gen;
 	struct guest *lasting;
 	void *map = handle;
+	int result = 0;
+	CANCEL_OFF();
 
 	error_clear(ga);
 	pthread_mutex_lock(&ga->lock);
 	gen = registry_find_handle(ga, handle);
 	lasting = registry_find_lasting(ga, handle);
-	if (gen && request == RTLD_DI_ORIGIN)
-		/* as with glibc, the caller's buffer has to be large enough */
-		strcpy(arg, gen->origin);
-	else if (gen)
+	if (gen && gen->map) {
 		map = gen->map;
+		gen->kept++;		/* ld.so is asked without our lock */
+	} else {
+		gen = NULL;
+	}
 	pthread_mutex_unlock(&ga->lock);
-	if (gen && request == RTLD_DI_ORIGIN)
-		return 0;
 	if (!gen && lasting) {
 		error_set(ga, "%s: the handle is not open: it was closed before",
 			  lasting->path);
 		return -1;
 	}
-	return ((int (*)(void *, int, void *))intercept_real_dlinfo)(map, request, arg);
+	if (gen && request == RTLD_DI_ORIGIN)
+		/* as with glibc, the caller's buffer has to be large enough */
+		strcpy(arg, gen->origin);
+	else
+		result = ((int (*)(void *, int, void *))intercept_real_dlinfo)(
+			map, request, arg);
+	if (gen)
+		registry_let_go(ga, gen);
+	return result;
 }
 
 int api_thread_atexit(void (*destructor)(void *), void *object, void *dso)
 {
+	CANCEL_OFF();
+
 	if (__atomic_load_n(&goaudit_state.snapshots.folders, __ATOMIC_ACQUIRE))
 		linger_note(&goaudit_state, dso);
 	return ((int (*)(void (*)(void *), void *,
@@ -94,17 +108,16 @@ int api_thread_atexit(void (*destructor)(void *), void *object, void *dso)
 
 EXPORT void *dlreload2(void *handle, const struct goaudit_reload_options *options)
 {
-	int cancel = cancel_off();
-	void *result;
+	CANCEL_OFF();
 
 	error_clear(&goaudit_state);
-	result = reload_reload(&goaudit_state, handle, options);
-	cancel_restore(cancel);
-	return result;
+	return reload_reload(&goaudit_state, handle, options);
 }
 
 EXPORT void *dlreload(void *handle)
 {
+	CANCEL_OFF();
+
 	return dlreload2(handle, NULL);
 }
 
@@ -112,7 +125,7 @@ EXPORT int goaudit_reclaim(void *handle, int timeout_ms)
 {
 	struct goaudit *ga = &goaudit_state;
 	struct guest *guest = NULL;
-	int cancel, left;
+	CANCEL_OFF();
 
 	error_clear(ga);
 	if (handle) {
@@ -125,22 +138,17 @@ EXPORT int goaudit_reclaim(void *handle, int timeout_ms)
 			return -1;
 		}
 	}
-	cancel = cancel_off();
-	left = reaper_wait(ga, guest, timeout_ms);
-	cancel_restore(cancel);
-	return left;
+	return reaper_wait(ga, guest, timeout_ms);
 }
 
 EXPORT int goaudit_watch(void *handle, goaudit_watch_function *callback, void *arg)
 {
 	struct goaudit *ga = &goaudit_state;
-	int cancel = cancel_off(), result;
+	CANCEL_OFF();
 
 	error_clear(ga);
-	result = callback ? watch_start(ga, handle, callback, arg) :
-			    watch_stop(ga, handle);
-	cancel_restore(cancel);
-	return result;
+	return callback ? watch_start(ga, handle, callback, arg) :
+			  watch_stop(ga, handle);
 }
 
 struct relisting {
@@ -160,15 +168,16 @@ static void relist(void *arg)
 EXPORT int goaudit_relist(struct link_map *map, void (*between)(void *), void *arg)
 {
 	struct relisting r = { .map = map, .between = between, .arg = arg };
-	int cancel = cancel_off();
+	CANCEL_OFF();
 
 	ldso_transaction(&goaudit_state, relist, &r);
-	cancel_restore(cancel);
 	return r.done ? 0 : -1;
 }
 
 EXPORT size_t goaudit_last_panic(char *text, size_t size)
 {
+	CANCEL_OFF();
+
 	return guard_last(&goaudit_state, text, size);
 }
 
@@ -178,6 +187,7 @@ EXPORT size_t goaudit_generations(struct goaudit_generation *records,
 	struct goaudit *ga = &goaudit_state;
 	size_t size = sizeof *records < record_size ? sizeof *records : record_size;
 	size_t n;
+	CANCEL_OFF();
 
 	pthread_mutex_lock(&ga->lock);
 	n = registry_copy(ga, records, count, record_size, size);
@@ -189,6 +199,7 @@ EXPORT int goaudit_runtime_stats(struct goaudit_runtime *runtime, size_t size,
 				 int collect)
 {
 	struct goaudit_runtime full;
+	CANCEL_OFF();
 
 	error_clear(&goaudit_state);
 	if (gort_stats(&goaudit_state, &full, collect) != 0)

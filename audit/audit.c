@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "debugger.h"
 #include "host.h"
 #include "intercept.h"
@@ -28,6 +29,7 @@
 struct goaudit goaudit_state = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.calls_lock = PTHREAD_MUTEX_INITIALIZER,
+	.calls_changed = PTHREAD_COND_INITIALIZER,
 	.errors.lock = PTHREAD_MUTEX_INITIALIZER,
 	.guard.lock = PTHREAD_MUTEX_INITIALIZER,
 	.changed = PTHREAD_COND_INITIALIZER,
@@ -75,6 +77,7 @@ EXPORT unsigned int la_version(unsigned int version)
 {
 	struct goaudit *ga = &goaudit_state;
 	int glibc;
+	CANCEL_OFF();
 
 	if (version < 1)
 		return 0;
@@ -98,6 +101,7 @@ EXPORT unsigned int la_version(unsigned int version)
 EXPORT unsigned int la_objopen(struct link_map *map, Lmid_t ns, uintptr_t *cookie)
 {
 	struct goaudit *ga = &goaudit_state;
+	CANCEL_OFF();
 
 	*cookie = (uintptr_t)map;
 	if (ns != LM_ID_BASE || ga->idle)
@@ -121,6 +125,8 @@ EXPORT unsigned int la_objclose(uintptr_t *cookie)
 
 EXPORT void la_preinit(uintptr_t *cookie)
 {
+	CANCEL_OFF();
+
 	(void)cookie;
 	if (goaudit_state.idle)
 		return;
@@ -131,6 +137,7 @@ EXPORT char *la_objsearch(const char *name, uintptr_t *cookie, unsigned int flag
 {
 	struct goaudit *ga = &goaudit_state;
 	struct call *call;
+	CANCEL_OFF();
 
 	if (ga->idle)
 		return (char *)name;
@@ -152,6 +159,8 @@ EXPORT char *la_objsearch(const char *name, uintptr_t *cookie, unsigned int flag
 
 EXPORT void la_activity(uintptr_t *cookie, unsigned int flag)
 {
+	CANCEL_OFF();
+
 	(void)cookie;
 	if (goaudit_state.idle)
 		return;

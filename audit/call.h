@@ -4,7 +4,11 @@
  * have thread-local storage (glibc up to 2.34 mishandles an auditor's static
  * TLS).  So each call that we make into ld.so stands on a list while it lasts,
  * with the thread that makes it; the callback looks for its own thread's
- * innermost one. */
+ * innermost one.
+ *
+ * A fork waits, up to a limit, until no other thread is in the middle of such a call:
+ * what it changes in ld.so would stay half done in the child.  Meanwhile no thread
+ * begins one that is not in one already. */
 #ifndef GOAUDIT_CALL_H
 #define GOAUDIT_CALL_H
 
@@ -23,6 +27,8 @@ struct call {
 	struct call *outer;		/* the list; guarded by goaudit.calls_lock */
 	const void *thread;
 	enum call_kind kind;
+	bool begun;			/* it may have changed something: a fork waits for
+					 * its end; guarded by goaudit.calls_lock */
 	bool ran;
 	void (*fn)(void *);		/* CALL_TRANSACTION, CALL_NOTIFY */
 	void *arg;
@@ -39,11 +45,23 @@ struct call {
 void call_push(struct goaudit *ga, struct call *call);
 void call_pop(struct goaudit *ga, struct call *call);
 
+/* A transaction, which has been pushed, has got the load lock. */
+void call_begin(struct goaudit *ga, struct call *call);
+
+/* dlopen of a library of ours, of the host's namespace or (`here`) the auditor's. */
+void *call_dlopen(struct goaudit *ga, bool here, const char *name, int mode);
+
 /* This thread's innermost call, NULL if none.  Costs a load when nobody on any
  * thread is in such a call. */
 struct call *call_innermost(struct goaudit *ga);
 
-/* In a forked child: forgets the calls of the threads that are no more. */
-void call_forked(struct goaudit *ga);
+/* Before a fork, without locks: waits until no other thread is in the middle of a
+ * call, but not for ever: that thread may wait for this one. */
+void call_forking(struct goaudit *ga);
+
+/* After it, with calls_lock.  The child forgets the calls of the threads that are no
+ * more. */
+void call_forked_parent(struct goaudit *ga);
+void call_forked_child(struct goaudit *ga);
 
 #endif

@@ -1,21 +1,30 @@
 /* glibc's dl* functions are no cancellation points, and a thread must not end
- * with locks of ours in hand: what the host calls runs with cancellation off. */
+ * with locks of ours in hand, nor ld.so's: each function by which a thread of the
+ * host comes in begins with CANCEL_OFF. */
 #ifndef GOAUDIT_CANCEL_H
 #define GOAUDIT_CANCEL_H
 
 #include <pthread.h>
 
+/* pthread_setcancelstate of the host's libc, once it is known: a thread with
+ * PTHREAD_CANCEL_ASYNCHRONOUS may end in it, and is unwound by that libc then. */
+extern int (*cancel_set_state)(int, int *);
+
 static inline int cancel_off(void)
 {
 	int old;
 
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old);
+	cancel_set_state(PTHREAD_CANCEL_DISABLE, &old);
 	return old;
 }
 
-static inline void cancel_restore(int old)
+static inline void cancel_restore(const int *old)
 {
-	pthread_setcancelstate(old, NULL);
+	cancel_set_state(*old, NULL);
 }
+
+/* A declaration; what it has done is undone where its block is left. */
+#define CANCEL_OFF() \
+	__attribute__((cleanup(cancel_restore))) const int cancel_was = cancel_off()
 
 #endif

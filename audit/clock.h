@@ -1,3 +1,4 @@
+/* All waiting is by the monotonic clock: the other one is set, forward and back. */
 #ifndef GOAUDIT_CLOCK_H
 #define GOAUDIT_CLOCK_H
 
@@ -19,7 +20,7 @@ static inline struct timespec clock_deadline(uint64_t ns)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_REALTIME, &t);
+	clock_gettime(CLOCK_MONOTONIC, &t);
 	ns += t.tv_nsec;
 	t.tv_sec += ns / 1000000000;
 	t.tv_nsec = ns % 1000000000;
@@ -32,7 +33,8 @@ static inline bool clock_wait(pthread_cond_t *cond, pthread_mutex_t *mutex,
 			      const struct timespec *deadline)
 {
 	if (deadline)
-		return pthread_cond_timedwait(cond, mutex, deadline) == 0;
+		return pthread_cond_clockwait(cond, mutex, CLOCK_MONOTONIC,
+					      deadline) == 0;
 	return pthread_cond_wait(cond, mutex) == 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include "intercept.h"
 #include "journal.h"
+#include "recover.h"
 #include "registry.h"
 #include "retire.h"
 #include "state.h"
@@ -71,6 +72,7 @@ static void close_step(void *arg)
 	bool untrusted = ldso_validate(ga) != NULL;
 	struct guest *guest;
 
+	recover(ga);
 	pthread_mutex_lock(&ga->lock);
 	c->gen = registry_find_handle(ga, c->handle);
 	c->bad = !c->gen || !c->gen->info->references;

@@ -108,3 +108,16 @@ void *error_place(struct goaudit *ga, size_t size, bool make)
 	pthread_mutex_unlock(&e->lock);
 	return p ? p->bytes : NULL;
 }
+
+void error_forked(struct goaudit *ga, int tid)
+{
+	struct errors *e = &ga->errors;
+	const void *self = arch_thread_pointer();
+
+	for (struct error_text *t = e->pending; t; t = t->next)
+		if (t->thread == self && t->tid == tid)
+			t->tid = gettid();
+	for (struct error_place *p = e->places; p; p = p->next)
+		if (p->thread == self && p->tid == tid)
+			p->tid = gettid();
+}

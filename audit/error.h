@@ -48,6 +48,10 @@ void error_clear(struct goaudit *ga);
  * next dl* call. */
 const char *error_take(struct goaudit *ga);
 
+/* In a forked child, with errors.lock: its one thread, which was `tid` in the parent, has
+ * another number now. */
+void error_forked(struct goaudit *ga, int tid);
+
 /* See dlbind_loader.thread_text; `size` is the same in all calls. */
 void *error_place(struct goaudit *ga, size_t size, bool make);
 

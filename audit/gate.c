@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "arch.h"
+#include "cancel.h"
 #include "state.h"
 
 /* arch_*.S */
@@ -68,6 +69,7 @@ static struct gate_thread *enlist(void)
 	static struct gate_thread lost;
 	struct gate *gate = &goaudit_state.gate;
 	int tid = (int)syscall(SYS_gettid), saved = errno;
+	CANCEL_OFF();
 	struct gate_thread *t = take_block(gate, tid);
 
 	while (!t && add_block(gate))
@@ -110,7 +112,7 @@ static struct link_map *load_library(struct goaudit *ga)
 	char name[sizeof ga->home + 32];
 
 	snprintf(name, sizeof name, "%s/libgoaudit-entries.so", ga->home);
-	return dlmopen(LM_ID_BASE, name, RTLD_NOW | RTLD_NODELETE);
+	return call_dlopen(ga, false, name, RTLD_NOW | RTLD_NODELETE);
 }
 
 bool gate_find(struct goaudit *ga, const char *name, void **symbol)
@@ -131,6 +133,7 @@ static void called_in_vain(uintptr_t entry, int lacking)
 		__atomic_load_n(&ga->gate.chunks, __ATOMIC_ACQUIRE), entry, &i);
 	const struct guest *guest = chunk ? chunk->facade->guest : NULL;
 	const char *name = NULL;
+	CANCEL_OFF();
 
 	if (guest && pthread_mutex_trylock(&ga->lock) == 0) {
 		name = guest->doors.door[chunk->target[i]].name;
@@ -152,6 +155,7 @@ static void unwound(const void *unwinder, void *context)
 	const struct facade_chunk *chunk;
 	struct gate_calls *calls;
 	unsigned i;
+	CANCEL_OFF();
 
 	if (map) {
 		get_ip = (uintptr_t (*)(void *))ldso_lookup(map, "_Unwind_GetIP");

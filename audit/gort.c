@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "arch.h"
+#include "cancel.h"
 #include "clock.h"
 #include "go/protocol.h"
 #include "gort_find.h"
@@ -46,9 +48,9 @@ static char **make_arguments(struct goaudit *ga, int *argc)
 }
 
 /* Opens a library of the host's namespace for good. */
-static void *open_global(const char *name)
+static void *open_global(struct goaudit *ga, const char *name)
 {
-	return dlmopen(LM_ID_BASE, name, RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
+	return call_dlopen(ga, false, name, RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
 }
 
 /* What the Go runtime reserves at its start (runtime/mpagealloc_64bit.go, sysInit: 600 MB,
@@ -77,7 +79,7 @@ static int start(struct goaudit *ga, struct gort *rt)
 
 	if (!has_address_space(ga, rt->path) || made_main(ga) != 0)
 		return -1;
-	rt->map = open_global(rt->path);
+	rt->map = open_global(ga, rt->path);
 	if (!rt->map) {
 		error_set(ga, "%s: the Go runtime cannot be loaded: see above, or "
 			  "build it again with `goaudit runtime`", dlerror());
@@ -100,6 +102,8 @@ static int start(struct goaudit *ga, struct gort *rt)
 
 static int collected(void *unused)
 {
+	CANCEL_OFF();
+
 	(void)unused;
 	reaper_collected(&goaudit_state);
 	return 0;
@@ -135,6 +139,12 @@ static int bind(struct goaudit *ga, struct gort *rt)
 	return 0;
 }
 
+static void refuse_here(struct goaudit *ga, const char *what)
+{
+	error_set(ga, "%s: the Go runtime does not run in a forked child: exec a program "
+		  "first", what);
+}
+
 /* Finds or starts the runtime; only one thread is ever here. */
 static int bring_up(struct goaudit *ga, struct gort *rt,
 		    const struct image_facts *facts, const char *guest_path)
@@ -143,6 +153,11 @@ static int bring_up(struct goaudit *ga, struct gort *rt,
 
 	if (gort_find_loaded(ga, rt) < 0)
 		return -1;
+	if (rt->map && ga->forked) {
+		rt->map = NULL;		/* the program's own: it runs in the parent */
+		refuse_here(ga, guest_path);
+		return -1;
+	}
 	if (!rt->map) {
 		if (gort_find_file(ga, facts, guest_path, rt) != 0 ||
 		    start(ga, rt) != 0)
@@ -210,6 +225,18 @@ static bool lock_when_started(struct goaudit *ga, struct gort *rt,
 	return false;
 }
 
+/* Children of _Fork(3), clone(2) and vfork(2) have run no handler. */
+bool gort_runs_here(const struct gort *rt)
+{
+	return rt->state == GORT_READY && rt->pid == getpid();
+}
+
+void gort_forked(struct goaudit *ga)
+{
+	if (ga->gort.state != GORT_NONE)
+		ga->gort.state = GORT_PARENTS;
+}
+
 int gort_ensure(struct goaudit *ga, const struct image_facts *facts,
 		const char *guest_path)
 {
@@ -228,6 +255,7 @@ int gort_ensure(struct goaudit *ga, const struct image_facts *facts,
 		rt->state = result == 0 ? GORT_READY :
 			    rt->map	? GORT_FAILED :
 					  GORT_NONE;
+		rt->pid = getpid();
 		if (result == 0)
 			publish(rt);
 		pthread_cond_broadcast(&ga->changed);
@@ -242,9 +270,8 @@ int gort_ensure(struct goaudit *ga, const struct image_facts *facts,
 			  "restart the process", guest_path);
 		return -1;
 	}
-	if (ga->forked) {
-		error_set(ga, "%s: the Go runtime does not run in a forked child: "
-			  "exec a program first", guest_path);
+	if (!gort_runs_here(rt)) {
+		refuse_here(ga, guest_path);
 		return -1;
 	}
 	return check_hash(ga, rt, facts, guest_path);
@@ -300,6 +327,7 @@ static bool use_library_itabs(struct goaudit *ga, struct generation *gen)
 /* The linker's constructor calls without regard to the stack's alignment. */
 __attribute__((force_align_arg_pointer)) void gort_module_found(void *moduledata)
 {
+	CANCEL_OFF();
 	struct call *call = call_innermost(&goaudit_state);
 
 	if (call)
@@ -383,7 +411,7 @@ int gort_stats(struct goaudit *ga, struct goaudit_runtime *out, int collect)
 	struct go_stats s = { .size = sizeof s, .gc = collect };
 
 	memset(out, 0, sizeof *out);
-	if (rt->state != GORT_READY || ga->forked) {
+	if (!gort_runs_here(rt)) {
 		error_set(ga, "goaudit_runtime_stats: no Go runtime runs in this "
 			  "process: open a guest first");
 		return -1;

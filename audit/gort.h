@@ -24,10 +24,14 @@ struct go_init;
 struct go_module;
 struct goaudit;
 
-enum gort_state { GORT_NONE, GORT_STARTING, GORT_READY, GORT_FAILED };
+enum gort_state {
+	GORT_NONE, GORT_STARTING, GORT_READY, GORT_FAILED,
+	GORT_PARENTS,		/* it runs in the process that this one was forked from */
+};
 
 struct gort {
 	enum gort_state state;
+	int pid;				/* of the process that it runs in */
 	struct link_map *map;
 	bool program_seen;			/* scope.c has looked whether */
 	bool program_names;			/* the program defines names of Go's */
@@ -44,6 +48,12 @@ struct gort {
  * Returns 0, or -1 with dlerror set. */
 int gort_ensure(struct goaudit *ga, const struct image_facts *facts,
 		const char *guest_path);
+
+/* Is there a runtime that runs in this process? */
+bool gort_runs_here(const struct gort *rt);
+
+/* In a forked child, with goaudit.lock: what has been started runs in the parent. */
+void gort_forked(struct goaudit *ga);
 
 /* What a guest's constructor calls in place of runtime.addmoduledata: notes the
  * module for the load that is under way on this thread. */

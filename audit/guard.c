@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "go/protocol.h"
 #include "state.h"
 #include "text.h"
@@ -15,6 +16,7 @@ static void panicked(uint64_t address)
 	struct goaudit *ga = &goaudit_state;
 	struct guard *g = &ga->guard;
 	char *mapped = (char *)(uintptr_t)address, *text;
+	CANCEL_OFF();
 
 	if (address == 1) {
 		text = strdup("panic (out of memory for its text)");
@@ -72,4 +74,12 @@ size_t guard_last(struct goaudit *ga, char *text, size_t size)
 		text_copy(text, size, found ? found : "");
 	pthread_mutex_unlock(&g->lock);
 	return n;
+}
+
+void guard_forked(struct goaudit *ga, int tid)
+{
+	struct guard *g = &ga->guard;
+
+	for (unsigned k = 0; k < GUARD_KEPT; k++)
+		g->kept[k].tid = g->kept[k].tid == tid ? gettid() : 0;
 }

@@ -32,6 +32,9 @@ struct guard_calls {
  * runs.  Returns 0, or -1 with dlerror set.  Without locks. */
 int guard_prepare(struct goaudit *ga, const char *guest_path);
 
+/* In a forked child, with guard.lock: its one thread was `tid` in the parent. */
+void guard_forked(struct goaudit *ga, int tid);
+
 /* See goaudit_last_panic. */
 size_t guard_last(struct goaudit *ga, char *text, size_t size);
 

@@ -10,15 +10,27 @@
 #include <unistd.h>
 
 #include "../dlbind/embed.h"
+#include "cancel.h"
 #include "intercept.h"
+#include "memory.h"
+#include "recover.h"
 #include "reload.h"
 #include "state.h"
+#include "watch.h"
+
+/* The locks after goaudit.lock and libdlbind's. */
+#define FORK_LOCKS(ga) \
+	{ &(ga)->calls_lock, &(ga)->errors.lock, &(ga)->guard.lock, &memory_lock }
+#define FORK_LEAVES 4
+
+int (*cancel_set_state)(int, int *) = pthread_setcancelstate;
 
 /* exit(3): before the destructors of the objects in the link map run. */
 static void at_exit(void *arg)
 {
 	struct goaudit *ga = arg;
 	bool again;
+	CANCEL_OFF();
 
 	reaper_finish(ga);
 	pthread_mutex_lock(&ga->lock);
@@ -31,48 +43,83 @@ static void at_exit(void *arg)
 	snapshot_finish(ga);
 }
 
-/* The registry must not be in the middle of a change in the child. */
+/* All locks that a thread which is no more in the child could have held there, in their
+ * order.  What else there is of this kind:
+ *
+ *   ld.so's load lock, TLS lock    the host's fork makes them anew (posix/fork.c)
+ *   the host's libc                its fork does
+ *   the auditor's libc             malloc by memory_lock; its stdio, locale, environment
+ *                                  and exit handlers are not used
+ *   libelf, libdw                  have locks in what they allocate, for one use
+ *   the Go runtime                 never runs in the child
+ *   what waits for a thread        gort_forked, recover_forked, watch_forked
+ *
+ * test/c/t-fork-any-time.sh compares this list with the locks that there are. */
 static void before_fork(void)
 {
-	pthread_mutex_lock(&goaudit_state.lock);
-	gate_forking(&goaudit_state);
-	snapshot_forking(&goaudit_state);
+	struct goaudit *ga = &goaudit_state;
+	pthread_mutex_t *const locks[] = FORK_LOCKS(ga);
+	int cancel = cancel_off();
+	bool taken;
+
+	call_forking(ga);
+	taken = ldso_forking(ga);
+	pthread_mutex_lock(&ga->lock);
+	gate_forking(ga);
+	snapshot_forking(ga);
 	dlbind_forking();
-	pthread_mutex_lock(&goaudit_state.calls_lock);
-	pthread_mutex_lock(&goaudit_state.errors.lock);
-	pthread_mutex_lock(&goaudit_state.guard.lock);
+	for (unsigned i = 0; i < FORK_LEAVES; i++)
+		pthread_mutex_lock(locks[i]);
+	ga->host.fork_cancel = cancel;
+	ga->host.fork_write_lock = taken;
 }
 
-static void unlock_leaves(void)
+static void release_leaves(struct goaudit *ga)
 {
-	pthread_mutex_unlock(&goaudit_state.guard.lock);
-	pthread_mutex_unlock(&goaudit_state.errors.lock);
-	pthread_mutex_unlock(&goaudit_state.calls_lock);
+	pthread_mutex_t *const locks[] = FORK_LOCKS(ga);
+
+	for (unsigned i = FORK_LEAVES; i-- > 0;)
+		pthread_mutex_unlock(locks[i]);
 }
 
 static void after_fork_parent(void)
 {
-	unlock_leaves();
+	struct goaudit *ga = &goaudit_state;
+	bool taken = ga->host.fork_write_lock;
+	int cancel = ga->host.fork_cancel;
+
+	call_forked_parent(ga);
+	release_leaves(ga);
 	dlbind_forked(false);
-	snapshot_forked_parent(&goaudit_state);
-	pthread_mutex_unlock(&goaudit_state.lock);
+	snapshot_forked_parent(ga);
+	pthread_mutex_unlock(&ga->lock);
+	if (taken)
+		ldso_forked(ga, false);
+	cancel_restore(&cancel);
 }
 
 static void after_fork_child(void)
 {
 	struct goaudit *ga = &goaudit_state;
+	int cancel = ga->host.fork_cancel;
 
-	call_forked(ga);
-	unlock_leaves();
+	ldso_forked(ga, true);
+	call_forked_child(ga);
+	error_forked(ga, ga->gate.forking);
+	guard_forked(ga, ga->gate.forking);
+	release_leaves(ga);
 	dlbind_forked(true);
+	ga->forked = true;
+	pthread_cond_init(&ga->changed, NULL);
 	gate_forked(ga);
 	linger_forked(ga);
-	ga->forked = true;
-	ga->reaper.started = false;
-	pthread_cond_init(&ga->changed, NULL);
-	pthread_cond_init(&ga->reaper.work, NULL);
+	gort_forked(ga);
+	reaper_forked(ga);
+	watch_forked(ga);
+	recover_forked(ga);
 	snapshot_forked_child(ga);
 	pthread_mutex_unlock(&ga->lock);
+	cancel_restore(&cancel);
 }
 
 /* A copy of a vector of n texts, which are copied, too; NULL: no memory, which nobody
@@ -160,6 +207,7 @@ void host_hide_module(struct host *h)
 static void *find_functions(struct goaudit *ga, struct host *h)
 {
 	void *libc = dlmopen(LM_ID_BASE, "libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+	int (*set_state)(int, int *);
 
 	h->dlerror = (char *(*)(void))intercept_real_dlerror;
 	if (!libc)
@@ -170,6 +218,9 @@ static void *find_functions(struct goaudit *ga, struct host *h)
 	h->cxa_atexit = (int (*)(void (*)(void *), void *, void *))dlsym(
 		libc, "__cxa_atexit");
 	h->free = (void (*)(void *))dlsym(libc, "free");
+	set_state = (int (*)(int, int *))dlsym(libc, "pthread_setcancelstate");
+	if (set_state)
+		cancel_set_state = set_state;
 	h->register_atfork = (int (*)(void (*)(void), void (*)(void), void (*)(void),
 				      void *))dlsym(libc, "__register_atfork");
 	/* The program's own, if it has a copy (a COPY relocation). */

@@ -44,7 +44,7 @@ static int ensure_library(struct goaudit *ga)
 	if (__atomic_load_n(&s->compare, __ATOMIC_ACQUIRE))
 		return 0;
 	snprintf(name, sizeof name, "%s/libgoaudit-dwarf.so", ga->home);
-	library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+	library = call_dlopen(ga, true, name, RTLD_NOW | RTLD_LOCAL);
 	found.compare = library ? dlsym(library, "image_compare_exports") : NULL;
 	found.plan = library ? dlsym(library, "image_plan_copy") : NULL;
 	found.release = library ? dlsym(library, "image_copy_free") : NULL;

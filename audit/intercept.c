@@ -126,6 +126,7 @@ static void *resolve(unsigned index)
 	const struct target *t = &targets[index];
 	bool libc = false;
 	void *p;
+	CANCEL_OFF();
 
 	p = first_definition(ga, t, &libc);
 	if (p && !libc)
@@ -329,19 +330,19 @@ void *intercept_dlopen_as(struct goaudit *ga, const char *file, int mode,
 struct decision decide_dlopen(const char *file, uint64_t mode, uint64_t a,
 			      uint64_t b, const void *caller)
 {
-	int cancel = cancel_off();
 	void *handle;
-	bool ours;
+	CANCEL_OFF();
 
 	(void)a, (void)b;
-	ours = open_call(&goaudit_state, file, mode, caller, &handle);
-	cancel_restore(cancel);
-	return ours ? OURS(handle) : NOT_OURS;
+	return open_call(&goaudit_state, file, mode, caller, &handle) ?
+		       OURS(handle) : NOT_OURS;
 }
 
 struct decision decide_dlmopen(Lmid_t ns, const char *file, uint64_t mode,
 			       uint64_t a, const void *caller)
 {
+	CANCEL_OFF();
+
 	if (ns != LM_ID_BASE)
 		return NOT_OURS;
 	return decide_dlopen(file, mode, a, 0, caller);
@@ -350,17 +351,15 @@ struct decision decide_dlmopen(Lmid_t ns, const char *file, uint64_t mode,
 struct decision decide_dlclose(void *handle, uint64_t a, uint64_t b, uint64_t c,
 			       const void *caller)
 {
-	int cancel = cancel_off();
 	int result;
-	bool ours;
+	CANCEL_OFF();
 
 	(void)a, (void)b, (void)c, (void)caller;
-	ours = close_handle(&goaudit_state, handle, &result);
-	cancel_restore(cancel);
-	return ours ? OURS((int64_t)result) : NOT_OURS;
+	return close_handle(&goaudit_state, handle, &result) ?
+		       OURS((int64_t)result) : NOT_OURS;
 }
 
-/* What a handle of ours stands for, which is not unmapped until unpin.
+/* What a handle of ours stands for, which is not unmapped until registry_let_go.
  * *lasting: it is a lasting one, whatever it stands for. */
 static struct generation *pin(struct goaudit *ga, const void *handle, bool *lasting)
 {
@@ -375,15 +374,6 @@ static struct generation *pin(struct goaudit *ga, const void *handle, bool *last
 		gen = NULL;
 	pthread_mutex_unlock(&ga->lock);
 	return gen;
-}
-
-static void unpin(struct goaudit *ga, struct generation *gen)
-{
-	pthread_mutex_lock(&ga->lock);
-	gen->kept--;
-	if (gen->info->state == GOAUDIT_RETIRED)
-		reaper_wake(ga);	/* a round may have passed it over */
-	pthread_mutex_unlock(&ga->lock);
 }
 
 struct lookup {
@@ -432,7 +422,7 @@ static void *look_up_in_guest(struct goaudit *ga, const struct lookup *l, void *
 			name_error(ga, gen);
 		again = found && !gen->guest->raw &&
 			!gate_enter_by(ga, gen, l->name, l->version, &found);
-		unpin(ga, gen);
+		registry_let_go(ga, gen);
 	} while (again && lasting);
 	return found;
 }
@@ -459,7 +449,7 @@ static struct decision decide_symbol(void *real, void *handle, const char *name,
 	struct lookup l = { .real = real, .name = name, .version = version };
 	bool ours = false;
 	void *found;
-	int i, cancel;
+	int i;
 
 	error_clear(ga);
 	if (!name)
@@ -467,9 +457,7 @@ static struct decision decide_symbol(void *real, void *handle, const char *name,
 	l.ret = ret_in_caller(ga, caller);
 	i = find_target(name);
 	if (handle != RTLD_DEFAULT && handle != RTLD_NEXT && ga->registry.guests) {
-		cancel = cancel_off();
 		found = look_up_in_guest(ga, &l, handle, &ours);
-		cancel_restore(cancel);
 		if (ours)
 			return OURS(found);
 	}
@@ -479,6 +467,8 @@ static struct decision decide_symbol(void *real, void *handle, const char *name,
 struct decision decide_dlsym(void *handle, const char *name, uint64_t a,
 			     uint64_t b, const void *caller)
 {
+	CANCEL_OFF();
+
 	(void)a, (void)b;
 	return decide_symbol(intercept_real_dlsym, handle, name, NULL, caller);
 }
@@ -486,6 +476,8 @@ struct decision decide_dlsym(void *handle, const char *name, uint64_t a,
 struct decision decide_dlvsym(void *handle, const char *name,
 			      const char *version, uint64_t a, const void *caller)
 {
+	CANCEL_OFF();
+
 	(void)a;
 	return decide_symbol(intercept_real_dlvsym, handle, name, version, caller);
 }

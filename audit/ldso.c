@@ -10,6 +10,7 @@
 
 #include "arch.h"
 #include "call.h"
+#include "clock.h"
 #include "dlbind.h"
 #include "intercept.h"
 #include "state.h"
@@ -82,12 +83,12 @@ struct ldso_mutex {
  * lock of the TLS tables (elf/dl-open.c, dl_open_worker), which stands two
  * mutexes behind it (ldsodefs.h: load, write, TLS).  So they are the recursive
  * mutexes in _rtld_global whose owner we are; if more look like it, or in
- * another order, none is believed. */
+ * another order, none is believed.  The write lock is the one between them. */
 static void find_locks(struct ldso *ld)
 {
 	int self = syscall(SYS_gettid);
 	const ElfW(Sym) *sym = NULL;
-	struct ldso_mutex *found[2] = { NULL, NULL };
+	struct ldso_mutex *found[2] = { NULL, NULL }, *write;
 	unsigned n = 0;
 	Dl_info info;
 
@@ -108,6 +109,9 @@ static void find_locks(struct ldso *ld)
 					 2 * sizeof(pthread_mutex_t))) {
 		ld->lock_owner = &found[0]->owner;
 		ld->tls_lock = (pthread_mutex_t *)found[1];
+		write = (void *)((char *)found[0] + sizeof(pthread_mutex_t));
+		if (n == 2 && write->kind == PTHREAD_MUTEX_RECURSIVE)
+			ld->write_lock = (pthread_mutex_t *)write;
 	}
 }
 
@@ -199,6 +203,7 @@ bool ldso_transaction_search(struct goaudit *ga, struct call *call, const char *
 	if (call->ran || strcmp(name, TRANSACTION_NAME) != 0)
 		return false;
 	call->ran = true;
+	call_begin(ga, call);
 	if (!ld->locks_sought)
 		find_locks(ld);
 	tls = ld->tls_lock;
@@ -208,6 +213,34 @@ bool ldso_transaction_search(struct goaudit *ga, struct call *call, const char *
 	if (tls)
 		pthread_mutex_lock(tls);
 	return true;
+}
+
+/* Who changes the link map has it for a moment, who reads it for as long as his
+ * function takes: that one must not hold up a fork, and does no harm in the child. */
+#define WRITE_LOCK_WAIT_NS 500000000
+
+/* glibc's fork makes the load lock and the one of the TLS tables anew in the child
+ * (posix/fork.c), this one not: a thread that is in dl_iterate_phdr would leave it
+ * locked there, and with it every dlopen and dlclose. */
+bool ldso_forking(struct goaudit *ga)
+{
+	struct timespec end = clock_deadline(WRITE_LOCK_WAIT_NS);
+
+	return ga->ldso.write_lock &&
+	       pthread_mutex_clocklock(ga->ldso.write_lock, CLOCK_MONOTONIC, &end) == 0;
+}
+
+void ldso_forked(struct goaudit *ga, bool child)
+{
+	static const pthread_mutex_t fresh = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+
+	/* Its owner is known by his number, which is another one in the child. */
+	if (!ga->ldso.write_lock)
+		return;
+	if (child)
+		*ga->ldso.write_lock = fresh;
+	else
+		pthread_mutex_unlock(ga->ldso.write_lock);
 }
 
 struct list_change {

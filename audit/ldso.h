@@ -39,6 +39,7 @@ struct ldso {
 	struct link_map *libc;		/* the host's; NULL: none */
 	bool locks_sought;		/* guarded by the load lock */
 	const int *lock_owner;		/* the load lock's owner, a thread id; NULL: not found */
+	pthread_mutex_t *write_lock;	/* since 2.35; or NULL */
 	pthread_mutex_t *tls_lock;	/* held by dlopen around us since 2.35; or NULL */
 	uintptr_t probe;		/* where debuggers stop in an ld.so with SDT
 					 * probes; 0: none, or not looked for yet */
@@ -80,6 +81,12 @@ bool ldso_transaction_search(struct goaudit *ga, struct call *call, const char *
 /* Does this thread hold the load lock: is it in a constructor, say?  Where that
  * cannot be known, the answer is `if_unknown`. */
 bool ldso_lock_is_mine(const struct goaudit *ga, bool if_unknown);
+
+/* Before a fork, and after it in both processes: the write lock, where it is known.
+ * ldso_forking returns whether it has been taken, and is to be released in the
+ * parent; in the child it is made anew in any case. */
+bool ldso_forking(struct goaudit *ga);
+void ldso_forked(struct goaudit *ga, bool child);
 
 /* Takes an object out of the link map, and puts it back at the tail.
  * `was_global`: it stands in the global search list (RTLD_GLOBAL); hide tells

@@ -14,13 +14,7 @@
 /* Into the host's namespace, and not as a call of the host's. */
 static void *open_here(const char *path, int mode)
 {
-	struct call plain = { .kind = CALL_PLAIN };
-	void *handle;
-
-	call_push(&goaudit_state, &plain);
-	handle = dlmopen(LM_ID_BASE, path, mode);
-	call_pop(&goaudit_state, &plain);
-	return handle;
+	return call_dlopen(&goaudit_state, false, path, mode);
 }
 
 static int close_here(void *handle)

@@ -313,7 +313,7 @@ void reaper_start(struct goaudit *ga)
 	int error;
 
 	pthread_mutex_lock(&ga->lock);
-	if (ga->reaper.started || ga->exiting || ga->forked) {
+	if (ga->reaper.started || ga->exiting || !gort_runs_here(&ga->gort)) {
 		pthread_mutex_unlock(&ga->lock);
 		return;
 	}
@@ -458,6 +458,15 @@ int reaper_wait(struct goaudit *ga, struct guest *guest, int timeout_ms)
 	}
 	pthread_mutex_unlock(&ga->lock);
 	return left;
+}
+
+void reaper_forked(struct goaudit *ga)
+{
+	struct reaper *r = &ga->reaper;
+
+	r->started = false;
+	r->hurry = 0;
+	pthread_cond_init(&r->work, NULL);
 }
 
 void reaper_finish(struct goaudit *ga)

@@ -59,6 +59,9 @@ void reaper_wake(struct goaudit *ga);
 /* Go has collected garbage, and something is held.  Without our lock. */
 void reaper_collected(struct goaudit *ga);
 
+/* In a forked child, with goaudit.lock: there is no thread. */
+void reaper_forked(struct goaudit *ga);
+
 /* Stops the thread; at exit. */
 void reaper_finish(struct goaudit *ga);
 

@@ -400,6 +400,15 @@ void registry_set_state(struct goaudit *ga, struct generation *gen,
 		    gen->info->number, journal_state_name(state));
 }
 
+void registry_let_go(struct goaudit *ga, struct generation *gen)
+{
+	pthread_mutex_lock(&ga->lock);
+	gen->kept--;
+	if (gen->info->state == GOAUDIT_RETIRED)
+		reaper_wake(ga);	/* a round may have passed it over */
+	pthread_mutex_unlock(&ga->lock);
+}
+
 struct signature signature_of(const struct stat *st)
 {
 	struct signature s = {

@@ -39,6 +39,8 @@ struct generation {
 	struct guest *guest;
 	uint32_t index;				/* of the record */
 	struct generation *next;		/* of the guest's, newest first */
+	struct generation *before;		/* current until this one was loaded, and again
+						 * if it fails */
 	struct generation *next_live;		/* the registry's list of those not gone */
 	struct generation *next_retired;	/* reaper's queue, oldest first */
 	struct link_map *map;			/* NULL until loaded, and when gone */
@@ -163,6 +165,9 @@ struct generation *registry_generation(struct goaudit *ga, struct guest *guest);
 /* Sets the state, inside journal_begin/journal_end, and wakes all who wait. */
 void registry_set_state(struct goaudit *ga, struct generation *gen,
 			enum goaudit_state state);
+
+/* Gives back one of gen->kept.  Without goaudit.lock. */
+void registry_let_go(struct goaudit *ga, struct generation *gen);
 
 struct signature signature_of(const struct stat *st);
 bool signature_same(const struct signature *a, const struct signature *b);

@@ -17,6 +17,7 @@
 #include "init.h"
 #include "intercept.h"
 #include "journal.h"
+#include "recover.h"
 #include "retire.h"
 #include "state.h"
 #include "text.h"
@@ -202,6 +203,8 @@ static void load(struct job *job)
 	pthread_mutex_lock(&ga->lock);
 	job->old = job->guest->current;
 	gen = job->gen = new_generation(job);
+	if (gen)
+		gen->before = job->old;
 	/* Its constructors may open it themselves. */
 	if (gen)
 		job->guest->current = gen;
@@ -238,6 +241,20 @@ static void load(struct job *job)
 	job->snapshot.file[0] = 0;	/* the generation's from now on */
 	job->handle = map;
 	job->outcome = INITIALISE;
+}
+
+/* What a program that takes a handle for a link_map reads there.  In a transaction:
+ * later the object may be gone, or another one stand for the handle. */
+static void show_map(struct job *job)
+{
+	const struct link_map *map = job->handle;
+	struct link_map *shown = &job->guest->handle;
+
+	if (job->outcome != DONE || !map)
+		return;
+	shown->l_addr = map->l_addr;
+	shown->l_name = map->l_name;
+	shown->l_ld = map->l_ld;
 }
 
 /* A newer generation has taken over from this one.  In a transaction. */
@@ -337,6 +354,8 @@ static void commit(void *arg)
 		roll_back(job);
 		return;
 	}
+	job->outcome = DONE;
+	show_map(job);
 	retire_replaced(ga, job->guest);
 	if (old)
 		supersede(job, old);
@@ -346,7 +365,6 @@ static void commit(void *arg)
 	/* All have closed it while it was reloaded. */
 	if (retire_is_unreferenced(gen))
 		close_unreferenced(ga, gen);
-	job->outcome = DONE;
 }
 
 /* Function addresses of an open guest must lead somewhere in the new build.  After the
@@ -464,14 +482,6 @@ static void initialise(struct job *job)
 
 /* --- opening -------------------------------------------------------------- */
 
-/* What a program that takes a handle for a link_map reads there. */
-static void show_map(struct guest *guest, const struct link_map *map)
-{
-	guest->handle.l_addr = map->l_addr;
-	guest->handle.l_name = map->l_name;
-	guest->handle.l_ld = map->l_ld;
-}
-
 static bool hideable(struct job *job)
 {
 	const char *why = ldso_validate(job->ga);
@@ -513,10 +523,14 @@ static void open_step(void *arg)
 {
 	struct job *job = arg;
 	struct goaudit *ga = job->ga;
-	struct generation *cur = job->guest->current;
-	uint32_t state = cur ? cur->info->state : GOAUDIT_FREE;
-	bool own = cur && cur->owner == arch_thread_pointer();
+	struct generation *cur;
+	uint32_t state;
+	bool own;
 
+	recover(ga);
+	cur = job->guest->current;
+	state = cur ? cur->info->state : GOAUDIT_FREE;
+	own = cur && cur->owner == arch_thread_pointer();
 	job->handle = NULL;
 	job->outcome = DONE;
 	if (state == GOAUDIT_INITIALISING && !own) {
@@ -544,6 +558,7 @@ static void open_step(void *arg)
 	} else if (hideable(job)) {
 		load(job);
 	}
+	show_map(job);
 }
 
 /* Is the file what the current generation was made from?  Without locks: the
@@ -679,10 +694,7 @@ static void *run(struct job *job, void (*first)(void *))
 	retire_try(job->ga, false);
 	if (job->outcome != DONE || !job->handle)
 		return NULL;
-	if (job->guest->raw)
-		return job->handle;
-	show_map(job->guest, job->handle);
-	return &job->guest->handle;
+	return job->guest->raw ? job->handle : &job->guest->handle;
 }
 
 /* Has everybody closed it? */
@@ -790,8 +802,10 @@ static void reload_step(void *arg)
 {
 	struct job *job = arg;
 	struct goaudit *ga = job->ga;
-	struct generation *gen, *cur = job->guest->current;
+	struct generation *gen, *cur;
 
+	recover(ga);
+	cur = job->guest->current;
 	/* Another thread may have replaced what the handle stands for. */
 	if (!job->guest->raw && job->guest->serving)
 		job->reloading = job->guest->serving;
@@ -830,6 +844,7 @@ static void reload_step(void *arg)
 	} else if (hideable(job)) {
 		load(job);
 	}
+	show_map(job);
 }
 
 void *reload_reload(struct goaudit *ga, void *handle,
@@ -883,6 +898,7 @@ static void reinsert_all(void *arg)
 {
 	struct goaudit *ga = arg;
 
+	recover(ga);
 	for (struct generation *g = ga->registry.live; g; g = g->next_live)
 		if (g->hidden && g->map) {
 			ldso_reinsert(ga, g->map, g->global);

@@ -212,7 +212,7 @@ static int ensure_image(struct goaudit *ga)
 	if (__atomic_load_n(&s->inspect, __ATOMIC_ACQUIRE))
 		return 0;
 	snprintf(name, sizeof name, "%s/libgoaudit-image.so", ga->home);
-	library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+	library = call_dlopen(ga, true, name, RTLD_NOW | RTLD_LOCAL);
 	inspect = library ? dlsym(library, "image_inspect") : NULL;
 	mend = library ? dlsym(library, "image_mend") : NULL;
 	debug = library ? dlsym(library, "image_add_debug") : NULL;
@@ -622,7 +622,7 @@ static void *hold_for_child(struct goaudit *ga, const struct snapshot_folder *f)
 void snapshot_forking(struct goaudit *ga)
 {
 	struct snapshots *s = &ga->snapshots;
-	int cancel = cancel_off();
+	CANCEL_OFF();
 
 	for (struct snapshot_folder *f = s->folders; f; f = f->next) {
 		f->own->forking = hold_for_child(ga, f);
@@ -630,7 +630,6 @@ void snapshot_forking(struct goaudit *ga)
 		if (!f->own->forking && !is_out_of_reach(errno))
 			s->unheld = s->serial;
 	}
-	cancel_restore(cancel);
 }
 
 void snapshot_forked_parent(struct goaudit *ga)

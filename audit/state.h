@@ -17,18 +17,22 @@
  *   debugger.c, journal.c            who is told: r_debug, goaudit-debug.h
  *   settings.c, log.c                the environment, and what is told
  *   made.c                           objects that libdlbind makes for all of them
+ *   host.c, recover.c                exit; fork, and what it has interrupted
  *
  * Locks, in the order in which they may be taken:
  *   1. ld.so's load lock    (ldso_transaction) every change of a generation's
  *                           state that the link map sees
- *   2. ld.so's write lock   (dl_iterate_phdr) the link map's pointers
+ *   2. ld.so's write lock   (dl_iterate_phdr) the link map's pointers; a fork takes
+ *                           it, too, where it has been found
  *   3. lock                 registry: guests, generations, the retired queue
  *   4. libdlbind's          (dlbind/internal.h)
  *   5. calls_lock           the list of calls; a leaf
  *      errors.lock          texts for dlerror, and libdlbind's; a leaf
  *      guard.lock           texts of panics; a leaf
+ *   6. memory_lock          malloc; the last one of all
  * No lock of ours is held across a call into ld.so, libdlbind (which calls ld.so), Go,
- * or the host; `lock` and libdlbind's are held together to a fork only. */
+ * or the host.  All from 2 on are held together to a fork only: before_fork (host.c)
+ * names every lock that there is. */
 #ifndef GOAUDIT_STATE_H
 #define GOAUDIT_STATE_H
 
@@ -72,6 +76,9 @@ struct host {
 	char **auxv;			/* and the kernel's one behind it: pairs up to AT_NULL */
 	enum host_state state;		/* atomic */
 	bool hooked;			/* the exit handler is registered; guarded by lock */
+	/* Of the fork under way; guarded by lock. */
+	int fork_cancel;		/* the thread's cancel state before it */
+	bool fork_write_lock;		/* ld.so's has been taken */
 };
 
 /* How long a constructor waits for what another thread does with a guest: it
@@ -85,7 +92,9 @@ struct goaudit {
 	struct ldso ldso;
 
 	pthread_mutex_t calls_lock;
+	pthread_cond_t calls_changed;	/* with calls_lock: a call has ended, or a fork */
 	struct call *calls;		/* guarded by calls_lock */
+	unsigned forks;			/* threads that are about to fork; guarded by calls_lock */
 
 	struct errors errors;
 
@@ -106,7 +115,8 @@ struct goaudit {
 	struct table_copy *tables;	/* guarded by ld.so's load lock; see tables.h */
 
 	bool idle;			/* this glibc is too old: no callback does anything */
-	bool forked;			/* this is a forked child: Go does not run here */
+	bool forked;			/* this is a forked child */
+	bool interrupted;		/* recover has to look; guarded by the load lock */
 	bool exiting;			/* the exit handler has run */
 	char home[512];			/* folder of libgoaudit.so and its companions */
 };

@@ -49,6 +49,8 @@ struct watch {
 	struct signature seen;		/* of the file when it was looked at last */
 	const void *thread;		/* who runs it, for a stop from the callback */
 	bool ended;			/* the thread is about to return; with ga->lock */
+	bool parents;			/* it runs in the process that this one was forked
+					 * from; with ga->lock */
 	bool abandoned;			/* it frees the watch itself; with ga->lock */
 };
 
@@ -341,6 +343,15 @@ int watch_start(struct goaudit *ga, void *handle, goaudit_watch_function *callba
 	return 0;
 }
 
+/* The descriptors are the parent's, too: its thread must not be told to stop. */
+void watch_forked(struct goaudit *ga)
+{
+	const void *self = arch_thread_pointer();
+
+	for (struct watch *w = ga->watches; w; w = w->next)
+		w->parents = w->ended = w->thread != self;
+}
+
 int watch_stop(struct goaudit *ga, void *handle)
 {
 	struct watch **p, *w;
@@ -359,8 +370,7 @@ int watch_stop(struct goaudit *ga, void *handle)
 	*p = w->next;
 	own = w->thread == arch_thread_pointer();
 	w->abandoned = own;
-	/* In a forked child there is no thread. */
-	if (write(w->stop, &one, sizeof one) != sizeof one || ga->forked)
+	if (!w->parents && write(w->stop, &one, sizeof one) != sizeof one)
 		w->ended = true;
 	while (!own && !w->ended)
 		pthread_cond_wait(&ga->changed, &ga->lock);

@@ -48,9 +48,9 @@ readelf -d root/$lib/libgoaudit.so | grep -q 'SONAME.*\[libgoaudit.so.0\]' || fa
 	fail "pkg-config: $(PKG_CONFIG_PATH=root/$lib/pkgconfig pkg-config --cflags --modversion goaudit)"
 
 # The functions of a header are those that its library exports, and those of its
-# version script, but for what goes between the two libraries (dlbind/audited.h); each
-# has a manual page.
-private='^la_|^goaudit_debug|^goaudit_relist$'
+# version script, but for what goes between the two libraries (dlbind/audited.h) and for
+# the auditor's malloc; each has a manual page.
+private='^la_|^goaudit_debug|^goaudit_relist$|^(m|c|re)alloc$|^free$|^memalign$|_alloc$|_memalign$'
 agree() { # HEADER LIBRARY MAP MANUAL
 	gcc -D_GNU_SOURCE -I"$ROOT/include" -x c -fsyntax-only -aux-info prototypes "$ROOT/include/$1"
 	sed -nE "s@^/\* [^ ]*/$1:[^*]*\*/ extern [^(]*[ *]([a-z_0-9]+) \(.*@\1@p" prototypes | sort -u >declared
@@ -58,7 +58,7 @@ agree() { # HEADER LIBRARY MAP MANUAL
 	nm -D --defined-only "root/$lib/$2" | awk '$2 ~ /[TW]/ { print $3 }' | sed 's/@.*//' |
 		grep -vE "$private" | sort -u >exported
 	diff declared exported || fail "$1 and $2 differ"
-	sed -n '/global:/,/local:/p' "$ROOT/$3" | grep -o '[a-z_0-9]*;' | tr -d ';' |
+	sed -n '/global:/,/local:/p' "$ROOT/$3" | grep -oE '[a-z_0-9]+;' | tr -d ';' |
 		grep -vE "$private" | sort -u | diff declared - || fail "$1 and $3 differ"
 	while read -r name; do
 		[ -f "root/usr/share/man/man3/$name.3" ] || fail "$name: no page is installed"
