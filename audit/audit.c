@@ -118,6 +118,8 @@ EXPORT unsigned int la_objopen(struct link_map *map, Lmid_t ns, uintptr_t *cooki
 
 EXPORT unsigned int la_objclose(uintptr_t *cookie)
 {
+	CANCEL_OFF();
+
 	if (!goaudit_state.idle)
 		tables_closed(&goaudit_state, (const struct link_map *)*cookie);
 	return 0;
