@@ -15,6 +15,7 @@
 #include "debugger.h"
 #include "host.h"
 #include "intercept.h"
+#include "needed.h"
 #include "open.h"
 #include "origin.h"
 #include "reload.h"
@@ -108,6 +109,8 @@ EXPORT unsigned int la_objopen(struct link_map *map, Lmid_t ns, uintptr_t *cooki
 		return 0;
 	if (!ga->ldso.head)
 		ga->ldso.head = map;
+	if (!snapshot_is_ours(ga, map->l_name) && strcmp(map->l_name, ga->made.tiny) != 0)
+		__atomic_add_fetch(&ga->ldso.others, 1, __ATOMIC_RELEASE);
 	reload_mapped(ga, map);
 	intercept_object(ga, map);
 	origin_settle(ga, map);
@@ -155,6 +158,16 @@ EXPORT char *la_objsearch(const char *name, uintptr_t *cookie, unsigned int flag
 
 		if (runtime)
 			return (char *)runtime;
+		if (call && call->kind == CALL_PLAIN && call->needed &&
+		    (runtime = needed_search(ga, call->needed, (struct link_map *)*cookie,
+					     name)))
+			return (char *)runtime;
+	}
+	if (strchr(name, '/') && (!call || call->kind == CALL_PLAIN)) {
+		const char *listed = needed_listed(ga, name);
+
+		if (listed)
+			return (char *)listed;
 	}
 	return (char *)name;
 }
@@ -164,8 +177,13 @@ EXPORT void la_activity(uintptr_t *cookie, unsigned int flag)
 	CANCEL_OFF();
 
 	(void)cookie;
+	struct call *call;
+
 	if (goaudit_state.idle)
 		return;
+	if (flag == LA_ACT_CONSISTENT && (call = call_innermost(&goaudit_state)) &&
+	    call->needed)
+		call->needed->over = true;	/* constructors come next */
 	if (flag == LA_ACT_DELETE) {
 		tables_unmapped(&goaudit_state);
 		debugger_activity_delete(&goaudit_state);

@@ -15,10 +15,12 @@
 #include <stdbool.h>
 
 struct goaudit;
+struct needed_load;
 
 enum call_kind {
 	CALL_TRANSACTION,	/* run fn under the load lock */
 	CALL_WATCH,		/* a dlopen by bare name: is what it finds ours? */
+	CALL_ASK,		/* asking whether ld.so has a file already */
 	CALL_PLAIN,		/* any other: hides outer calls from the callbacks */
 	CALL_NOTIFY,		/* opening or closing the tiny object: run fn inside */
 };
@@ -38,6 +40,7 @@ struct call {
 	bool found;			/* CALL_WATCH: path is set */
 	void *module;			/* CALL_PLAIN: the moduledata of the Go guest that
 					 * was loaded by it */
+	struct needed_load *needed;	/* CALL_PLAIN: a generation is loaded by it */
 	char *path;			/* CALL_WATCH: PATH_MAX bytes, gets the first candidate, */
 	char *asked;			/* and PATH_MAX more, before links are followed */
 };

@@ -2,6 +2,7 @@
 
 #include "intercept.h"
 #include "journal.h"
+#include "needed.h"
 #include "recover.h"
 #include "registry.h"
 #include "retire.h"
@@ -25,7 +26,9 @@ static enum goaudit_state settle(struct goaudit *ga, struct generation *gen)
 	if (!retire_is_unreferenced(gen) || ga->exiting || gen->owner ||
 	    (before == GOAUDIT_OPEN && gen->hidden))
 		return GOAUDIT_FREE;
-	if (before == GOAUDIT_OPEN && gen->reloadable)
+	if (before == GOAUDIT_OPEN && needed_wanted(ga, gen))
+		return GOAUDIT_FREE;
+	if (before == GOAUDIT_OPEN && (gen->reloadable || gen->users))
 		after = GOAUDIT_PARKED;
 	else if (before == GOAUDIT_OPEN || before == GOAUDIT_SUPERSEDED)
 		after = GOAUDIT_RETIRED;

@@ -6,6 +6,7 @@
 
 #include "arch.h"
 #include "call.h"
+#include "needed.h"
 #include "state.h"
 
 struct notice {
@@ -115,6 +116,7 @@ void debugger_hide(struct goaudit *ga, struct generation *gen)
 		drop_breakpoints(gen->map);
 	}
 	gen->hidden = true;
+	needed_follow(ga, gen);
 }
 
 void debugger_reinsert(struct goaudit *ga, struct generation *gen)
@@ -134,6 +136,27 @@ void debugger_reinsert(struct goaudit *ga, struct generation *gen)
 		with_tiny(&n);
 	}
 	gen->hidden = false;
+	needed_follow(ga, gen);
+}
+
+void debugger_reinsert_within(struct goaudit *ga, struct generation *gen)
+{
+	if (is_watched(ga))
+		drop_breakpoints(gen->map);
+	ldso_reinsert(ga, gen->map, gen->global);
+	gen->hidden = false;
+}
+
+/* Debuggers skip objects without a name (gdb, svr4_current_sos_1). */
+void debugger_expose(struct goaudit *ga, struct link_map *map, bool exposed)
+{
+	if (exposed) {
+		map->l_name[0] = 0;
+		ldso_reinsert(ga, map, false);
+	} else {
+		ldso_hide(ga, map, NULL);
+		map->l_name[0] = '/';
+	}
 }
 
 bool debugger_relist(struct goaudit *ga, struct link_map *map, void (*between)(void *),
@@ -156,7 +179,6 @@ bool debugger_relist(struct goaudit *ga, struct link_map *map, void (*between)(v
 	return true;
 }
 
-/* Debuggers skip objects without a name (gdb, svr4_current_sos_1). */
 void debugger_close(struct goaudit *ga, struct link_map *map)
 {
 	char *name = map->l_name, first = name[0];

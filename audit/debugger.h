@@ -21,6 +21,12 @@ struct goaudit;
 void debugger_hide(struct goaudit *ga, struct generation *gen);
 void debugger_reinsert(struct goaudit *ga, struct generation *gen);
 
+/* The same in la_objsearch, while ld.so is opening something: it will tell. */
+void debugger_reinsert_within(struct goaudit *ga, struct generation *gen);
+
+/* Puts a hidden object into the list, and takes it out again, unseen by a debugger. */
+void debugger_expose(struct goaudit *ga, struct link_map *map, bool exposed);
+
 /* Takes an object that is no generation out and puts it back, with the debugger told
  * of both; see goaudit_relist in dlbind/audited.h.  Only in a transaction, without
  * our lock.  false: nothing has been done. */

@@ -400,6 +400,25 @@ static void name_error(struct goaudit *ga, const struct generation *gen)
 		error_set(ga, "%s", text);
 }
 
+/* A function of a library that the guest needs is called through that one's entries;
+ * while a newer one of the library serves, by its address. */
+static void enter_needed(struct goaudit *ga, const struct lookup *l, void **found)
+{
+	struct generation *gen;
+
+	pthread_mutex_lock(&ga->lock);
+	gen = registry_find_address(ga, (uintptr_t)*found);
+	if (gen && (!gen->users || gen->guest->raw || gen->guest->serving != gen))
+		gen = NULL;
+	if (gen)
+		gen->kept++;
+	pthread_mutex_unlock(&ga->lock);
+	if (!gen)
+		return;
+	gate_enter_by(ga, gen, l->name, l->version, found);
+	registry_let_go(ga, gen);
+}
+
 /* dlsym and dlvsym in a guest: its functions are called through entries. */
 static void *look_up_in_guest(struct goaudit *ga, const struct lookup *l, void *handle,
 			      bool *ours)
@@ -422,6 +441,8 @@ static void *look_up_in_guest(struct goaudit *ga, const struct lookup *l, void *
 			name_error(ga, gen);
 		again = found && !gen->guest->raw &&
 			!gate_enter_by(ga, gen, l->name, l->version, &found);
+		if (found && !again && gen->pins.needs)
+			enter_needed(ga, l, &found);
 		registry_let_go(ga, gen);
 	} while (again && lasting);
 	return found;

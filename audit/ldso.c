@@ -514,3 +514,25 @@ void *ldso_lookup(const struct link_map *map, const char *name)
 
 	return sym ? (void *)(map->l_addr + sym->st_value) : NULL;
 }
+
+/* No table says so but the hash table. */
+size_t ldso_symbols(const struct link_map *map)
+{
+	const uint32_t *gnu = (void *)ldso_dynamic_address(map, DT_GNU_HASH);
+	const uint32_t *sysv = (void *)ldso_dynamic_address(map, DT_HASH);
+	const uint32_t *buckets, *chain;
+	uint32_t last = 0;
+
+	if (!gnu)
+		return sysv ? sysv[1] : 0;
+	buckets = (const uint32_t *)((const uint64_t *)(gnu + 4) + gnu[2]);
+	chain = buckets + gnu[0];
+	for (uint32_t i = 0; i < gnu[0]; i++)
+		if (buckets[i] > last)
+			last = buckets[i];
+	if (last < gnu[1])
+		return 0;
+	while (!(chain[last - gnu[1]] & 1))
+		last++;
+	return last + 1;
+}

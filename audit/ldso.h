@@ -36,6 +36,7 @@ struct ldso {
 	const void *base_ret;		/* a return instruction in the host's libc */
 	bool checked;			/* ldso_validate has an answer; guarded by the load
 					 * lock */
+	uint32_t others;		/* objects opened that are no snapshots; atomic */
 	struct link_map *libc;		/* the host's; NULL: none */
 	bool locks_sought;		/* guarded by the load lock */
 	const int *lock_owner;		/* the load lock's owner, a thread id; NULL: not found */
@@ -99,6 +100,9 @@ void ldso_reinsert(struct goaudit *ga, struct link_map *map, bool was_global);
  * NULL if none.  They need no lock and no relocation: they work from la_objopen on. */
 const ElfW(Sym) *ldso_symbol(const struct link_map *map, const char *name);
 void *ldso_lookup(const struct link_map *map, const char *name);
+
+/* How many dynamic symbols it has. */
+size_t ldso_symbols(const struct link_map *map);
 
 /* A dynamic entry's value; pointers come relocated, whatever ld.so did. */
 bool ldso_dynamic(const struct link_map *map, int64_t tag, uint64_t *value);

@@ -149,6 +149,7 @@ struct names {
 	char expanded[PATH_MAX];	/* the host's, with $ORIGIN expanded */
 	char asked[PATH_MAX];		/* absolute, links not followed */
 	char folder[PATH_MAX];
+	bool loaded;			/* the process has the file already, not from us */
 };
 
 /* Expands "$ORIGIN/x".  Other names with a dollar are ld.so's business. */
@@ -227,9 +228,39 @@ static bool is_snapshot(struct goaudit *ga, const char *file, struct names *name
 /* Bits of dlopen's mode that glibc does not know. */
 #define OUR_BITS (RTLD_RELOADABLE | RTLD_PANIC_RETURN | RTLD_RAW)
 
+/* Has the process this file already, by whatever name, as an object that is none of
+ * ours?  ld.so is asked again only after it has opened others. */
+static bool is_loaded(struct goaudit *ga, const char *path, const void *caller)
+{
+	uint32_t others = __atomic_load_n(&ga->ldso.others, __ATOMIC_ACQUIRE);
+	struct call call = { .kind = CALL_ASK };
+	struct guest *guest;
+	bool asked, ours;
+	void *h;
+
+	pthread_mutex_lock(&ga->lock);
+	guest = registry_find_path(ga, path);
+	asked = guest && guest->current && guest->others == others;
+	if (guest)
+		guest->others = others;
+	pthread_mutex_unlock(&ga->lock);
+	if (asked)
+		return false;
+	call_push(ga, &call);
+	h = intercept_dlopen_as(ga, path, RTLD_LAZY | RTLD_NOLOAD, caller);
+	call_pop(ga, &call);
+	if (!h) {
+		ga->host.dlerror();	/* that it is not there is no error */
+		return false;
+	}
+	ours = reload_knows(ga, h);
+	((int (*)(void *))intercept_real_dlclose)(h);
+	return !ours;
+}
+
 /* Opens a file whose path is settled.  false: glibc's. */
 static bool open_path(struct goaudit *ga, struct names *names, const char *file,
-		      int mode, void **handle)
+		      int mode, const void *caller, void **handle)
 {
 	bool flagged = mode & RTLD_RELOADABLE, ours;
 	char *path = names->path;
@@ -259,6 +290,8 @@ static bool open_path(struct goaudit *ga, struct names *names, const char *file,
 		return ours;
 	}
 	ours = is_ours(ga, path, names->asked, request.fd, flagged);
+	names->loaded = ours && is_loaded(ga, path, caller);
+	ours = ours && !names->loaded;
 	if (ours) {
 		request.reloadable = flagged || globs_mean(ga, path);
 		*handle = reload_open(ga, &request);
@@ -268,9 +301,10 @@ static bool open_path(struct goaudit *ga, struct names *names, const char *file,
 }
 
 /* Not ours after all, but the host's arguments cannot be passed on as they are;
- * the failure, if it is one, is glibc's own.  If ld.so does find the object, it
- * is no reloadable one, and nobody shall believe that it is. */
-static void *pass_on(struct goaudit *ga, const char *file, int mode,
+ * the failure, if it is one, is glibc's own.  What the process has already is what it
+ * is; if ld.so loads the object only now, it is no reloadable one, and nobody shall
+ * believe that it is. */
+static void *pass_on(struct goaudit *ga, const char *file, int mode, bool loaded,
 		     const void *caller)
 {
 	int known = mode & RTLD_RELOADABLE ? mode & ~OUR_BITS : mode;
@@ -278,10 +312,14 @@ static void *pass_on(struct goaudit *ga, const char *file, int mode,
 
 	if (!h || !(mode & RTLD_RELOADABLE))
 		return h;
+	if (loaded) {
+		goaudit_log(ga, "%s: the process has it already, so it is not reloadable",
+			    file);
+		return h;
+	}
 	((int (*)(void *))intercept_real_dlclose)(h);
-	error_set(ga, "%s: ld.so has it loaded already, or its path cannot be "
-		  "settled, so it cannot be reloadable: open it with "
-		  "RTLD_RELOADABLE first, by its absolute path", file);
+	error_set(ga, "%s: its path cannot be settled, so it cannot be reloadable: open it "
+		  "by its absolute path", file);
 	return NULL;
 }
 
@@ -306,22 +344,22 @@ static bool open_bare(struct goaudit *ga, struct names *names, const char *file,
 			((int (*)(void *))intercept_real_dlclose)(h);
 		else
 			ga->host.dlerror();	/* refused by us: no error of the host */
-		if (open_path(ga, names, path, mode, handle))
+		if (open_path(ga, names, path, mode, caller, handle))
 			return true;
-		h = pass_on(ga, path, mode, caller);
+		h = pass_on(ga, path, mode, names->loaded, caller);
 	} else if (h) {
 		/* ld.so may know one of our generations by its SONAME; then the
 		 * reference is to be counted by us. */
 		if (!reload_adopt(ga, &h, path)) {
 			strcpy(names->asked, path);
-			return open_path(ga, names, path, mode, handle);
+			return open_path(ga, names, path, mode, caller, handle);
 		}
 		if ((mode & OUR_BITS) && !reload_knows(ga, h)) {
 			((int (*)(void *))intercept_real_dlclose)(h);
-			h = pass_on(ga, file, mode, caller);
+			h = pass_on(ga, file, mode, true, caller);
 		}
 	} else if ((mode & OUR_BITS) && !(mode & RTLD_RELOADABLE)) {
-		pass_on(ga, file, mode, caller);	/* fails in glibc's words */
+		pass_on(ga, file, mode, false, caller);	/* fails in glibc's words */
 	}
 	*handle = h;
 	return true;
@@ -338,11 +376,11 @@ static bool open_named(struct goaudit *ga, struct names *names, const char *file
 		name = names->expanded;
 	if (!strchr(name, '/') || strchr(name, '$'))
 		return open_bare(ga, names, file, mode, caller, handle);
-	if (open_path(ga, names, name, mode, handle))
+	if (open_path(ga, names, name, mode, caller, handle))
 		return true;
 	if (!from_snapshot && !(mode & RTLD_RELOADABLE))
 		return false;
-	*handle = pass_on(ga, from_snapshot ? name : file, mode, caller);
+	*handle = pass_on(ga, from_snapshot ? name : file, mode, names->loaded, caller);
 	return true;
 }
 
@@ -356,6 +394,7 @@ bool open_call(struct goaudit *ga, const char *file, int mode, const void *calle
 	error_clear(ga);
 	if (!file || !*file || !(names = malloc(sizeof *names)))
 		return false;
+	names->loaded = false;
 	ours = open_named(ga, names, file, mode, caller, handle);
 	free(names);
 	return ours;

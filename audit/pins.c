@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arch.h"
+#include "needed.h"
 #include "state.h"
 
 /* An object's address range that needs no (further) reference. */
@@ -14,14 +15,23 @@ struct range {
 
 #define RANGES 16
 
-static void keep(struct goaudit *ga, struct pins *pins, void *handle)
+static void keep(struct goaudit *ga, struct generation *gen, void *handle)
 {
+	struct pins *pins = &gen->pins;
+	struct generation *other;
 	void **more;
 
 	if (!handle)
 		return;
 	if (handle == ga->gort.map || handle == ga->ldso.head) {
 		dlclose(handle);	/* never closed anyway */
+		return;
+	}
+	pthread_mutex_lock(&ga->lock);
+	other = registry_find_map(ga, handle);
+	pthread_mutex_unlock(&ga->lock);
+	if (other && !other->info->is_go && needed_add(ga, gen, other)) {
+		dlclose(handle);	/* it has its own reference */
 		return;
 	}
 	if (pins->n == pins->room) {
@@ -54,7 +64,7 @@ void pins_take_needed(struct goaudit *ga, struct generation *gen)
 		const char *name = strings + d->d_un.d_val;
 
 		if (d->d_tag == DT_NEEDED && !never_closed(ga, name))
-			keep(ga, &gen->pins,
+			keep(ga, gen,
 			     dlmopen(LM_ID_BASE, name, RTLD_LAZY | RTLD_NOLOAD));
 	}
 	call_pop(ga, &plain);
@@ -96,7 +106,7 @@ static void scan(struct goaudit *ga, struct generation *gen, int64_t table,
 		map = ldso_object_at((void *)value);
 		if (!map || !map->l_name || !map->l_name[0])
 			continue;
-		keep(ga, &gen->pins,
+		keep(ga, gen,
 		     dlmopen(LM_ID_BASE, map->l_name, RTLD_LAZY | RTLD_NOLOAD));
 		add_range(ranges, n, map);
 	}
@@ -122,16 +132,19 @@ void pins_take_bound(struct goaudit *ga, struct generation *gen)
 	add_range(ranges, &n, ga->ldso.head);
 	for (unsigned i = 0; i < gen->pins.n; i++)
 		add_range(ranges, &n, gen->pins.handle[i]);
+	for (unsigned i = 0; i < gen->pins.needs; i++)
+		add_range(ranges, &n, gen->pins.need[i]->map);
 	call_push(ga, &plain);
 	scan(ga, gen, DT_RELA, DT_RELASZ, ranges, &n);
 	scan(ga, gen, DT_JMPREL, DT_PLTRELSZ, ranges, &n);
 	call_pop(ga, &plain);
 }
 
-void pins_release(struct generation *gen)
+void pins_release(struct goaudit *ga, struct generation *gen)
 {
 	for (unsigned i = 0; i < gen->pins.n; i++)
 		dlclose(gen->pins.handle[i]);
 	free(gen->pins.handle);
+	needed_release(ga, gen);
 	memset(&gen->pins, 0, sizeof gen->pins);
 }

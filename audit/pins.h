@@ -14,6 +14,9 @@ struct goaudit;
 struct pins {
 	unsigned n, room;
 	void **handle;		/* of dlmopen, or NULL */
+	unsigned needs;
+	struct generation **need;	/* generations that it needs, see needed.h; changed with
+					 * goaudit.lock, in transactions */
 	bool bound;		/* those that it is bound to are among them */
 };
 
@@ -26,6 +29,6 @@ void pins_take_needed(struct goaudit *ga, struct generation *gen);
 void pins_take_bound(struct goaudit *ga, struct generation *gen);
 
 /* Gives all back.  In a transaction, after its dlclose. */
-void pins_release(struct generation *gen);
+void pins_release(struct goaudit *ga, struct generation *gen);
 
 #endif

@@ -158,10 +158,15 @@ struct generation *registry_find_handle(struct goaudit *ga, const void *handle)
 			gen = guest->current;
 		return gen;
 	}
-	if (!handle)
+	return registry_find_map(ga, handle);
+}
+
+struct generation *registry_find_map(struct goaudit *ga, const void *map)
+{
+	if (!map)
 		return NULL;
 	FOR_EACH_LIVE(ga, gen)
-		if (gen->map == handle)
+		if (gen->map == map)
 			return gen;
 	return NULL;
 }
@@ -356,6 +361,24 @@ struct generation *registry_generation(struct goaudit *ga, struct guest *guest)
 		goaudit_debug.records++;
 	journal_end();
 	return gen;
+}
+
+void registry_describe(struct generation *gen, const struct snapshot *s, const char *path)
+{
+	char *slash;
+
+	gen->signature = s->signature;
+	memcpy(gen->hash, s->hash, sizeof gen->hash);
+	gen->described = s->facts.has_debug_info;
+	text_copy(gen->origin, sizeof gen->origin, path);
+	slash = strrchr(gen->origin, '/');
+	slash[slash == gen->origin] = 0;
+	journal_begin();
+	gen->info->is_go = s->facts.kind == IMAGE_GO_GUEST;
+	gen->info->snapshot_ns = s->ns;
+	text_copy(gen->info->path, sizeof gen->info->path, path);
+	memcpy(gen->info->snapshot, s->file, sizeof gen->info->snapshot);
+	journal_end();
 }
 
 static void leave_live(struct registry *r, struct generation *gen)

@@ -20,6 +20,7 @@
 #include "pins.h"
 
 struct goaudit;
+struct snapshot;
 
 /* What tells one content of a file from another without reading it. */
 struct signature {
@@ -66,6 +67,11 @@ struct generation {
 	unsigned unseen;			/* them of which ld.so does not know */
 	unsigned tries;				/* of retire_try in a row, */
 	uint64_t tried_at;			/* and the step of the last one */
+	unsigned users;				/* generations that need it, see needed.h */
+	struct generation *next_needed;		/* in a needed_load */
+	struct generation *replaced;		/* of its guest, when it came as something needed */
+	bool outside;				/* an object that is none of ours needs it, too */
+	bool exposed;				/* listed for a moment, see debugger_expose */
 	unsigned kept;				/* not 0: must not be unmapped for now */
 	struct pins pins;			/* see pins.h */
 	unsigned column;			/* of its calls, see gate.h */
@@ -89,6 +95,7 @@ struct guest {
 						 * but for one that is not initialised yet */
 	struct link_map handle;			/* what dlopen returns, for the process's life:
 						 * name and address are those of `serving` */
+	uint32_t others;			/* ldso.others when ld.so was asked for the path */
 	bool raw;				/* RTLD_RAW: neither handle nor entries */
 	struct gate_doors doors;
 	struct generation *all;
@@ -142,6 +149,7 @@ struct guest *registry_find_file(struct goaudit *ga, const struct stat *st);
 /* A generation by its handle (a lasting one: that which it stands for), its address
  * range, or its snapshot's name. */
 struct generation *registry_find_handle(struct goaudit *ga, const void *handle);
+struct generation *registry_find_map(struct goaudit *ga, const void *map);
 struct generation *registry_find_address(struct goaudit *ga, uintptr_t address);
 struct generation *registry_find_snapshot(struct goaudit *ga, const char *file);
 
@@ -161,6 +169,10 @@ size_t registry_copy(struct goaudit *ga, void *records, size_t count,
 
 /* A new generation of a guest, in state GOAUDIT_LOADING; NULL: no record free. */
 struct generation *registry_generation(struct goaudit *ga, struct guest *guest);
+
+/* What a new generation has of its snapshot; path: of its file. */
+void registry_describe(struct generation *gen, const struct snapshot *snapshot,
+		       const char *path);
 
 /* Sets the state, inside journal_begin/journal_end, and wakes all who wait. */
 void registry_set_state(struct goaudit *ga, struct generation *gen,

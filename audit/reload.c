@@ -17,6 +17,7 @@
 #include "init.h"
 #include "intercept.h"
 #include "journal.h"
+#include "needed.h"
 #include "recover.h"
 #include "retire.h"
 #include "state.h"
@@ -90,27 +91,15 @@ static struct generation *new_generation(struct job *job)
 	struct goaudit *ga = job->ga;
 	const struct snapshot *s = &job->snapshot;
 	struct generation *gen = registry_generation(ga, job->guest);
-	char *slash;
 
 	if (!gen)
 		return NULL;
 	gen->owner = arch_thread_pointer();
-	gen->signature = s->signature;
-	memcpy(gen->hash, s->hash, sizeof gen->hash);
-	gen->described = s->facts.has_debug_info;
+	registry_describe(gen, s, job->request->path);
 	gen->reloadable = job->request->reloadable;
 	gen->guarded = s->facts.kind == IMAGE_GO_GUEST &&
 		       (job->request->guarded || ga->settings.panic_return);
 	gen->opened_global = (job->request->mode & RTLD_GLOBAL) != 0;
-	snprintf(gen->origin, sizeof gen->origin, "%s", job->request->path);
-	slash = strrchr(gen->origin, '/');
-	slash[slash == gen->origin] = 0;
-	journal_begin();
-	gen->info->is_go = s->facts.kind == IMAGE_GO_GUEST;
-	gen->info->snapshot_ns = s->ns;
-	text_copy(gen->info->path, sizeof gen->info->path, job->request->path);
-	memcpy(gen->info->snapshot, s->file, sizeof gen->info->snapshot);
-	journal_end();
 	return gen;
 }
 
@@ -182,11 +171,12 @@ static struct link_map *map_snapshot(struct job *job, struct call *plain)
 	map = dlmopen(LM_ID_BASE, gen->info->snapshot, mode);
 	text = map ? NULL : dlerror();
 	if (is_about_static_tls(text) && make_way(job)) {
+		plain->needed->over = false;
 		map = dlmopen(LM_ID_BASE, gen->info->snapshot, mode);
 		text = map ? NULL : dlerror();
 	}
 	call_pop(ga, plain);
-	if (!map)
+	if (!map && !plain->needed->failed)
 		loader_error(ga, gen, text);
 	return map;
 }
@@ -195,7 +185,8 @@ static struct link_map *map_snapshot(struct job *job, struct call *plain)
 static void load(struct job *job)
 {
 	struct goaudit *ga = job->ga;
-	struct call plain = { .kind = CALL_PLAIN };
+	struct needed_load needed = { .guest = job->guest };
+	struct call plain = { .kind = CALL_PLAIN, .needed = &needed };
 	struct generation *gen;
 	struct link_map *map;
 	uint64_t begin;
@@ -219,19 +210,23 @@ static void load(struct job *job)
 	/* Two generations in the list at once would mix up their symbols. */
 	if (job->old && !job->old->hidden)
 		retire_hide(ga, job->old);
+	needed_begin(ga, &needed);
 	begin = clock_ns();
 	map = map_snapshot(job, &plain);
+	needed_end(ga, &needed, map != NULL);
 	if (!map) {
 		pthread_mutex_lock(&ga->lock);
 		job->guest->current = job->old;
 		pthread_mutex_unlock(&ga->lock);
 		retire_undo(ga, job->old);
+		needed_settle(ga, &needed);
 		discard(job);
 		job->outcome = FAILED;
 		return;
 	}
 	gen->module = plain.module;
 	pins_take_needed(ga, gen);
+	needed_settle(ga, &needed);
 	pthread_mutex_lock(&ga->lock);
 	journal_begin();
 	gen->info->load_ns = clock_ns() - begin;
@@ -561,7 +556,27 @@ static void open_step(void *arg)
 	show_map(job);
 }
 
-/* Is the file what the current generation was made from?  Without locks: the
+/* Reads the file: is its content that hash's?  false: dlerror is set. */
+static bool look_at_content(struct job *job, struct generation *cur, const uint64_t *hash)
+{
+	struct goaudit *ga = job->ga;
+	struct snapshot *s = &job->snapshot;
+
+	if (!s->file[0] &&
+	    snapshot_read(ga, job->request->fd, job->request->path, s) != 0)
+		return false;
+	/* Elsewhere, the same bytes have another $ORIGIN. */
+	job->unchanged = memcmp(s->hash, hash, sizeof s->hash) == 0 && !job->turned;
+	if (job->unchanged) {
+		pthread_mutex_lock(&ga->lock);
+		cur->signature = s->signature;
+		pthread_mutex_unlock(&ga->lock);
+	}
+	return true;
+}
+
+/* Are the file, and the libraries that it needs, what the current generation was made
+ * from?  Without locks: the
  * answer is about `seen`, and a step checks that it is still the current one.
  * Reads the file when its stamps do not tell.  false: dlerror is set. */
 static bool look_at_file(struct job *job)
@@ -587,19 +602,11 @@ static bool look_at_file(struct job *job)
 		return true;
 	now = signature_of(&st);
 	job->unchanged = signature_same(&now, &then) && !then.racy && !job->turned;
-	if (job->unchanged || (job->request->mode & RTLD_NOLOAD))
+	if (job->request->mode & RTLD_NOLOAD)
 		return true;
-	if (!job->snapshot.file[0] &&
-	    snapshot_read(ga, job->request->fd, job->request->path,
-			  &job->snapshot) != 0)
+	if (!job->unchanged && !look_at_content(job, cur, hash))
 		return false;
-	/* Elsewhere, the same bytes have another $ORIGIN. */
-	job->unchanged = memcmp(job->snapshot.hash, hash, sizeof hash) == 0 && !job->turned;
-	if (job->unchanged) {
-		pthread_mutex_lock(&ga->lock);
-		cur->signature = job->snapshot.signature;
-		pthread_mutex_unlock(&ga->lock);
-	}
+	job->unchanged = job->unchanged && !needed_changed(ga, cur);
 	return true;
 }
 

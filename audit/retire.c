@@ -9,6 +9,7 @@
 #include "debugger.h"
 #include "go/protocol.h"
 #include "journal.h"
+#include "needed.h"
 #include "state.h"
 #include "text.h"
 
@@ -80,10 +81,12 @@ static bool close_map(struct goaudit *ga, struct generation *gen)
 			return !ldso_lists(ga, gen->map, name);
 	}
 	gen->closed = true;
+	needed_expose(ga, gen);
 	if (hidden)
 		debugger_close(ga, map);
 	else
 		dlclose(map);
+	needed_cover(ga, gen);
 	return !ldso_lists(ga, map, name);
 }
 
@@ -97,7 +100,7 @@ static void linger(struct goaudit *ga, struct generation *gen)
 
 	linger_name(ga, gen, nested, text, sizeof text);
 	if (nested) {
-		pins_release(gen);
+		pins_release(ga, gen);
 	} else {
 		if (!gen->pins.bound)	/* given back, or none yet */
 			pins_take_needed(ga, gen);
@@ -121,7 +124,7 @@ void retire_unmap(struct goaudit *ga, struct generation *gen)
 	gen->unmapping = true;
 	out = close_map(ga, gen);
 	if (out) {
-		pins_release(gen);
+		pins_release(ga, gen);
 		/* Before anybody reads that it is gone. */
 		gen->info->unload_ns += clock_ns() - begin;
 		gone(ga, gen);
@@ -161,7 +164,7 @@ void retire_look(struct goaudit *ga)
 /* May a C generation still be executing, or be looked at? */
 static bool is_busy(struct goaudit *ga, const struct generation *gen)
 {
-	if (gen->kept || gen->unmapping || gen->unseen)
+	if (gen->kept || gen->unmapping || gen->unseen || gen->users)
 		return true;
 	if (!gen->entered)
 		return false;
@@ -178,12 +181,14 @@ static void wait_until_left(struct goaudit *ga, struct generation *gen)
 		return;
 	if (gen->unseen)
 		linger_name(ga, gen, false, text, sizeof text);
+	else if (gen->users)
+		text_copy(text, sizeof text, "a guest that needs it");
 	else
 		text_copy(text, sizeof text, "a call of the host is under way");
 	pthread_mutex_lock(&ga->lock);
 	set_waiting(ga, gen);
 	pthread_mutex_unlock(&ga->lock);
-	held_by(ga, gen, gen->unseen ? GO_HOLDER_LOADER : GO_HOLDER_CALL, text);
+	held_by(ga, gen, gen->unseen || gen->users ? GO_HOLDER_LOADER : GO_HOLDER_CALL, text);
 }
 
 /* Takes a generation out of the link map.  In a transaction. */
@@ -236,12 +241,12 @@ void retire_undo(struct goaudit *ga, struct generation *old)
 {
 	if (!old || old->info->state != GOAUDIT_OPEN || !old->hidden)
 		return;
-	if (!retire_is_unreferenced(old)) {
+	if (!retire_is_unreferenced(old) || needed_wanted(ga, old)) {
 		debugger_reinsert(ga, old);
 		return;
 	}
 	/* All have closed it meanwhile (close_step). */
-	if (!old->reloadable) {
+	if (!old->reloadable && !old->users) {
 		retire_generation(ga, old);
 		return;
 	}

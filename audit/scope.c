@@ -7,28 +7,6 @@
 #include "state.h"
 #include "tables.h"
 
-/* How many dynamic symbols there are: no table says so but the hash table. */
-static size_t count_symbols(const struct link_map *map)
-{
-	const uint32_t *gnu = (void *)ldso_dynamic_address(map, DT_GNU_HASH);
-	const uint32_t *sysv = (void *)ldso_dynamic_address(map, DT_HASH);
-	const uint32_t *buckets, *chain;
-	uint32_t last = 0;
-
-	if (!gnu)
-		return sysv ? sysv[1] : 0;
-	buckets = (const uint32_t *)((const uint64_t *)(gnu + 4) + gnu[2]);
-	chain = buckets + gnu[0];
-	for (uint32_t i = 0; i < gnu[0]; i++)
-		if (buckets[i] > last)
-			last = buckets[i];
-	if (last < gnu[1])
-		return 0;
-	while (!(chain[last - gnu[1]] & 1))
-		last++;
-	return last + 1;
-}
-
 /* Go's names have a dot or a colon; a C identifier is an export, for dlsym. */
 static bool is_go_name(const char *name)
 {
@@ -41,7 +19,7 @@ static bool program_has_go_names(const struct link_map *map)
 {
 	const ElfW(Sym) *syms = (void *)ldso_dynamic_address(map, DT_SYMTAB);
 	const char *strings = (void *)ldso_dynamic_address(map, DT_STRTAB);
-	size_t n = syms && strings ? count_symbols(map) : 0;
+	size_t n = syms && strings ? ldso_symbols(map) : 0;
 
 	for (size_t i = 1; i < n; i++)
 		if (syms[i].st_shndx != SHN_UNDEF &&
@@ -80,7 +58,7 @@ static void hide_own(struct goaudit *ga, const struct link_map *map)
 	ElfW(Sym) *syms;
 	size_t n;
 
-	if (!strings || !ldso_dynamic_address(map, DT_SYMTAB) || !(n = count_symbols(map)))
+	if (!strings || !ldso_dynamic_address(map, DT_SYMTAB) || !(n = ldso_symbols(map)))
 		return;
 	syms = open_symbols(ga, map, n);
 	if (!syms) {

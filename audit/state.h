@@ -7,6 +7,7 @@
  *   tables.c                         what ld.so reads of an object, changed
  *   open.c                           from dlopen's arguments to a file of ours
  *   registry.c                       guests and their generations
+ *   needed.c                         libraries that only guests need
  *   reload.c, close.c, retire.c      the state machine: open, close, reload
  *   init.c                           package inits, with a limit or without
  *   inherit.c, handover.c            what a new generation takes over

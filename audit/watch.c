@@ -14,6 +14,7 @@
 #include "arch.h"
 #include "clock.h"
 #include "host.h"
+#include "needed.h"
 #include "reload.h"
 #include "state.h"
 #include "text.h"
@@ -35,6 +36,13 @@ struct part {
 	char name[NAME_MAX + 1];
 };
 
+/* A file as it was when it was looked at last. */
+struct seen {
+	char *name;
+	bool there;
+	struct signature signature;
+};
+
 struct watch {
 	struct goaudit *ga;
 	struct watch *next;
@@ -46,7 +54,8 @@ struct watch {
 	int stop;			/* eventfd */
 	struct part *part;		/* malloc'ed */
 	unsigned n, room;
-	struct signature seen;		/* of the file when it was looked at last */
+	struct seen *seen;		/* its file and those that it needs, malloc'ed */
+	unsigned files;
 	const void *thread;		/* who runs it, for a stop from the callback */
 	bool ended;			/* the thread is about to return; with ga->lock */
 	bool parents;			/* it runs in the process that this one was forked
@@ -54,12 +63,20 @@ struct watch {
 	bool abandoned;			/* it frees the watch itself; with ga->lock */
 };
 
+static void forget(struct seen *seen, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		free(seen[i].name);
+	free(seen);
+}
+
 static void free_watch(struct watch *w)
 {
 	if (w->events >= 0)
 		close(w->events);
 	if (w->stop >= 0)
 		close(w->stop);
+	forget(w->seen, w->files);
 	free(w->part);
 	free(w);
 }
@@ -171,43 +188,87 @@ static bool is_watched(const struct watch *w, int wd)
 	return false;
 }
 
-/* Watches the way to the file as it is now.  Returns 0 or an error number. */
+static struct seen *find_seen(struct seen *seen, unsigned n, const char *name)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (strcmp(seen[i].name, name) == 0)
+			return &seen[i];
+	return NULL;
+}
+
+static bool look_at(struct seen *file)
+{
+	struct signature before = file->signature;
+	bool was_there = file->there;
+	struct stat st;
+
+	file->there = stat(file->name, &st) == 0;
+	if (!file->there)
+		return false;
+	file->signature = signature_of(&st);
+	return !was_there || !signature_same(&before, &file->signature);
+}
+
+/* Learns which files there are now; what is known of one already stays.  Returns 0 or
+ * ENOMEM. */
+static int list_files(struct watch *w)
+{
+	unsigned n;
+	char **names = needed_names(w->ga, w->guest, &n);
+	struct seen *seen = names ? calloc(n, sizeof *seen) : NULL, *known;
+
+	for (unsigned i = 0; i < n && names; i++) {
+		if (!seen) {
+			free(names[i]);
+			continue;
+		}
+		seen[i].name = names[i];
+		known = find_seen(w->seen, w->files, names[i]);
+		if (known) {
+			seen[i].there = known->there;
+			seen[i].signature = known->signature;
+		} else {
+			look_at(&seen[i]);
+		}
+	}
+	free(names);
+	if (!seen)
+		return ENOMEM;
+	forget(w->seen, w->files);
+	w->seen = seen;
+	w->files = n;
+	return 0;
+}
+
+/* Watches the ways to the files as they are now.  Returns 0 or an error number. */
 static int follow(struct watch *w)
 {
 	struct way *way = malloc(sizeof *way);
 	struct part *old = w->part;
 	unsigned n = w->n;
-	char *file = registry_name(w->ga, w->guest);
-	int error;
+	int error = way ? list_files(w) : ENOMEM;
 
 	w->part = NULL;
 	w->n = w->room = 0;
-	error = way && file ? add_way(w, file, way) : ENOMEM;
+	for (unsigned i = 0; i < w->files && !error; i++)
+		error = add_way(w, w->seen[i].name, way);
 	for (unsigned i = 0; i < n; i++)
 		if (!is_watched(w, old[i].wd))
 			inotify_rm_watch(w->events, old[i].wd);
 	free(old);
-	free(file);
 	free(way);
 	return error;
 }
 
 /* --- waiting ---------------------------------------------------------------- */
 
-/* Is the file another one than at the last look?  One that is not there is none. */
+/* Is a file another one than at the last look?  One that is not there is none. */
 static bool look(struct watch *w)
 {
-	char *file = registry_name(w->ga, w->guest);
-	struct signature now;
-	struct stat st;
 	bool changed = false;
 
-	if (file && stat(file, &st) == 0) {
-		now = signature_of(&st);
-		changed = !signature_same(&now, &w->seen);
-		w->seen = now;
-	}
-	free(file);
+	for (unsigned i = 0; i < w->files; i++)
+		changed |= look_at(&w->seen[i]);
 	return changed;
 }
 
@@ -278,6 +339,7 @@ static void *watch_thread(void *arg)
 		h = reload_reload(ga, w->handle, NULL);
 		if (!h)
 			text_copy(text, sizeof text, error_take(ga));
+		follow(w);		/* it may need others now */
 		w->callback(w->handle, h ? NULL : text, w->arg);
 	}
 	pthread_mutex_lock(&ga->lock);
@@ -324,7 +386,6 @@ int watch_start(struct goaudit *ga, void *handle, goaudit_watch_function *callba
 		w->stop = eventfd(0, EFD_CLOEXEC);
 		w->events = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 		error = w->stop < 0 || w->events < 0 ? errno : follow(w);
-		look(w);
 	}
 	if (w && !error)
 		error = host_start_thread(ga, watch_thread, w);

@@ -58,7 +58,8 @@ extern "C" {
  * on.  Calls under way end in the old one.  dlsym of a variable gives the current
  * generation's, an address that ends with it.  When the file has not changed, the
  * object is taken out of the link map and put back, so that a debugger reads it
- * again.
+ * again.  A guest has changed, too, when a library has that only guests need (see
+ * goaudit(7)).
  *
  * On failure NULL is returned, dlerror(3) tells why, and the old generation goes on
  * with its references and its state unchanged.  It is a failure, too, if the new

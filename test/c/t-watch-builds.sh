@@ -8,6 +8,11 @@
 for v in 1 2 3; do
 	cc_so v$v.so <<<"int value(void) { return $v; }"
 done
+for v in 1 2; do
+	cc_so needed$v.so <<<"int needed(void) { return $v; }"
+done
+ln needed1.so libneeded.so
+cc_so uses.so -L. -lneeded -Wl,-rpath,'$ORIGIN/lib' <<<'int needed(void); int value(void) { return needed(); }'
 cc_host host -pthread <<'C'
 #include "host.h"
 #include <poll.h>
@@ -99,6 +104,10 @@ int main(void)
 	try("relative link to a file", "mkdir build deps; cp v1.so deps/one; cp v2.so deps/two; "
 	    "ln -s ../deps/./one build/guest.so", "ln -sfn ../build/../deps/two build/guest.so");
 
+	/* A library that the guest needs. */
+	try("what it needs", "mkdir -p build/lib; cp needed1.so build/lib/libneeded.so; cp uses.so build/guest.so",
+	    "cp needed2.so build/lib/x; mv build/lib/x build/lib/libneeded.so");
+
 	/* No build. */
 	CHECK(system("rm -rf build; mkdir build; cp v1.so build/guest.so") == 0);
 	h = open_guest("build/guest.so");
@@ -133,6 +142,7 @@ moved away
 folder put in its place
 link to a folder
 relative link to a file
+what it needs
 in a busy folder: 2
 E
 expect_no_snapshots
