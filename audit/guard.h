@@ -14,10 +14,11 @@ struct goaudit;
 #define GUARD_KEPT 64
 
 struct guard {
-	pthread_mutex_t lock;			/* of all here but entry; a leaf */
+	pthread_mutex_t lock;			/* of kept and count; a leaf */
 	void *entry;				/* goaudit_guard; constant once set */
-	struct { int tid; char *text; } kept[GUARD_KEPT];
-	unsigned next;
+	uint64_t (*last)(void);			/* goaudit_guard_last; before entry */
+	struct { uint64_t number; char *text; } kept[GUARD_KEPT];
+	uint64_t count;				/* number of the last one, from 1 */
 };
 
 /* What base/guard.c calls; filled in before the first guest is loaded that goes
@@ -25,15 +26,12 @@ struct guard {
 struct guard_calls {
 	void (*crosscall2)(void *fn, void *arg, int size, uintptr_t context);
 	void *guard;			/* runtime.goauditGuard */
-	void (*panicked)(uint64_t text);	/* go_guard.panic */
+	uint64_t (*panicked)(uint64_t text);	/* go_guard.panic; returns its number */
 };
 
 /* Makes the entry ready for guests that are loaded from now on.  The Go runtime
  * runs.  Returns 0, or -1 with dlerror set.  Without locks. */
 int guard_prepare(struct goaudit *ga, const char *guest_path);
-
-/* In a forked child, with guard.lock: its one thread was `tid` in the parent. */
-void guard_forked(struct goaudit *ga, int tid);
 
 /* See goaudit_last_panic. */
 size_t guard_last(struct goaudit *ga, char *text, size_t size);

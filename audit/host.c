@@ -106,7 +106,6 @@ static void after_fork_child(void)
 	ldso_forked(ga, true);
 	call_forked_child(ga);
 	error_forked(ga, ga->gate.forking);
-	guard_forked(ga, ga->gate.forking);
 	release_leaves(ga);
 	dlbind_forked(true);
 	ga->forked = true;

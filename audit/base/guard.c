@@ -7,6 +7,11 @@
 
 struct guard_calls goaudit_guard_calls;
 
+/* The number of this thread's last panic, 0 before the first one.  A new thread has
+ * 0, whatever thread has had its number or its address before. */
+static __thread uint64_t last __attribute__((tls_model("initial-exec")));
+
+uint64_t goaudit_guard_last(void);
 void goaudit_guard(void *fn, void *frame, int size, uintptr_t context);
 
 void goaudit_guard(void *fn, void *frame, int size, uintptr_t context)
@@ -18,5 +23,10 @@ void goaudit_guard(void *fn, void *frame, int size, uintptr_t context)
 	(void)size;
 	goaudit_guard_calls.crosscall2(goaudit_guard_calls.guard, &g, 0, context);
 	if (g.panic)
-		goaudit_guard_calls.panicked(g.panic);
+		last = goaudit_guard_calls.panicked(g.panic);
+}
+
+uint64_t goaudit_guard_last(void)
+{
+	return last;
 }

@@ -1,7 +1,8 @@
 package flag
 
 // Flags that a guest has defined on the command line's set, in a package init.
-// See goaudit_replace.go and goaudit_purge.go of package runtime.
+// See goaudit_replace.go and goaudit_purge.go of package runtime.  The set has no
+// lock: see goaudit_between.go there.
 
 import (
 	"reflect"
@@ -16,6 +17,9 @@ func goauditOnReplace(withdraw func() (restore func()))
 
 //go:linkname goauditUndo runtime.goauditUndo
 func goauditUndo(put func())
+
+//go:linkname goauditBetween runtime.goauditBetween
+func goauditBetween(pkg string, fn func())
 
 //go:linkname goauditOwns runtime.goauditOwns
 func goauditOwns(p unsafe.Pointer) bool
@@ -42,32 +46,38 @@ func goauditOwned(f *Flag) bool {
 
 func goauditWithdraw() (restore func()) {
 	c := CommandLine
+	if len(c.formal) == 0 { // the guests' own ones have long been counted
+		return nil
+	}
 	formal, actual := make(map[string]*Flag), make(map[string]*Flag)
-	for name, f := range c.formal {
-		if goauditOwned(f) {
-			formal[name] = f
-			delete(c.formal, name)
-		}
-	}
-	for name, f := range c.actual {
-		if goauditOwned(f) {
-			actual[name] = f
-			delete(c.actual, name)
-		}
-	}
+	goauditBetween("flag.", func() {
+		goauditMoveOwned(c.formal, formal)
+		goauditMoveOwned(c.actual, actual)
+	})
 	if len(formal) == 0 {
 		return nil
 	}
 	return func() {
-		for name, f := range formal {
-			if !goauditOwned(f) {
-				c.formal[name] = f
+		goauditBetween("flag.", func() {
+			for name, f := range formal {
+				if !goauditOwned(f) {
+					c.formal[name] = f
+				}
 			}
-		}
-		for name, f := range actual {
-			if !goauditOwned(f) {
-				c.actual[name] = f
+			for name, f := range actual {
+				if !goauditOwned(f) {
+					c.actual[name] = f
+				}
 			}
+		})
+	}
+}
+
+func goauditMoveOwned(from, to map[string]*Flag) {
+	for name, f := range from {
+		if goauditOwned(f) {
+			to[name] = f
+			delete(from, name)
 		}
 	}
 }

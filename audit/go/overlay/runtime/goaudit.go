@@ -18,6 +18,8 @@ package runtime
 //	goaudit_check.go   what plainly uses a module (frames, timers, ...)
 //	goaudit_passing.go who is about to let go of it
 //	goaudit_purge.go   std's own caches, and reflect's names
+//	goaudit_holdoff.go no collection starts during a proof or a move
+//	goaudit_between.go state of std that has no lock
 //	goaudit_prove.go   the proof that nothing else leads to it, and when
 //	goaudit_mark*.go   the marker: tracing, roots, what holds and how it is told
 //	goaudit_dirty.go   what the program writes while the marker runs

@@ -117,7 +117,7 @@ func goauditMove(p unsafe.Pointer) {
 }
 
 func (m *goauditMover) run(md *moduledata) {
-	off := goauditMoveHoldOff()
+	goauditHoldOff()
 	for i := 1; ; i++ {
 		w := stopTheWorld(stwReadMemStats)
 		start := nanotime()
@@ -139,7 +139,7 @@ func (m *goauditMover) run(md *moduledata) {
 		}
 		timeSleep(goauditAttemptNs)
 	}
-	goauditMoveLetGo(off)
+	goauditLetGo()
 }
 
 // each calls fn for all variables until it returns false.

@@ -9,15 +9,6 @@ import "unsafe"
 
 type goauditMoveTrace struct{}
 
-// goauditMoveHoldOff: stopTheWorldGC would do for a single stop, but a collection
-// that begins between two attempts must not go on in the second one.
-func goauditMoveHoldOff() (off struct{}) {
-	semacquire(&gcsema)
-	return
-}
-
-func goauditMoveLetGo(off struct{}) { semrelease(&gcsema) }
-
 func (t *goauditMoveTrace) start(m *goauditMover, md *moduledata) {}
 func (t *goauditMoveTrace) stop(m *goauditMover, ok bool)         {}
 

@@ -20,9 +20,6 @@ type goauditMoveTrace struct {
 
 type goauditMoveHeader struct{ base, typ uintptr }
 
-func goauditMoveHoldOff() goauditHeldOff  { return goauditHoldOff() }
-func goauditMoveLetGo(off goauditHeldOff) { goauditLetGo(off) }
-
 // start gets the marker ready.  The world is stopped.
 func (t *goauditMoveTrace) start(m *goauditMover, md *moduledata) {
 	t.req = goauditModuleReq{}

@@ -43,64 +43,33 @@ const (
 	goauditMaxRounds   = 12
 )
 
-// goauditHeldOff is what has been changed to hold off collections.
-type goauditHeldOff struct {
-	goal  uint64
-	limit int64
-}
-
-// goauditHoldOff returns when no collection runs and all spans are swept.  None
-// is started until goauditLetGo: gcsema is held.  Allocation must not want one,
-// since it would wait for us, and be us, or have a lock that a purge needs; so
-// the goals are out of reach.  Others change them only with gcsema in hand.
-func goauditHoldOff() (h goauditHeldOff) {
-	for {
-		semacquire(&gcsema)
-		h.goal = gcController.gcPercentHeapGoal.Load()
-		h.limit = gcController.memoryLimit.Load()
-		gcController.gcPercentHeapGoal.Store(^uint64(0))
-		gcController.memoryLimit.Store(int64(^uint64(0) >> 1))
-		// Who has looked at the goals before has startSema, and waits for
-		// gcsema now (gcStart).
-		if cansemacquire(&work.startSema) {
-			semrelease(&work.startSema)
-			break
-		}
-		goauditLetGo(h)
-		Gosched()
-	}
-	for sweepone() != ^uintptr(0) {
-	}
-	for !isSweepDone() {
-		Gosched()
-	}
-	return
-}
-
-func goauditLetGo(h goauditHeldOff) {
-	gcController.gcPercentHeapGoal.Store(h.goal)
-	gcController.memoryLimit.Store(h.limit)
-	semrelease(&gcsema)
-}
-
 // prove unlinks those guests of the batch that nothing outside of them reaches,
 // and holds the others.
 func (b *goauditBatch) prove() {
-	held := goauditHoldOff()
 	k := &goauditMark
 	self := getg()
 	for i := range b.cands {
 		b.cands[i].findBytes()
 	}
-	b.inStop(func() {
-		b.checkAndDrop()
-		if len(b.cands) != 0 && k.start(b, self) {
-			k.tables()
-			k.structs()
-			k.findItabs(true)
-			k.stacks()
+	for starting := true; starting; {
+		goauditHoldOff()
+		b.inStop(func() {
+			if starting = goauditStarting(); starting {
+				return
+			}
+			b.checkAndDrop()
+			if len(b.cands) != 0 && k.start(b, self) {
+				k.tables()
+				k.structs()
+				k.findItabs(true)
+				k.stacks()
+			}
+		})
+		if starting {
+			goauditLetGo()
+			Gosched()
 		}
-	})
+	}
 	if len(b.cands) != 0 {
 		if k.mem == 0 {
 			b.holdBusy("no memory for the check")
@@ -116,7 +85,25 @@ func (b *goauditBatch) prove() {
 	if b.gone && b.flags&goauditNoScrub == 0 {
 		b.scrubRunning()
 	}
-	goauditLetGo(held)
+	goauditLetGo()
+}
+
+const goauditNamingTries = 1000 // of goauditAttemptNs each
+
+// purgeHeldOff is purge while collections are held off.  It does not wait for
+// long: a take-over may have goauditNaming and wait for one of expvar's readers,
+// whose functions are anybody's and may call GC, which waits for us.
+func (b *goauditBatch) purgeHeldOff() bool {
+	for i := 0; !cansemacquire(&goauditNaming); i++ {
+		if i == goauditNamingTries {
+			b.holdBusy("names are being taken over")
+			return false
+		}
+		timeSleep(goauditAttemptNs)
+	}
+	b.purged = len(b.cands)
+	b.asked(goauditPurgeAll)
+	return true
 }
 
 // inStop runs fn on the system stack with the world stopped.
@@ -161,7 +148,9 @@ func (b *goauditBatch) traceRunning(k *goauditMarker) {
 	if len(b.cands) == 0 || !b.settle(k, false) || len(b.cands) == 0 {
 		return
 	}
-	b.purge()
+	if !b.purgeHeldOff() {
+		return
+	}
 	if b.flags&goauditNoVerdict != 0 {
 		b.holdBusy("a test wants it so")
 		return
@@ -319,8 +308,9 @@ func (b *goauditBatch) traceStopped(k *goauditMarker, self *g) {
 	if !b.wholeStop(k, self, false) || len(b.cands) == 0 {
 		return
 	}
-	b.purge()
-	b.wholeStop(k, self, true)
+	if b.purgeHeldOff() {
+		b.wholeStop(k, self, true)
+	}
 }
 
 // wholeStop traces all there is in one stop, caches only if it commits; it reports

@@ -131,6 +131,11 @@ var (
 // ask calls functions that ask about the guests of b.
 func (b *goauditBatch) ask(call func()) {
 	semacquire(&goauditNaming)
+	b.asked(call)
+}
+
+// asked is ask with goauditNaming in hand, which it releases.
+func (b *goauditBatch) asked(call func()) {
 	goauditDying = b
 	call()
 	goauditDying = nil
@@ -139,11 +144,13 @@ func (b *goauditBatch) ask(call func()) {
 
 func (b *goauditBatch) purge() {
 	b.purged = len(b.cands)
-	b.ask(func() {
-		for _, purge := range goauditOnPurgeFns {
-			purge()
-		}
-	})
+	b.ask(goauditPurgeAll)
+}
+
+func goauditPurgeAll() {
+	for _, purge := range goauditOnPurgeFns {
+		purge()
+	}
 }
 
 // putBack follows the verdict.  What is left of the batch is gone; what was purged

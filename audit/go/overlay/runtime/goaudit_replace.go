@@ -67,10 +67,12 @@ func (b *goauditBatch) withdraw() (restore []func()) {
 
 // done ends the take-over, after the names have been put back if so asked.
 func (taken goauditTaken) done(putBack bool) {
-	if putBack {
-		for _, put := range taken.restore {
-			put()
-		}
+	if putBack && len(taken.restore) != 0 {
+		new(goauditBatch).ask(func() {
+			for _, put := range taken.restore {
+				put()
+			}
+		})
 	}
 	lock(&goauditLock)
 	for _, m := range taken.from {
@@ -81,8 +83,7 @@ func (taken goauditTaken) done(putBack bool) {
 
 // goauditEndTakeOver: the guest m in [lo, hi) keeps the names that it has taken
 // over or, if it has failed, gives them back.  Its inits may be running still, if
-// the C side waits for them no longer, and may end in this function, too.  (Should
-// they define a flag at this very moment, flag's map is written to by two.)
+// the C side waits for them no longer, and may end in this function, too.
 func goauditEndTakeOver(m *goauditModule, lo, hi uint64, failed bool) {
 	if failed {
 		goauditWithdraw([]goauditRange{{lo, hi}}).done(false)
