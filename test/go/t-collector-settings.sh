@@ -141,6 +141,6 @@ int main(int argc, char **argv)
 	return 0;
 }
 C
-expect_output run_audited ./host "${RELOADS:-200}" <<'END'
+expect_output run_audited ./host "${RELOADS:-100}" <<'END'
 lost: 0
 END
