@@ -32,7 +32,8 @@ TOOL_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/tool/*.c))
 
 LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-dwarf.so $B/libgoaudit-entries.so
 PRODUCTS := $(LIBRARIES) $B/libdlbind.so $B/libdlbind.a $B/goaudit $B/overlay $B/linker $B/libgoaudit.so-gdb.py
-UNIT_TESTS := $(patsubst test/%.c,$B/test/%,$(wildcard test/unit_*.c))
+# failing.c is a part of the module that tests use.
+UNIT_TESTS := $(patsubst %.c,$B/%,$(filter-out %/failing.c,$(wildcard test/unit/*.c)))
 SWITCHES := $B/test/switches
 TEST_PROGRAMS := $B/test/demo-host $B/test/bench $B/test/swap $B/test/watched $B/test/fuzz $B/test/proof \
 	$B/test/dlbind-bench $B/test/dlbind-property $(SWITCHES)/libgoaudit.so $(UNIT_TESTS)
@@ -131,26 +132,26 @@ $B/test/bench $B/test/swap $B/test/proof $B/test/watched: $B/test/%: test/bench/
 
 # The module that tests use.  GOAUDIT_TEST_UNLINK: test/unload's negative controls leave
 # parts of the check out, and the benchmark the whole proof.  GOAUDIT_TEST_FAILING: calls
-# fail (test/failing.c).  The module that users get has no such things.
+# fail (test/unit/failing.c).  The module that users get has no such things.
 FAILING := malloc calloc realloc strdup mmap mprotect fstat ftruncate read pread write \
 	dlmopen open openat
-$(SWITCHES)/libgoaudit.so: $(AUDIT_OBJS) $B/libdlbind.a audit/libgoaudit.map test/failing.c \
-		test/failing.h test/wrap.h
+$(SWITCHES)/libgoaudit.so: $(AUDIT_OBJS) $B/libdlbind.a audit/libgoaudit.map test/unit/failing.c \
+		test/unit/failing.h test/unit/wrap.h
 	@mkdir -p $(@D)
-	@$(CC) $(ALL_CFLAGS) -c -o $(SWITCHES)/failing.o test/failing.c
+	@$(CC) $(ALL_CFLAGS) -c -o $(SWITCHES)/failing.o test/unit/failing.c
 	@$(CC) $(ALL_CFLAGS) -DGOAUDIT_TEST_SWITCHES -c -o $(SWITCHES)/gort.c.o audit/gort.c
 	@$(CC) $(SOLDFLAGS) -Wl,--version-script=audit/libgoaudit.map -o $@ \
 		$(patsubst %,-Xlinker --wrap=%,$(FAILING)) $(filter-out %/gort.c.o,$(AUDIT_OBJS)) \
 		$(SWITCHES)/gort.c.o $(SWITCHES)/failing.o $B/libdlbind.a $(LIBS)
 	@ln -sf ../../libgoaudit-image.so ../../libgoaudit-dwarf.so ../../libgoaudit-entries.so $(@D)
 
-$B/test/unit_audit: test/unit_audit.c $(AUDIT_OBJS) $B/libdlbind.a
+$B/test/unit/audit: test/unit/audit.c $(AUDIT_OBJS) $B/libdlbind.a
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CFLAGS) -o $@ $< $(AUDIT_OBJS) $B/libdlbind.a \
 		$$(pkg-config --cflags --libs check) $(LIBS)
 
 # It puts its own malloc before libc's.
-$B/test/unit_%: test/unit_%.c $(IMAGE_OBJS)
+$B/test/unit/%: test/unit/%.c $(IMAGE_OBJS)
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CFLAGS) -fvisibility=default -o $@ $< $(IMAGE_OBJS) -ldw -lelf \
 		$$(pkg-config --cflags --libs check) $(LIBS)
@@ -204,9 +205,9 @@ soak: test-programs
 	@$B/goaudit runtime
 	@test/soak/run
 	@test/unload/run-soak
-	@GOAUDIT_TEST_RELOADS=10000 test/c/t-lasting-addresses.sh
-	@GOAUDIT_TEST_FAILURES=1000 test/go/t-failed-reloads.sh
-	@GOAUDIT_TEST_SWEEPS=1000 test/go/t-failing-calls.sh
+	@GOAUDIT_TEST_RELOADS=10000 test/reload/t-lasting-addresses.sh
+	@GOAUDIT_TEST_FAILURES=1000 test/reload/t-failed-reloads.sh
+	@GOAUDIT_TEST_SWEEPS=1000 test/reload/t-failing-calls.sh
 	@GOAUDIT_RELOADS=1000 test/run -v http-hot-swap
 	@SECONDS_UNDER_LOAD=60 test/run -v status-under-load
 

@@ -54,7 +54,7 @@ static void at_exit(void *arg)
  *   the Go runtime                 never runs in the child
  *   what waits for a thread        gort_forked, recover_forked, watch_forked
  *
- * test/c/t-fork-any-time.sh compares this list with the locks that there are. */
+ * test/process/t-fork-any-time.sh compares this list with the locks that there are. */
 static void before_fork(void)
 {
 	struct goaudit *ga = &goaudit_state;

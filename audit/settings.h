@@ -24,7 +24,7 @@ struct settings {
 	bool here_only;			/* children run without the module */
 };
 
-/* One variable.  The table and goaudit(7) say the same: test/c/t-settings.sh. */
+/* One variable.  The table and goaudit(7) say the same: test/intercept/t-settings.sh. */
 struct setting {
 	const char *name;
 	const char *initial;		/* the default, as the manual has it */

@@ -29,7 +29,7 @@ DLBIND_TEST_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iin
 	-Idlbind/examples
 
 # The static library: its own calls can be wrapped.
-$B/test/unit_dlbind%: test/unit_dlbind%.c test/unit_dlbind.h test/wrap.h $B/libdlbind.a \
+$B/test/unit/dlbind%: test/unit/dlbind%.c test/unit/dlbind_shared.h test/unit/wrap.h $B/libdlbind.a \
 		include/dlbind.h
 	@mkdir -p $(@D)
 	@$(CC) $(DLBIND_TEST_CFLAGS) -rdynamic -o $@ $< $B/libdlbind.a \
@@ -37,7 +37,7 @@ $B/test/unit_dlbind%: test/unit_dlbind%.c test/unit_dlbind.h test/wrap.h $B/libd
 		$$(pkg-config --cflags --libs check) $(LIBS)
 
 # An empty stem does not match the pattern above.
-$B/test/unit_dlbind: test/unit_dlbind.c test/unit_dlbind.h $B/libdlbind.a include/dlbind.h
+$B/test/unit/dlbind: test/unit/dlbind.c test/unit/dlbind_shared.h $B/libdlbind.a include/dlbind.h
 	@mkdir -p $(@D)
 	@$(CC) $(DLBIND_TEST_CFLAGS) -rdynamic -o $@ $< $B/libdlbind.a \
 		$$(pkg-config --cflags --libs check) $(LIBS)

@@ -7,6 +7,7 @@
 set -eu -o pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+SCRIPT=$(cd "$(dirname "$0")" && pwd)/${0##*/}
 GOAUDIT_BUILD=${GOAUDIT_BUILD:-$ROOT/.build}
 AUDIT=$GOAUDIT_BUILD/libgoaudit.so
 
@@ -47,8 +48,9 @@ may_gain_privileges() { ! grep -q '^NoNewPrivs:.*1' /proc/self/status; }
 
 [ -f "$AUDIT" ] || fail "$AUDIT: not built"
 
+HOSTS=$ROOT/test/hosts
 CFLAGS="-g -O1 -Wall -Wno-unused -Wno-format-truncation \
-	-I$ROOT/include -I$ROOT/test/c"
+	-I$ROOT/include -I$HOSTS"
 
 # Up to glibc 2.33 dlopen is in a library of its own.
 DL='-Wl,--as-needed -ldl'

@@ -5,7 +5,7 @@
 # function that is bound again elsewhere is found there; a breakpoint in a page does
 # not keep later code in it from being seen.
 . "$(dirname "$0")/dlbind.sh"
-. "$ROOT/test/gdb/gdblib.sh"
+. "$ROOT/test/gdb.sh"
 
 jit_object
 dl_host host jit.o <<'C'

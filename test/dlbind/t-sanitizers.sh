@@ -15,8 +15,8 @@ done
 # shellcheck disable=SC2086,SC2046
 build() { gcc $FLAGS -rdynamic -o "$1" "$2" objects/*.o $(pkg-config --cflags --libs check); }
 build property "$ROOT/test/dlbind/property.c"
-build unit "$ROOT/test/unit_dlbind.c"
-build threads "$ROOT/test/unit_dlbind_threads.c"
+build unit "$ROOT/test/unit/dlbind.c"
+build threads "$ROOT/test/unit/dlbind_threads.c"
 # The reserved address space is not memory.
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:handle_segv=0
 ./property 30000 7
@@ -27,7 +27,7 @@ if printf 'int main(void) { return 0; }' | cc_host probe -fsanitize=thread 2>/de
 	./probe 2>/dev/null; then
 	# shellcheck disable=SC2086,SC2046
 	gcc -std=gnu11 -g -O1 -D_GNU_SOURCE -I"$ROOT/include" -I"$ROOT/dlbind" -pthread \
-		-fsanitize=thread -rdynamic -o races "$ROOT/test/unit_dlbind_threads.c" \
+		-fsanitize=thread -rdynamic -o races "$ROOT/test/unit/dlbind_threads.c" \
 		"$ROOT"/dlbind/*.c $(pkg-config --cflags --libs check)
 	# It does not see ld.so unmap a library whose address another one gets.
 	echo 'race:image_loaded' >suppressions

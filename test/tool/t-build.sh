@@ -3,7 +3,7 @@
 # a workspace, a vendor folder, -cover; what is refused, and with which words;
 # the result is cross-checked.
 . "$(dirname "$0")/../lib.sh"
-. "$ROOT/test/go/golib.sh"
+. "$ROOT/test/go.sh"
 
 tool=$GOAUDIT_BUILD/goaudit
 unset GODEBUG GOFLAGS

@@ -3,7 +3,7 @@
 # cache that is not as it should be, flags that spoil a guest, and calls of the
 # module that cannot be answered.
 . "$(dirname "$0")/../lib.sh"
-. "$ROOT/test/go/golib.sh"
+. "$ROOT/test/go.sh"
 
 tool=$GOAUDIT_BUILD/goaudit
 unset GODEBUG GOFLAGS

@@ -2,7 +2,7 @@
 # The texts of errors, of the command and of dlopen: subject, reason, what to do.
 # Those of goaudit run, build, status and inspect are kept by their own tests.
 . "$(dirname "$0")/../lib.sh"
-. "$ROOT/test/go/golib.sh"
+. "$ROOT/test/go.sh"
 
 tool=$GOAUDIT_BUILD/goaudit
 export GOAUDIT_CACHE=$PWD/cache

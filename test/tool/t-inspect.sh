@@ -2,7 +2,7 @@
 # goaudit inspect on images of every kind: what it says, its exit status, its
 # JSON, and that its verdict is what really happens when the file is opened.
 . "$(dirname "$0")/../lib.sh"
-. "$ROOT/test/go/golib.sh"
+. "$ROOT/test/go.sh"
 
 tool=$GOAUDIT_BUILD/goaudit
 seen() { # FILE...: the report without debug-info notes and addresses

@@ -2,7 +2,7 @@
 # goaudit status on a live process: states, counts, the holder of a retired
 # generation; JSON; --watch; processes that are not ours, gone, or not allowed.
 . "$(dirname "$0")/../lib.sh"
-. "$ROOT/test/go/golib.sh"
+. "$ROOT/test/go.sh"
 
 tool=$GOAUDIT_BUILD/goaudit
 go_file held/main.go <<'GO'

@@ -4,7 +4,7 @@
 # at its next open; the old one goes on over the bad ones.  A host that asks for
 # it (goaudit_watch) takes them while the guest is open.
 . "$(dirname "$0")/../lib.sh"
-. "$ROOT/test/go/golib.sh"
+. "$ROOT/test/go.sh"
 
 tool=$GOAUDIT_BUILD/goaudit
 unset GODEBUG

@@ -3,7 +3,7 @@
 # is what audit/go/overlay/TABLES has: a new variable, type or allocation needs a line
 # there that says who clears it.
 . "$(dirname "$0")/../lib.sh"
-. "$ROOT/test/go/golib.sh"
+. "$ROOT/test/go.sh"
 
 minor=$(go env GOVERSION | sed -n 's/^go1\.\([0-9]*\).*/\1/p')
 [ -n "$minor" ] || skip "a Go of no release"

@@ -1,6 +1,6 @@
 # What the tests of this folder share; after lib.sh.
 # shellcheck shell=bash
-. "$ROOT/test/go/golib.sh"
+. "$ROOT/test/go.sh"
 
 case $(go env GOVERSION) in
 go1.2[2-5]*) skip "the proof wants Go 1.26 or later" ;;
@@ -12,25 +12,25 @@ export GODEBUG=$GODEBUG,cgocheck=0
 mkdir -p src
 
 build_table() {
-	cp -r "$ROOT"/test/unload/{guest,keeper} src
+	cp -r "$ROOT"/test/guests/{guest,keeper} src
 	build_guests guest keeper
-	cc_host host -I"$GO_FOLDER" -I"$ROOT/audit" -pthread <"$ROOT/test/unload/host.c"
+	cc_host host -I"$ROOT/audit" -pthread <"$HOSTS/holders.c"
 }
 
 build_random() {
 	local i
-	cp -r "$ROOT/test/unload/random/guest" src/randomguest
-	cp -r "$ROOT/test/unload/random/keeper" src/randomkeeper
+	cp -r "$ROOT/test/guests/random/guest" src/randomguest
+	cp -r "$ROOT/test/guests/random/keeper" src/randomkeeper
 	build_guests randomguest randomkeeper
 	for i in 0 1 2 3; do cp randomguest.so random$i.so; done
-	cc_host random -I"$GO_FOLDER" -I"$ROOT/audit" <"$ROOT/test/unload/random.c"
+	build_host random -I"$ROOT/audit"
 }
 
 build_cycles() {
-	cp -r "$ROOT/test/unload/churn" src/churn
+	cp -r "$ROOT/test/guests/churn" src/churn
 	build_guests churn
 	cp churn.so other.so
-	cc_host cycles -I"$GO_FOLDER" -pthread <"$ROOT/test/unload/cycles.c"
+	build_host cycles -pthread
 }
 
 # run_cycles FIRST N: with four threads that call another guest meanwhile.
