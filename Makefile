@@ -27,8 +27,8 @@ SOVERSION := 0
 AUDIT_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/*.c audit/*.S) dlbind/private.c)
 IMAGE_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/image/*.c))
 # With libdw, in a library of their own.
-DWARF_OBJS := $(patsubst %,$B/audit/image/%.c.o,go_same go_types image_copy image_dwarf image_signature)
-TOOL_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/tool/*.c))
+COMPARE_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/image/compare/*.c))
+TOOL_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/tool/*.c audit/tool/*/*.c))
 
 LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-dwarf.so $B/libgoaudit-entries.so
 PRODUCTS := $(LIBRARIES) $B/libdlbind.so $B/libdlbind.a $B/goaudit $B/overlay $B/linker $B/libgoaudit.so-gdb.py
@@ -91,11 +91,11 @@ $B/libgoaudit.so: $(AUDIT_OBJS) $B/libdlbind.a audit/libgoaudit.map
 	@$(CC) $(SOLDFLAGS) -Wl,-soname,libgoaudit.so.$(SOVERSION) \
 		-Wl,--version-script=audit/libgoaudit.map -o $@ $(AUDIT_OBJS) $B/libdlbind.a $(LIBS)
 
-$B/libgoaudit-image.so: $(filter-out $(DWARF_OBJS),$(IMAGE_OBJS))
+$B/libgoaudit-image.so: $(IMAGE_OBJS)
 	@echo "  LINK $@"
 	@$(CC) $(SOLDFLAGS) -o $@ $^ -lelf
 
-$B/libgoaudit-dwarf.so: $(DWARF_OBJS) $B/audit/image/image_elf.c.o
+$B/libgoaudit-dwarf.so: $(COMPARE_OBJS) $B/audit/image/elf.c.o
 	@echo "  LINK $@"
 	@$(CC) $(SOLDFLAGS) -o $@ $^ -ldw -lelf
 
@@ -109,7 +109,7 @@ $B/libgoaudit-entries.so: audit/base/entries_x86_64.S audit/base/guard.c \
 	@$(CC) $(CFLAGS) -shared -nostdlib -Wl,-Bsymbolic -o $@ $B/audit/base/entries.o \
 		$B/audit/base/guard.o $B/audit/base/unwound.o
 
-$B/goaudit: $(TOOL_OBJS) $(filter-out $(DWARF_OBJS),$(IMAGE_OBJS))
+$B/goaudit: $(TOOL_OBJS) $(IMAGE_OBJS)
 	@echo "  LINK $@"
 	@$(CC) -o $@ $^ -lelf
 
@@ -151,18 +151,17 @@ $B/test/unit/audit: test/unit/audit.c $(AUDIT_OBJS) $B/libdlbind.a
 		$$(pkg-config --cflags --libs check) $(LIBS)
 
 # It puts its own malloc before libc's.
-$B/test/unit/%: test/unit/%.c $(IMAGE_OBJS)
+$B/test/unit/%: test/unit/%.c $(IMAGE_OBJS) $(COMPARE_OBJS)
 	@mkdir -p $(@D)
-	@$(CC) $(ALL_CFLAGS) -fvisibility=default -o $@ $< $(IMAGE_OBJS) -ldw -lelf \
+	@$(CC) $(ALL_CFLAGS) -fvisibility=default -o $@ $< $(IMAGE_OBJS) $(COMPARE_OBJS) -ldw -lelf \
 		$$(pkg-config --cflags --libs check) $(LIBS)
 
 # Instrumented, so from the sources. Without the tool's main.
-FUZZED := $(wildcard audit/image/*.c) audit/tool/util.c \
-	$(filter-out audit/tool/inspect_print.c,$(wildcard audit/tool/inspect*.c))
-$B/test/fuzz: test/fuzz/fuzz.c $(FUZZED) $(wildcard audit/tool/*.h audit/image/*.h)
+FUZZED := $(wildcard audit/image/*.c audit/image/compare/*.c audit/tool/base/*.c audit/tool/inspect/*.c)
+$B/test/fuzz: test/fuzz/fuzz.c $(FUZZED) $(wildcard audit/tool/*.h audit/tool/*/*.h audit/image/*.h audit/image/*/*.h)
 	@mkdir -p $(@D)
 	@echo "  CC   $@"
-	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Iaudit/tool -O1 \
+	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -O1 \
 		-fsanitize=address,undefined -fno-sanitize-recover=all \
 		-o $@ test/fuzz/fuzz.c $(FUZZED) -ldw -lelf
 

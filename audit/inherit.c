@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "image/image_copy.h"
+#include "image/compare/move_plan.h"
 #include "state.h"
 
 struct mapping {

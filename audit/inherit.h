@@ -1,5 +1,5 @@
 /* What a new generation takes over from the old one, and whether it may: by the
- * DWARF of both (image/image_copy.h), and for Go by the runtime's mover
+ * DWARF of both (image/compare/move_plan.h), and for Go by the runtime's mover
  * (go/overlay/runtime/goaudit_move.go).
  *
  * All of it is without locks: it reads images, calls into Go and stops its world.

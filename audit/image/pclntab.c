@@ -1,4 +1,4 @@
-#include "pclntab.h"
+#include "image/pclntab.h"
 
 #include <string.h>
 

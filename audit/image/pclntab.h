@@ -14,7 +14,7 @@
 #ifndef GOAUDIT_PCLNTAB_H
 #define GOAUDIT_PCLNTAB_H
 
-#include "image_elf.h"
+#include "image/elf.h"
 
 struct pclntab {
 	const uint8_t *tab;		/* the header */

@@ -1,5 +1,5 @@
 /* goaudit inspect: what is known of libraries and programs before they run. */
-#include "inspect.h"
+#include "tool/inspect/inspect.h"
 
 #include <argp.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* goaudit run: a program under the audit module. */
-#include "host.h"
+#include "tool/live/launch.h"
 
 #include <argp.h>
 #include <errno.h>

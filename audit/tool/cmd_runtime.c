@@ -1,5 +1,5 @@
 /* goaudit runtime: builds, finds, lists and removes runtime libraries. */
-#include "view.h"
+#include "tool/build/pkgdir.h"
 
 #include <argp.h>
 #include <dirent.h>

@@ -1,5 +1,5 @@
 /* goaudit status: what processes under the audit module have loaded. */
-#include "process.h"
+#include "tool/live/process.h"
 
 #include <argp.h>
 #include <dirent.h>

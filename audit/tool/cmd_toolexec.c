@@ -18,7 +18,7 @@
  *				a third of a second to read those of libstd.so
  *	GOAUDIT_LINK_ID		its identity: go takes what was linked by another
  *				one for something else */
-#include "header.h"
+#include "tool/build/header.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
  * pidfds).  A build starts when the sources have been quiet for a moment; what
  * changes during a build starts the next one.  A build goes into a folder of
  * its own and is renamed into place, so the host never sees half a file. */
-#include "host.h"
-#include "watch.h"
+#include "tool/live/launch.h"
+#include "tool/live/sources.h"
 
 #include <argp.h>
 #include <errno.h>

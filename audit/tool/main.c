@@ -1,5 +1,5 @@
 /* goaudit: builds what the audit module loads, and looks at what it does. */
-#include "tool.h"
+#include "tool/tool.h"
 
 #include <argp.h>
 #include <errno.h>

@@ -29,8 +29,8 @@ GO
 build_guest w.so guest -ldflags=-w
 build_guest s.so guest -ldflags=-s
 cc_host fuzz -D_GNU_SOURCE -fsanitize=address,undefined -fno-sanitize-recover=all -I"$ROOT/audit" \
-	-I"$ROOT/audit/image" "$ROOT"/audit/image/*.c -ldw -lelf <<'C'
-#include "image.h"
+	"$ROOT"/audit/image/*.c -lelf <<'C'
+#include "image/image.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

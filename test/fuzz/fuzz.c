@@ -7,7 +7,7 @@
  * sanitizer sees each byte that is read beyond; some are cut short.  It takes
  * the part of the library, of the host, and of the runtime library in turn.
  * An input that takes longer than a second counts as a hang. */
-#include "inspect.h"
+#include "tool/inspect/inspect.h"
 
 #include <malloc.h>
 #include <signal.h>

@@ -8,7 +8,7 @@
  * unmapped and its pages are others'.  A guest that is refused is asked in both. */
 #include "gohost.h"
 
-#include "image/image_copy.h"
+#include "image/compare/move_plan.h"
 
 static void *symbol(void *library, const char *name)
 {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image/image_copy.h"
+#include "image/compare/move_plan.h"
 
 static void *library;
 

@@ -95,5 +95,5 @@ E
 # Each text in the sources has the shape.
 perl -0777 -ne 'while (/tool_error\(((?:"(?:[^"\\]|\\.)*"\s*)+)/g) {
 	my $t = $1; $t =~ s/"\s*"//g; print "$t\n" if $t !~ /: / && $t !~ /out of memory/ }' \
-	"$ROOT"/audit/tool/*.c >shapeless
+	"$ROOT"/audit/tool/*.c "$ROOT"/audit/tool/*/*.c >shapeless
 [ ! -s shapeless ] || fail "not of the form subject: reason: what to do: $(cat shapeless)"

@@ -49,7 +49,7 @@ for name in $(grep -rhoE 'getenv\("[A-Z_]+"\)' "$ROOT/audit" | grep -oE '[A-Z_]{
 	grep -q "^\.\(It \)*Ev $name\b" "$ROOT"/audit/man/goaudit.[17] || grep -q "\b$name\b" "$ROOT"/audit/man/goaudit.[17] || fail "$name: not in the manual"
 done
 # Findings of inspect are all named there.
-for id in $(grep -hoE '"[a-z]+(-[a-z]+)*",?$|LEVEL_[A-Z]+, "[a-z-]+"' "$ROOT"/audit/tool/inspect*.c | grep LEVEL | grep -oE '[a-z-]+"' | tr -d '"' | sort -u); do
+for id in $(grep -hoE '"[a-z]+(-[a-z]+)*",?$|LEVEL_[A-Z]+, "[a-z-]+"' "$ROOT"/audit/tool/inspect/*.c | grep LEVEL | grep -oE '[a-z-]+"' | tr -d '"' | sort -u); do
 	sed -n '/^\.Ss goaudit inspect/,/^\.Ss goaudit run/p' "$page" | grep -qw -- "$id" || fail "finding $id: not in the manual"
 done
 mandoc -Tlint -Wwarning "$ROOT"/audit/man/* >lint 2>&1 || fail "$(cat lint)"

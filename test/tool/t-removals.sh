@@ -20,20 +20,20 @@ audit/tool/cmd_toolexec.c answer_link unlink : what go asks the linker to write
 audit/tool/cmd_watch.c close_session remove_tree : mkdtemp's
 audit/tool/cmd_watch.c end_like_host remove_tree : mkdtemp's
 audit/tool/cmd_watch.c place rename : the output that the user has named, and its header
-audit/tool/header.c header_keep rename : named by the build ID
-audit/tool/header.c header_keep unlink : its part, with this process's number
-audit/tool/header.c header_sweep unlinkat : is_header
-audit/tool/linker.c run_go unlink : in a runtime's folder, which is marked
-audit/tool/runtime_build.c place_library rename : in a runtime's folder, which is marked
-audit/tool/runtime_build.c runtime_build remove_tree : runtime_is_ours
-audit/tool/util.c remove_tree remove : its callers
-audit/tool/util.c replace_symlink rename : its callers: by-abi
-audit/tool/util.c replace_symlink unlink : with this process's number
-audit/tool/view.c fill_folder remove_tree : in a folder that is_marked
-audit/tool/view.c view_close remove_tree : the folder that take_folder has taken
-audit/tool/view.c view_close rmdir : in it, and only if it is empty
-audit/tool/view.c view_open unlink : in it
-audit/tool/view.c view_sweep remove_tree : is_marked
+audit/tool/build/header.c header_keep rename : named by the build ID
+audit/tool/build/header.c header_keep unlink : its part, with this process's number
+audit/tool/build/header.c header_sweep unlinkat : is_header
+audit/tool/runtime/linker.c run_go unlink : in a runtime's folder, which is marked
+audit/tool/runtime/build.c place_library rename : in a runtime's folder, which is marked
+audit/tool/runtime/build.c runtime_build remove_tree : runtime_is_ours
+audit/tool/base/text.c remove_tree remove : its callers
+audit/tool/base/text.c replace_symlink rename : its callers: by-abi
+audit/tool/base/text.c replace_symlink unlink : with this process's number
+audit/tool/build/pkgdir.c fill_folder remove_tree : in a folder that is_marked
+audit/tool/build/pkgdir.c view_close remove_tree : the folder that take_folder has taken
+audit/tool/build/pkgdir.c view_close rmdir : in it, and only if it is empty
+audit/tool/build/pkgdir.c view_open unlink : in it
+audit/tool/build/pkgdir.c view_sweep remove_tree : is_marked
 dlbind/build.mk - rm-f : in the build folder
 dlbind/ldso.c ldso_make_tiny unlink : has just made it, O_EXCL
 dlbind/ldso.c ldso_relist unlink : ldso_make_tiny's

@@ -4,7 +4,7 @@
  * The images are made here, with gcc.  Random changes have a fixed seed; an image
  * lies between pages that cannot be touched. */
 #include "image/image.h"
-#include "image/image_copy.h"
+#include "image/compare/move_plan.h"
 
 #include <check.h>
 #include <elf.h>

@@ -3,7 +3,7 @@ package runtime
 // State that moves: package variables of one generation of a guest become those
 // of the next.
 //
-// The C side has compared the two builds (image_copy.h) and hands over a program
+// The C side has compared the two builds (audit/image/compare/move_plan.h) and hands over a program
 // for each variable, which says where its words of interest are.  The move copies
 // words; objects on the heap stay where they are and belong to both generations
 // then.  What must not happen is that the new generation's variables lead into the

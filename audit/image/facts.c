@@ -1,0 +1,366 @@
+/* What an image is: C, a Go guest, a Go runtime library, or Go with a runtime
+ * of its own.
+ *
+ * How a Go image is told apart (Go 1.22 to 1.27):
+ *
+ *   runtime library  a note "Go", type 2 (.note.go.abihash), in a PT_NOTE
+ *   guest            imports the symbol "go:link.abihash.LIB"; the linker puts
+ *                    its address into moduledata.modulehashes, one per library:
+ *
+ *                        modulename    string    ptr, len
+ *                        linktimehash  string    ptr (RELATIVE), len
+ *                        runtimehash   *string   <- the relocation
+ *
+ *                    so the hash it was linked against is 16 bytes before the
+ *                    relocation of that symbol
+ *   own runtime      any other image with a note "Go" or Go's sections
+ *
+ * None of these is touched by strip. */
+#include "image/elf.h"
+#include "go/protocol.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define GO_NOTE_ABIHASH 2
+#define ABIHASH_PREFIX "go:link.abihash."
+
+/* What is seen on the way, beside the facts. */
+struct scan {
+	struct image_elf *img;
+	struct image_facts *facts;
+	bool go;		/* a note or a section of Go's */
+	size_t hash_symbol;	/* of go:link.abihash.*, 0: none */
+};
+
+const char *
+image_status_text(enum image_status status)
+{
+	switch (status) {
+	case IMAGE_OK: return "sound";
+	case IMAGE_NOT_ELF: return "not an ELF file";
+	case IMAGE_WRONG_MACHINE: return "built for another machine";
+	case IMAGE_NOT_SHARED: return "not a shared object";
+	case IMAGE_TRUNCATED: return "truncated";
+	case IMAGE_CORRUPT: return "corrupt";
+	case IMAGE_NO_MEMORY: return "out of memory";
+	case IMAGE_UNMENDABLE: return "cannot be made closable";
+	}
+	return "unknown status";
+}
+
+static enum image_status
+set_hash(struct scan *sc, const void *hash, size_t len)
+{
+	if (len > IMAGE_HASH_MAX)
+		return image_fail(sc->img, IMAGE_CORRUPT, "Go ABI hash of %zu bytes", len);
+	memcpy(sc->facts->abi_hash, hash, len);
+	sc->facts->abi_hash_len = (unsigned)len;
+	return IMAGE_OK;
+}
+
+static enum image_status
+scan_note_segment(struct scan *sc, const GElf_Phdr *ph)
+{
+	size_t off = 0, name, desc, next;
+	GElf_Nhdr nh;
+	Elf_Data *d;
+
+	if (ph->p_filesz == 0)
+		return IMAGE_OK;
+	d = image_file_chunk(sc->img, ph->p_offset, ph->p_filesz,
+			     ph->p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
+	if (d == NULL)
+		return image_fail(sc->img, IMAGE_TRUNCATED, "notes end past the file");
+	while ((next = gelf_getnote(d, off, &nh, &name, &desc)) > off) {
+		const char *bytes = d->d_buf;
+
+		off = next;
+		if ((nh.n_namesz != 3 && nh.n_namesz != 4) ||
+		    memcmp(bytes + name, "Go", 3) != 0)
+			continue;
+		sc->go = true;
+		if (nh.n_type == GO_NOTE_ABIHASH) {
+			enum image_status st = set_hash(sc, bytes + desc, nh.n_descsz);
+
+			if (st != IMAGE_OK)
+				return st;
+			sc->facts->kind = IMAGE_GO_RUNTIME;
+		}
+	}
+	return IMAGE_OK;
+}
+
+static enum image_status
+scan_notes(struct scan *sc)
+{
+	GElf_Phdr ph;
+
+	for (size_t i = 0; i < sc->img->phnum; i++) {
+		enum image_status st;
+
+		if (gelf_getphdr(sc->img->elf, (int)i, &ph) == NULL || ph.p_type != PT_NOTE)
+			continue;
+		st = scan_note_segment(sc, &ph);
+		if (st != IMAGE_OK)
+			return st;
+	}
+	return IMAGE_OK;
+}
+
+/* .go.buildinfo: "\xff Go buildinf:", pointer size, flags, and, where flag 2
+ * is set (Go 1.18 and later), at 32: varint length and the version's text. */
+static void
+read_go_version(struct scan *sc, const GElf_Shdr *sh)
+{
+	static const char magic[] = "\xff Go buildinf:";
+	struct image_facts *f = sc->facts;
+	const unsigned char *p;
+	Elf_Data *d;
+	size_t len;
+
+	if (sh->sh_type == SHT_NOBITS || sh->sh_size < 33)
+		return;
+	d = image_file_chunk(sc->img, sh->sh_offset, sh->sh_size, ELF_T_BYTE);
+	if (d == NULL)
+		return;
+	p = d->d_buf;
+	len = p[32];
+	if (memcmp(p, magic, sizeof magic - 1) != 0 || (p[15] & 2) == 0 ||
+	    len >= sizeof f->go_version || d->d_size - 33 < len)
+		return;
+	memcpy(f->go_version, p + 33, len);
+	f->go_version[len] = '\0';
+}
+
+/* Hints only: an image without section headers, or with nonsense in them,
+ * loads all the same. */
+static void
+scan_sections(struct scan *sc)
+{
+	Elf_Scn *scn = NULL;
+	GElf_Shdr sh;
+	size_t names;
+
+	if (elf_getshdrstrndx(sc->img->elf, &names) != 0)
+		return;
+	while ((scn = elf_nextscn(sc->img->elf, scn)) != NULL) {
+		const char *name;
+
+		if (gelf_getshdr(scn, &sh) == NULL)
+			continue;
+		name = elf_strptr(sc->img->elf, names, sh.sh_name);
+		if (name == NULL || name[0] != '.')
+			continue;
+		if (strcmp(name, ".debug_info") == 0)
+			sc->facts->has_debug_info = true;
+		if (strcmp(name, ".debug_frame") == 0 || strcmp(name, ".zdebug_frame") == 0) {
+			/* C compilers write .eh_frame, also where the C parts of
+			 * a cgo package are all that has debug information. */
+			sc->facts->has_dwarf = true;
+		} else if (strcmp(name, ".go.buildinfo") == 0) {
+			sc->go = true;
+			read_go_version(sc, &sh);
+		} else if (strcmp(name, ".gopclntab") == 0) {
+			sc->go = true;
+		}
+	}
+}
+
+/* One pass over the dynamic symbols, but for a runtime library: it has 130,000
+ * and only one matters. */
+static void
+scan_symbols(struct scan *sc)
+{
+	const struct image_elf *img = sc->img;
+	GElf_Sym sym;
+
+	if (sc->facts->kind == IMAGE_GO_RUNTIME) {
+		sc->facts->overlay = image_find_symbol(img, GO_FN_HELLO) != 0;
+		return;
+	}
+	for (size_t i = 1; i < img->sym_count && i < INT32_MAX; i++) {
+		if (gelf_getsym(img->sym, (int)i, &sym) == NULL)
+			return;
+		if (sym.st_shndx == SHN_UNDEF) {
+			if (sc->hash_symbol == 0 &&
+			    strncmp(image_symbol_name(img, i), ABIHASH_PREFIX,
+				    sizeof ABIHASH_PREFIX - 1) == 0)
+				sc->hash_symbol = i;
+		} else if (GELF_ST_BIND(sym.st_info) == STB_GNU_UNIQUE) {
+			sc->facts->has_unique = true;
+		}
+	}
+}
+
+/* The pointer that the slot at vaddr will hold, relative to the load address:
+ * from its relocation or, with packed ones, from the slot itself. */
+static bool
+slot_pointer(struct image_elf *img, uint64_t vaddr, uint64_t *out)
+{
+	GElf_Rela r;
+	Elf_Data *d;
+
+	if (image_reloc_at(img, vaddr, 0, img->rela_count, &r)) {
+		*out = (uint64_t)r.r_addend;
+		return GELF_R_TYPE(r.r_info) == image_machine.reloc_relative;
+	}
+	if (img->tag.relr == 0)
+		return false;
+	d = image_chunk(img, vaddr, 8, ELF_T_XWORD);
+	if (d == NULL)
+		return false;
+	memcpy(out, d->d_buf, 8);
+	return true;
+}
+
+/* The hash that a guest was linked against.  Without one abi_hash_len stays 0,
+ * and it is for the caller to refuse the guest. */
+static enum image_status
+read_guest_hash(struct scan *sc)
+{
+	struct image_elf *img = sc->img;
+	size_t from = img->tag.relacount < img->rela_count ? img->tag.relacount : 0;
+	uint64_t text, len = 0;
+	GElf_Rela r;
+	Elf_Data *d;
+
+	for (size_t i = from; i < img->rela_count; i++) {
+		if (gelf_getrela(img->rela, (int)i, &r) == NULL)
+			break;
+		if (GELF_R_SYM(r.r_info) != sc->hash_symbol ||
+		    GELF_R_TYPE(r.r_info) != image_machine.reloc_abs)
+			continue;
+		d = image_chunk(img, r.r_offset - 8, 8, ELF_T_XWORD);
+		if (d != NULL)
+			memcpy(&len, d->d_buf, 8);
+		if (len == 0 || !slot_pointer(img, r.r_offset - 16, &text))
+			return IMAGE_OK;
+		d = image_chunk(img, text, len, ELF_T_BYTE);
+		if (d == NULL)
+			return image_fail(sc->img, IMAGE_CORRUPT, "Go ABI hash outside of the segments");
+		return set_hash(sc, d->d_buf, len);
+	}
+	return IMAGE_OK;
+}
+
+static bool
+is_needed(const struct image_elf *img, const char *name)
+{
+	GElf_Dyn d;
+
+	for (size_t i = 0; i < img->dyn_count; i++) {
+		const char *s;
+
+		if (gelf_getdyn(img->dyn, (int)i, &d) == NULL || d.d_tag != DT_NEEDED)
+			continue;
+		s = image_string(img, d.d_un.d_val);
+		if (s != NULL && strcmp(s, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum image_status
+copy_string(struct image_elf *img, const char *what, const char *s, char *to, size_t room)
+{
+	if (s == NULL || strlen(s) >= room)
+		return image_fail(img, IMAGE_CORRUPT, "%s %s", what,
+				  s == NULL ? "outside of the strings" : "too long");
+	memcpy(to, s, strlen(s) + 1);
+	return IMAGE_OK;
+}
+
+static enum image_status
+classify_go(struct scan *sc)
+{
+	struct image_facts *f = sc->facts;
+	const char *lib;
+	enum image_status st;
+
+	if (f->kind == IMAGE_GO_RUNTIME)
+		return IMAGE_OK;
+	if (sc->hash_symbol == 0) {
+		f->kind = sc->go ? IMAGE_GO_OWN_RUNTIME : IMAGE_C;
+		return IMAGE_OK;
+	}
+	lib = image_symbol_name(sc->img, sc->hash_symbol) + sizeof ABIHASH_PREFIX - 1;
+	if (!is_needed(sc->img, lib))
+		return image_fail(sc->img, IMAGE_CORRUPT,
+				  "Go guest that does not need the library it was linked against");
+	f->kind = IMAGE_GO_GUEST;
+	st = copy_string(sc->img, "runtime's name", lib, f->runtime_name, sizeof f->runtime_name);
+	return st == IMAGE_OK ? read_guest_hash(sc) : st;
+}
+
+static enum image_status
+read_strings(struct image_elf *img, struct image_facts *f)
+{
+	const struct image_dynamic *t = &img->tag;
+	enum image_status st = IMAGE_OK;
+
+	if (t->has_soname)
+		st = copy_string(img, "soname", image_string(img, t->soname),
+				 f->soname, sizeof f->soname);
+	/* As in ld.so: where there is a RUNPATH, RPATH does not count. */
+	if (st == IMAGE_OK && (t->has_runpath || t->has_rpath))
+		st = copy_string(img, "run path",
+				 image_string(img, t->has_runpath ? t->runpath : t->rpath),
+				 f->runpath, sizeof f->runpath);
+	return st;
+}
+
+static enum image_status
+gather(struct scan *sc)
+{
+	struct image_elf *img = sc->img;
+	struct image_facts *f = sc->facts;
+	enum image_status st;
+
+	f->base = img->base;
+	f->extent = img->end - img->base;
+	f->nodelete = (img->tag.flags_1 & DF_1_NODELETE) != 0;
+	f->symbolic = img->tag.symbolic || (img->tag.flags & DF_SYMBOLIC) != 0;
+	f->textrel = img->tag.textrel || (img->tag.flags & DF_TEXTREL) != 0;
+	f->static_tls = (img->tag.flags & DF_STATIC_TLS) != 0;
+	st = read_strings(img, f);
+	if (st == IMAGE_OK)
+		st = scan_notes(sc);
+	if (st != IMAGE_OK)
+		return st;
+	scan_sections(sc);
+	scan_symbols(sc);
+	st = classify_go(sc);
+	return st == IMAGE_OK && img->no_memory ? image_fail(img, IMAGE_NO_MEMORY, " ") : st;
+}
+
+enum image_status
+image_elf_facts(struct image_elf *img, struct image_facts *facts)
+{
+	struct scan sc = { .img = img, .facts = facts };
+
+	*facts = (struct image_facts){ .size = sizeof *facts };
+	return gather(&sc);
+}
+
+enum image_status
+image_inspect(const void *data, size_t len, struct image_facts *facts,
+	      char *why, size_t why_len)
+{
+	struct image_elf img;
+	enum image_status st;
+
+	if (facts->size != sizeof *facts) {
+		if (why != NULL && why_len > 0)
+			snprintf(why, why_len, "facts of %zu bytes, wanted %zu",
+				 facts->size, sizeof *facts);
+		return IMAGE_CORRUPT;
+	}
+	*facts = (struct image_facts){ .size = sizeof *facts };
+	st = image_elf_open(&img, data, len, why, why_len);
+	if (st != IMAGE_OK)
+		return st;
+	st = image_elf_facts(&img, facts);
+	image_elf_close(&img);
+	return st;
+}

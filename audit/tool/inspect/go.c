@@ -1,0 +1,475 @@
+/* The Go runtime that an image needs or carries, and what a Go program does to
+ * the thread pointer of whoever enters it. */
+#include "tool/inspect/inspect.h"
+#include "go/protocol.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NOTE_PKGLIST 1
+#define PACKAGES_MAX 4096
+#define ARCHIVE_MAX (64 << 20)
+#define OVER_OTHER "build it with goaudit build, with the toolchain that built the other"
+
+static void
+hex_of(const uint8_t *bytes, unsigned n, char out[17])
+{
+	*out = '\0';
+	for (unsigned i = 0; i < n && i < 8; i++)
+		sprintf(out + 2 * i, "%02x", bytes[i]);
+}
+
+static bool
+same_hash(const struct image_facts *a, const struct image_facts *b)
+{
+	return a->abi_hash_len == b->abi_hash_len &&
+	       memcmp(a->abi_hash, b->abi_hash, a->abi_hash_len) == 0;
+}
+
+/* ---- what two runtime libraries differ in ---- */
+
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The import paths in the library's note, sorted. */
+static void
+read_packages(struct object *o, struct list *packages)
+{
+	Elf_Data *d = object_section(o, ".note.go.pkg-list");
+	size_t name, desc;
+	GElf_Nhdr nh;
+
+	if (d == NULL || gelf_getnote(d, 0, &nh, &name, &desc) == 0 || nh.n_type != NOTE_PKGLIST)
+		return;
+	for (const char *s = (const char *)d->d_buf + desc, *end = s + nh.n_descsz;
+	     s < end && packages->n < PACKAGES_MAX;) {
+		const char *nl = memchr(s, '\n', (size_t)(end - s));
+		size_t n = (size_t)((nl != NULL ? nl : end) - s);
+
+		if (n > 0)
+			list_add(packages, format("%.*s", n > 512 ? 512 : (int)n, s));
+		s += n + 1;
+	}
+	if (packages->n > 1)
+		qsort(packages->item, packages->n, sizeof *packages->item, by_text);
+}
+
+/* The fingerprint of a compiled package, which the ABI hash is made of: 8 bytes
+ * behind the magic of its object file (cmd/internal/goobj).  The archives lie
+ * in pkg/ beside a library that goaudit built. */
+static bool
+read_fingerprint(const struct object *library, const char *package, uint8_t out[8])
+{
+	static const char magic[] = "\0go120ld";
+	const char *slash = library->real != NULL ? strrchr(library->real, '/') : NULL;
+	char *path, *bytes, *at = NULL;
+	size_t n;
+
+	if (slash == NULL)
+		return false;
+	path = format("%.*s/pkg/%s.a", (int)(slash - library->real), library->real, package);
+	if (read_file(path, &bytes, &n) == 0) {
+		if (n < ARCHIVE_MAX)
+			at = memmem(bytes, n, magic, 8);
+		if (at != NULL && (size_t)(bytes + n - at) >= 16)
+			memcpy(out, at + 8, 8);
+		else
+			at = NULL;
+		free(bytes);
+	}
+	free(path);
+	return at != NULL;
+}
+
+/* Both lists are sorted. */
+static char *
+compare_libraries(struct object *a, struct object *b)
+{
+	struct names gone = { 0 }, new = { 0 }, other = { 0 };
+	struct list in_a = { 0 }, in_b = { 0 };
+	struct text t = { 0 };
+
+	read_packages(a, &in_a);
+	read_packages(b, &in_b);
+	for (size_t i = 0, k = 0; i < in_a.n || k < in_b.n;) {
+		int order = i == in_a.n ? 1 : k == in_b.n ? -1 :
+			    strcmp(in_a.item[i], in_b.item[k]);
+		uint8_t fa[8], fb[8];
+
+		if (order < 0)
+			names_add(&gone, "%s", in_a.item[i++]);
+		else if (order > 0)
+			names_add(&new, "%s", in_b.item[k++]);
+		else {
+			if (read_fingerprint(a, in_a.item[i], fa) &&
+			    read_fingerprint(b, in_b.item[k], fb) && memcmp(fa, fb, 8) != 0)
+				names_add(&other, "%s", in_a.item[i]);
+			i++, k++;
+		}
+	}
+	text_add(&t, "", 0);
+	if (gone.n > 0)
+		text_puts(&t, "; not in that one: "), text_puts(&t, names_text(&gone));
+	if (new.n > 0)
+		text_puts(&t, "; only in that one: "), text_puts(&t, names_text(&new));
+	if (other.n > 0)
+		text_puts(&t, "; compiled from other sources or flags: "),
+		text_puts(&t, names_text(&other));
+	names_free(&gone);
+	names_free(&new);
+	names_free(&other);
+	list_free(&in_a);
+	list_free(&in_b);
+	return t.s;
+}
+
+/* ---- which library a guest runs over ---- */
+
+static struct object *
+open_runtime(struct inspector *in, const char *path)
+{
+	struct object *o = object_share(in, path);
+
+	if (o != NULL && o->facts.kind == IMAGE_GO_RUNTIME)
+		return o;
+	object_close(o);
+	return NULL;
+}
+
+/* Keeps the first that fits; of the others the last, to tell about. */
+static void
+consider(struct inspector *in, const struct object *guest, char *path,
+	 struct object **fits, struct object **other)
+{
+	struct object *o = *fits == NULL ? open_runtime(in, path) : NULL;
+
+	free(path);
+	if (o == NULL)
+		return;
+	if (same_hash(&o->facts, &guest->facts)) {
+		*fits = o;
+	} else {
+		object_close(*other);
+		*other = o;
+	}
+}
+
+/* In the order of the audit module (gort_find.c): RUNPATH, then the cache. */
+static void
+find_runtime(struct inspector *in, struct object *o, struct object **fits,
+	     struct object **other)
+{
+	const struct image_facts *f = &o->facts;
+	char hex[2 * IMAGE_HASH_MAX + 1] = "";
+	const char *s = f->runpath;
+
+	while (*s != '\0') {
+		size_t n = strcspn(s, ":");
+		size_t skip = strncmp(s, "$ORIGIN", 7) == 0 ? 7 : 0;
+		const char *slash = o->real != NULL ? strrchr(o->real, '/') : NULL;
+
+		consider(in, o, format("%.*s%.*s/%s", skip > 0 && slash != NULL ?
+				   (int)(slash - o->real) : 0, o->real != NULL ? o->real : "",
+				   (int)(n - skip), s + skip, f->runtime_name), fits, other);
+		s += n + (s[n] == ':');
+	}
+	for (unsigned i = 0; i < f->abi_hash_len; i++)
+		sprintf(hex + 2 * i, "%02x", f->abi_hash[i]);
+	if (in->cache != NULL)
+		consider(in, o, format("%s/runtime/by-abi/%s/%s", in->cache, hex, f->runtime_name),
+			 fits, other);
+}
+
+/* `is` is the library that the process has or would get. */
+static void
+report_mismatch(const struct object *guest, struct object *own, struct object *is,
+		struct report *r)
+{
+	char want[17], have[17], *differ = own != NULL ? compare_libraries(own, is) : copy_text("");
+
+	hex_of(guest->facts.abi_hash, guest->facts.abi_hash_len, want);
+	hex_of(is->facts.abi_hash, is->facts.abi_hash_len, have);
+	report_add(r, LEVEL_REFUSED, "abi-mismatch", OVER_OTHER,
+		   "built for the Go runtime library with ABI hash %s (%s); %s has %s (%s)%s",
+		   want, *guest->facts.go_version != '\0' ? guest->facts.go_version : "Go",
+		   is->path, have, *is->facts.go_version != '\0' ? is->facts.go_version : "Go",
+		   differ);
+	free(differ);
+}
+
+/* Guests of one process must agree. */
+static void
+compare_with_first(struct inspector *in, const struct object *o, struct report *r)
+{
+	const struct image_facts *f = &o->facts;
+
+	if (in->first_guest == NULL) {
+		in->first_guest = copy_text(o->path != NULL ? o->path : "");
+		memcpy(in->first_hash, f->abi_hash, sizeof in->first_hash);
+		in->first_hash_len = f->abi_hash_len;
+	} else if (in->first_hash_len != f->abi_hash_len ||
+		   memcmp(in->first_hash, f->abi_hash, f->abi_hash_len) != 0) {
+		report_add(r, LEVEL_WARNING, "two-runtimes", OVER_OTHER,
+			   "over another Go runtime library than %s: one process can have only "
+			   "one of the two", in->first_guest);
+	}
+}
+
+void
+inspect_go_guest(struct inspector *in, struct object *o, struct report *r)
+{
+	struct object *fits = NULL, *other = NULL;
+
+	if (o->facts.abi_hash_len == 0) {
+		report_add(r, LEVEL_REFUSED, "no-abi-hash", "build it with goaudit build",
+			   "it does not say which Go runtime library it was linked against");
+		return;
+	}
+	compare_with_first(in, o, r);
+	if (in->files)
+		find_runtime(in, o, &fits, &other);
+	if (in->runtime != NULL && !same_hash(&in->runtime->facts, &o->facts)) {
+		report_mismatch(o, fits, in->runtime, r);
+	} else if (in->files && in->runtime == NULL && fits == NULL && other != NULL) {
+		report_mismatch(o, NULL, other, r);
+	} else if (in->files && in->runtime == NULL && fits == NULL) {
+		report_add(r, LEVEL_REFUSED, "no-runtime", "build it again with goaudit build",
+			   "its Go runtime library (%s, for %s) is not on this machine",
+			   o->facts.runtime_name,
+			   *o->facts.go_version != '\0' ? o->facts.go_version : "Go");
+	} else if (in->runtime != NULL || fits != NULL) {
+		const struct object *lib = in->runtime != NULL ? in->runtime : fits;
+
+		r->runtime = copy_text(lib->path);
+		if (!lib->facts.overlay)
+			report_add(r, LEVEL_REFUSED, "runtime-of-another-release",
+				   "run goaudit runtime, and build the guest again",
+				   "%s was not built by this release of goaudit", lib->path);
+	}
+	object_close(fits);
+	object_close(other);
+}
+
+void
+inspect_go_runtimes(const struct inspector *in, const struct object *o,
+		    const struct closure *c, struct report *r)
+{
+	bool guest = o->facts.kind == IMAGE_GO_GUEST;
+
+	for (size_t i = 1; i < c->n; i++) {
+		const struct object *d = c->object[i];
+
+		if (d->facts.kind == IMAGE_GO_OWN_RUNTIME && guest)
+			report_add(r, LEVEL_REFUSED, "two-runtimes",
+				   "build that one with goaudit build too",
+				   "it needs %s, which carries a Go runtime of its own",
+				   object_name(d));
+		else if (d->facts.kind == IMAGE_GO_OWN_RUNTIME && o->facts.kind == IMAGE_C)
+			report_add(r, LEVEL_WARNING, "go-dependency",
+				   "build that one with goaudit build, and open it by itself",
+				   "it needs %s, which carries a Go runtime and stays loaded for ever",
+				   object_name(d));
+	}
+	if (!guest || in->host == NULL)
+		return;
+	for (size_t i = 0; i < in->host_closure.n; i++) {
+		struct object *d = in->host_closure.object[i];
+
+		if (d->facts.kind == IMAGE_GO_RUNTIME && !same_hash(&d->facts, &o->facts))
+			report_mismatch(o, NULL, d, r);
+		else if (d->facts.kind == IMAGE_GO_OWN_RUNTIME)
+			report_add(r, LEVEL_REFUSED, "two-runtimes", "build it by goaudit build -exe",
+				   "%s carries a Go runtime of its own", object_name(d));
+	}
+}
+
+/* ---- the thread pointer ----
+ *
+ * runtime.rt0_go asks the processor who it is (mov $1,%eax; cpuid), then
+ *
+ *	mov  _cgo_init(%rip),%rax	48 8b 05 rel32, or through the GOT:
+ *					mov rel32(%rip),%reg; mov (%reg),%rax
+ *	test %rax,%rax			48 85 c0
+ *	jz   needtls			74 rel8, or 0f 84 rel32
+ *   ...
+ *   needtls:
+ *	lea  m0+tls(%rip),%rdi		48 8d 3d rel32 (GOT: 48 8b 3d rel32, add)
+ *	call settls			e8 rel32
+ *
+ * settls sets the thread pointer, by a system call whose number tells the
+ * system.  _cgo_init is 0 at run time when it has neither bytes in the file nor
+ * a relocation. */
+
+#define TRIES_MAX 64
+
+static const uint8_t *
+code_at(struct object *o, uint64_t vaddr, size_t size)
+{
+	uint64_t off;
+
+	return image_offset(&o->elf, vaddr, size, &off, NULL) ?
+	       (const uint8_t *)o->bytes + off : NULL;
+}
+
+static int32_t
+rel32(const uint8_t *p)
+{
+	int32_t v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+static const char *
+system_of(int number)
+{
+	switch (number) {
+	case 158: return "Linux: arch_prctl";
+	case 165: return "FreeBSD: sysarch";
+	case 317: return "NetBSD: _lwp_setprivate";
+	case 329: return "OpenBSD: __set_tcb";
+	case 472: return "DragonFly: set_tls_area";
+	default: return "unknown";
+	}
+}
+
+/* The system call of the function at vaddr, -1 if none is seen. */
+static int
+syscall_of(struct object *o, uint64_t vaddr)
+{
+	int number = -1;
+
+	for (size_t i = 0; i < 96; i++) {
+		const uint8_t *p = code_at(o, vaddr + i, 7);
+
+		if (p == NULL)
+			return -1;
+		if (p[0] == 0x48 && p[1] == 0xc7 && p[2] == 0xc0)
+			number = rel32(p + 3);
+		else if (p[0] == 0xb8)
+			number = rel32(p + 1);
+		else if (p[0] == 0x0f && p[1] == 0x05)
+			return number;
+	}
+	return -1;
+}
+
+/* The system call of settls, called at needtls; -1: this system does without. */
+static int
+settls_at(struct object *o, uint64_t needtls)
+{
+	const uint8_t *p = code_at(o, needtls, 24);
+	size_t call;
+
+	if (p == NULL || p[0] != 0x48 || p[2] != 0x3d || (p[1] != 0x8d && p[1] != 0x8b))
+		return -1;
+	call = p[1] == 0x8d ? 7 : 14;
+	return p[call] == 0xe8 ?
+	       syscall_of(o, needtls + call + 5 + (uint64_t)(int64_t)rel32(p + call + 1)) : -1;
+}
+
+/* Is the variable 0 when the program starts?  Through the GOT `slot` holds its
+ * address, by a relocation. */
+static bool
+starts_as_zero(struct object *o, uint64_t slot, bool got)
+{
+	uint64_t value = 0, at = slot;
+	const uint8_t *p;
+	GElf_Sym sym;
+	GElf_Rela r;
+
+	if (got) {
+		if (image_reloc_at(&o->elf, slot, 0, o->elf.rela_count, &r)) {
+			at = (uint64_t)r.r_addend;
+			if (object_symbol(o, GELF_R_SYM(r.r_info), &sym)) {
+				if (sym.st_shndx == SHN_UNDEF)
+					return false;	/* another image's */
+				at = sym.st_value;
+			}
+		} else if ((p = code_at(o, slot, 8)) != NULL) {
+			memcpy(&at, p, sizeof at);
+		}
+	}
+	if (image_reloc_at(&o->elf, at, 0, o->elf.rela_count, &r))
+		return false;
+	p = code_at(o, at, 8);
+	if (p != NULL)
+		memcpy(&value, p, sizeof value);
+	return value == 0;
+}
+
+/* The sequence at vaddr, right behind cpuid; the call's number, or -1. */
+static int
+clobber_at(struct object *o, uint64_t vaddr)
+{
+	for (uint64_t at = vaddr; at < vaddr + 40; at++) {
+		const uint8_t *p = code_at(o, at, 20), *t;
+		uint64_t slot, end;
+		bool got;
+
+		if (p == NULL)
+			return -1;
+		if ((p[0] & 0xfb) != 0x48 || p[1] != 0x8b || (p[2] & 0xc7) != 5)
+			continue;
+		slot = at + 7 + (uint64_t)(int64_t)rel32(p + 3);
+		t = p + 7;
+		got = (t[0] & 0xfe) == 0x48 && t[1] == 0x8b && t[2] == (p[2] >> 3 & 7);
+		t += got ? 3 : 0;
+		if (t[0] != 0x48 || t[1] != 0x85 || t[2] != 0xc0)
+			continue;
+		end = at + (uint64_t)(t - p);
+		if (t[3] == 0x74)
+			end += 5 + (uint64_t)(int64_t)(int8_t)t[4];
+		else if (t[3] == 0x0f && t[4] == 0x84)
+			end += 9 + (uint64_t)(int64_t)rel32(t + 5);
+		else
+			continue;
+		return starts_as_zero(o, slot, got) ? settls_at(o, end) : -1;
+	}
+	return -1;
+}
+
+static int
+find_clobber(struct object *o)
+{
+	static const uint8_t cpuid[] = { 0xb8, 1, 0, 0, 0, 0x0f, 0xa2 };
+	unsigned tries = 0;
+	GElf_Phdr ph;
+
+	for (size_t i = 0; i < o->elf.phnum; i++) {
+		const char *s, *end, *hit;
+
+		if (gelf_getphdr(o->elf.elf, (int)i, &ph) == NULL || ph.p_type != PT_LOAD ||
+		    (ph.p_flags & PF_X) == 0)
+			continue;
+		s = o->bytes + ph.p_offset;	/* checked when it was opened */
+		end = s + ph.p_filesz;
+		for (hit = s; tries < TRIES_MAX &&
+			      (hit = memmem(hit, (size_t)(end - hit), cpuid, sizeof cpuid)) != NULL;
+		     tries++) {
+			int number;
+
+			hit += sizeof cpuid;
+			number = clobber_at(o, ph.p_vaddr + (uint64_t)(hit - s));
+			if (number >= 0)
+				return number;
+		}
+	}
+	return -1;
+}
+
+void
+inspect_thread_pointer(struct object *o, struct report *r)
+{
+	int number = find_clobber(o);
+
+	if (number >= 0)
+		report_add(r, LEVEL_WARNING, "thread-pointer",
+			   "start it as a process of its own, or build it with cgo",
+			   "entering it from another program would take that one's thread pointer "
+			   "(system call %d, %s)", number, system_of(number));
+}

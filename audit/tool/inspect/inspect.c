@@ -1,0 +1,327 @@
+/* The order in which an image is judged, and the verdict. */
+#include "tool/inspect/inspect.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define FINDINGS_MAX 64
+#define LOADER "/lib64/ld-linux-x86-64.so.2"	/* glibc's, by the psABI */
+
+void
+report_add(struct report *r, enum finding_level level, const char *id, const char *cure,
+	   const char *fmt, ...)
+{
+	struct finding *f;
+	va_list ap;
+	char *text;
+
+	if (r->n == FINDINGS_MAX)
+		return;
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = copy_text("out of memory");
+	va_end(ap);
+	if (r->finding == NULL)
+		r->finding = allocate(FINDINGS_MAX * sizeof *r->finding);
+	f = &r->finding[r->n++];
+	*f = (struct finding){ level, id, make_printable(text), cure };
+	if (level > r->worst)
+		r->worst = level;
+}
+
+void
+report_free(struct report *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		free(r->finding[i].text);
+	free(r->finding);
+	free(r->path);
+	free(r->what);
+	free(r->runtime);
+	*r = (struct report){ 0 };
+}
+
+void
+names_add(struct names *names, const char *fmt, ...)
+{
+	char one[INSPECT_NAME_MAX + 64];
+	va_list ap;
+
+	if (names->n++ >= INSPECT_NAMES_SHOWN)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(one, sizeof one, fmt, ap);
+	va_end(ap);
+	text_puts(&names->text, names->n > 1 ? ", " : "");
+	text_puts(&names->text, one);
+}
+
+const char *
+names_text(struct names *names)
+{
+	char *more;
+
+	if (names->n > INSPECT_NAMES_SHOWN) {
+		more = format(" and %zu more", names->n - INSPECT_NAMES_SHOWN);
+		text_puts(&names->text, more);
+		free(more);
+	}
+	return names->text.s;
+}
+
+void
+names_free(struct names *names)
+{
+	free(names->text.s);
+	*names = (struct names){ 0 };
+}
+
+/* ---- programs ---- */
+
+static const char *
+interpreter(struct object *o)
+{
+	Elf_Data *d;
+	GElf_Phdr ph;
+
+	for (size_t i = 0; i < o->elf.phnum; i++)
+		if (gelf_getphdr(o->elf.elf, (int)i, &ph) != NULL && ph.p_type == PT_INTERP) {
+			d = image_file_chunk(&o->elf, ph.p_offset, ph.p_filesz, ELF_T_BYTE);
+			return d != NULL && memchr(d->d_buf, '\0', d->d_size) != NULL ?
+			       d->d_buf : "";
+		}
+	return NULL;
+}
+
+static void
+judge_program(struct object *o, const struct closure *c, struct report *r)
+{
+	const char *loader = interpreter(o);
+
+	if (o->elf.dyn == NULL || loader == NULL)
+		report_add(r, LEVEL_REFUSED, "static", "link it dynamically",
+			   "statically linked: ld.so does not run in it, so LD_AUDIT does nothing");
+	else if (strcmp(loader, LOADER) != 0)
+		report_add(r, LEVEL_REFUSED, "other-loader", "link it with glibc",
+			   "its loader is %.160s, not glibc's " LOADER, loader);
+	if ((o->mode & (S_ISUID | S_ISGID)) != 0)
+		report_add(r, LEVEL_NOTE, "secure", NULL,
+			   "set-user-ID or set-group-ID: goaudit's variables are ignored, and "
+			   "LD_AUDIT names a library in a system folder only");
+	if (o->facts.kind == IMAGE_GO_OWN_RUNTIME && loader != NULL)
+		report_add(r, LEVEL_WARNING, "own-runtime", "build it by goaudit build -exe",
+			   "it carries a Go runtime of its own: Go guests are refused in it");
+	inspect_copies(o, c, r);
+}
+
+static char *
+describe_program(const struct object *o, enum language lang)
+{
+	return format("program (%s)", lang == LANG_D ? "D" : lang == LANG_CXX ? "C++" :
+		      lang == LANG_C ? "C" : o->facts.kind == IMAGE_GO_OWN_RUNTIME ?
+		      "Go with a runtime of its own" : "Go over a shared runtime");
+}
+
+/* ---- libraries ---- */
+
+/* What the audit module would do to its copy, done to one here. */
+static void
+judge_mending(struct object *o, struct report *r)
+{
+	char why[120] = "", *copy;
+	enum image_status st;
+
+	if (r->worst == LEVEL_REFUSED)
+		return;
+	copy = allocate(o->len + 1);
+	memcpy(copy, o->bytes, o->len);
+	st = image_mend(copy, o->len, &o->facts, why, sizeof why);
+	if (st != IMAGE_OK)
+		report_add(r, LEVEL_REFUSED, "unmendable", "build it with goaudit build",
+			   "%s: %s", image_status_text(st), why);
+	free(copy);
+}
+
+static void
+judge_library(struct inspector *in, struct object *o, const struct closure *c,
+	      struct report *r)
+{
+	switch (o->facts.kind) {
+	case IMAGE_GO_OWN_RUNTIME:
+		report_add(r, LEVEL_REFUSED, "own-runtime", "build it with goaudit build",
+			   "it carries a Go runtime of its own, which cannot be closed");
+		inspect_thread_pointer(o, r);
+		break;
+	case IMAGE_GO_RUNTIME:
+		report_add(r, LEVEL_REFUSED, "runtime-library", "open a guest instead",
+			   "it is the Go runtime library itself");
+		break;
+	case IMAGE_GO_GUEST:
+		inspect_go_guest(in, o, r);
+		judge_mending(o, r);
+		break;
+	case IMAGE_C:
+		judge_mending(o, r);
+		break;
+	}
+	inspect_go_runtimes(in, o, c, r);
+	if (in->host != NULL)
+		inspect_captured(in, o, r);
+}
+
+static char *
+describe_library(const struct object *o, enum language lang, const struct closure *c,
+		 struct report *r)
+{
+	const struct image_facts *f = &o->facts;
+	const char *version = *f->go_version != '\0' ? f->go_version : "Go";
+
+	switch (f->kind) {
+	case IMAGE_GO_GUEST:
+		return format("Go guest over %.64s (%.32s, ABI %02x%02x%02x%02x%02x%02x%02x%02x)",
+			      f->runtime_name, version, f->abi_hash[0], f->abi_hash[1],
+			      f->abi_hash[2], f->abi_hash[3], f->abi_hash[4], f->abi_hash[5],
+			      f->abi_hash[6], f->abi_hash[7]);
+	case IMAGE_GO_RUNTIME:
+		return format("Go runtime library (ABI %02x%02x%02x%02x%02x%02x%02x%02x)",
+			      f->abi_hash[0], f->abi_hash[1], f->abi_hash[2], f->abi_hash[3],
+			      f->abi_hash[4], f->abi_hash[5], f->abi_hash[6], f->abi_hash[7]);
+	case IMAGE_GO_OWN_RUNTIME:
+		return format("Go with a runtime of its own (%.32s)", version);
+	case IMAGE_C:
+		break;
+	}
+	return lang == LANG_D ? inspect_druntime(c, r) :
+	       copy_text(lang == LANG_CXX ? "C++" : "C");
+}
+
+static const char *
+verdict_of(const struct object *o, enum finding_level worst)
+{
+	if (o->program)
+		return worst == LEVEL_REFUSED ? "cannot be a host" : "can be a host";
+	return worst == LEVEL_REFUSED ? "does not reload" :
+	       worst == LEVEL_WARNING ? "reloads, with care" : "reloads";
+}
+
+static void
+judge(struct inspector *in, struct object *o, struct report *r)
+{
+	enum language lang = inspect_language(o);
+	struct closure c;
+
+	closure_open(in, o, &c);
+	r->facts = o->facts;
+	r->bytes = o->len;
+	r->readable = true;
+	if (o->program) {
+		r->what = describe_program(o, lang);
+		judge_program(o, &c, r);
+		inspect_program_tls(&c, r);
+		if (lang == LANG_GO)
+			inspect_thread_pointer(o, r);
+	} else {
+		r->what = describe_library(o, lang, &c, r);
+		judge_library(in, o, &c, r);
+	}
+	inspect_hazards(o, lang, r);
+	inspect_missing(&c, r);
+	r->what = make_printable(r->what);
+	r->verdict = verdict_of(o, r->worst);
+	closure_close(&c);
+}
+
+static void
+unreadable(struct report *r, const char *why)
+{
+	r->what = copy_text("not an image that can be read");
+	r->verdict = "does not reload";
+	report_add(r, LEVEL_REFUSED, "unreadable",
+		   "build it again for this machine, or copy it again", "%s", why);
+}
+
+void
+inspect_file(struct inspector *in, const char *path, struct report *r)
+{
+	char why[200];
+	struct object *o = object_open(path, why, sizeof why);
+
+	*r = (struct report){ .path = make_printable(copy_text(path)) };
+	if (o != NULL)
+		judge(in, o, r);
+	else
+		unreadable(r, why);
+	object_close(o);
+}
+
+uint64_t
+inspect_tls(struct inspector *in, const char *path, const char *preload)
+{
+	char why[200];
+	struct object *o = object_open(path, why, sizeof why);
+	struct closure c;
+	uint64_t size;
+
+	if (o == NULL)
+		return 0;
+	closure_open(in, o, &c);
+	if (preload != NULL)
+		closure_preload(in, &c, preload);
+	size = closure_tls(&c);
+	closure_close(&c);
+	object_close(o);
+	return size;
+}
+
+void
+inspect_bytes(struct inspector *in, char *bytes, size_t len, struct report *r)
+{
+	char why[200];
+	struct object *o = object_of_bytes(bytes, len, why, sizeof why);
+
+	*r = (struct report){ .path = copy_text("(bytes)") };
+	if (o != NULL)
+		judge(in, o, r);
+	else
+		unreadable(r, why);
+	object_close(o);
+}
+
+int
+inspector_set_host(struct inspector *in, const char *path)
+{
+	char why[200];
+
+	in->host = object_open(path, why, sizeof why);
+	if (in->host == NULL)
+		return tool_error("%s: %s: --host wants a program", path, why);
+	closure_open(in, in->host, &in->host_closure);
+	return STATUS_OK;
+}
+
+int
+inspector_set_runtime(struct inspector *in, const char *path)
+{
+	char why[200];
+
+	in->runtime = object_open(path, why, sizeof why);
+	if (in->runtime == NULL)
+		return tool_error("%s: %s: --runtime wants a libstd.so", path, why);
+	if (in->runtime->facts.kind != IMAGE_GO_RUNTIME)
+		return tool_error("%s: not a Go runtime library: --runtime wants a libstd.so",
+				  path);
+	return STATUS_OK;
+}
+
+void
+inspector_free(struct inspector *in)
+{
+	closure_close(&in->host_closure);
+	object_close(in->host);
+	object_close(in->runtime);
+	object_close(in->kept);
+	list_free(&in->ld_cache);
+	free(in->first_guest);
+}
