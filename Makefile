@@ -78,13 +78,13 @@ $B/%.S.o: %.S
 	@echo "  AS   $<"
 	@$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-# The tool's main is compiled anew when the folders change.
+# The tool's self.c is compiled anew when the folders change.
 $B/libdir: FORCE
 	@mkdir -p $B
 	@echo '$(LIB_FROM_BIN)' | cmp -s - $@ || echo '$(LIB_FROM_BIN)' >$@
 FORCE:
-$B/audit/tool/main.c.o: $B/libdir
-$B/audit/tool/main.c.o: ALL_CFLAGS += -DGOAUDIT_LIB_FROM_BIN='"$(LIB_FROM_BIN)"'
+$B/audit/tool/base/self.c.o: $B/libdir
+$B/audit/tool/base/self.c.o: ALL_CFLAGS += -DGOAUDIT_LIB_FROM_BIN='"$(LIB_FROM_BIN)"'
 
 $B/libgoaudit.so: $(AUDIT_OBJS) $B/libdlbind.a audit/libgoaudit.map
 	@echo "  LINK $@"

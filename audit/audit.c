@@ -24,7 +24,7 @@
 #include "state.h"
 #include "tables.h"
 
-#define OLDEST_GLIBC 34		/* 2.34; the command says so, too (tool/host.c) */
+#define OLDEST_GLIBC 34		/* 2.34; the command says so, too (tool/live/launch.c) */
 #define EXPORT __attribute__((visibility("default")))
 
 struct goaudit goaudit_state = {

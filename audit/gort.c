@@ -55,7 +55,7 @@ static void *open_global(struct goaudit *ga, const char *name)
 
 /* What the Go runtime reserves at its start (runtime/mpagealloc_64bit.go, sysInit: 600 MB,
  * and its first arena); where it does not get that it ends the process. */
-#define GO_RUNTIME_MB 900	/* as in tool/host.c */
+#define GO_RUNTIME_MB 900	/* as in tool/live/launch.c */
 
 static bool has_address_space(struct goaudit *ga, const char *path)
 {
@@ -181,23 +181,16 @@ static void publish(struct gort *rt)
 	journal_end();
 }
 
-static void hex(const uint8_t *bytes, unsigned n, char *out)
-{
-	*out = 0;
-	for (unsigned i = 0; i < n && i < 8; i++)
-		out += sprintf(out, "%02x", bytes[i]);
-}
-
 static int check_hash(struct goaudit *ga, const struct gort *rt,
 		      const struct image_facts *facts, const char *guest_path)
 {
-	char want[2 * IMAGE_HASH_MAX + 1], have[2 * IMAGE_HASH_MAX + 1];
+	char want[IMAGE_HEX_MAX], have[IMAGE_HEX_MAX];
 
 	if (rt->abi_hash_len == facts->abi_hash_len &&
 	    memcmp(rt->abi_hash, facts->abi_hash, rt->abi_hash_len) == 0)
 		return 0;
-	hex(facts->abi_hash, facts->abi_hash_len, want);
-	hex(rt->abi_hash, rt->abi_hash_len, have);
+	image_hex(facts->abi_hash, facts->abi_hash_len, want);
+	image_hex(rt->abi_hash, rt->abi_hash_len, have);
 	error_set(ga, "%s: built for another Go runtime (ABI hash %s, the one of "
 		  "this process is %s): rebuild it with `goaudit build`",
 		  guest_path, want, have);

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/path.h"
 #include "open.h"
-#include "origin.h"
 #include "state.h"
 #include "text.h"
 
@@ -114,34 +114,25 @@ static bool matches(const struct image_facts *have, const struct image_facts *wa
 	       memcmp(have->abi_hash, want->abi_hash, have->abi_hash_len) == 0;
 }
 
-/* One entry of a RUNPATH, with $ORIGIN as the guest's folder. */
-static void runpath_entry(const char *entry, size_t n, const char *guest_path,
-			  const char *library, char *out, size_t size)
+/* The library in a folder; false: its path is too long for a file. */
+static bool in_folder(char *folder, size_t size, const char *library)
 {
-	size_t k = origin_token(entry);
-	int folder = k ? (int)(strrchr(guest_path, '/') - guest_path) : 0;
+	size_t at = strlen(folder);
 
-	snprintf(out, size, "%.*s%.*s/%s", folder, guest_path, (int)(n - k),
-		 entry + k, library);
+	return (size_t)snprintf(folder + at, size - at, "/%s", library) < size - at;
 }
 
-static void cached_library(struct goaudit *ga, const struct image_facts *facts,
+static bool cached_library(struct goaudit *ga, const struct image_facts *facts,
 			   char *out, size_t size)
 {
 	const char *home = ga->settings.secure ? NULL : getenv("HOME");
 	const char *xdg = ga->settings.secure ? NULL : getenv("XDG_CACHE_HOME");
-	int n;
+	char hex[IMAGE_HEX_MAX];
 
-	if (ga->settings.cache)
-		n = snprintf(out, size, "%s", ga->settings.cache);
-	else if (xdg && xdg[0] == '/')
-		n = snprintf(out, size, "%s/goaudit", xdg);
-	else
-		n = snprintf(out, size, "%s/.cache/goaudit", home ? home : "");
-	n += snprintf(out + n, size - n, "/runtime/by-abi/");
-	for (unsigned i = 0; i < facts->abi_hash_len; i++)
-		n += snprintf(out + n, size - n, "%02x", facts->abi_hash[i]);
-	snprintf(out + n, size - n, "/%s", facts->runtime_name);
+	image_hex(facts->abi_hash, facts->abi_hash_len, hex);
+	return path_cache(out, size, ga->settings.cache, xdg, home) &&
+	       in_folder(out, size, PATH_BY_ABI) && in_folder(out, size, hex) &&
+	       in_folder(out, size, facts->runtime_name);
 }
 
 int gort_find_file(struct goaudit *ga, const struct image_facts *facts,
@@ -155,17 +146,18 @@ int gort_find_file(struct goaudit *ga, const struct image_facts *facts,
 	while (*entry) {
 		size_t n = strcspn(entry, ":");
 
-		runpath_entry(entry, n, guest_path, facts->runtime_name, path,
-			      sizeof path);
-		if (library_facts(ga, path, &have) && matches(&have, facts)) {
+		if (path_expand(path, sizeof path, entry, n, guest_path,
+				path_folder(guest_path)) &&
+		    in_folder(path, sizeof path, facts->runtime_name) &&
+		    library_facts(ga, path, &have) && matches(&have, facts)) {
 			if (have.overlay)
 				return take(rt, path, &have), 0;
 			wrong_entries = true;
 		}
 		entry += n + (entry[n] == ':');
 	}
-	cached_library(ga, facts, path, sizeof path);
-	if (library_facts(ga, path, &have) && matches(&have, facts) && have.overlay)
+	if (cached_library(ga, facts, path, sizeof path) &&
+	    library_facts(ga, path, &have) && matches(&have, facts) && have.overlay)
 		return take(rt, path, &have), 0;
 	if (wrong_entries)
 		error_set(ga, "%s: its Go runtime library was not built by this "

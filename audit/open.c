@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/path.h"
 #include "globs.h"
 #include "goaudit.h"
 #include "host.h"
@@ -156,7 +157,7 @@ struct names {
 static bool expand_origin(struct goaudit *ga, const char *file,
 			  const void *caller, struct names *names, bool *ours)
 {
-	size_t skip = origin_token(file);
+	size_t skip = path_origin(file);
 
 	if (!skip || strchr(file + skip, '$') || ga->settings.secure ||
 	    !caller_folder(ga, caller, names->folder, PATH_MAX, ours))

@@ -3,14 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/path.h"
 #include "state.h"
-
-size_t origin_token(const char *text)
-{
-	return strncmp(text, "$ORIGIN", 7) == 0	  ? 7 :
-	       strncmp(text, "${ORIGIN}", 9) == 0 ? 9 :
-						    0;
-}
 
 #define EXPANDED_MAX (2 * PATH_MAX)
 
@@ -18,26 +12,12 @@ size_t origin_token(const char *text)
  * memory: ld.so's own reading is tried then. */
 static char *expand(const char *from, const char *origin)
 {
-	size_t at = 0, folder = strlen(origin);
-	bool found = false;
 	char *to;
 
 	if (!strchr(from, '$') || !(to = malloc(EXPANDED_MAX)))
 		return NULL;
-	while (*from && at + folder + 2 < EXPANDED_MAX) {
-		size_t skip = origin_token(from);
-
-		if (skip) {
-			memcpy(to + at, origin, folder);
-			at += folder;
-			from += skip;
-			found = true;
-		} else {
-			to[at++] = *from++;
-		}
-	}
-	to[at] = 0;
-	if (found && !*from)
+	if (path_expand(to, EXPANDED_MAX, from, strlen(from), origin, strlen(origin)) &&
+	    strcmp(to, from) != 0)
 		return to;
 	free(to);
 	return NULL;

@@ -8,9 +8,6 @@
 
 struct goaudit;
 
-/* Length of a $ORIGIN or ${ORIGIN} that the text begins with; 0: none. */
-size_t origin_token(const char *text);
-
 /* la_objopen: a snapshot has been mapped, and its search path has not been read
  * yet.  $ORIGIN in it becomes the user's folder; the rest, and the order of the
  * search, stay ld.so's. */

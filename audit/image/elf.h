@@ -65,9 +65,6 @@ enum image_status image_elf_open_program(struct image_elf *img, const void *data
 					 size_t len, char *why, size_t why_len);
 void image_elf_close(struct image_elf *img);
 
-/* The facts of an image that has been opened; facts->size is set here. */
-enum image_status image_elf_facts(struct image_elf *img, struct image_facts *facts);
-
 /* Puts the reason into the caller's buffer, and returns status; or, where
  * memory has run out, IMAGE_NO_MEMORY, since what looks missing then is not. */
 enum image_status image_fail(struct image_elf *img, enum image_status status,

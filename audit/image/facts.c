@@ -16,7 +16,7 @@
  *   own runtime      any other image with a note "Go" or Go's sections
  *
  * None of these is touched by strip. */
-#include "image/elf.h"
+#include "image/facts.h"
 #include "go/protocol.h"
 
 #include <stdio.h>

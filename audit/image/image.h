@@ -15,6 +15,8 @@
 
 #define IMAGE_HASH_MAX 32	/* bytes of a Go ABI hash (Go up to 1.27: 20 or 32) */
 
+#define IMAGE_HEX_MAX (2 * IMAGE_HASH_MAX + 1)
+
 #define IMAGE_API __attribute__((visibility("default")))
 
 enum image_kind {
@@ -100,6 +102,22 @@ bool image_add_debug(const void *data, size_t len, const struct image_facts *fac
  * (sys/sdt.h: a note of type 3 in .note.stapsdt); 0: it has no such probe. */
 IMAGE_API
 uint64_t image_probe(const void *data, size_t len, const char *provider, const char *name);
+
+/* An ABI hash in hex, as the cache's folders are named by it: up to IMAGE_HASH_MAX bytes
+ * into out, which is returned. */
+static inline const char *
+image_hex(const uint8_t *hash, unsigned n, char out[IMAGE_HEX_MAX])
+{
+	static const char digits[] = "0123456789abcdef";
+	unsigned i = 0;
+
+	for (; i < n && i < IMAGE_HASH_MAX; i++) {
+		out[2 * i] = digits[hash[i] >> 4];
+		out[2 * i + 1] = digits[hash[i] & 15];
+	}
+	out[2 * i] = '\0';
+	return out;
+}
 
 /* What a status means, for messages: "not an ELF file", ... Never NULL. */
 IMAGE_API

@@ -1,9 +1,12 @@
 /* goaudit inspect: what is known of libraries and programs before they run. */
+#include "tool/tool.h"
 #include "tool/inspect/inspect.h"
+#include "tool/inspect/print.h"
 
 #include <argp.h>
 #include <errno.h>
 #include <fts.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -1,5 +1,6 @@
 /* goaudit run: a program under the audit module. */
-#include "tool/live/launch.h"
+#include "tool/tool.h"
+#include "tool/live/session.h"
 
 #include <argp.h>
 #include <errno.h>

@@ -1,10 +1,12 @@
 /* goaudit status: what processes under the audit module have loaded. */
+#include "tool/tool.h"
 #include "tool/live/process.h"
 
 #include <argp.h>
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>

@@ -18,9 +18,12 @@
  *				a third of a second to read those of libstd.so
  *	GOAUDIT_LINK_ID		its identity: go takes what was linked by another
  *				one for something else */
+#include "tool/tool.h"
 #include "tool/build/header.h"
 
 #include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>

@@ -3,14 +3,10 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#ifndef GOAUDIT_LIB_FROM_BIN
-#define GOAUDIT_LIB_FROM_BIN "../lib"
-#endif
-#define PRIVATE_FOLDER "goaudit"	/* in LIBDIR: what nobody else links with */
 
 __attribute__((visibility("default")))	/* argp looks for it by its name */
 const char *argp_program_version = "goaudit " GOAUDIT_VERSION;
@@ -25,71 +21,6 @@ static const struct command commands[] = {
 	{ "toolexec", NULL, cmd_toolexec },	/* called by go build, not by people */
 	{ NULL, NULL, NULL },
 };
-
-/* In the build tree beside this program, in an installed one in LIBDIR, which
- * is known by its way from BINDIR: the whole may have been moved. */
-static char *
-find_part(const char *dir, const char *built, const char *installed)
-{
-	char *path = format("%s/%s", dir, built), *real;
-
-	if (!file_exists(path)) {
-		free(path);
-		path = format("%s/" GOAUDIT_LIB_FROM_BIN "%s", dir, installed);
-	}
-	real = realpath(path, NULL);
-	free(path);
-	return real;
-}
-
-static int
-open_self(struct tool *t)
-{
-	char path[4096], *dir, *slash;
-	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-
-	if (n < 0)
-		return tool_error("/proc/self/exe: %s: mount /proc", strerror(errno));
-	path[n] = '\0';
-	t->exe = copy_text(path);
-	dir = path;
-	slash = strrchr(dir, '/');
-	*slash = '\0';
-	t->overlay = find_part(dir, "overlay", "/" PRIVATE_FOLDER "/overlay");
-	t->linker = find_part(dir, "linker", "/" PRIVATE_FOLDER "/linker");
-	t->module = find_part(dir, "libgoaudit.so", "/libgoaudit.so");
-	t->go = getenv("GO");
-	if (t->go == NULL || *t->go == '\0')
-		t->go = "go";
-	t->tty = isatty(2);
-	return STATUS_OK;
-}
-
-int
-tool_open_cache(struct tool *t)
-{
-	const char *own = getenv("GOAUDIT_CACHE"), *xdg = getenv("XDG_CACHE_HOME");
-	const char *home = getenv("HOME");
-	char *path, *real;
-
-	if (own != NULL && *own != '\0')
-		path = copy_text(own);
-	else if (xdg != NULL && *xdg == '/')	/* others are to be ignored, says its text */
-		path = format("%s/goaudit", xdg);
-	else if (home != NULL && *home != '\0')
-		path = format("%s/.cache/goaudit", home);
-	else
-		return tool_error("cache folder: HOME is not set: set GOAUDIT_CACHE");
-	if (make_dirs(path) != 0 || (real = realpath(path, NULL)) == NULL) {
-		tool_error("%s: %s: set GOAUDIT_CACHE to a folder that can be written",
-			   path, strerror(errno));
-		free(path);
-		return STATUS_FAILED;
-	}
-	free(path);
-	t->cache = real;
-	return STATUS_OK;
-}
 
 static char *
 help_filter(int key, const char *text, void *input)
@@ -165,15 +96,11 @@ main(int argc, char **argv)
 		tool_error("no command: see goaudit --help");
 		return STATUS_USAGE;
 	}
-	status = open_self(&t);
+	status = tool_open(&t);
 	if (status == STATUS_OK)
 		status = run_command(&t, argc - chosen.at, argv + chosen.at);
 	if (fflush(stdout) != 0)
 		status = tool_error("standard output: %s", strerror(errno));
-	free(t.exe);
-	free(t.cache);
-	free(t.overlay);
-	free(t.linker);
-	free(t.module);
+	tool_close(&t);
 	return status;
 }

@@ -7,10 +7,13 @@
  * sanitizer sees each byte that is read beyond; some are cut short.  It takes
  * the part of the library, of the host, and of the runtime library in turn.
  * An input that takes longer than a second counts as a hang. */
+#include "tool/base/files.h"
+#include "tool/base/text.h"
 #include "tool/inspect/inspect.h"
 
 #include <malloc.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

@@ -34,7 +34,7 @@ usage runtime '--keep-current goes with --clean' -k
 usage runtime 'KEY: unexpected: a KEY goes with --clean' KEY
 
 # The surroundings.
-says 1 'goaudit: cache folder: HOME is not set: set GOAUDIT_CACHE' env -u HOME -u GOAUDIT_CACHE -u XDG_CACHE_HOME "$tool" inspect .
+says 1 'goaudit: cache folder: HOME is not set or too long: set GOAUDIT_CACHE' env -u HOME -u GOAUDIT_CACHE -u XDG_CACHE_HOME "$tool" inspect .
 : >file
 says 1 "goaudit: file/cache: Not a directory: set GOAUDIT_CACHE to a folder that can be written" env GOAUDIT_CACHE=file/cache "$tool" inspect .
 says 1 'goaudit: /none/go: cannot be run: install Go, or set GO to the go command' env GO=/none/go "$tool" runtime

@@ -147,7 +147,8 @@ build_guest guest.so guest
 	CGO_ENABLED=0 GOOS=dragonfly go build -o ../../go-dragonfly .)
 library=$("$tool" runtime --print)
 abi=$(sed -n 's/^abi //p' "$(dirname "$library")/complete")
-export abi
+dir=$(dirname "$library")
+export abi dir
 go_with_runtime go-symbolic.so guest -buildmode=c-shared
 # Another runtime library: one byte of its hash, and a package of its list.
 perl -e 'local $/; $_ = <STDIN>; my $h = pack "H*", $ENV{abi};
@@ -234,6 +235,16 @@ for f in "${all[@]}"; do
 	esac
 done >verdicts
 expect_output run_audited ./host "${all[@]}" <verdicts
+# $ORIGIN in either spelling leads both of them to the runtime library, a longer word neither.
+mkdir runtime no-cache && ln -s "$library" runtime/libstd.so
+for word in '$ORIGIN' '${ORIGIN}' '$ORIGINAL'; do
+	word=$word perl -e 'local $/; $_ = <STDIN>; my $to = "$ENV{word}/runtime";
+		s/\Q$ENV{dir}\E(?=\0)/$to . "\0" x (length($&) - length($to))/e or die; print' <guest.so >moved.so
+	case $word in '$ORIGINAL') verdict='does not open' status=1 ;; *) verdict=opens status=0 ;; esac
+	is=0; GOAUDIT_CACHE=$PWD/no-cache "$tool" inspect --quiet moved.so || is=$?
+	[ $is = $status ] || fail "$word in RUNPATH: inspect: exit status $is, wanted $status"
+	expect_output run_audited env GOAUDIT_CACHE="$PWD/no-cache" ./host moved.so <<<"moved.so: $verdict"
+done
 "$tool" inspect -q plain.so unique.so || fail "notes fail"
 "$tool" inspect -q nodelete.so || fail "warnings fail without --strict"
 ! "$tool" inspect -q --strict nodelete.so || fail "warnings do not fail with --strict"

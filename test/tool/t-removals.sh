@@ -14,21 +14,21 @@ audit/package/install.mk uninstall rm-rf : the folders that install makes anew
 audit/snapshot.c remove_place rmdir : snapshot_make's, and only if it is empty
 audit/snapshot.c snapshot_remove unlink : a snapshot of this process's
 audit/snapshot.c write_file unlink : has just made it, O_EXCL
-audit/tool/cmd_runtime.c remove_key remove_tree : runtime_is_ours
-audit/tool/cmd_runtime.c remove_key unlink : a link in by-abi that leads to it
+audit/tool/runtime/cached.c cached_remove remove_tree : runtime_is_ours
+audit/tool/runtime/cached.c cached_remove unlink : a link in by-abi that leads to it
 audit/tool/cmd_toolexec.c answer_link unlink : what go asks the linker to write
-audit/tool/cmd_watch.c close_session remove_tree : mkdtemp's
-audit/tool/cmd_watch.c end_like_host remove_tree : mkdtemp's
-audit/tool/cmd_watch.c place rename : the output that the user has named, and its header
+audit/tool/live/session.c close_session remove_tree : mkdtemp's
+audit/tool/live/session.c end_like_host remove_tree : mkdtemp's
+audit/tool/live/session.c place rename : the output that the user has named, and its header
 audit/tool/build/header.c header_keep rename : named by the build ID
 audit/tool/build/header.c header_keep unlink : its part, with this process's number
 audit/tool/build/header.c header_sweep unlinkat : is_header
 audit/tool/runtime/linker.c run_go unlink : in a runtime's folder, which is marked
 audit/tool/runtime/build.c place_library rename : in a runtime's folder, which is marked
-audit/tool/runtime/build.c runtime_build remove_tree : runtime_is_ours
-audit/tool/base/text.c remove_tree remove : its callers
-audit/tool/base/text.c replace_symlink rename : its callers: by-abi
-audit/tool/base/text.c replace_symlink unlink : with this process's number
+audit/tool/runtime/build.c build remove_tree : runtime_is_ours
+audit/tool/base/files.c remove_tree remove : its callers
+audit/tool/base/files.c replace_symlink rename : its callers: by-abi
+audit/tool/base/files.c replace_symlink unlink : with this process's number
 audit/tool/build/pkgdir.c fill_folder remove_tree : in a folder that is_marked
 audit/tool/build/pkgdir.c view_close remove_tree : the folder that take_folder has taken
 audit/tool/build/pkgdir.c view_close rmdir : in it, and only if it is empty

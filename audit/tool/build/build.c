@@ -1,6 +1,4 @@
-/* goaudit build: go build for guests.
- *
- * Runs go build with what a guest needs added to the user's flags, then looks
+/* Runs go build with what a guest needs added to the user's flags, then looks
  * at the result with the same eyes as the audit module will.
  *
  * go build is told to build a program, and goaudit toolexec has the linker make
@@ -14,8 +12,10 @@
 #include "tool/inspect/inspect.h"
 #include "tool/build/pkgdir.h"
 #include "image/image.h"
+#include "tool/base/child.h"
+#include "tool/base/error.h"
+#include "tool/base/files.h"
 
-#include <argp.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -23,17 +23,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static const struct argp help = {
-	.args_doc = "[-o FILE.so|FOLDER/] [-exe] [GO-BUILD-FLAG...] [PACKAGE...]",
-	.doc = "Builds a Go package as a guest: a shared library without a Go runtime of "
-	       "its own, which runs over the one that `goaudit runtime' builds (and which "
-	       "is built first, if need be).  With -exe, builds a program that runs over it "
-	       "and can open guests.\v"
-	       "Flags are those of go build.  FILE.so is by default the package's folder, "
-	       "with .so; the C header goes beside it.  Of several packages, or a pattern like "
-	       "./..., each main package becomes a guest of its own.",
-};
 
 /* FOLDER.so for a package in FOLDER; FILE.so for FILE.go; programs without .so. */
 static char *
@@ -145,10 +134,9 @@ run_go(const struct tool *t, const struct runtime *rt, const struct view *v,
 static int
 check_facts(const struct runtime *rt, const char *out, const struct image_facts *f)
 {
-	char hex[2 * IMAGE_HASH_MAX + 1] = "";
+	char hex[IMAGE_HEX_MAX];
 
-	for (unsigned i = 0; i < f->abi_hash_len; i++)
-		sprintf(hex + 2 * i, "%02x", f->abi_hash[i]);
+	image_hex(f->abi_hash, f->abi_hash_len, hex);
 	if (f->kind == IMAGE_C)
 		return tool_error("%s: no Go in it: is the package a main package?", out);
 	if (f->kind != IMAGE_GO_GUEST)
@@ -186,6 +174,30 @@ check_program(const char *out)
 	return status;
 }
 
+/* What inspect has to say of it, where it would not or hardly reload. */
+static int
+cross_check(const char *out)
+{
+	struct inspector in = { .files = true };
+	int status = STATUS_OK;
+	struct report r;
+
+	inspect_file(&in, out, &r);
+	for (size_t i = 0; i < r.n; i++) {
+		const struct finding *f = &r.finding[i];
+
+		if (f->level == LEVEL_NOTE)
+			continue;
+		tool_error("%s: %s%s%s%s", out, f->level == LEVEL_WARNING ? "warning: " : "",
+			   f->text, f->cure != NULL ? ": " : "", f->cure != NULL ? f->cure : "");
+		if (f->level == LEVEL_REFUSED)
+			status = STATUS_FAILED;
+	}
+	report_free(&r);
+	inspector_free(&in);
+	return status;
+}
+
 /* The file is a guest that the audit module will take. */
 static int
 check_guest(const struct runtime *rt, const char *out)
@@ -206,7 +218,7 @@ check_guest(const struct runtime *rt, const char *out)
 	if (st != IMAGE_OK)
 		status = tool_error("%s: %s: %s", out, image_status_text(st), why);
 	free(bytes);
-	return status == STATUS_OK ? build_cross_check(out) : status;
+	return status == STATUS_OK ? cross_check(out) : status;
 }
 
 static int
@@ -253,41 +265,5 @@ build_guest(struct tool *t, const struct runtime *rt, const struct goflags *g)
 	if (status == STATUS_OK && !g->dry)
 		status = g->exe ? check_program(out) : check_guest(rt, out);
 	free(out);
-	return status;
-}
-
-static bool
-wants_help(char **argv)
-{
-	for (; *argv != NULL && (*argv)[0] == '-'; argv++)
-		if (strcmp(*argv, "--help") == 0 || strcmp(*argv, "-help") == 0 ||
-		    strcmp(*argv, "-h") == 0 || strcmp(*argv, "-?") == 0)
-			return true;
-	return false;
-}
-
-int
-cmd_build(struct tool *t, int argc, char **argv)
-{
-	struct goflags g = { 0 };
-	struct runtime rt;
-	int status;
-
-	(void)argc;
-	if (wants_help(argv + 1)) {
-		argp_help(&help, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK, argv[0]);
-		return STATUS_OK;
-	}
-	status = runtime_locate(t, &rt);
-	if (status == STATUS_OK)
-		status = goflags_parse(&g, rt.goflags, argv + 1);
-	if (status == STATUS_OK && g.dir != NULL && chdir(g.dir) != 0)
-		status = tool_error("-C %s: %s", g.dir, strerror(errno));
-	if (status == STATUS_OK)
-		status = runtime_ensure(t, &rt, RUNTIME_ANNOUNCE);
-	if (status == STATUS_OK)
-		status = build_many(t, &rt, &g);
-	goflags_free(&g);
-	runtime_free(&rt);
 	return status;
 }

@@ -7,6 +7,7 @@
  * itself such a list; the last one counts, so the user's and ours must be
  * one. */
 #include "tool/build/goflags.h"
+#include "tool/base/error.h"
 
 #include <stdlib.h>
 #include <string.h>

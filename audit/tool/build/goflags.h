@@ -2,7 +2,9 @@
 #ifndef GOAUDIT_TOOL_GOFLAGS_H
 #define GOAUDIT_TOOL_GOFLAGS_H
 
-#include "tool/tool.h"
+#include "tool/base/text.h"
+
+#include <stdbool.h>
 
 struct goflags {
 	struct list flags;	/* to pass on, without those below */

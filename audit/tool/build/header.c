@@ -1,13 +1,17 @@
 /* Making, keeping and finding the C headers of guests. */
 #include "tool/build/header.h"
+#include "tool/base/files.h"
+#include "tool/base/text.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
 

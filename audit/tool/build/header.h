@@ -9,7 +9,7 @@
 #ifndef GOAUDIT_TOOL_HEADER_H
 #define GOAUDIT_TOOL_HEADER_H
 
-#include "tool/tool.h"
+#include "tool/base/self.h"
 
 /* For toolexec: has cgo write a header beside what else it writes.  Returns an
  * argument list to run, which may be argv itself. */

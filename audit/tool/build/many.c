@@ -1,11 +1,15 @@
-/* Several guests by one command, and the look at what has been built.
+/* Several guests by one command.
  *
  * go build makes one c-shared library at a time: the main packages that the
  * patterns stand for come from go list, and each is built by itself. */
+#include "tool/build/many.h"
 #include "tool/build/build.h"
-#include "tool/inspect/inspect.h"
+#include "tool/base/child.h"
+#include "tool/base/error.h"
+#include "tool/base/files.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -109,27 +113,4 @@ build_many(struct tool *t, const struct runtime *rt, struct goflags *g)
 	}
 	list_free(&folders);
 	return status != STATUS_OK ? status : failed;
-}
-
-int
-build_cross_check(const char *out)
-{
-	struct inspector in = { .files = true };
-	int status = STATUS_OK;
-	struct report r;
-
-	inspect_file(&in, out, &r);
-	for (size_t i = 0; i < r.n; i++) {
-		const struct finding *f = &r.finding[i];
-
-		if (f->level == LEVEL_NOTE)
-			continue;
-		tool_error("%s: %s%s%s%s", out, f->level == LEVEL_WARNING ? "warning: " : "",
-			   f->text, f->cure != NULL ? ": " : "", f->cure != NULL ? f->cure : "");
-		if (f->level == LEVEL_REFUSED)
-			status = STATUS_FAILED;
-	}
-	report_free(&r);
-	inspector_free(&in);
-	return status;
 }

@@ -13,11 +13,15 @@
  * imports, and a build takes a second less.  The note is not loaded, and the
  * guest sees the real library only. */
 #include "tool/build/pkgdir.h"
+#include "tool/base/error.h"
+#include "tool/base/files.h"
+#include "tool/base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
 #include <gelf.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>

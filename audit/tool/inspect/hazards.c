@@ -1,5 +1,4 @@
-/* Hazards that one image shows by itself, and the language it is written in. */
-#include "tool/inspect/inspect.h"
+#include "tool/inspect/hazards.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* What a program and a library take from each other: COPY relocations, and
  * symbols of a library that the program's scope defines first. */
-#include "tool/inspect/inspect.h"
+#include "tool/inspect/host.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,82 +1,17 @@
 /* The order in which an image is judged, and the verdict. */
 #include "tool/inspect/inspect.h"
+#include "tool/inspect/go.h"
+#include "tool/inspect/hazards.h"
+#include "tool/inspect/host.h"
+#include "tool/inspect/thread_pointer.h"
+#include "tool/base/error.h"
 
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define FINDINGS_MAX 64
+#define HASH_SHOWN 8	/* bytes of an ABI hash */
 #define LOADER "/lib64/ld-linux-x86-64.so.2"	/* glibc's, by the psABI */
-
-void
-report_add(struct report *r, enum finding_level level, const char *id, const char *cure,
-	   const char *fmt, ...)
-{
-	struct finding *f;
-	va_list ap;
-	char *text;
-
-	if (r->n == FINDINGS_MAX)
-		return;
-	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = copy_text("out of memory");
-	va_end(ap);
-	if (r->finding == NULL)
-		r->finding = allocate(FINDINGS_MAX * sizeof *r->finding);
-	f = &r->finding[r->n++];
-	*f = (struct finding){ level, id, make_printable(text), cure };
-	if (level > r->worst)
-		r->worst = level;
-}
-
-void
-report_free(struct report *r)
-{
-	for (size_t i = 0; i < r->n; i++)
-		free(r->finding[i].text);
-	free(r->finding);
-	free(r->path);
-	free(r->what);
-	free(r->runtime);
-	*r = (struct report){ 0 };
-}
-
-void
-names_add(struct names *names, const char *fmt, ...)
-{
-	char one[INSPECT_NAME_MAX + 64];
-	va_list ap;
-
-	if (names->n++ >= INSPECT_NAMES_SHOWN)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(one, sizeof one, fmt, ap);
-	va_end(ap);
-	text_puts(&names->text, names->n > 1 ? ", " : "");
-	text_puts(&names->text, one);
-}
-
-const char *
-names_text(struct names *names)
-{
-	char *more;
-
-	if (names->n > INSPECT_NAMES_SHOWN) {
-		more = format(" and %zu more", names->n - INSPECT_NAMES_SHOWN);
-		text_puts(&names->text, more);
-		free(more);
-	}
-	return names->text.s;
-}
-
-void
-names_free(struct names *names)
-{
-	free(names->text.s);
-	*names = (struct names){ 0 };
-}
 
 /* ---- programs ---- */
 
@@ -177,17 +112,15 @@ describe_library(const struct object *o, enum language lang, const struct closur
 {
 	const struct image_facts *f = &o->facts;
 	const char *version = *f->go_version != '\0' ? f->go_version : "Go";
+	char hex[IMAGE_HEX_MAX];
 
 	switch (f->kind) {
 	case IMAGE_GO_GUEST:
-		return format("Go guest over %.64s (%.32s, ABI %02x%02x%02x%02x%02x%02x%02x%02x)",
-			      f->runtime_name, version, f->abi_hash[0], f->abi_hash[1],
-			      f->abi_hash[2], f->abi_hash[3], f->abi_hash[4], f->abi_hash[5],
-			      f->abi_hash[6], f->abi_hash[7]);
+		return format("Go guest over %.64s (%.32s, ABI %s)", f->runtime_name, version,
+			      image_hex(f->abi_hash, HASH_SHOWN, hex));
 	case IMAGE_GO_RUNTIME:
-		return format("Go runtime library (ABI %02x%02x%02x%02x%02x%02x%02x%02x)",
-			      f->abi_hash[0], f->abi_hash[1], f->abi_hash[2], f->abi_hash[3],
-			      f->abi_hash[4], f->abi_hash[5], f->abi_hash[6], f->abi_hash[7]);
+		return format("Go runtime library (ABI %s)",
+			      image_hex(f->abi_hash, HASH_SHOWN, hex));
 	case IMAGE_GO_OWN_RUNTIME:
 		return format("Go with a runtime of its own (%.32s)", version);
 	case IMAGE_C:

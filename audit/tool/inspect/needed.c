@@ -1,7 +1,9 @@
 /* What ld.so would load with an image: DT_NEEDED, breadth first, each name
  * looked for as ld.so(8) does: RPATH, LD_LIBRARY_PATH, RUNPATH, the cache that
  * ldconfig made, the system's folders. */
-#include "tool/inspect/inspect.h"
+#include "tool/inspect/needed.h"
+#include "core/path.h"
+#include "tool/base/child.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -37,6 +39,27 @@ read_ld_cache(struct inspector *in)
 	free(out);
 }
 
+struct object *
+object_share(struct inspector *in, const char *path)
+{
+	char why[160], *real = realpath(path, NULL);
+	struct object *o = NULL;
+
+	if (real != NULL && in->kept != NULL && strcmp(real, in->kept->real) == 0) {
+		in->kept->shared++;
+		o = in->kept;
+	} else if (real != NULL) {
+		o = object_open(path, why, sizeof why);
+		if (o != NULL && o->facts.kind == IMAGE_GO_RUNTIME) {
+			object_close(in->kept);
+			in->kept = o;
+			o->shared++;
+		}
+	}
+	free(real);
+	return o;
+}
+
 static struct object *
 try_open(struct inspector *in, const char *folder, size_t n, const char *name)
 {
@@ -57,22 +80,17 @@ static struct object *
 try_list(struct inspector *in, const char *list, const struct object *of, const char *name)
 {
 	struct object *found = NULL;
-	const char *slash = of->real != NULL ? strrchr(of->real, '/') : NULL;
-	int origin = slash != NULL ? (int)(slash - of->real) : 0;
+	const char *real = of->real != NULL ? of->real : "";
 
 	if (list == NULL || strlen(list) > LIST_MAX)
 		return NULL;
 	while (*list != '\0' && found == NULL) {
-		size_t n = strcspn(list, ":"), skip;
-		char *folder;
+		size_t n = strcspn(list, ":");
+		char folder[PATH_MAX];
 
-		skip = strncmp(list, "$ORIGIN", 7) == 0 ? 7 :
-		       strncmp(list, "${ORIGIN}", 9) == 0 ? 9 : 0;
-		folder = format("%.*s%.*s", skip > 0 ? origin : 0,
-				of->real != NULL ? of->real : "", (int)(n - skip), list + skip);
-		if (*folder != '\0')
+		if (path_expand(folder, sizeof folder, list, n, real, path_folder(real)) &&
+		    *folder != '\0')
 			found = try_open(in, folder, strlen(folder), name);
-		free(folder);
 		list += n + (list[n] == ':');
 	}
 	return found;

@@ -1,11 +1,13 @@
-/* An image as goaudit inspect sees it. */
-#include "tool/inspect/inspect.h"
+#include "tool/inspect/object.h"
+#include "tool/base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 /* A regular file, wholly in memory: a mapping would be killed by whoever
@@ -139,27 +141,6 @@ object_close(struct object *o)
 	free(o->path);
 	free(o->real);
 	free(o);
-}
-
-struct object *
-object_share(struct inspector *in, const char *path)
-{
-	char why[160], *real = realpath(path, NULL);
-	struct object *o = NULL;
-
-	if (real != NULL && in->kept != NULL && strcmp(real, in->kept->real) == 0) {
-		in->kept->shared++;
-		o = in->kept;
-	} else if (real != NULL) {
-		o = object_open(path, why, sizeof why);
-		if (o != NULL && o->facts.kind == IMAGE_GO_RUNTIME) {
-			object_close(in->kept);
-			in->kept = o;
-			o->shared++;
-		}
-	}
-	free(real);
-	return o;
 }
 
 const char *

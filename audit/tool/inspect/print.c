@@ -1,6 +1,7 @@
 /* Reports as text and as JSON. */
-#include "tool/inspect/inspect.h"
+#include "tool/inspect/print.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static const char *const level_names[] = {
@@ -54,12 +55,10 @@ add_finding(struct text *t, const struct finding *f, bool first)
 void
 report_json(const struct report *r, bool first)
 {
-	char hex[2 * IMAGE_HASH_MAX + 1] = "", *bytes = format("%llu",
-							      (unsigned long long)r->bytes);
+	char *bytes = format("%llu", (unsigned long long)r->bytes), hex[IMAGE_HEX_MAX];
 	struct text t = { 0 };
 
-	for (unsigned i = 0; i < r->facts.abi_hash_len; i++)
-		sprintf(hex + 2 * i, "%02x", r->facts.abi_hash[i]);
+	image_hex(r->facts.abi_hash, r->facts.abi_hash_len, hex);
 	add_pair(&t, first ? "\n  {" : ",\n  {", "path", r->path);
 	add_pair(&t, ", ", "what", r->what);
 	add_pair(&t, ", ", "verdict", r->verdict);

@@ -1,12 +1,16 @@
 /* Whether a program can be a host here, and the environment that makes it one. */
 #include "tool/live/launch.h"
+#include "tool/inspect/hazards.h"
 #include "tool/inspect/inspect.h"
+#include "tool/base/error.h"
+#include "tool/base/files.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <gnu/libc-version.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>

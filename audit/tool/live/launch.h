@@ -2,7 +2,10 @@
 #ifndef GOAUDIT_TOOL_HOST_H
 #define GOAUDIT_TOOL_HOST_H
 
-#include "tool/tool.h"
+#include "tool/base/self.h"
+#include "tool/base/text.h"
+
+#include <stdint.h>
 
 struct host_options {
 	struct list globs;	/* --reloadable */
@@ -23,11 +26,5 @@ int host_environment(struct tool *t, const struct host_options *o);
 
 /* The value of --log for GOAUDIT_LOG; NULL stands for standard error. */
 const char *host_log(const char *file);
-
-/* cmd_watch.c: builds the package, runs argv under the module, and builds the
- * package anew at each change; out NULL: the default name.  Returns the host's
- * exit status. */
-int watch_and_run(struct tool *t, struct host_options *o, const char *package,
-		  const char *out, char **argv);
 
 #endif

@@ -5,10 +5,12 @@
  * was changed while the records were copied.  Else it is taken again, for up
  * to a few seconds; the process is never stopped. */
 #include "tool/live/process.h"
-#include "tool/inspect/inspect.h"
+#include "tool/inspect/object.h"
+#include "tool/base/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>

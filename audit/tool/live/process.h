@@ -2,8 +2,9 @@
 #ifndef GOAUDIT_TOOL_PROCESS_H
 #define GOAUDIT_TOOL_PROCESS_H
 
-#include "tool/tool.h"
 #include "goaudit-debug.h"
+
+#include <sys/types.h>
 
 struct process {
 	pid_t pid;

@@ -1,7 +1,10 @@
 /* Watching the sources of a guest. */
 #include "tool/live/sources.h"
+#include "tool/base/child.h"
+#include "tool/base/error.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>

@@ -2,7 +2,8 @@
 #ifndef GOAUDIT_TOOL_WATCH_H
 #define GOAUDIT_TOOL_WATCH_H
 
-#include "tool/tool.h"
+#include "tool/base/self.h"
+#include "tool/base/text.h"
 
 struct watch {
 	int fd;			/* inotify, non-blocking; readable after a change */

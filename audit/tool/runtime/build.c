@@ -6,13 +6,20 @@
  * off, which -w=0 turns on again.  -checklinkname=0 is for the overlay, which
  * reaches into other packages of std; Go 1.22 does not check, and has no such
  * flag. */
+#include "tool/runtime/build.h"
+#include "core/path.h"
 #include "tool/runtime/linker.h"
 #include "image/image.h"
+#include "tool/base/child.h"
+#include "tool/base/error.h"
+#include "tool/base/files.h"
+#include "tool/base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -197,9 +204,7 @@ check_library(struct runtime *rt, bool want_overlay)
 	if (want_overlay && !f.overlay)
 		return tool_error("%s: goaudit's entry points are missing from it: "
 				  "the overlay does not fit this Go", rt->libstd);
-	for (unsigned i = 0; i < f.abi_hash_len; i++)
-		sprintf(hex + 2 * i, "%02x", f.abi_hash[i]);
-	rt->abi = copy_text(hex);
+	rt->abi = copy_text(image_hex(f.abi_hash, f.abi_hash_len, hex));
 	return STATUS_OK;
 }
 
@@ -252,8 +257,8 @@ build_stub(const struct runtime *rt)
 	free(dir);
 }
 
-int
-runtime_build(struct tool *t, struct runtime *rt)
+static int
+build(struct tool *t, struct runtime *rt)
 {
 	char *pkg = format("%s/pkg", rt->dir);
 	size_t files = 0;
@@ -283,4 +288,69 @@ runtime_build(struct tool *t, struct runtime *rt)
 	if (status == STATUS_OK)
 		status = check_library(rt, files > 0);
 	return status == STATUS_OK ? write_complete(rt, files) : status;
+}
+
+/* Two libraries of one ABI hash differ in the overlay alone, and serve each
+ * other's guests: the one used last is the one to be found. */
+static int
+link_abi(const struct tool *t, const struct runtime *rt)
+{
+	char *dir = format("%s/" PATH_BY_ABI, t->cache);
+	char *path = format("%s/%s", dir, rt->abi);
+	char *target = format("../%s", rt->key), now[512];
+	ssize_t n = readlink(path, now, sizeof now - 1);
+	int status = STATUS_OK;
+
+	if (n < 0 || (size_t)n != strlen(target) || memcmp(now, target, (size_t)n) != 0)
+		if (make_dirs(dir) != 0 || replace_symlink(target, path) != 0)
+			status = tool_error("%s: %s: make the cache folder writable",
+					    path, strerror(errno));
+	free(dir);
+	free(path);
+	free(target);
+	return status;
+}
+
+static int
+build_locked(struct tool *t, struct runtime *rt, enum runtime_said said)
+{
+	char *base = format("%s/runtime", t->cache);
+	int lock, status = STATUS_OK;
+
+	if (make_dirs(base) != 0)
+		status = tool_error("%s: %s: make the cache folder writable", base,
+				    strerror(errno));
+	free(base);
+	if (status != STATUS_OK)
+		return status;
+	lock = runtime_lock(t, rt->key, false);
+	if (lock < 0 && errno == EWOULDBLOCK) {
+		if (t->tty || said == RUNTIME_ANNOUNCE)
+			fprintf(stderr, "goaudit: waiting for another goaudit that builds %s\n",
+				rt->key);
+		lock = runtime_lock(t, rt->key, true);
+	}
+	if (lock < 0)
+		return tool_error("%s: lock: %s: make the cache folder writable", rt->key,
+				  strerror(errno));
+	rt->abi = runtime_abi(rt->dir);	/* the other may have done it */
+	if (rt->abi == NULL) {
+		if (said == RUNTIME_ANNOUNCE)
+			fprintf(stderr, "goaudit: building the runtime library for %s, "
+				"once for this toolchain: about a minute\n", rt->version);
+		status = build(t, rt);
+	}
+	close(lock);
+	return status;
+}
+
+int
+runtime_ensure(struct tool *t, struct runtime *rt, enum runtime_said said)
+{
+	int status = STATUS_OK;
+
+	rt->abi = runtime_abi(rt->dir);
+	if (rt->abi == NULL)
+		status = build_locked(t, rt, said);
+	return status == STATUS_OK ? link_abi(t, rt) : status;
 }

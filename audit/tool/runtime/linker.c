@@ -1,11 +1,17 @@
 /* Building the linker: the edits are made on copies of the toolchain's files,
  * which go build -overlay puts in their places. */
 #include "tool/runtime/linker.h"
+#include "tool/base/child.h"
+#include "tool/base/error.h"
+#include "tool/base/files.h"
+#include "tool/base/text.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

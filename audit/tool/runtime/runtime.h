@@ -10,14 +10,14 @@
  *	CACHE/runtime/by-abi/HEX	symlink to ../KEY: how the audit module finds
  *					the library that a guest was linked against
  *	CACHE/runtime/.KEY.lock		held (flock) by whoever builds or removes KEY
- *	CACHE/headers/			C headers of guests; see header.h
- *	CACHE/tmp/KEY.N/		folders for guest builds; see view.h
+ *	CACHE/headers/			C headers of guests; see tool/build/header.h
+ *	CACHE/tmp/KEY.N/		folders for guest builds; see tool/build/pkgdir.h
  *
  * KEY is Go's version and a hash of all that the library is made from. */
 #ifndef GOAUDIT_TOOL_RUNTIME_H
 #define GOAUDIT_TOOL_RUNTIME_H
 
-#include "tool/tool.h"
+#include "tool/base/self.h"
 
 struct runtime {
 	char *version;		/* "go1.26.8" */
@@ -32,30 +32,17 @@ struct runtime {
 	char *abi;		/* its ABI hash in hex; NULL until it is built */
 };
 
-enum runtime_said {
-	RUNTIME_QUIET,		/* progress on a terminal only */
-	RUNTIME_ANNOUNCE,	/* one line before a build, also into a pipe */
-};
-
-/* Which runtime library belongs to the go command; builds nothing.  Opens the
- * cache.  runtime_free may be called on any outcome. */
-int runtime_locate(struct tool *t, struct runtime *rt);
-
-/* Builds it unless it is there. */
-int runtime_ensure(struct tool *t, struct runtime *rt, enum runtime_said said);
 void runtime_free(struct runtime *rt);
-
-/* runtime_build.c: builds rt->dir, whose lock is held. */
-int runtime_build(struct tool *t, struct runtime *rt);
 
 /* The lock of a key: a descriptor to close, -1 with errno.  Without `wait`
  * EWOULDBLOCK means that somebody else holds it. */
 int runtime_lock(const struct tool *t, const char *key, bool wait);
 
 /* The ABI hash that CACHE/runtime/KEY/complete tells; NULL: not complete. */
-/* Was the folder made by runtime_build? */
-bool runtime_is_ours(const char *dir);
 char *runtime_abi(const char *dir);
+
+/* Was the folder made by runtime_ensure? */
+bool runtime_is_ours(const char *dir);
 
 /* The environment for builds of std: nothing of the user's flags, and the
  * toolchain that is asked for, not one that a go.mod prefers. */

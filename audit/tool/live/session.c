@@ -1,0 +1,308 @@
+/* One loop over descriptors: inotify, signals, the host and the builder (as
+ * pidfds).  A build starts when the sources have been quiet for a moment; what
+ * changes during a build starts the next one.  A build goes into a folder of
+ * its own and is renamed into place, so the host never sees half a file. */
+#include "tool/live/session.h"
+#include "tool/live/sources.h"
+#include "tool/base/child.h"
+#include "tool/base/error.h"
+#include "tool/base/files.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define QUIET_MS 40		/* editors write several files at a save */
+
+struct session {
+	struct tool *t;
+	struct watch watch;
+	char *package;		/* folder, absolute */
+	char *out;		/* the guest, absolute */
+	char *stage;		/* folder for builds, beside it */
+	pid_t host, builder;	/* 0: none */
+	int host_fd, builder_fd, signal_fd;
+	sigset_t mask;		/* the one we were started with */
+	struct timespec began;	/* of the build */
+	bool changed;		/* since the last build began */
+};
+
+static int
+pidfd(pid_t pid)
+{
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+/* ---- building ---- */
+
+static int
+start_build(struct session *s)
+{
+	const char *name = strrchr(s->out, '/') + 1;
+	char *to = format("%s/%s", s->stage, name);
+	char *argv[] = { s->t->exe, "build", "-C", s->package, "-o", to, ".", NULL };
+	struct child c = { .argv = argv, .out = -1, .mask = &s->mask };
+
+	s->changed = false;
+	clock_gettime(CLOCK_MONOTONIC, &s->began);
+	s->builder = child_start(&c);
+	free(to);
+	if (s->builder < 0) {
+		s->builder = 0;
+		return tool_error("build: %s", strerror(errno));
+	}
+	s->builder_fd = pidfd(s->builder);
+	return STATUS_OK;
+}
+
+static int
+place(const struct session *s)
+{
+	const char *name = strrchr(s->out, '/') + 1;
+	char *from = format("%s/%s", s->stage, name);
+	int stem = (int)(strlen(name) > 3 ? strlen(name) - 3 : strlen(name));
+	char *header = format("%s/%.*s.h", s->stage, stem, name);
+	char *to = format("%.*s.h", (int)(name - s->out) + stem, s->out);
+	int status = STATUS_OK;
+
+	if (file_exists(header) && rename(header, to) != 0)
+		status = tool_error("%s: %s", to, strerror(errno));
+	if (rename(from, s->out) != 0)
+		status = tool_error("%s: %s", s->out, strerror(errno));
+	free(from);
+	free(header);
+	free(to);
+	return status;
+}
+
+static int
+end_build(struct session *s)
+{
+	int status = child_wait(s->builder);
+	struct timespec now;
+
+	close(s->builder_fd);
+	s->builder_fd = -1;
+	s->builder = 0;
+	if (status == STATUS_OK)
+		status = place(s);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (status == STATUS_OK)
+		fprintf(stderr, "goaudit: %s: built in %.2f s\n", s->out,
+			(double)(now.tv_sec - s->began.tv_sec) +
+			(double)(now.tv_nsec - s->began.tv_nsec) / 1e9);
+	else if (s->host != 0)
+		tool_error("%s: the build failed: the old one goes on", s->out);
+	/* Imports may have come with this build. */
+	watch_update(s->t, &s->watch);
+	return status;
+}
+
+/* ---- the host ---- */
+
+/* The guest is reloadable for a host that does not know the flag. */
+static void
+set_environment(struct session *s, struct host_options *o)
+{
+	struct text glob = { 0 };
+
+	for (const char *p = s->out; *p != '\0'; p++) {
+		if (strchr("*?[\\", *p) != NULL)
+			text_puts(&glob, "\\");
+		text_add(&glob, p, 1);
+	}
+	list_add(&o->globs, glob.s);
+	setenv("GOAUDIT_WATCH", s->out, 1);
+}
+
+static int
+start_host(struct session *s, struct host_options *o, const char *path, char **argv)
+{
+	s->host = fork();
+	if (s->host == 0) {
+		sigprocmask(SIG_SETMASK, &s->mask, NULL);
+		/* Here, and not before: builds are not run under the module. */
+		set_environment(s, o);
+		if (host_environment(s->t, o) != STATUS_OK)
+			_exit(126);
+		execv(path, argv);
+		if (errno == ENOEXEC)
+			execvp(argv[0], argv);
+		tool_error("%s: %s", path, strerror(errno));
+		_exit(126);
+	}
+	if (s->host < 0) {
+		s->host = 0;
+		return tool_error("fork: %s", strerror(errno));
+	}
+	s->host_fd = pidfd(s->host);
+	return STATUS_OK;
+}
+
+/* The host's end is ours, signals included. */
+static int
+end_like_host(struct session *s)
+{
+	const struct rlimit no_core = { 0, 0 };
+	int st = 0, signal_number;
+
+	while (waitpid(s->host, &st, 0) < 0 && errno == EINTR)
+		;
+	s->host = 0;
+	if (!WIFSIGNALED(st))
+		return WEXITSTATUS(st);
+	signal_number = WTERMSIG(st);
+	setrlimit(RLIMIT_CORE, &no_core);
+	remove_tree(s->stage);
+	signal(signal_number, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &s->mask, NULL);
+	raise(signal_number);
+	return 128 + signal_number;
+}
+
+/* Of a key press the terminal has told the host itself. */
+static void
+pass_signal(struct session *s)
+{
+	struct signalfd_siginfo info;
+
+	if (read(s->signal_fd, &info, sizeof info) == (ssize_t)sizeof info &&
+	    info.ssi_code <= 0)
+		kill(s->host, (int)info.ssi_signo);
+}
+
+/* ---- the loop ---- */
+
+static int
+loop(struct session *s)
+{
+	for (;;) {
+		struct pollfd p[] = {
+			{ .fd = s->host_fd, .events = POLLIN },
+			{ .fd = s->signal_fd, .events = POLLIN },
+			{ .fd = s->watch.fd, .events = POLLIN },
+			{ .fd = s->builder_fd, .events = POLLIN },
+		};
+		bool waiting = s->changed && s->builder == 0;
+		int n = poll(p, 4, waiting ? QUIET_MS : -1);
+
+		if (n < 0 && errno != EINTR)
+			return tool_error("poll: %s", strerror(errno));
+		if (n == 0 && waiting)
+			start_build(s);
+		if (n <= 0)
+			continue;
+		if (p[0].revents != 0)
+			return end_like_host(s);
+		if (p[1].revents != 0)
+			pass_signal(s);
+		if (p[2].revents != 0 && watch_changed(&s->watch))
+			s->changed = true;
+		if (p[3].revents != 0)
+			end_build(s);
+	}
+}
+
+static void
+ignore_output(struct session *s)
+{
+	const char *name = strrchr(s->out, '/') + 1;
+	size_t n = strlen(name);
+
+	list_add(&s->watch.ignored, copy_text(name));
+	if (n > 3 && strcmp(name + n - 3, ".so") == 0)
+		list_add(&s->watch.ignored, format("%.*s.h", (int)n - 3, name));
+}
+
+static int
+open_session(struct session *s, const char *package, const char *out)
+{
+	char cwd[4096], *name;
+	int status;
+
+	s->package = realpath(package, NULL);
+	if (s->package == NULL)
+		return tool_error("%s: %s: name the folder of a Go main package", package,
+				  strerror(errno));
+	if (getcwd(cwd, sizeof cwd) == NULL)
+		return tool_error(".: %s", strerror(errno));
+	name = out != NULL ? copy_text(out) : format("%s.so", strrchr(s->package, '/') + 1);
+	s->out = name[0] == '/' ? copy_text(name) : format("%s/%s", cwd,
+			strncmp(name, "./", 2) == 0 ? name + 2 : name);
+	free(name);
+	s->stage = format("%.*s/.goaudit-%ld", (int)(strrchr(s->out, '/') - s->out), s->out,
+			  (long)getpid());
+	if (mkdir(s->stage, 0777) != 0)
+		return tool_error("%s: %s: choose another folder with -o", s->stage,
+				  strerror(errno));
+	status = watch_open(&s->watch, s->package);
+	if (status == STATUS_OK)
+		ignore_output(s);
+	return status;
+}
+
+static int
+open_signals(struct session *s)
+{
+	static const int passed[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
+		sigaddset(&set, passed[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+	return s->signal_fd >= 0 ? STATUS_OK : tool_error("signalfd: %s", strerror(errno));
+}
+
+static void
+close_session(struct session *s)
+{
+	if (s->builder > 0) {
+		kill(s->builder, SIGTERM);
+		child_wait(s->builder);
+	}
+	if (s->stage != NULL)
+		remove_tree(s->stage);
+	watch_close(&s->watch);
+	free(s->package);
+	free(s->out);
+	free(s->stage);
+}
+
+int
+watch_and_run(struct tool *t, struct host_options *o, const char *package, const char *out,
+	      char **argv)
+{
+	struct session s = { .t = t, .host_fd = -1, .builder_fd = -1, .watch.fd = -1 };
+	char *path = NULL;
+	int status;
+
+	sigprocmask(SIG_BLOCK, NULL, &s.mask);
+	status = host_check(t, o, argv[0], &path);
+	if (status == STATUS_OK)
+		status = open_session(&s, package, out);
+	if (status == STATUS_OK)
+		status = start_build(&s);
+	if (status == STATUS_OK)
+		status = end_build(&s);
+	if (status == STATUS_OK)
+		status = open_signals(&s);
+	if (status == STATUS_OK)
+		status = start_host(&s, o, path, argv);
+	if (status == STATUS_OK)
+		status = loop(&s);
+	close_session(&s);
+	free(path);
+	return status;
+}
