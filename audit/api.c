@@ -151,27 +151,12 @@ EXPORT int goaudit_watch(void *handle, goaudit_watch_function *callback, void *a
 			  watch_stop(ga, handle);
 }
 
-struct relisting {
-	struct link_map *map;
-	void (*between)(void *);
-	void *arg;
-	bool done;
-};
-
-static void relist(void *arg)
+/* For the libdlbind of the host (dlbind/embed.h). */
+EXPORT int dlbind_relist(struct link_map *map, void (*between)(void *), void *arg)
 {
-	struct relisting *r = arg;
-
-	r->done = debugger_relist(&goaudit_state, r->map, r->between, r->arg);
-}
-
-EXPORT int goaudit_relist(struct link_map *map, void (*between)(void *), void *arg)
-{
-	struct relisting r = { .map = map, .between = between, .arg = arg };
 	CANCEL_OFF();
 
-	ldso_transaction(&goaudit_state, relist, &r);
-	return r.done ? 0 : -1;
+	return debugger_relist(&goaudit_state, map, between, arg) ? 0 : -1;
 }
 
 EXPORT size_t goaudit_last_panic(char *text, size_t size)

@@ -6,7 +6,7 @@
 
 #include <dlfcn.h>
 
-#include "../dlbind/audited.h"
+#include "../dlbind/embed.h"
 #include "goaudit.h"
 
 char *api_dlerror(void);

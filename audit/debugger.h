@@ -28,8 +28,8 @@ void debugger_reinsert_within(struct goaudit *ga, struct generation *gen);
 void debugger_expose(struct goaudit *ga, struct link_map *map, bool exposed);
 
 /* Takes an object that is no generation out and puts it back, with the debugger told
- * of both; see goaudit_relist in dlbind/audited.h.  Only in a transaction, without
- * our lock.  false: nothing has been done. */
+ * of both, in a transaction; see dlbind_relist in dlbind/embed.h.  Without our lock.
+ * false: nothing has been done. */
 bool debugger_relist(struct goaudit *ga, struct link_map *map, void (*between)(void *),
 		     void *arg);
 

@@ -50,7 +50,7 @@ static const struct target targets[] = {
 	{ "goaudit_last_panic", goaudit_last_panic, NULL, resolver_14 },
 	{ "goaudit_watch", goaudit_watch, NULL, resolver_15 },
 	{ "dlreload2", dlreload2, NULL, resolver_16 },
-	{ "goaudit_relist", goaudit_relist, NULL, resolver_17 },
+	{ "dlbind_relist", dlbind_relist, NULL, resolver_17 },
 };
 
 #define TARGETS (sizeof targets / sizeof *targets)

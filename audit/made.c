@@ -8,6 +8,7 @@
 #include "../dlbind/private.h"
 #include "arch.h"
 #include "call.h"
+#include "debugger.h"
 #include "dlbind.h"
 #include "state.h"
 
@@ -38,10 +39,15 @@ static void *thread_text(size_t size, bool make)
 	return error_place(&goaudit_state, size, make);
 }
 
+static int relist(struct link_map *map, void (*between)(void *), void *arg)
+{
+	return debugger_relist(&goaudit_state, map, between, arg) ? 0 : -1;
+}
+
 void made_init(void)
 {
 	static const struct dlbind_loader loader = {
-		open_here, close_here, dlerror, folder, thread_text
+		open_here, close_here, dlerror, folder, thread_text, relist
 	};
 
 	dlbind_use_loader(&loader);

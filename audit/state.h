@@ -26,7 +26,7 @@
  *   2. ld.so's write lock   (dl_iterate_phdr) the link map's pointers; a fork takes
  *                           it, too, where it has been found
  *   3. lock                 registry: guests, generations, the retired queue
- *   4. libdlbind's          (dlbind/internal.h)
+ *   4. libdlbind's          (dlbind/state.h)
  *   5. calls_lock           the list of calls; a leaf
  *      errors.lock          texts for dlerror, and libdlbind's; a leaf
  *      guard.lock           texts of panics; a leaf

@@ -2,7 +2,14 @@
 #include <errno.h>
 #include <string.h>
 
-#include "internal.h"
+#include "arena.h"
+#include "error.h"
+#include "frames.h"
+#include "library.h"
+#include "publish.h"
+#include "registry.h"
+#include "symbols.h"
+#include "tiny.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -14,7 +21,7 @@ EXPORT void *dlcreate_with_options(const char *name, const struct dlbind_options
 	void *handle = lib ? lib->map : NULL;
 
 	if (lib)
-		library_put(lib);
+		registry_put(lib);
 	return handle;
 }
 
@@ -124,17 +131,12 @@ static struct arena *find_block(struct library *lib, const void *address,
 	return NULL;
 }
 
-static uintptr_t address_of(const struct arena *a, uint32_t granule)
-{
-	return a->base + (uintptr_t)granule * GRANULE;
-}
-
 static struct arena *find_start(struct library *lib, const void *block,
 				uint32_t *start, uint32_t *granules)
 {
 	struct arena *a = find_block(lib, block, start, granules);
 
-	if (a && address_of(a, *start) != (uintptr_t)block) {
+	if (a && arena_address(a, *start) != (uintptr_t)block) {
 		error_set(EINVAL, "%p: in the middle of a block of %s: give what dlalloc "
 			  "returned", block, lib->name);
 		return NULL;
@@ -147,11 +149,11 @@ static int check_unused(struct arena *a, uint32_t from, uint32_t to)
 {
 	if (symbols_in(a, from, to))
 		return error_set(EBUSY, "%p: a name of %s is bound to it: unbind it first",
-				 (void *)address_of(a, from), a->library->name);
+				 (void *)arena_address(a, from), a->library->name);
 	if (a->kind == ARENA_TEXT &&
-	    frames_in(a->library, address_of(a, from), address_of(a, to)))
+	    frames_in(a->library, arena_address(a, from), arena_address(a, to)))
 		return error_set(EBUSY, "%p: an unwind entry of %s is for it: take it away "
-				 "with dlunframe first", (void *)address_of(a, from),
+				 "with dlunframe first", (void *)arena_address(a, from),
 				 a->library->name);
 	return 0;
 }
@@ -191,9 +193,9 @@ static int check_shrink(struct arena *a, uint32_t start, uint32_t to, uint32_t e
 
 	if (to >= end)
 		return 0;
-	if (to > start && symbols_at(a, address_of(a, to), &sym))
+	if (to > start && symbols_at(a, arena_address(a, to), &sym))
 		return error_set(EBUSY, "%p: a name of %s reaches beyond: unbind it first",
-				 (void *)address_of(a, start), a->library->name);
+				 (void *)arena_address(a, start), a->library->name);
 	return check_unused(a, to, end);
 }
 
@@ -275,7 +277,7 @@ EXPORT int dlseal(void *library, const void *address)
 		return -1;
 	a = find_block(lib, address, &start, &granules);
 	if (a)
-		result = publish_seal(a, start, granules, address_of(a, start),
+		result = publish_seal(a, start, granules, arena_address(a, start),
 				      (size_t)granules * GRANULE);
 	library_unlock(lib);
 	return result;
@@ -334,14 +336,14 @@ EXPORT int dlunbind(void *library, const char *name)
 
 EXPORT int dlbind_addr(const void *address, Dl_info *info)
 {
-	struct library *lib = library_at((uintptr_t)address);
+	struct library *lib = registry_at((uintptr_t)address);
 	Elf64_Sym sym;
 
 	if (!lib)
 		return dladdr(address, info);
 	if (lib->inherited) {
 		/* Its tables have gone on in the parent. */
-		library_put(lib);
+		registry_put(lib);
 		return dladdr(address, info);
 	}
 	*info = (Dl_info){ .dli_fname = lib->map->l_name,
@@ -357,7 +359,7 @@ EXPORT int dlbind_addr(const void *address, Dl_info *info)
 		}
 	}
 	pthread_mutex_unlock(&lib->lock);
-	library_put(lib);
+	registry_put(lib);
 	return 1;
 }
 
@@ -418,10 +420,10 @@ EXPORT int dlbind_commit(void *library)
 
 EXPORT bool dlbind_owns(void *library)
 {
-	struct library *lib = library_find(library);
+	struct library *lib = registry_find(library);
 
 	if (lib)
-		library_put(lib);
+		registry_put(lib);
 	return lib;
 }
 
@@ -433,7 +435,7 @@ EXPORT int dlbind_notify(void *library)
 		return -1;
 	pthread_mutex_unlock(&lib->lock);
 	publish_notify(lib, true);
-	library_put(lib);
+	registry_put(lib);
 	return 0;
 }
 
@@ -457,7 +459,7 @@ EXPORT void dlbind_forked(bool child)
 
 EXPORT int dlbind_tiny(const char *name, char path[PATH_MAX])
 {
-	return registry_prepare() == 0 ? ldso_make_tiny(name, 0, path) : -1;
+	return registry_prepare() == 0 ? tiny_make(name, 0, path) : -1;
 }
 
 /* --- errors and figures -------------------------------------------------------------------------- */

@@ -9,11 +9,15 @@
  *
  * A record that there is no memory for is left out: such a hole is found again
  * when a neighbour is freed.  So freeing never fails. */
+#include "arena.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "internal.h"
+#include "backing.h"
+#include "error.h"
+#include "sections.h"
 
 static uint32_t pages_of(const struct arena *a)
 {
@@ -76,7 +80,7 @@ static int back_pages(struct arena *a, size_t from, size_t to)
 	size_t size = (to - from) * PAGE;
 
 	if (a->alias)
-		return library_back(a->library, (uintptr_t)at - a->library->base, size);
+		return backing_add(a->library, (uintptr_t)at - a->library->base, size);
 	if (mprotect(at, size, PROT_READ | PROT_WRITE) != 0)
 		return error_set(ENOMEM, "%s: no memory for data: %m: free some",
 				 a->library->name);
@@ -117,7 +121,7 @@ static void unback(struct arena *a, size_t from, size_t to)
 	if (from >= to)
 		return;
 	if (a->alias)
-		library_unback(a->library, a->base - a->library->base + from * PAGE,
+		backing_remove(a->library, a->base - a->library->base + from * PAGE,
 			       (to - from) * PAGE);
 	else
 		madvise((void *)(a->base + from * PAGE), (to - from) * PAGE,
@@ -378,7 +382,7 @@ uintptr_t arena_alloc(struct arena *a, size_t size, size_t alignment)
 	split(a, old_top, a->top, start, n);
 	/* What is skipped may have been backed in advance. */
 	release(a, old_top, start, old_top, start);
-	image_update_arena(a);
+	sections_update_arena(a);
 	return a->base + start * GRANULE;
 }
 
@@ -402,7 +406,7 @@ static void join(struct arena *a, uint32_t start, uint32_t end)
 	if (to == a->top) {
 		bits_clear(&a->starts, from);
 		a->top = from;
-		image_update_arena(a);
+		sections_update_arena(a);
 		return;
 	}
 	bits_set(&a->starts, from);
@@ -446,7 +450,7 @@ int arena_resize(struct arena *a, uint32_t start, size_t size)
 	a->granules += n - have;
 	if (end == a->top) {
 		a->top = start + n;
-		image_update_arena(a);
+		sections_update_arena(a);
 		return 0;
 	}
 	remove_hole(a, end);

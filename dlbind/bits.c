@@ -1,4 +1,4 @@
-#include "internal.h"
+#include "bits.h"
 
 static size_t words_of(size_t n)
 {

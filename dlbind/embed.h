@@ -1,10 +1,11 @@
 /* For programs that link libdlbind.a into something that is not the program: an
  * auditor, which has a namespace and a loader interface of its own.  The shared
- * library does not export these. */
+ * library does not export these.  dlbind_relist goes the other way. */
 #ifndef DLBIND_EMBED_H
 #define DLBIND_EMBED_H
 
 #include <limits.h>
+#include <link.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -25,10 +26,27 @@ struct dlbind_loader {
 	 * that come after them.  Given with `folder`: an auditor's libc and the program's
 	 * keep the values of their keys (pthread_setspecific(3)) in the same place. */
 	void *(*thread_text)(size_t size, bool make);
+	/* What dlbind_relist below does; NULL: that one, or libdlbind itself. */
+	int (*relist)(struct link_map *map, void (*between)(void *), void *arg);
 };
 
 /* Before the first library; not thread-safe. */
 void dlbind_use_loader(const struct dlbind_loader *loader);
+
+/* Not in libdlbind: who has taken the link map over in this process (an auditor that takes
+ * objects out of it, too) defines it, for the list has one keeper.
+ *
+ * Takes an object of the base namespace out of the link map and puts it back, both with
+ * a debugger told of it.
+ *
+ *   map      a library of dlcreate.
+ *   between  is called with arg while the object is out, with ld.so's load lock held:
+ *            it must not wait for another thread's dlopen.
+ *
+ * Lookups by name go on finding the object.  Returns 0; -1, and nothing has been
+ * called or changed, when this ld.so is not trusted or the object is not found. */
+int dlbind_relist(struct link_map *map, void (*between)(void *), void *arg)
+	__attribute__((weak, visibility("default")));
 
 /* Before a fork, and after it in both processes. */
 void dlbind_forking(void);

@@ -1,10 +1,12 @@
 /* A text for each thread.  It is kept by a key, or by who embeds us, not in a
  * thread-local variable, which auditors of old glibcs must not have. */
+#include "error.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "internal.h"
+#include "state.h"
 
 struct text {
 	bool pending;

@@ -8,6 +8,8 @@
  * older ones are removed by the next process that makes a library.  A process that can no
  * longer use its folder, for it has given up its privileges or changed its root, makes
  * another one. */
+#include "folder.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "error.h"
 #include "private.h"
 
 /* How many processes' leavings are kept. */

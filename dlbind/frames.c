@@ -12,10 +12,15 @@
  *
  * An FDE keeps its place as long as it is registered.  Tools read .eh_frame from
  * beginning to end, so free space in it is a CIE without use. */
+#include "frames.h"
+
 #include <errno.h>
 #include <string.h>
 
-#include "internal.h"
+#include "arena.h"
+#include "backing.h"
+#include "error.h"
+#include "sections.h"
 
 #define ENC_OMIT 0xff
 #define ENC_FORMAT 0x0f
@@ -36,8 +41,8 @@ struct header {
 
 /* The block at the start of .eh_frame: a CIE, and an FDE that covers nothing. */
 static const unsigned char nothing[48] = {
-	20, 0, 0, 0, 0, 0, 0, 0, 1, 'z', 'R', 0, 1, 0x78, 16, 1, ENC_PCREL | ENC_SDATA4,
-	0x0c, 7, 8, 0x90, 1, 0, 0,	/* CFA = rsp + 8, the return address below */
+	20, 0, 0, 0, 0, 0, 0, 0, 1, 'z', 'R', 0, 1, MACHINE_CFI_DATA_ALIGN,
+	MACHINE_CFI_RETURN, 1, ENC_PCREL | ENC_SDATA4, MACHINE_CFI_START, 0, 0,
 	20, 0, 0, 0, 28, 0, 0, 0,
 };
 
@@ -286,7 +291,7 @@ static int extend(struct library *lib, uint32_t entry)
 
 	if (more <= count)
 		return 0;
-	if (library_back(lib, lib->at.frame_hdr + sizeof *h + 8ul * count,
+	if (backing_add(lib, lib->at.frame_hdr + sizeof *h + 8ul * count,
 			 8ul * (more - count)) != 0)
 		return -1;
 	for (uint32_t i = count; i < more; i++) {
@@ -295,7 +300,7 @@ static int extend(struct library *lib, uint32_t entry)
 	}
 	lib->frame_count = more;
 	__atomic_store_n(&h->count, more, __ATOMIC_RELEASE);
-	image_update_frames(lib);
+	sections_update_frames(lib);
 	return 0;
 }
 
@@ -306,7 +311,7 @@ static int init(struct library *lib)
 
 	if (lib->frame_count)
 		return 0;
-	if (library_back(lib, lib->at.frame_hdr, sizeof *h + 8) != 0)
+	if (backing_add(lib, lib->at.frame_hdr, sizeof *h + 8) != 0)
 		return -1;
 	block = arena_alloc(&lib->arenas[ARENA_FRAMES], sizeof nothing, GRANULE);
 	if (!block)
@@ -374,7 +379,7 @@ static void fill_hole(struct library *lib, uint32_t granule)
 	end = end < a->top ? end : a->top;
 	length = (end - start) * GRANULE - 4;
 	offset = lib->at.frames + start * GRANULE;
-	if (library_back(lib, offset, sizeof unused) != 0)
+	if (backing_add(lib, offset, sizeof unused) != 0)
 		return;
 	memcpy(lib->alias + offset, unused, sizeof unused);
 	memcpy(lib->alias + offset, &length, sizeof length);

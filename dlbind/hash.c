@@ -32,9 +32,12 @@
  * .gnu.hash wants symbols in the order of its buckets, which symbols that keep
  * their slots cannot have; it has one bucket and one chain of all symbols.  It is
  * there for tools. */
+#include "hash.h"
+
 #include <string.h>
 
-#include "internal.h"
+#include "backing.h"
+#include "sections.h"
 
 /* Words of .gnu.hash before the chain, which begins with symbol 1: four of the
  * header, two of the Bloom filter, one bucket. */
@@ -100,7 +103,7 @@ static int back_table(struct library *lib, const struct hash_table *t, uint32_t 
 {
 	size_t offset = t->offset + (from ? 8 + 4 * (t->buckets + (size_t)from) : 0);
 
-	return library_back(lib, offset,
+	return backing_add(lib, offset,
 			    t->offset + 8 + 4 * (t->buckets + (size_t)to) - offset);
 }
 
@@ -111,12 +114,12 @@ int hash_back(struct library *lib, uint32_t from, uint32_t to)
 	if (back_table(lib, &lib->hash.now, from, to) != 0 ||
 	    (lib->hash.phase != HASH_STEADY &&
 	     back_table(lib, &lib->hash.next, from, to) != 0) ||
-	    library_back(lib, lib->at.dynsym + from * sizeof(Elf64_Sym),
+	    backing_add(lib, lib->at.dynsym + from * sizeof(Elf64_Sym),
 			 n * sizeof(Elf64_Sym)) != 0 ||
-	    library_back(lib, lib->at.gnu_hash + (GNU_WORDS + (size_t)from) * 4,
+	    backing_add(lib, lib->at.gnu_hash + (GNU_WORDS + (size_t)from) * 4,
 			 n * 4) != 0 ||
 	    (lib->version_count &&
-	     library_back(lib, lib->at.versym + 2 * (size_t)from, n * 2) != 0))
+	     backing_add(lib, lib->at.versym + 2 * (size_t)from, n * 2) != 0))
 		return -1;
 	return 0;
 }
@@ -126,12 +129,12 @@ void hash_unback(struct library *lib, uint32_t from, uint32_t to)
 	const struct hash_table *t = &lib->hash.now;
 	size_t n = to - from;
 
-	library_unback(lib, t->offset + 8 + 4 * (t->buckets + (size_t)from), 4 * n);
-	library_unback(lib, lib->at.dynsym + from * sizeof(Elf64_Sym),
+	backing_remove(lib, t->offset + 8 + 4 * (t->buckets + (size_t)from), 4 * n);
+	backing_remove(lib, lib->at.dynsym + from * sizeof(Elf64_Sym),
 		       n * sizeof(Elf64_Sym));
-	library_unback(lib, lib->at.gnu_hash + (GNU_WORDS + (size_t)from) * 4, 4 * n);
+	backing_remove(lib, lib->at.gnu_hash + (GNU_WORDS + (size_t)from) * 4, 4 * n);
 	if (lib->version_count)
-		library_unback(lib, lib->at.versym + 2 * (size_t)from, 2 * n);
+		backing_remove(lib, lib->at.versym + 2 * (size_t)from, 2 * n);
 }
 
 const struct hash_table *hash_visible(const struct library *lib)
@@ -303,7 +306,7 @@ static void cut(struct library *lib)
 	lib->hash.now = *t;
 	lib->hash.phase = HASH_STEADY;
 	lib->hash.grown_at = 2 * n;
-	library_unback(lib, old.offset,
+	backing_remove(lib, old.offset,
 		       pages_up(8 + 4 * ((size_t)n + lib->symbols.slots_backed)));
 }
 
@@ -318,7 +321,7 @@ void hash_step(struct library *lib)
 		__atomic_store_n(lib->map_nbuckets, lib->hash.next.buckets,
 				 __ATOMIC_RELEASE);
 		lib->hash.phase = HASH_SWITCHED;
-		image_update_hash(lib);
+		sections_update_hash(lib, &lib->hash.next);
 		break;
 	case HASH_SWITCHED:
 		cut(lib);

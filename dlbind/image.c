@@ -1,68 +1,21 @@
-/* The file: what stands in it at creation, and the headers that follow its
- * growth.
+/* The file as it stands at creation.
  *
  * ld.so must use .hash, the table that can grow in place.  It would prefer
- * DT_GNU_HASH, so that entry is added to the file after ld.so has loaded it; ld.so
- * has its own copy of the page by then.  Tools that read the file see both. */
+ * DT_GNU_HASH, so that entry is added to the file after ld.so has loaded it
+ * (sections.c); ld.so has its own copy of the page by then.  Tools that read the file
+ * see both. */
+#include "image.h"
+
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "internal.h"
-
-enum { /* program headers */
-	PH_TABLES, PH_TEXT, PH_RODATA, PH_DYNAMIC_PAGE, PH_DATA, PH_DYNAMIC, PH_FRAMES,
-	PH_STACK, PH_COUNT
-};
-
-enum { /* sections */
-	SEC_NULL, SEC_DYNSYM, SEC_DYNSTR, SEC_GNU_HASH, SEC_HASH, SEC_VERSYM,
-	SEC_VERDEF, SEC_FRAME_HDR, SEC_FRAMES, SEC_TEXT, SEC_RODATA, SEC_DYNAMIC,
-	SEC_DATA, SEC_SHSTRTAB, SEC_COUNT,
-	SEC_EMPTY_TEXT = SEC_COUNT, SEC_COUNT_STUBS
-};
-
-/* Names of the sections, in the order above. */
-static const char section_names[] =
-	"\0.dynsym\0.dynstr\0.gnu.hash\0.hash\0.gnu.version\0.gnu.version_d\0"
-	".eh_frame_hdr\0.eh_frame\0.text\0.rodata\0.dynamic\0.data\0.shstrtab";
-
-/* With DLBIND_STUBS, the code's section.  gdb stops with an error of its own where there
- * is no .text at all (objfiles.h, SECT_OFF_TEXT), so an empty one stands there. */
-#define STUBS_NAME ".plt"
-
-/* Entries of .dynamic that are looked for later. */
-enum { DYN_HASH, DYN_STRSZ };
-
-struct head {
-	Elf64_Ehdr ehdr;
-	Elf64_Phdr phdrs[PH_COUNT];
-	Elf64_Shdr shdrs[SEC_COUNT_STUBS];
-	char names[sizeof section_names], stubs[sizeof STUBS_NAME];
-};
-
-_Static_assert(sizeof(struct head) <= PAGE, "the headers take one page");
+#include "backing.h"
+#include "error.h"
+#include "hash.h"
+#include "head.h"
+#include "symbols.h"
 
 #define VERDEF_SIZE (sizeof(Elf64_Verdef) + sizeof(Elf64_Verdaux))
-
-static struct head *head_of(const struct library *lib)
-{
-	return (struct head *)lib->alias;
-}
-
-static Elf64_Dyn *dynamic_of(const struct library *lib)
-{
-	return (Elf64_Dyn *)(lib->alias + lib->at.dynamic);
-}
-
-unsigned image_section(enum arena_kind kind)
-{
-	static const unsigned section[ARENAS] = {
-		SEC_TEXT, SEC_RODATA, SEC_DATA, SEC_FRAMES
-	};
-
-	return section[kind];
-}
 
 static size_t limit(size_t asked, size_t normal)
 {
@@ -125,10 +78,6 @@ static void write_segments(struct library *lib)
 	const struct layout *l = &lib->at;
 	Elf64_Phdr *ph = head_of(lib)->phdrs;
 
-#define SEGMENT(t, f, from, to) \
-	(Elf64_Phdr){ .p_type = t, .p_flags = f, .p_offset = from, .p_vaddr = from, \
-		.p_paddr = from, .p_filesz = (to) - (from), .p_memsz = (to) - (from), \
-		.p_align = PAGE }
 	ph[PH_TABLES] = SEGMENT(PT_LOAD, PF_R, 0, l->text);
 	ph[PH_TEXT] = SEGMENT(PT_LOAD, PF_R | PF_X, l->text, l->rodata);
 	ph[PH_RODATA] = SEGMENT(PT_LOAD, PF_R, l->rodata, l->dynamic);
@@ -149,6 +98,7 @@ static void write_segments(struct library *lib)
 static void write_sections(struct library *lib)
 {
 	const struct layout *l = &lib->at;
+	static const char names[] = SECTION_NAMES;
 	struct head *h = head_of(lib);
 	Elf64_Shdr *sh = h->shdrs;
 	uint32_t name = 0;
@@ -180,30 +130,25 @@ static void write_sections(struct library *lib)
 	sh[SEC_DATA] = SECTION(SHT_NOBITS, SHF_ALLOC | SHF_WRITE, l->data, 0, 0, 16, 0);
 	sh[SEC_SHSTRTAB] = SECTION(SHT_STRTAB, 0, 0, 0, 0, 1, 0);
 	sh[SEC_SHSTRTAB].sh_offset = offsetof(struct head, names);
-	sh[SEC_SHSTRTAB].sh_size = sizeof section_names + sizeof STUBS_NAME;
-	memcpy(h->names, section_names, sizeof section_names);
+	sh[SEC_SHSTRTAB].sh_size = sizeof names + sizeof STUBS_NAME;
+	memcpy(h->names, names, sizeof names);
 	for (unsigned i = 0; i < SEC_COUNT; i++) {
 		if (sh[i].sh_type)
 			sh[i].sh_name = name;
-		name += strlen(section_names + name) + 1;
+		name += strlen(names + name) + 1;
 	}
 	if (lib->flags & DLBIND_STUBS) {
 		sh[SEC_EMPTY_TEXT] = sh[SEC_TEXT];
 		strcpy(h->stubs, STUBS_NAME);
-		sh[SEC_TEXT].sh_name = sizeof section_names;
+		sh[SEC_TEXT].sh_name = sizeof names;
 	}
 }
 
 static void write_ehdr(struct library *lib)
 {
 	head_of(lib)->ehdr = (Elf64_Ehdr){
-		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
-			     EV_CURRENT },
-		.e_type = ET_DYN, .e_machine = EM_X86_64, .e_version = EV_CURRENT,
-		.e_phoff = offsetof(struct head, phdrs),
-		.e_shoff = offsetof(struct head, shdrs),
-		.e_ehsize = sizeof(Elf64_Ehdr),
-		.e_phentsize = sizeof(Elf64_Phdr), .e_phnum = PH_COUNT,
+		OBJECT_HEADER, .e_phoff = offsetof(struct head, phdrs),
+		.e_shoff = offsetof(struct head, shdrs), .e_phnum = PH_COUNT,
 		.e_shentsize = sizeof(Elf64_Shdr),
 		.e_shnum = lib->flags & DLBIND_STUBS ? SEC_COUNT_STUBS : SEC_COUNT,
 		.e_shstrndx = SEC_SHSTRTAB,
@@ -268,8 +213,8 @@ int image_write(struct library *lib, const struct dlbind_options *o)
 
 	for (unsigned i = 0; i < lib->version_count; i++)
 		strings += strlen(o->versions[i]) + 1;
-	if (library_back(lib, 0, l->dynsym) != 0 ||
-	    library_back(lib, l->dynamic, PAGE) != 0 ||
+	if (backing_add(lib, 0, l->dynsym) != 0 ||
+	    backing_add(lib, l->dynamic, PAGE) != 0 ||
 	    symbols_back_strings(lib, strings) != 0)
 		return -1;
 	lib->symbols.strings_top = 1;
@@ -286,112 +231,4 @@ int image_write(struct library *lib, const struct dlbind_options *o)
 	write_sections(lib);
 	write_dynamic(lib, soname);
 	return 0;
-}
-
-void image_loaded(struct library *lib)
-{
-	volatile Elf64_Dyn *own = (Elf64_Dyn *)(lib->base + lib->at.dynamic);
-	struct head *h = head_of(lib);
-	Elf64_Dyn *d = dynamic_of(lib);
-	unsigned n = 0;
-
-	/* Makes the page ld.so's own, should it not have written there. */
-	own[0].d_tag = own[0].d_tag;
-	while (d[n].d_tag != DT_NULL)
-		n++;
-	d[n] = (Elf64_Dyn){ DT_GNU_HASH, { lib->at.gnu_hash } };
-	h->phdrs[PH_DATA].p_flags = PF_R | PF_W;
-	image_update_symbols(lib);
-	image_update_hash(lib);
-}
-
-void image_update_symbols(struct library *lib)
-{
-	Elf64_Shdr *sh = head_of(lib)->shdrs;
-	uint32_t n = lib->symbols.slots;
-
-	sh[SEC_DYNSYM].sh_size = n * sizeof(Elf64_Sym);
-	sh[SEC_DYNSTR].sh_size = lib->symbols.strings_top;
-	dynamic_of(lib)[DYN_STRSZ].d_un.d_val = lib->symbols.strings_top;
-	sh[SEC_GNU_HASH].sh_size = 7 * 4 + (n - 1) * 4;
-	sh[SEC_HASH].sh_size = 8 + 4 * hash_visible(lib)->buckets + 4 * n;
-	if (lib->version_count)
-		sh[SEC_VERSYM].sh_size = n * 2;
-}
-
-/* Both ld.so's dynamic section, whose count of symbols dladdr walks, and the
- * file's. */
-void image_update_hash(struct library *lib)
-{
-	Elf64_Dyn *own = (Elf64_Dyn *)(lib->base + lib->at.dynamic);
-	Elf64_Shdr *sh = &head_of(lib)->shdrs[SEC_HASH];
-	const struct hash_table *t = hash_visible(lib);
-	size_t at = t->offset;
-	bool relocated = own[DYN_HASH].d_un.d_ptr >= lib->base;
-
-	dynamic_of(lib)[DYN_HASH].d_un.d_ptr = at;
-	__atomic_store_n(&own[DYN_HASH].d_un.d_ptr, relocated ? lib->base + at : at,
-			 __ATOMIC_RELEASE);
-	sh->sh_addr = sh->sh_offset = at;
-	sh->sh_size = 8 + 4 * t->buckets + 4 * lib->symbols.slots;
-}
-
-void image_update_arena(struct arena *a)
-{
-	Elf64_Shdr *sh = &head_of(a->library)->shdrs[image_section(a->kind)];
-
-	sh->sh_size = (size_t)a->top * GRANULE;
-}
-
-void image_update_frames(struct library *lib)
-{
-	struct head *h = head_of(lib);
-	size_t size = 12 + 8ul * lib->frame_count;
-
-	h->shdrs[SEC_FRAME_HDR].sh_size = size;
-	h->phdrs[PH_FRAMES].p_filesz = h->phdrs[PH_FRAMES].p_memsz = size;
-}
-
-struct tiny {
-	Elf64_Ehdr ehdr;
-	Elf64_Phdr phdrs[3];
-	Elf64_Dyn dynamic[8];
-	Elf64_Sym symbols[1];
-	uint32_t hash[4];
-	uintptr_t init[1];
-	char strings[8];
-};
-
-size_t image_tiny(char page[PAGE], uintptr_t init)
-{
-	struct tiny *t = (struct tiny *)page;
-
-#define AT(field) { offsetof(struct tiny, field) }
-	*t = (struct tiny){
-		.ehdr = {
-			.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64,
-				     ELFDATA2LSB, EV_CURRENT },
-			.e_type = ET_DYN, .e_machine = EM_X86_64,
-			.e_version = EV_CURRENT, .e_phoff = offsetof(struct tiny, phdrs),
-			.e_ehsize = sizeof(Elf64_Ehdr),
-			.e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 3,
-		},
-		.phdrs = {
-			SEGMENT(PT_LOAD, PF_R | PF_W, 0, sizeof *t),
-			SEGMENT(PT_DYNAMIC, PF_R | PF_W,
-				offsetof(struct tiny, dynamic),
-				offsetof(struct tiny, symbols)),
-			{ .p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W },
-		},
-		.dynamic = {
-			{ DT_HASH, AT(hash) }, { DT_SYMTAB, AT(symbols) },
-			{ DT_STRTAB, AT(strings) }, { DT_STRSZ, { 1 } },
-			{ DT_SYMENT, { sizeof(Elf64_Sym) } },
-			{ init ? DT_INIT_ARRAY : DT_NULL, AT(init) },
-			{ DT_INIT_ARRAYSZ, { sizeof t->init } }, { DT_NULL, { 0 } },
-		},
-		.hash = { 1, 1, 0, 0 },
-		.init = { init },
-	};
-	return sizeof *t;
 }

@@ -1,16 +1,16 @@
 /* What is done with ld.so beyond its interface: glibc's private parts are found
  * by what must stand in them, and left alone where it does not. */
+#include "ldso.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "audited.h"
-#include "internal.h"
+#include "linkmap.h"
 #include "private.h"
-
-#define BREAKPOINT 0xcc
+#include "tiny.h"
 
 /* --- the link map's copy of the hash table ---------------------------------------- */
 
@@ -53,28 +53,7 @@ void ldso_find_hash(struct library *lib, const uint32_t *table)
 	lib->map_buckets = (const uint32_t **)&found[2];
 }
 
-/* --- tiny objects -------------------------------------------------------------------- */
-
-int ldso_make_tiny(const char *name, uintptr_t init, char path[PATH_MAX])
-{
-	char page[PAGE];
-	size_t size = image_tiny(page, init);
-	int fd = folder_allows(name, size) == 0 ? folder_file(NULL, name, path) : -1;
-	ssize_t n;
-
-	if (fd < 0)
-		return -1;
-	n = write(fd, page, size);
-	if (n != (ssize_t)size) {
-		error_set(n < 0 ? errno : ENOSPC, "%s: cannot be written: %m: free space",
-			  path);
-		unlink(path);
-		close(fd);
-		return -1;
-	}
-	close(fd);
-	return 0;
-}
+/* --- grace periods ---------------------------------------------------------------------- */
 
 static void *open_tiny(const char *path, int mode)
 {
@@ -85,8 +64,6 @@ static void *open_tiny(const char *path, int mode)
 		l->error();	/* not the client's business */
 	return tiny;
 }
-
-/* --- grace periods ---------------------------------------------------------------------- */
 
 /* dlsym, dladdr and relocation hold the load lock, so whoever gets it after them
  * knows that they are done.  Lazy binding does not: dlclose of an object in the
@@ -103,7 +80,7 @@ bool ldso_grace(void)
 	if (__atomic_exchange_n(&s->grace_busy, 1, __ATOMIC_ACQUIRE))
 		return false;
 	if (!s->grace_path[0] || !private_file(s->grace_path)) {
-		if (ldso_make_tiny("grace", 0, path) != 0 ||
+		if (tiny_make("grace", 0, path) != 0 ||
 		    strlen(path) >= sizeof s->grace_path)
 			goto out;
 		strcpy(s->grace_path, path);
@@ -125,10 +102,7 @@ out:
 
 bool ldso_debugger_at_brk(void)
 {
-	const volatile unsigned char *brk =
-		(const volatile unsigned char *)(uintptr_t)_r_debug.r_brk;
-
-	return brk && *brk == BREAKPOINT;
+	return _r_debug.r_brk && machine_is_breakpoint((const void *)_r_debug.r_brk);
 }
 
 bool ldso_debugger_attached(void)
@@ -153,14 +127,6 @@ bool ldso_debugger_attached(void)
 	return traced;
 }
 
-/* The start of glibc's _rtld_global (sysdeps/generic/ldsodefs.h): the base
- * namespace. */
-struct namespace {
-	struct link_map *loaded;
-	unsigned int nloaded;
-	unsigned int padding;
-};
-
 /* A call that runs in the constructor of a tiny object: there the load lock is
  * held, and the loader may be called all the same. */
 struct job {
@@ -168,58 +134,28 @@ struct job {
 	pthread_t thread;
 	struct library *library;
 	void (*between)(struct library *);
-	struct namespace *ns;
-	bool insert, done;
+	struct linkmap list;
+	bool done;
 };
 
-static bool in_list(const struct namespace *ns, const struct link_map *map)
+static bool can_change(const struct job *j)
 {
-	const struct link_map *m = ns->loaded, *previous = NULL;
-	unsigned int n = 0;
-	bool found = false;
-
-	if (m != _r_debug.r_map || ns->padding)
-		return false;
-	for (; m; previous = m, m = m->l_next, n++) {
-		if (m->l_prev != previous)
-			return false;
-		found |= m == map;
-	}
-	return found && n == ns->nloaded;
+	return !linkmap_check(&j->list) && linkmap_has(&j->list, j->library->map);
 }
 
-/* dl_iterate_phdr calls it with the lock that guards the list's links. */
-static int change_list(struct dl_phdr_info *info, size_t size, void *arg)
-{
-	struct job *j = arg;
-	struct link_map *map = j->library->map, *tail = j->ns->loaded;
-
-	(void)info, (void)size;
-	if (j->insert) {
-		while (tail->l_next)
-			tail = tail->l_next;
-		map->l_prev = tail;
-		map->l_next = NULL;
-		__atomic_store_n(&tail->l_next, map, __ATOMIC_RELEASE);
-		j->ns->nloaded++;
-	} else {
-		__atomic_store_n(&map->l_prev->l_next, map->l_next, __ATOMIC_RELEASE);
-		if (map->l_next)
-			map->l_next->l_prev = map->l_prev;
-		j->ns->nloaded--;
-	}
-	return 1;
-}
-
+/* A library that is global stays in the search list meanwhile: names are found. */
 static void change(struct job *j, bool insert)
 {
-	void (*brk)(void) = (void (*)(void))_r_debug.r_brk;
+	struct r_debug *debug = j->list.debug;
+	void (*brk)(void) = (void (*)(void))debug->r_brk;
 
-	_r_debug.r_state = insert ? RT_ADD : RT_DELETE;
+	debug->r_state = insert ? RT_ADD : RT_DELETE;
 	brk();
-	j->insert = insert;
-	dl_iterate_phdr(change_list, j);
-	_r_debug.r_state = RT_CONSISTENT;
+	if (insert)
+		linkmap_insert(&j->list, j->library->map, false);
+	else
+		linkmap_remove(&j->list, j->library->map, NULL);
+	debug->r_state = RT_CONSISTENT;
 	brk();
 }
 
@@ -247,14 +183,14 @@ static void run_job(void)
 	for (j = s->jobs; j && !pthread_equal(j->thread, pthread_self());)
 		j = j->next;
 	pthread_mutex_unlock(&s->jobs_lock);
-	if (!j || _r_debug.r_state != RT_CONSISTENT || !in_list(j->ns, j->library->map))
+	if (!j || !can_change(j) || j->list.debug->r_state != RT_CONSISTENT)
 		return;
-	if (ldso_make_tiny("notice", 0, a) == 0)
+	if (tiny_make("notice", 0, a) == 0)
 		first = open_tiny(a, RTLD_NOW);
-	if (first && ldso_make_tiny("notice", 0, b) == 0)
+	if (first && tiny_make("notice", 0, b) == 0)
 		second = open_tiny(b, RTLD_NOW);
 	/* Now the count has followed two objects, or it is not the count. */
-	if (second && in_list(j->ns, j->library->map)) {
+	if (second && can_change(j)) {
 		relist(j, first, second);
 		first = second = NULL;
 	}
@@ -278,16 +214,17 @@ bool ldso_relist(struct library *lib, void (*between)(struct library *))
 	struct state *s = &dlbind_state;
 	struct job j = {
 		.thread = pthread_self(), .library = lib, .between = between,
-		.ns = dlsym(RTLD_DEFAULT, "_rtld_global"),
 	};
+	int (*relist)(struct link_map *, void (*)(void *), void *) =
+		s->loader.relist ? s->loader.relist : dlbind_relist;
 	char path[PATH_MAX];
 	struct job **link;
 	void *tiny;
 
-	/* Under the audit module the link map is its business. */
-	if (goaudit_relist && goaudit_relist(lib->map, call_between, &j) == 0)
+	if (relist && relist(lib->map, call_between, &j) == 0)
 		return true;
-	if (!j.ns || ldso_make_tiny("notice", (uintptr_t)run_job, path) != 0)
+	linkmap_find(&j.list);
+	if (!j.list.ns || tiny_make("notice", (uintptr_t)run_job, path) != 0)
 		return false;
 	pthread_mutex_lock(&s->jobs_lock);
 	j.next = s->jobs;

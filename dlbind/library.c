@@ -1,57 +1,22 @@
 /* A library's life: its file, its mappings, what is done after a change. */
+#include "library.h"
+
 #include <errno.h>
-#include <linux/futex.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "internal.h"
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23	/* Linux 5.14 */
-#endif
-
-/* --- memory of the file -------------------------------------------------------------- */
-
-/* For older kernels: FUTEX_WAKE_OP makes the kernel add 0 to a word of each page;
- * where we would get SIGBUS, it fails with EFAULT. */
-static int touch(char *from, char *to)
-{
-	uint32_t none = 0;
-
-	for (char *p = from; p < to; p += PAGE)
-		if (syscall(SYS_futex, &none, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, 0, p,
-			    FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, 0)) < 0)
-			return -1;
-	return 0;
-}
-
-int library_back(struct library *lib, size_t offset, size_t bytes)
-{
-	char *from = lib->alias + (offset & -PAGE);
-	char *to = lib->alias + pages_up(offset + bytes);
-
-	while (madvise(from, to - from, MADV_POPULATE_WRITE) != 0) {
-		if (errno == EAGAIN || errno == EINTR)
-			continue;
-		if (errno == EINVAL && touch(from, to) == 0)
-			break;
-		return error_set(ENOSPC, "%s: no memory for its file: free space in the "
-				 "file system of %s", lib->name, lib->path);
-	}
-	return 0;
-}
-
-void library_unback(struct library *lib, size_t offset, size_t bytes)
-{
-	size_t from = pages_up(offset), to = (offset + bytes) & -PAGE;
-
-	if (from < to)
-		madvise(lib->alias + from, to - from, MADV_REMOVE);
-}
+#include "arena.h"
+#include "error.h"
+#include "folder.h"
+#include "hash.h"
+#include "image.h"
+#include "ldso.h"
+#include "publish.h"
+#include "registry.h"
+#include "sections.h"
+#include "symbols.h"
 
 /* --- creation --------------------------------------------------------------------------- */
 
@@ -260,7 +225,7 @@ static int load(struct library *lib)
 		return error_set(ENOTSUP, "%s: its file system does not share pages between "
 				 "mappings: use another folder", lib->path);
 	}
-	image_loaded(lib);
+	sections_loaded(lib, hash_visible(lib));
 	ldso_find_hash(lib, (const uint32_t *)(lib->base + lib->at.hash[0]));
 	if (registry_add(lib) != 0) {
 		loader->close(map);
@@ -352,14 +317,14 @@ void library_figures(struct library *lib, struct dlbind_figures *f)
 
 struct library *library_lock(void *handle)
 {
-	struct library *lib = library_get(handle);
+	struct library *lib = registry_get(handle);
 
 	if (!lib)
 		return NULL;
 	if (lib->inherited) {
 		error_set(EPERM, "%s: it belongs to the process that this one was forked "
 			  "from: create another one", lib->name);
-		library_put(lib);
+		registry_put(lib);
 		return NULL;
 	}
 	pthread_mutex_lock(&lib->lock);

@@ -8,6 +8,8 @@
  *
  * Without the alias, a block has pages of its own, which are private and writable
  * until it is sealed; then they are copied to the file and dropped. */
+#include "publish.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -15,18 +17,13 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "internal.h"
-
-#define BREAKPOINT 0xcc	/* int3, what a debugger writes on x86-64 */
-
-static uintptr_t address_of(const struct arena *a, uint32_t granule)
-{
-	return a->base + (uintptr_t)granule * GRANULE;
-}
+#include "arena.h"
+#include "error.h"
+#include "ldso.h"
 
 static int protect(struct arena *a, uint32_t start, uint32_t granules, int protection)
 {
-	if (mprotect((void *)address_of(a, start), (size_t)granules * GRANULE,
+	if (mprotect((void *)arena_address(a, start), (size_t)granules * GRANULE,
 		     protection) == 0)
 		return 0;
 	return error_set(errno, "%s: the protection of memory cannot be changed: %m: "
@@ -53,8 +50,8 @@ int publish_open(struct arena *a, uint32_t start, uint32_t granules)
  * block there will see to it. */
 void publish_close(struct arena *a, uint32_t start, uint32_t granules)
 {
-	drop(address_of(a, start), (size_t)granules * GRANULE);
-	mprotect((void *)address_of(a, start), (size_t)granules * GRANULE,
+	drop(arena_address(a, start), (size_t)granules * GRANULE);
+	mprotect((void *)arena_address(a, start), (size_t)granules * GRANULE,
 		 a->protection);
 	granule_set(a->open, start, false);
 }
@@ -64,7 +61,7 @@ void publish_close(struct arena *a, uint32_t start, uint32_t granules)
 static void absorb(char *alias, const unsigned char *own, size_t size)
 {
 	for (size_t i = 0; i < size; i++)
-		if (own[i] != (unsigned char)alias[i] && own[i] != BREAKPOINT)
+		if (own[i] != (unsigned char)alias[i] && !machine_is_breakpoint(&own[i]))
 			alias[i] = own[i];
 }
 
@@ -77,12 +74,14 @@ int publish_seal(struct arena *a, uint32_t start, uint32_t granules, uintptr_t f
 	if (!a->alias)
 		return 0;
 	if (open) {
-		from = address_of(a, start);
+		from = arena_address(a, start);
 		size = (size_t)granules * GRANULE;
 	}
 	alias = a->alias + (from - a->base);
-	if (memcmp(alias, (void *)from, size) == 0 && !open)
+	if (memcmp(alias, (void *)from, size) == 0 && !open) {
+		machine_code_written(from, size);
 		return 0;
+	}
 	if (open) {
 		memcpy(alias, (void *)from, size);
 		if (protect(a, start, granules, a->protection) != 0)
@@ -92,6 +91,7 @@ int publish_seal(struct arena *a, uint32_t start, uint32_t granules, uintptr_t f
 		absorb(alias, (void *)from, size);
 	}
 	drop(from, size);
+	machine_code_written(from, size);
 	return 0;
 }
 
@@ -120,9 +120,9 @@ static void refresh(struct library *lib)
 		while ((g = bits_next(&a->starts, g)) != BITS_NONE) {
 			uint32_t start, n;
 
-			if (arena_block(a, address_of(a, g), &start, &n) &&
+			if (arena_block(a, arena_address(a, g), &start, &n) &&
 			    !granule_test(a->open, start))
-				publish_seal(a, start, n, address_of(a, start),
+				publish_seal(a, start, n, arena_address(a, start),
 					     (size_t)n * GRANULE);
 			g++;
 		}

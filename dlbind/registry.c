@@ -1,9 +1,12 @@
 /* The libraries of this process, by handle and by address; and what a fork and
  * the end of the process ask for. */
+#include "registry.h"
+
 #include <errno.h>
 #include <string.h>
 
-#include "internal.h"
+#include "error.h"
+#include "folder.h"
 
 struct state dlbind_state = {
 	/* Readers do not nest, and a stream of them is not to keep a writer out. */
@@ -126,7 +129,7 @@ static struct library *used(struct library *lib)
 	return lib;
 }
 
-struct library *library_find(void *handle)
+struct library *registry_find(void *handle)
 {
 	struct state *s = &dlbind_state;
 	struct library *lib;
@@ -137,9 +140,9 @@ struct library *library_find(void *handle)
 	return lib;
 }
 
-struct library *library_get(void *handle)
+struct library *registry_get(void *handle)
 {
-	struct library *lib = library_find(handle);
+	struct library *lib = registry_find(handle);
 
 	if (!lib)
 		error_set(EINVAL, "%p: not a library of dlcreate: give the handle that "
@@ -147,7 +150,7 @@ struct library *library_get(void *handle)
 	return lib;
 }
 
-struct library *library_at(uintptr_t address)
+struct library *registry_at(uintptr_t address)
 {
 	struct state *s = &dlbind_state;
 	struct library *lib = NULL;
@@ -161,7 +164,7 @@ struct library *library_at(uintptr_t address)
 	return lib;
 }
 
-void library_put(struct library *lib)
+void registry_put(struct library *lib)
 {
 	/* The last one may be what dldelete waits for; after the unlock the
 	 * library can be gone. */

@@ -4,10 +4,17 @@
  * bound, and until a grace period after: a lookup may still be looking at them.
  * Its first eight bytes (name, binding, section) are stored at once, so that a
  * reader sees all of an entry or none. */
+#include "symbols.h"
+
 #include <errno.h>
 #include <string.h>
 
-#include "internal.h"
+#include "arena.h"
+#include "backing.h"
+#include "error.h"
+#include "hash.h"
+#include "publish.h"
+#include "sections.h"
 
 /* So many unbound names are worth a grace period. */
 #define RETIRED_MIN 1024
@@ -73,7 +80,7 @@ int symbols_back_strings(struct library *lib, uint32_t end)
 		return 0;
 	if (more > s->strings_limit)
 		more = s->strings_limit;
-	if (library_back(lib, lib->at.dynstr + s->strings_backed,
+	if (backing_add(lib, lib->at.dynstr + s->strings_backed,
 			 more - s->strings_backed) != 0)
 		return -1;
 	s->strings_backed = more;
@@ -380,7 +387,7 @@ static void write_symbol(struct library *lib, const struct dlbind_symbol *s,
 	union first_word w = {
 		.name = name,
 		.info = ELF64_ST_INFO(s->weak ? STB_WEAK : STB_GLOBAL, s->type),
-		.section = image_section(a->kind),
+		.section = sections_index(a->kind),
 	};
 	Elf64_Sym *sym = entry(lib, slot);
 
@@ -420,7 +427,7 @@ int symbols_bind(struct library *lib, const struct dlbind_symbol *s)
 	address_insert(lib, slot);
 	y->live++;
 	lib->changed = true;
-	image_update_symbols(lib);
+	sections_update_symbols(lib, hash_visible(lib));
 	return 0;
 }
 
@@ -489,12 +496,12 @@ static void trim(struct library *lib)
 		s->strings_top = s->strings_first;
 		first = pages_up(s->strings_first);
 		if (first < s->strings_backed) {
-			library_unback(lib, lib->at.dynstr + first,
+			backing_remove(lib, lib->at.dynstr + first,
 				       s->strings_backed - first);
 			s->strings_backed = first;
 		}
 	}
-	image_update_symbols(lib);
+	sections_update_symbols(lib, hash_visible(lib));
 }
 
 void symbols_end_grace(struct library *lib)

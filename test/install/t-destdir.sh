@@ -48,9 +48,9 @@ readelf -d root/$lib/libgoaudit.so | grep -q 'SONAME.*\[libgoaudit.so.0\]' || fa
 	fail "pkg-config: $(PKG_CONFIG_PATH=root/$lib/pkgconfig pkg-config --cflags --modversion goaudit)"
 
 # The functions of a header are those that its library exports, and those of its
-# version script, but for what goes between the two libraries (dlbind/audited.h) and for
+# version script, but for what goes between the two libraries (dlbind/embed.h) and for
 # the auditor's malloc; each has a manual page.
-private='^la_|^goaudit_debug|^goaudit_relist$|^(m|c|re)alloc$|^free$|^memalign$|_alloc$|_memalign$'
+private='^la_|^goaudit_debug|^dlbind_relist$|^(m|c|re)alloc$|^free$|^memalign$|_alloc$|_memalign$'
 agree() { # HEADER LIBRARY MAP MANUAL
 	gcc -D_GNU_SOURCE -I"$ROOT/include" -x c -fsyntax-only -aux-info prototypes "$ROOT/include/$1"
 	sed -nE "s@^/\* [^ ]*/$1:[^*]*\*/ extern [^(]*[ *]([a-z_0-9]+) \(.*@\1@p" prototypes | sort -u >declared

@@ -107,5 +107,5 @@ C
 # A log makes them write.
 expect_output env GOAUDIT_LOG="$PWD/log" LD_AUDIT="$AUDIT" ./host < <(sed -nE 's/^\tDO\(([a-z_0-9]+),.*/\1/p' "$SCRIPT")
 # All that are intercepted are called, but for what goes between the libraries.
-{ cat actual.txt; echo __cxa_thread_atexit_impl; echo goaudit_relist; } | sort >called
+{ cat actual.txt; echo __cxa_thread_atexit_impl; echo dlbind_relist; } | sort >called
 sed 's/ .*//' targets | sort | diff - called || fail "an intercepted function is not tried"

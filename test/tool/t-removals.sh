@@ -35,15 +35,15 @@ audit/tool/build/pkgdir.c view_close rmdir : in it, and only if it is empty
 audit/tool/build/pkgdir.c view_open unlink : in it
 audit/tool/build/pkgdir.c view_sweep remove_tree : is_marked
 dlbind/build.mk - rm-f : in the build folder
-dlbind/ldso.c ldso_make_tiny unlink : has just made it, O_EXCL
-dlbind/ldso.c ldso_relist unlink : ldso_make_tiny's
-dlbind/ldso.c run_job unlink : ldso_make_tiny's
+dlbind/ldso.c ldso_relist unlink : tiny_make's
+dlbind/ldso.c run_job unlink : tiny_make's
 dlbind/library.c discard unlink : folder_file's, O_EXCL
 dlbind/library.c make_file unlink : has just made it, O_EXCL
 dlbind/private.c empty unlinkat : private_discard's
 dlbind/private.c make_marked rmdir : has just made it
 dlbind/private.c make_marked unlinkat : has just made it
 dlbind/private.c private_discard unlinkat : private_claim
+dlbind/tiny.c tiny_make unlink : has just made it, O_EXCL
 E
 
 # Calls in C, by function; commands in makefiles and shell, by target or function; and what

@@ -1,0 +1,20 @@
+/* The libraries of this process, by handle and by address. */
+#ifndef DLBIND_REGISTRY_H
+#define DLBIND_REGISTRY_H
+
+#include "state.h"
+
+struct library *registry_get(void *handle);	/* NULL with the error set */
+struct library *registry_find(void *handle);	/* NULL: it is not ours; no error */
+struct library *registry_at(uintptr_t address);	/* the same */
+void registry_put(struct library *lib);
+int registry_add(struct library *lib);	/* cannot fail after registry_take */
+struct library *registry_take(void *handle);
+/* Handlers, and this process's folder. */
+int registry_prepare(void);
+/* So that a forked child finds every library in a whole state. */
+void registry_forking(void);
+void registry_forked_parent(void);
+void registry_forked_child(void);
+
+#endif
