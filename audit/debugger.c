@@ -159,24 +159,42 @@ void debugger_expose(struct goaudit *ga, struct link_map *map, bool exposed)
 	}
 }
 
+struct relisting {
+	struct notice notice;
+	void (*between)(void *);
+	void *arg;
+	bool done;
+};
+
+static void relist(void *arg)
+{
+	struct relisting *r = arg;
+	struct notice *n = &r->notice;
+	const struct link_map *m;
+
+	if (ldso_validate(n->ga))
+		return;
+	for (m = n->ga->ldso.ns->loaded; m && m != n->map;)
+		m = m->l_next;
+	if (!m || !m->l_prev)
+		return;
+	with_tiny(n);
+	r->between(r->arg);
+	n->insert = true;
+	with_tiny(n);
+	goaudit_log(n->ga, "%s: debuggers read it again", m->l_name);
+	r->done = true;
+}
+
 bool debugger_relist(struct goaudit *ga, struct link_map *map, void (*between)(void *),
 		     void *arg)
 {
-	struct notice n = { .ga = ga, .map = map };
-	const struct link_map *m;
+	struct relisting r = {
+		.notice = { .ga = ga, .map = map }, .between = between, .arg = arg,
+	};
 
-	if (ldso_validate(ga))
-		return false;
-	for (m = ga->ldso.ns->loaded; m && m != map;)
-		m = m->l_next;
-	if (!m || !map->l_prev)
-		return false;
-	with_tiny(&n);
-	between(arg);
-	n.insert = true;
-	with_tiny(&n);
-	goaudit_log(ga, "%s: debuggers read it again", map->l_name);
-	return true;
+	ldso_transaction(ga, relist, &r);
+	return r.done;
 }
 
 void debugger_close(struct goaudit *ga, struct link_map *map)

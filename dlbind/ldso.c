@@ -134,28 +134,27 @@ struct job {
 	pthread_t thread;
 	struct library *library;
 	void (*between)(struct library *);
-	struct linkmap list;
+	struct linkmap_namespace *ns;
 	bool done;
 };
 
 static bool can_change(const struct job *j)
 {
-	return !linkmap_check(&j->list) && linkmap_has(&j->list, j->library->map);
+	return !linkmap_check(j->ns, &_r_debug) && linkmap_has(j->ns, j->library->map);
 }
 
 /* A library that is global stays in the search list meanwhile: names are found. */
 static void change(struct job *j, bool insert)
 {
-	struct r_debug *debug = j->list.debug;
-	void (*brk)(void) = (void (*)(void))debug->r_brk;
+	void (*brk)(void) = (void (*)(void))_r_debug.r_brk;
 
-	debug->r_state = insert ? RT_ADD : RT_DELETE;
+	_r_debug.r_state = insert ? RT_ADD : RT_DELETE;
 	brk();
 	if (insert)
-		linkmap_insert(&j->list, j->library->map, false);
+		linkmap_insert(j->ns, j->library->map, false);
 	else
-		linkmap_remove(&j->list, j->library->map, NULL);
-	debug->r_state = RT_CONSISTENT;
+		linkmap_remove(j->ns, j->library->map, NULL);
+	_r_debug.r_state = RT_CONSISTENT;
 	brk();
 }
 
@@ -183,7 +182,7 @@ static void run_job(void)
 	for (j = s->jobs; j && !pthread_equal(j->thread, pthread_self());)
 		j = j->next;
 	pthread_mutex_unlock(&s->jobs_lock);
-	if (!j || !can_change(j) || j->list.debug->r_state != RT_CONSISTENT)
+	if (!j || _r_debug.r_state != RT_CONSISTENT || !can_change(j))
 		return;
 	if (tiny_make("notice", 0, a) == 0)
 		first = open_tiny(a, RTLD_NOW);
@@ -214,6 +213,7 @@ bool ldso_relist(struct library *lib, void (*between)(struct library *))
 	struct state *s = &dlbind_state;
 	struct job j = {
 		.thread = pthread_self(), .library = lib, .between = between,
+		.ns = dlsym(RTLD_DEFAULT, "_rtld_global"),
 	};
 	int (*relist)(struct link_map *, void (*)(void *), void *) =
 		s->loader.relist ? s->loader.relist : dlbind_relist;
@@ -223,8 +223,7 @@ bool ldso_relist(struct library *lib, void (*between)(struct library *))
 
 	if (relist && relist(lib->map, call_between, &j) == 0)
 		return true;
-	linkmap_find(&j.list);
-	if (!j.list.ns || tiny_make("notice", (uintptr_t)run_job, path) != 0)
+	if (!j.ns || tiny_make("notice", (uintptr_t)run_job, path) != 0)
 		return false;
 	pthread_mutex_lock(&s->jobs_lock);
 	j.next = s->jobs;

@@ -1,16 +1,9 @@
 #include "linkmap.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-void linkmap_find(struct linkmap *l)
-{
-	l->ns = dlsym(RTLD_DEFAULT, "_rtld_global");
-	l->debug = dlsym(RTLD_DEFAULT, "_r_debug");
-}
 
 /* The kernel looks at the signal set before it looks at the bad first argument. */
 bool linkmap_readable(const void *p)
@@ -19,25 +12,24 @@ bool linkmap_readable(const void *p)
 		     errno != EFAULT);
 }
 
-bool linkmap_has(const struct linkmap *l, const struct link_map *map)
+bool linkmap_has(const struct linkmap_namespace *ns, const struct link_map *map)
 {
 	const struct link_map *m;
 
-	for (m = l->ns->loaded; m; m = m->l_next)
+	for (m = ns->loaded; m; m = m->l_next)
 		if (m == map)
 			return true;
 	return false;
 }
 
-const char *linkmap_check(const struct linkmap *l)
+const char *linkmap_check(const struct linkmap_namespace *ns, const struct r_debug *debug)
 {
-	const struct linkmap_namespace *ns = l->ns;
 	const struct link_map *previous = NULL, *map;
 	unsigned int n = 0;
 
-	if (!ns || !l->debug || !l->debug->r_map)
+	if (!ns || !debug || !debug->r_map)
 		return "ld.so exports no _rtld_global or _r_debug";
-	if (ns->loaded != l->debug->r_map || ns->loaded->l_prev)
+	if (ns->loaded != debug->r_map || ns->loaded->l_prev)
 		return "_rtld_global does not start with the link map";
 	for (map = ns->loaded; map; previous = map, map = map->l_next, n++)
 		if (map->l_prev != previous)
@@ -51,7 +43,7 @@ const char *linkmap_check(const struct linkmap *l)
 	    ns->main_searchlist->list[0] != ns->loaded)
 		return "the main search list is not where it was expected";
 	for (unsigned int i = 0; i < ns->main_searchlist->n; i++)
-		if (!linkmap_has(l, ns->main_searchlist->list[i]))
+		if (!linkmap_has(ns, ns->main_searchlist->list[i]))
 			return "the main search list has an object that the link map lacks";
 	return NULL;
 }
@@ -116,19 +108,19 @@ static int change_list(struct dl_phdr_info *info, size_t size, void *data)
 	return 1;
 }
 
-void linkmap_remove(const struct linkmap *l, struct link_map *map, bool *was_global)
+void linkmap_remove(struct linkmap_namespace *ns, struct link_map *map, bool *was_global)
 {
-	struct change c = { .ns = l->ns, .map = map, .global = was_global != NULL };
+	struct change c = { .ns = ns, .map = map, .global = was_global != NULL };
 
 	dl_iterate_phdr(change_list, &c);
 	if (was_global)
 		*was_global = c.global;
 }
 
-void linkmap_insert(const struct linkmap *l, struct link_map *map, bool was_global)
+void linkmap_insert(struct linkmap_namespace *ns, struct link_map *map, bool was_global)
 {
 	struct change c = {
-		.ns = l->ns, .map = map, .insert = true, .global = was_global
+		.ns = ns, .map = map, .insert = true, .global = was_global
 	};
 
 	dl_iterate_phdr(change_list, &c);

@@ -18,27 +18,20 @@ struct linkmap_namespace {
 	} *main_searchlist;
 };
 
-struct linkmap {
-	struct linkmap_namespace *ns;	/* NULL: ld.so exports none */
-	struct r_debug *debug;		/* the same */
-};
-
-/* Finds ld.so's variables. */
-void linkmap_find(struct linkmap *l);
-
-/* Is the layout the one above?  Pointers, chain, counts and search list must agree.
- * Returns NULL, or why not.  Only with the load lock. */
-const char *linkmap_check(const struct linkmap *l);
+/* Is the layout the one above?  Pointers, chain, counts and search list must agree, and
+ * with what debuggers see.  `ns`: `_rtld_global`; NULL: there is none.  Returns NULL, or
+ * why not.  Only with the load lock. */
+const char *linkmap_check(const struct linkmap_namespace *ns, const struct r_debug *debug);
 
 /* Is it in the list?  The pointer need not be good.  Only with the load lock. */
-bool linkmap_has(const struct linkmap *l, const struct link_map *map);
+bool linkmap_has(const struct linkmap_namespace *ns, const struct link_map *map);
 
 /* Takes an object out of the list, and puts it back at the tail.  Only with the load
  * lock, after linkmap_check; the caller tells debuggers.
- * `was_global`: does it stand in the global search list, too (RTLD_GLOBAL)?  remove
- * takes it out of that and tells, insert wants to know; NULL, false: it stays there. */
-void linkmap_remove(const struct linkmap *l, struct link_map *map, bool *was_global);
-void linkmap_insert(const struct linkmap *l, struct link_map *map, bool was_global);
+ * `was_global`: it stands in the global search list, too (RTLD_GLOBAL).  remove tells it
+ * and takes it out of there, insert puts it back; NULL, false: it stays there. */
+void linkmap_remove(struct linkmap_namespace *ns, struct link_map *map, bool *was_global);
+void linkmap_insert(struct linkmap_namespace *ns, struct link_map *map, bool was_global);
 
 /* Can this address be read? */
 bool linkmap_readable(const void *p);

@@ -50,7 +50,7 @@ expect_output ./many <<'E'
 E
 if command -v gdb >/dev/null; then
 	# The count and the padding exchanged.
-	sed -i '/^struct namespace {/,/^};/{s/nloaded;/x;/; s/padding;/nloaded;/; s/ x;/ padding;/}' source/ldso.c
+	sed -i '/^struct linkmap_namespace {/,/^};/{s/nloaded;/x;/; s/padding;/nloaded;/; s/ x;/ padding;/}' source/linkmap.h
 	sed -i 's/"name_%d", i), !dlbind/"name_%d", i), (i == 5 ? dlbind_begin(l) : 0) || !dlbind/' many.c
 	build
 	expect_output under_gdb <<'E'
