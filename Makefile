@@ -28,14 +28,19 @@ AUDIT_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/*.c audit/*.S) dlbind/private
 IMAGE_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/image/*.c))
 # With libdw, in a library of their own.
 COMPARE_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/image/compare/*.c))
-TOOL_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/tool/*.c audit/tool/*/*.c))
+# The program that runs others for DragonFly BSD: no libc, no thread-local storage, and
+# none of the registers that it does not save.
+DFLY_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/tool/dfly/*.c audit/tool/dfly/*.S))
+$(DFLY_OBJS): ALL_CFLAGS += -ffreestanding -fno-stack-protector -mgeneral-regs-only -fPIE \
+	-fcf-protection=none -fno-sanitize=all -fno-lto
+TOOL_OBJS := $(filter-out $(DFLY_OBJS),$(patsubst %,$B/%.o,$(wildcard audit/tool/*.c audit/tool/*/*.c)))
 
 LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-dwarf.so $B/libgoaudit-entries.so
-PRODUCTS := $(LIBRARIES) $B/libdlbind.so $B/libdlbind.a $B/goaudit $B/overlay $B/linker $B/libgoaudit.so-gdb.py
+PRODUCTS := $(LIBRARIES) $B/libdlbind.so $B/libdlbind.a $B/goaudit $B/goaudit-dfly $B/overlay $B/linker $B/libgoaudit.so-gdb.py
 # failing.c is a part of the module that tests use.
 UNIT_TESTS := $(patsubst %.c,$B/%,$(filter-out %/failing.c,$(wildcard test/unit/*.c)))
 SWITCHES := $B/test/switches
-TEST_PROGRAMS := $B/test/demo-host $B/test/bench $B/test/swap $B/test/watched $B/test/fuzz $B/test/proof \
+TEST_PROGRAMS := $B/test/demo-host $B/test/bench $B/test/swap $B/test/watched $B/test/stepped $B/test/fuzz $B/test/proof \
 	$B/test/dlbind-bench $B/test/dlbind-property $(SWITCHES)/libgoaudit.so $(UNIT_TESTS)
 
 .PHONY: all
@@ -113,6 +118,10 @@ $B/goaudit: $(TOOL_OBJS) $(IMAGE_OBJS)
 	@echo "  LINK $@"
 	@$(CC) -o $@ $^ -lelf
 
+$B/goaudit-dfly: $(DFLY_OBJS)
+	@echo "  LINK $@"
+	@$(CC) -nostdlib -nostartfiles -static-pie -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now -o $@ $^
+
 $B/libgoaudit.so-gdb.py:
 	@mkdir -p $B
 	@ln -sfn ../gdb-scripts/goaudit-gdb.py $@
@@ -125,7 +134,7 @@ $B/test/demo-host: test/demo/host.c include/goaudit.h
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
 
-$B/test/bench $B/test/swap $B/test/proof $B/test/watched: $B/test/%: test/bench/%.c test/bench/measure.h \
+$B/test/bench $B/test/swap $B/test/proof $B/test/watched $B/test/stepped: $B/test/%: test/bench/%.c test/bench/measure.h \
 		include/goaudit.h
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
@@ -209,6 +218,11 @@ soak: test-programs
 	@GOAUDIT_TEST_SWEEPS=1000 test/reload/t-failing-calls.sh
 	@GOAUDIT_RELOADS=1000 test/run -v http-hot-swap
 	@SECONDS_UNDER_LOAD=60 test/run -v status-under-load
+
+# Programs for DragonFly: a table of std's packages, Go's own tools, a thousand runs.
+.PHONY: dfly
+dfly: test-programs
+	@test/dfly/run
 
 # A million hostile images for goaudit inspect.
 .PHONY: fuzz

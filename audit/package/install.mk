@@ -25,7 +25,7 @@ install:
 	install -m 755 $B/libgoaudit.so $D$(libdir)/libgoaudit.so.$(VERSION)
 	ln -sf libgoaudit.so.$(VERSION) $D$(libdir)/libgoaudit.so.$(SOVERSION)
 	ln -sf libgoaudit.so.$(SOVERSION) $D$(libdir)/libgoaudit.so
-	install -m 755 $(COMPANIONS) $(PRIVATE)
+	install -m 755 $(COMPANIONS) $B/goaudit-dfly $(PRIVATE)
 	rm -rf $(PRIVATE)/overlay $(PRIVATE)/linker $(PRIVATE)/guest
 	cd audit/go && find overlay linker guest -type f ! -name README \
 		-exec install -D -m 644 {} $(abspath $(PRIVATE))/{} \;
@@ -82,7 +82,7 @@ deb: all
 		>depends 2>depends.log || { cat depends.log >&2; exit 1; }
 	@cd $(DEB_TREE) && find usr/share/man -type f -exec gzip -9n {} + && \
 		find . -name '*.so*' -type f ! -name '*.py' -exec strip --strip-unneeded {} + && \
-		strip --strip-debug usr/lib/*/libdlbind.a && strip usr/bin/goaudit && \
+		strip --strip-debug usr/lib/*/libdlbind.a && strip usr/bin/goaudit usr/lib/*/goaudit/goaudit-dfly && \
 		install -D -m 644 $(CURDIR)/LICENSE usr/share/doc/goaudit/copyright && \
 		find usr -type f -exec md5sum {} + >DEBIAN/md5sums && \
 		echo 'activate-noawait ldconfig' >DEBIAN/triggers && \

@@ -18,6 +18,7 @@ static const struct command commands[] = {
 	{ "status", "show what running processes have loaded", cmd_status },
 	{ "run", "run a program that can reload libraries", cmd_run },
 	{ "watch", "run a program, and build its guest anew at each save", cmd_watch },
+	{ "dfly", "run a Go program that was built for DragonFly BSD", cmd_dfly },
 	{ "toolexec", NULL, cmd_toolexec },	/* called by go build, not by people */
 	{ NULL, NULL, NULL },
 };

@@ -13,6 +13,7 @@ lib=usr/lib/$(gcc -print-multiarch)
 lib=${lib%/}
 files() { find "$1" ! -type d ! -path '*/overlay/*' ! -path '*/linker/*' ! -path '*/man3/*' -printf '%P\n' | sed "s|$lib|LIB|g; s|$version|VERSION|" | LC_ALL=C sort; }
 expect_output files root <<'E'
+LIB/goaudit/goaudit-dfly
 LIB/goaudit/guest/go.mod
 LIB/goaudit/guest/guest.go
 LIB/goaudit/guest/state/state.go
@@ -33,6 +34,7 @@ usr/include/goaudit-debug.h
 usr/include/goaudit.h
 usr/share/bash-completion/completions/goaudit
 usr/share/gdb/auto-load/LIB/libgoaudit.so.VERSION-gdb.py
+usr/share/man/man1/goaudit-dfly.1
 usr/share/man/man1/goaudit.1
 usr/share/man/man7/goaudit.7
 E

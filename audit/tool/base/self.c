@@ -46,6 +46,7 @@ tool_open(struct tool *t)
 	*slash = '\0';
 	t->overlay = find_part(dir, "overlay", "/" PRIVATE_FOLDER "/overlay");
 	t->linker = find_part(dir, "linker", "/" PRIVATE_FOLDER "/linker");
+	t->dfly = find_part(dir, "goaudit-dfly", "/" PRIVATE_FOLDER "/goaudit-dfly");
 	t->module = find_part(dir, "libgoaudit.so", "/libgoaudit.so");
 	t->go = getenv("GO");
 	if (t->go == NULL || *t->go == '\0')
@@ -78,5 +79,6 @@ tool_close(struct tool *t)
 	free(t->overlay);
 	free(t->linker);
 	free(t->module);
+	free(t->dfly);
 	*t = (struct tool){ 0 };
 }

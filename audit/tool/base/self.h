@@ -10,6 +10,7 @@ struct tool {
 	char *cache;		/* the cache folder, absolute; it exists */
 	char *module;		/* libgoaudit.so, absolute; NULL if not there */
 	char *overlay;		/* folder with the overlay's packages; NULL if none */
+	char *dfly;		/* goaudit-dfly, absolute; NULL if not there */
 	char *linker;		/* folder with the linker's edits; NULL if none */
 	const char *go;		/* the go command, $GO or "go" */
 	bool tty;		/* stderr is a terminal: show progress */

@@ -25,8 +25,7 @@
 #define TLS_TUNABLE "glibc.rtld.optional_static_tls="
 #define LOOKED_AT_MAX 16	/* files of a glob */
 
-/* As execvp does. */
-static char *
+char *
 find_program(const char *name)
 {
 	const char *path = getenv("PATH");

@@ -14,6 +14,9 @@ struct host_options {
 	uint64_t tls;		/* found by host_check: of what it is linked to, preloads */
 };
 
+/* The file that execvp would execute; to be freed; NULL: there is none. */
+char *find_program(const char *name);
+
 /* Finds the program in PATH, and checks that it and this system can do it: one
  * line on standard error for what cannot, or will not, work.  0, or the exit
  * status to end with: 126 cannot be run so, 127 not found, as in a shell.
