@@ -4,7 +4,7 @@ D = $(DESTDIR)
 # What nobody links with: the audit module's companions, the files for Go's
 # standard library and linker, and the package for Go hosts.
 PRIVATE = $D$(libdir)/goaudit
-COMPANIONS := $(filter $B/libgoaudit-%.so,$(LIBRARIES))
+COMPANIONS := $(filter $B/libgoaudit-%.so,$(LIBRARIES)) $B/goaudit-dfly
 HEADERS := $(wildcard include/*.h)
 MAN_PAGES := $(wildcard audit/man/* dlbind/man/*)
 # "SECTION PAGE NAME" of each other name in a page's first section, but for those that
@@ -25,7 +25,7 @@ install:
 	install -m 755 $B/libgoaudit.so $D$(libdir)/libgoaudit.so.$(VERSION)
 	ln -sf libgoaudit.so.$(VERSION) $D$(libdir)/libgoaudit.so.$(SOVERSION)
 	ln -sf libgoaudit.so.$(SOVERSION) $D$(libdir)/libgoaudit.so
-	install -m 755 $(COMPANIONS) $B/goaudit-dfly $(PRIVATE)
+	install -m 755 $(COMPANIONS) $(PRIVATE)
 	rm -rf $(PRIVATE)/overlay $(PRIVATE)/linker $(PRIVATE)/guest
 	cd audit/go && find overlay linker guest -type f ! -name README \
 		-exec install -D -m 644 {} $(abspath $(PRIVATE))/{} \;

@@ -156,6 +156,77 @@ do_fstatfs(struct call *c)
 	return r == 0 ? put_statfs(&s, (struct bsd_statfs *)c->a[1]) : r;
 }
 
+/* The next word of a line of /proc/mounts in place; moves *p behind it. */
+static char *
+word(char **p)
+{
+	char *from = *p;
+
+	while (**p != ' ' && **p != '\n' && **p != '\0')
+		(*p)++;
+	if (**p != '\0')
+		*(*p)++ = '\0';
+	return from;
+}
+
+static void
+put_text(char *to, size_t room, const char *from)
+{
+	size_t n = text_len(from);
+
+	memset(to, 0, room);
+	memcpy(to, from, n < room ? n : room - 1);
+}
+
+/* One line of it; -> whether it is a file system that can be asked. */
+static bool
+put_mount(char *line, struct bsd_statfs *to)
+{
+	char *from = word(&line), *on = word(&line), *type = word(&line);
+	struct statfs s;
+
+	if (sys2(__NR_statfs, on, &s) != 0)
+		return false;
+	put_statfs(&s, to);
+	put_text(to->fstypename, sizeof to->fstypename, type);
+	put_text(to->mntonname, sizeof to->mntonname, on);
+	put_text(to->mntfromname, sizeof to->mntfromname, from);
+	return true;
+}
+
+#define MOUNTS_ROOM 262144ul
+
+/* getfsstat(buf, size, flags): how many file systems there are, and as many as fit. */
+long
+do_getfsstat(struct call *c)
+{
+	struct bsd_statfs *to = (struct bsd_statfs *)c->a[0], one;
+	long room = to != NULL ? (long)(c->a[1] / sizeof *to) : 0, n = 0, size = 0, r;
+	long fd = sys3(__NR_open, "/proc/self/mounts", O_RDONLY | O_CLOEXEC, 0);
+	char *text = fd < 0 ? NULL : pages_new(MOUNTS_ROOM);
+
+	if (text == NULL)
+		return fd < 0 ? fd : -ENOMEM;
+	while ((r = sys3(__NR_read, fd, text + size, MOUNTS_ROOM - 1 - (uint64_t)size)) > 0)
+		size += r;
+	sys1(__NR_close, fd);
+	for (char *p = text; *p != '\0' && (to == NULL || n < room);) {
+		char *line = p;
+
+		while (*p != '\n' && *p != '\0')
+			p++;
+		if (*p != '\0')
+			*p++ = '\0';
+		if (put_mount(line, &one)) {
+			if (to != NULL)
+				to[n] = one;
+			n++;
+		}
+	}
+	pages_free(text, MOUNTS_ROOM);
+	return n;
+}
+
 struct linux_dirent {
 	uint64_t ino;
 	int64_t off;

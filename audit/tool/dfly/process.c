@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -190,6 +191,21 @@ do_wait6(struct call *c)
 	if (si.si_pid != 0 && c->a[4] != 0)
 		memcpy((void *)c->a[4], &usage, sizeof usage);
 	return si.si_pid;
+}
+
+/* ptrace(request, pid, address, data): what Go's std starts a child with, and lets it go on
+ * with; an address of 1 means where it stands. */
+long
+do_ptrace(struct call *c)
+{
+	static const int8_t to[] = { [0] = PTRACE_TRACEME, [7] = PTRACE_CONT, [8] = PTRACE_KILL };
+	uint64_t request = c->a[0];
+	int number = (int)c->a[3];
+
+	if (request != 0 && request != 7 && request != 8)
+		return -EINVAL;
+	number = number > 0 ? signal_to_linux(number) : 0;
+	return sys4(__NR_ptrace, to[request], (int)c->a[1], 0, number > 0 ? number : 0);
 }
 
 /* Linux's limit; -1: it has none of that kind. */
