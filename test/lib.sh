@@ -55,23 +55,64 @@ CFLAGS="-g -O1 -Wall -Wno-unused -Wno-format-truncation \
 # Up to glibc 2.33 dlopen is in a library of its own.
 DL='-Wl,--as-needed -ldl'
 
+# Whether a line of a script is this line of a here-document: unquoted ones may have
+# anything from the first $ or \ on; a here-string begins and ends within a line.
+same_line() { # SCRIPT'S-LINE TEXT'S-LINE
+	[ "$1" != "$2" ] || return 0
+	case $1 in
+	*"<<<'$2" | *"<<<'$2'"* | "$2'"*) ;;
+	*[\$\\]*) [[ $2 == "${1%%[\$\\]*}"* ]] && [[ $1 != [\$\\]* ]] ;;
+	*) return 1 ;;
+	esac
+}
+
+# Where a text stands in one of the scripts that led here: LINE "FILE".
+place_of() { # TEXT-FILE
+	local text lines i n k file
+	mapfile -t text <"$1"
+	for ((i = 1; i < ${#BASH_SOURCE[@]}; i++)); do
+		file=${BASH_SOURCE[i]}
+		[ "$file" != "${BASH_SOURCE[0]}" ] || continue
+		[[ $file == /* ]] || file=$SCRIPT
+		mapfile -t lines <"$file"
+		for ((n = BASH_LINENO[i - 1] - 1; n <= ${#lines[@]} - ${#text[@]}; n++)); do
+			for ((k = 0; k < ${#text[@]}; k++)); do
+				same_line "${lines[n + k]}" "${text[k]}" || continue 2
+			done
+			echo "$((n + 1)) \"$file\""
+			return
+		done
+	done
+}
+
+# The number of the script's line that is this text, white space in front aside: for what
+# debuggers say of hosts and guests that are compiled from the script.
+line_of() { # TEXT
+	TEXT=$1 awk '{ sub(/^[ \t]*/, "") } $0 == ENVIRON["TEXT"] { print NR; exit }' "$SCRIPT"
+}
+
+# Compiles the source on standard input.  The compiler, gdb and CHECK name the line of
+# the script in which it is written, or of the file it is read from; what was put
+# together is kept in the folder .sources, and lines are those of that file.
+compile() { # COMPILER LANGUAGE OUT [option...]
+	local compiler=$1 language=$2 out=$3 text place
+	shift 3
+	text=$TEST_DIR/.sources/${out//\//_}.$language
+	mkdir -p "$TEST_DIR/.sources"
+	cat >"$text.new"
+	place=$(readlink /proc/self/fd/0)
+	if [ -f "$place" ]; then place="1 \"$place\""; else place=$(place_of "$text.new"); fi
+	{ [ -z "$place" ] || echo "#line $place"; cat "$text.new"; } >"$text"
+	rm "$text.new"
+	# shellcheck disable=SC2086
+	$compiler $CFLAGS -iquote . -x "$language" -o "$out" "$text" -x none "$@" $DL
+}
+
 # Compiles the C (C++) source on standard input: cc_so OUT [gcc option...]
-cc_so() {
-	local out=$1; shift
-	gcc $CFLAGS -shared -fPIC -x c -o "$out" - -x none "$@" $DL
-}
-cxx_so() {
-	local out=$1; shift
-	g++ $CFLAGS -shared -fPIC -x c++ -o "$out" - -x none "$@" $DL
-}
-cc_host() {
-	local out=$1; shift
-	gcc $CFLAGS -x c -o "$out" - -x none "$@" $DL
-}
-cxx_host() {
-	local out=$1; shift
-	g++ $CFLAGS -x c++ -o "$out" - -x none "$@" $DL
-}
+cc_so() { compile "gcc -shared -fPIC" c "$@"; }
+cxx_so() { compile "g++ -shared -fPIC" c++ "$@"; }
+cc_host() { compile gcc c "$@"; }
+cxx_host() { compile g++ c++ "$@"; }
 
 # Runs a command under the audit module, or without it.
 run_audited() { env LD_AUDIT="$AUDIT" "$@"; }

@@ -144,7 +144,8 @@ moved.delete()
 end
 continue
 G
-expect_output gdb_run commands ./host <<'E'
+called_back='void called_back(int x) { printf("host: called back with %d\n", x); fflush(stdout); }'
+expect_output gdb_run commands ./host <<E
 gdb: pending
 gdb: at guest.go:31 in main.Work
 gdb: stack: main.Work runtime.cgocallback crosscall2 Work entry_of_Work work main
@@ -162,7 +163,7 @@ gdb: step: at guest.go:19 in main.(*point).Area
 gdb: finish: at guest.go:39 in main.add
 gdb: next: at guest.go:40 in main.add
 gdb: sum = 12
-gdb: continue: at <stdin>:2 in called_back
+gdb: continue: at t-go-guest.sh:$(line_of "$called_back") in called_back
 gdb: stack: called_back main.Work runtime.cgocallback crosscall2 Work entry_of_Work work main
 host: called back with 41
 host: 40

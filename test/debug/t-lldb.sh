@@ -79,15 +79,17 @@ live() {
 		-o "process launch -E LD_AUDIT=$AUDIT" -o "target variable number" \
 		-o continue -o "target variable number" -o "image list" -o continue ./host \
 		>lldb.live 2>&1 || true
-	grep -o 'guest.so`guest_function(.* at <stdin>:4\|^(int) number.*\|exited with status.*' \
+	grep -o 'guest.so`guest_function(.* at t-lldb.sh:[0-9]*\|^(int) number.*\|exited with status.*' \
 		lldb.live | uniq
 	cat host.txt
 	grep -c '/guest\.so\b[^.]*$' lldb.live
 }
-expect_output live <<'E'
-guest.so`guest_function(callback=(host`state at <stdin>:2:30), what="open") at <stdin>:4
+state=$(line_of 'void state(const char *name) { printf("host: %s\n", name); fflush(stdout); }'):30
+callback=$(line_of 'callback(what);')
+expect_output live <<E
+guest.so\`guest_function(callback=(host\`state at t-lldb.sh:$state), what="open") at t-lldb.sh:$callback
 (int) number = 1
-guest.so`guest_function(callback=(host`state at <stdin>:2:30), what="superseded") at <stdin>:4
+guest.so\`guest_function(callback=(host\`state at t-lldb.sh:$state), what="superseded") at t-lldb.sh:$callback
 (int) number = 2
 exited with status = 0 (0x00000000)
 host: open

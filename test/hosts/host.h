@@ -29,7 +29,8 @@
 #define CHECK(condition)                                                      \
 	do {                                                                  \
 		if (!(condition)) {                                           \
-			printf("line %d: not so: %s\n", __LINE__, #condition); \
+			printf("%s:%d: not so: %s\n", __FILE__, __LINE__,    \
+			       #condition);                                   \
 			fflush(stdout);                                       \
 			_exit(1);                                             \
 		}                                                             \

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/unload/unload.sh"
 build_table
-cases="plain itabs reflect json weak string parked syscall cgo afterfunc-100 ticker-loop
+cases="plain itabs reflect json weak string parked syscall cgo afterfunc-alone ticker-loop
 	finalizer cleanup log any error map-key closure chan object-large finalizer-own"
 
 run() { # COMMAND...

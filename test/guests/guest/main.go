@@ -4,7 +4,13 @@ package main
 
 /*
 #include <unistd.h>
-static void nap(void) { usleep(300000); }
+static int ends[2];
+static _Atomic int napping;
+static int open_ends(void) { return pipe(ends); }
+static int is_napping(void) { return napping; }
+static int other_end(void) { return ends[1]; }
+// Until somebody writes into the other end.
+static void nap(void) { char byte; napping = 1; while (read(ends[0], &byte, 1) < 0); }
 */
 import "C"
 
@@ -76,6 +82,7 @@ var (
 	ticker   *time.Ticker
 	global   [8]int
 	fired    int
+	ending   uintptr // what ends it from outside: see Ending
 	pool     = sync.Pool{New: func() any { return new(T) }}
 	ctx      context.Context
 	cancel   context.CancelFunc
@@ -98,15 +105,27 @@ var run = map[string]func(){
 		go func() { syscall.Read(fd[0], make([]byte, 1)) }()
 		time.Sleep(20 * time.Millisecond)
 	},
-	"cgo": func() { go func() { C.nap(); fired++ }(); time.Sleep(20 * time.Millisecond) },
+	"cgo": func() {
+		if C.open_ends() != 0 {
+			panic("no pipe")
+		}
+		ending = uintptr(C.other_end())
+		go func() { C.nap(); fired++ }()
+		for C.is_napping() == 0 {
+			time.Sleep(time.Millisecond)
+		}
+	},
 	"copying": func() { // only std's frames, with a guest's writer among the arguments
 		pipe[0], pipe[1], _ = os.Pipe()
 		go io.Copy(&T{}, pipe[0])
 		time.Sleep(20 * time.Millisecond)
 	},
-	"afterfunc":     func() { timer = time.AfterFunc(time.Hour, func() { fired++ }) },
-	"afterfunc-100": func() { time.AfterFunc(100*time.Millisecond, func() { fired++ }) },
-	"ticker":        func() { ticker = time.NewTicker(time.Millisecond); <-ticker.C },
+	"afterfunc": func() { timer = time.AfterFunc(time.Hour, func() { fired++ }) },
+	"afterfunc-alone": func() { // which only the runtime's timers lead to
+		t := time.AfterFunc(time.Hour, func() { fired++; close(stop) })
+		ending = ^uintptr(unsafe.Pointer(t))
+	},
+	"ticker": func() { ticker = time.NewTicker(time.Millisecond); <-ticker.C },
 	"ticker-loop": func() {
 		ticker = time.NewTicker(time.Millisecond)
 		go func() {
@@ -354,6 +373,12 @@ func Attach(kind *C.char, p *[]byte) {
 	}
 }
 
+// Ending is by what the host ends it when the guest is gone: a descriptor to write into,
+// or a timer's address, inverted.
+//
+//export Ending
+func Ending() uintptr { return ending }
+
 //export Release
 func Release(kind *C.char) {
 	switch C.GoString(kind) {
@@ -363,8 +388,13 @@ func Release(kind *C.char) {
 		spinning.Store(false)
 	case "syscall", "copying":
 		pipe[1].Close()
+	case "cgo":
+		syscall.Write(int(ending), []byte{1})
 	case "afterfunc":
 		timer.Stop()
+	case "afterfunc-alone":
+		(*time.Timer)(unsafe.Pointer(^ending)).Reset(0)
+		<-stop
 	case "servemux", "muxfunc":
 		*http.DefaultServeMux = http.ServeMux{}
 	case "flagset":

@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"time"
 	"unsafe"
 	"weak"
 )
@@ -115,6 +116,11 @@ func Touch() {
 		}
 	}
 }
+
+// Fire makes a timer run out whose address, inverted, this is.
+//
+//export Fire
+func Fire(timer uintptr) { (*time.Timer)(unsafe.Pointer(^timer)).Reset(0) }
 
 //export WeakIsNil
 func WeakIsNil() bool { return wk.Value() == nil }
