@@ -165,14 +165,21 @@ $B/test/unit/%: test/unit/%.c $(IMAGE_OBJS) $(COMPARE_OBJS)
 	@$(CC) $(ALL_CFLAGS) -fvisibility=default -o $@ $< $(IMAGE_OBJS) $(COMPARE_OBJS) -ldw -lelf \
 		$$(pkg-config --cflags --libs check) $(LIBS)
 
-# Instrumented, so from the sources. Without the tool's main.
-FUZZED := $(wildcard audit/image/*.c audit/image/compare/*.c audit/tool/base/*.c audit/tool/inspect/*.c)
-$B/test/fuzz: test/fuzz/fuzz.c $(FUZZED) $(wildcard audit/tool/*.h audit/tool/*/*.h audit/image/*.h audit/image/*/*.h)
+# Instrumented, so from the sources.  Without the tool's main.  The guided one is of clang,
+# and made by `make fuzz' alone.
+FUZZED := test/fuzz/target.c $(wildcard audit/image/*.c audit/image/compare/*.c audit/tool/base/*.c \
+	audit/tool/inspect/*.c)
+FUZZ_FLAGS = $(filter-out -MMD -MP,$(ALL_CFLAGS)) -O1 -g -fno-sanitize-recover=all
+FUZZ_HEADERS := $(wildcard audit/core/*.h audit/tool/*/*.h audit/image/*.h audit/image/*/*.h)
+$B/test/fuzz: test/fuzz/fuzz.c $(FUZZED) $(FUZZ_HEADERS)
 	@mkdir -p $(@D)
 	@echo "  CC   $@"
-	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -O1 \
-		-fsanitize=address,undefined -fno-sanitize-recover=all \
-		-o $@ test/fuzz/fuzz.c $(FUZZED) -ldw -lelf
+	@$(CC) $(FUZZ_FLAGS) -fsanitize=address,undefined -o $@ test/fuzz/fuzz.c $(FUZZED) -ldw -lelf
+
+$B/test/fuzz-guided: $(FUZZED) $(FUZZ_HEADERS)
+	@mkdir -p $(@D)
+	@echo "  CC   $@"
+	@clang $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined -o $@ $(FUZZED) -ldw -lelf
 
 include dlbind/build.mk
 
@@ -224,11 +231,12 @@ soak: test-programs
 dfly: test-programs
 	@test/dfly/run
 
-# A million hostile images for goaudit inspect.
+# Ten million hostile images and pairs of such, guided by what code they reach.  Wants
+# clang, and libFuzzer (Debian: libclang-rt-N-dev).
 .PHONY: fuzz
-fuzz: test-programs
+fuzz: test-programs $B/test/fuzz-guided
 	@$B/goaudit runtime
-	@test/fuzz/run
+	@test/fuzz/guided
 
 # The tests over releases of glibc and Go; downloads what it needs.
 .PHONY: matrix

@@ -1,4 +1,6 @@
-/* fuzz SEED COUNT FILE...: goaudit inspect on COUNT mutations of images, in one
+/* fuzz replay FILE...: each input once through target.c, as libFuzzer would.
+ *
+ * fuzz SEED COUNT FILE...: goaudit inspect on COUNT mutations of images, in one
  * process, meant to be built with -fsanitize=address,undefined.
  *
  * Each input is one of the files with one to eight changes, most of them where
@@ -18,6 +20,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define FILES_MAX 64
 #define CHANGES_MAX 8
@@ -168,6 +172,27 @@ hang(int sig)
 	_exit(3);
 }
 
+/* Each in a block of its own length; its name first, for who asks after a crash. */
+static int
+replay(char **files)
+{
+	int n = 0;
+
+	for (; files[n] != NULL; n++) {
+		char *bytes;
+		size_t len;
+
+		if (read_file(files[n], &bytes, &len) != 0)
+			return 2;
+		fprintf(stderr, "%s\n", files[n]);
+		alarm(60);
+		LLVMFuzzerTestOneInput((const uint8_t *)bytes, len);
+		free(bytes);
+	}
+	printf("%d inputs of the corpus: no crash, no hang\n", n);
+	return n > 0 ? 0 : 1;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -176,6 +201,9 @@ main(int argc, char **argv)
 	uint64_t first = argc > 3 ? strtoull(argv[1], NULL, 0) : 0;
 	size_t n = 0;
 
+	signal(SIGALRM, hang);
+	if (argc > 1 && strcmp(argv[1], "replay") == 0)
+		return replay(argv + 2);
 	for (int i = 3; i < argc && n < FILES_MAX; i++, n++) {
 		if (read_file(argv[i], &images[n].bytes, &images[n].len) != 0)
 			return 2;
@@ -183,7 +211,6 @@ main(int argc, char **argv)
 	}
 	if (n == 0)
 		return 2;
-	signal(SIGALRM, hang);
 	for (current = 0; current < count; current++) {
 		/* Each input depends on its number only, so that it can be had again. */
 		state = (first + current) * UINT64_C(0x9e3779b97f4a7c15) + 1;

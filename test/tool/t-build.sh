@@ -95,7 +95,8 @@ ends_saying 0 "goaudit: $PWD/stack.so: warning: it asks for an executable stack:
 	"$tool" build -C stack '-ldflags=-extldflags=-Wl,-z,execstack' -o "$PWD/stack.so" .
 # runtime: the list knows the current one; cleaning in a cache of its own.
 "$tool" runtime --list | grep -q 'MB  .*  current$' || fail "runtime --list: $("$tool" runtime --list)"
-mkdir -p cache/runtime/go1.1-old
+mkdir -p cache/runtime/go1.1-old cache/runtime/of-the-user
+touch cache/runtime/go1.1-old/.goaudit
 [ "$(GOAUDIT_CACHE=$PWD/cache "$tool" runtime --list)" = 'go1.1-old     0 MB  -  incomplete' ] || fail "$(GOAUDIT_CACHE=$PWD/cache "$tool" runtime --list)"
 GOAUDIT_CACHE=$PWD/cache ends_saying 0 'removed go1.1-old' "$tool" runtime --clean --keep-current
 GOAUDIT_CACHE=$PWD/cache ends_saying 1 'goaudit: go1.1-old: no such library: see goaudit runtime --list' "$tool" runtime --clean go1.1-old

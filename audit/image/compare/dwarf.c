@@ -6,7 +6,7 @@
 
 static _Thread_local jmp_buf *way_out;	/* of the innermost image_dwarf_guarded */
 
-static _Noreturn void
+static __attribute__((noreturn)) void
 out_of_memory(void)
 {
 	longjmp(*way_out, 1);
