@@ -14,6 +14,12 @@
 
 #define MACHINE_ELF EM_X86_64
 
+/* Its names: Go's, of Debian's folders, of lines of ldconfig -p; and glibc's loader (psABI). */
+#define MACHINE_GOARCH "amd64"
+#define MACHINE_MULTIARCH "x86_64-linux-gnu"
+#define MACHINE_LDCONFIG "x86-64"
+#define MACHINE_LOADER "/lib64/ld-linux-x86-64.so.2"
+
 /* The pages of this kernel, and the largest that any kernel for the machine has: files
  * that are laid out here fit all of them. */
 #define MACHINE_PAGE 4096ul

@@ -13,24 +13,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PAGE 4096u
+#include "../dlbind/machine.h"
+
 #ifndef DT_RELR
 #define DT_RELR 36		/* <elf.h> has it from glibc 2.36 on */
 #endif
 #define STRING_MAX 65536u	/* of a dynamic string; Go's longest names have some KB */
 #define CHAIN_MAX 4096		/* symbols of one hash bucket; linkers aim at a few */
 #define ADDRESS_MAX (UINT64_C(1) << 47)	/* no process has more */
-
-const struct image_machine image_machine = {
-#if defined(__x86_64__)
-	.machine = EM_X86_64,
-	.reloc_abs = R_X86_64_64,
-	.reloc_relative = R_X86_64_RELATIVE,
-	.rt0_lib = "_rt0_amd64_linux_lib",
-#else
-#error "goaudit: image: only x86-64 is known here: add this machine's relocation types"
-#endif
-};
 
 enum image_status
 image_fail(struct image_elf *img, enum image_status status, const char *fmt, ...)
@@ -69,9 +59,9 @@ check_ident(struct image_elf *img, Elf64_Ehdr *eh)
 	if (eh->e_ident[EI_CLASS] != ELFCLASS64 || eh->e_ident[EI_DATA] != ELFDATA2LSB)
 		return image_fail(img, IMAGE_WRONG_MACHINE, "class %u, byte order %u",
 				  eh->e_ident[EI_CLASS], eh->e_ident[EI_DATA]);
-	if (eh->e_machine != image_machine.machine)
+	if (eh->e_machine != MACHINE_ELF)
 		return image_fail(img, IMAGE_WRONG_MACHINE, "machine %u, wanted %u",
-				  eh->e_machine, image_machine.machine);
+				  eh->e_machine, MACHINE_ELF);
 	if (eh->e_ident[EI_VERSION] != EV_CURRENT || eh->e_version != EV_CURRENT)
 		return image_fail(img, IMAGE_CORRUPT, "ELF version %u", eh->e_version);
 	if (eh->e_type != ET_DYN && !(img->program && eh->e_type == ET_EXEC))
@@ -115,16 +105,16 @@ check_load(struct image_elf *img, const GElf_Phdr *ph, uint64_t *end)
 		return image_fail(img, IMAGE_CORRUPT, "segment larger in the file than in memory");
 	if (!within(ph->p_offset, ph->p_filesz, img->len))
 		return image_fail(img, IMAGE_TRUNCATED, "a segment ends past the file");
-	if (!within(ph->p_vaddr, ph->p_memsz, ADDRESS_MAX - PAGE))
+	if (!within(ph->p_vaddr, ph->p_memsz, ADDRESS_MAX - MACHINE_PAGE))
 		return image_fail(img, IMAGE_CORRUPT, "segment address 0x%llx",
 				  (unsigned long long)ph->p_vaddr);
-	if ((ph->p_vaddr - ph->p_offset) % PAGE != 0)
+	if ((ph->p_vaddr - ph->p_offset) % MACHINE_PAGE != 0)
 		return image_fail(img, IMAGE_CORRUPT, "segment address and offset disagree");
 	/* ld.so demands ascending order too; image_offset relies on it. */
 	if (*end != 0 && ph->p_vaddr < *end)
 		return image_fail(img, IMAGE_CORRUPT, "segments out of order");
 	if (*end == 0)
-		img->base = ph->p_vaddr & ~(uint64_t)(PAGE - 1);
+		img->base = ph->p_vaddr & -MACHINE_PAGE;
 	*end = ph->p_vaddr + ph->p_memsz;
 	return IMAGE_OK;
 }
@@ -155,7 +145,7 @@ check_segments(struct image_elf *img, GElf_Phdr *dynamic)
 		return image_fail(img, IMAGE_CORRUPT, "no segment to load");
 	if (dynamic->p_type != PT_DYNAMIC && !img->program)
 		return image_fail(img, IMAGE_NOT_SHARED, "no dynamic segment");
-	img->end = (end + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+	img->end = (end + MACHINE_PAGE - 1) & -MACHINE_PAGE;
 	return IMAGE_OK;
 }
 

@@ -99,14 +99,4 @@ size_t image_find_symbol(const struct image_elf *img, const char *name);
 bool image_reloc_at(const struct image_elf *img, uint64_t vaddr,
 		    size_t from, size_t to, GElf_Rela *out);
 
-/* The machine this library is built for. */
-struct image_machine {
-	unsigned machine;		/* e_machine */
-	unsigned reloc_abs;		/* S + A, 64 bits */
-	unsigned reloc_relative;	/* B + A */
-	const char *rt0_lib;		/* what c-shared puts into init_array */
-};
-extern const struct image_machine image_machine
-	__attribute__((visibility("hidden")));
-
 #endif

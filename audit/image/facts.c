@@ -18,6 +18,7 @@
  * None of these is touched by strip. */
 #include "image/facts.h"
 #include "go/protocol.h"
+#include "../dlbind/machine.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -203,7 +204,7 @@ slot_pointer(struct image_elf *img, uint64_t vaddr, uint64_t *out)
 
 	if (image_reloc_at(img, vaddr, 0, img->rela_count, &r)) {
 		*out = (uint64_t)r.r_addend;
-		return GELF_R_TYPE(r.r_info) == image_machine.reloc_relative;
+		return GELF_R_TYPE(r.r_info) == MACHINE_R_RELATIVE;
 	}
 	if (img->tag.relr == 0)
 		return false;
@@ -229,7 +230,7 @@ read_guest_hash(struct scan *sc)
 		if (gelf_getrela(img->rela, (int)i, &r) == NULL)
 			break;
 		if (GELF_R_SYM(r.r_info) != sc->hash_symbol ||
-		    GELF_R_TYPE(r.r_info) != image_machine.reloc_abs)
+		    GELF_R_TYPE(r.r_info) != MACHINE_R_ADDRESS)
 			continue;
 		d = image_chunk(img, r.r_offset - 8, 8, ELF_T_XWORD);
 		if (d != NULL)

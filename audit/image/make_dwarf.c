@@ -15,6 +15,7 @@
  * a byte that is loaded may move. */
 #include "image/buffer.h"
 #include "image/pclntab.h"
+#include "../dlbind/machine.h"
 
 #include <dwarf.h>
 #include <stdio.h>
@@ -31,7 +32,7 @@
 enum { LINE_BASE = -4, LINE_RANGE = 10, OPCODE_BASE = 13 };
 
 /* Registers (x86-64 psABI, figure 3.36). */
-enum { RBP = 6, RSP = 7, RETURN_ADDRESS = 16 };
+enum { RBP = 6, RSP = 7 };
 
 enum abbrev {
 	A_UNIT = 1, A_FUNCTION, A_FUNCTION_TREE, A_ABSTRACT, A_INLINED, A_INLINED_TREE,
@@ -269,11 +270,11 @@ put_common_frame(struct out *o)
 	out_u8(o, 0);				/* no augmentation */
 	out_uleb(o, 1);				/* code alignment */
 	out_sleb(o, -8);			/* data alignment */
-	out_uleb(o, RETURN_ADDRESS);
+	out_uleb(o, MACHINE_CFI_RETURN);
 	out_u8(o, DW_CFA_def_cfa);
 	out_uleb(o, RSP);
 	out_uleb(o, 8);
-	out_u8(o, DW_CFA_offset + RETURN_ADDRESS);
+	out_u8(o, DW_CFA_offset + MACHINE_CFI_RETURN);
 	out_uleb(o, 1);
 	while ((o->n - begin) % 8 != 0)
 		out_u8(o, DW_CFA_nop);

@@ -4,8 +4,11 @@
  * Writes go to the caller's bytes at offsets that image_offset has checked,
  * since libelf's chunks may be copies. */
 #include "image/elf.h"
+#include "../dlbind/machine.h"
 
 #include <string.h>
+
+#define RT0_LIB "_rt0_" MACHINE_GOARCH "_linux_lib"	/* what c-shared puts into init_array */
 
 #define SLOT sizeof(Elf64_Addr)
 
@@ -25,9 +28,9 @@ struct init_plan {
 static bool
 starts_runtime(const struct image_elf *img, const GElf_Rela *r)
 {
-	return GELF_R_TYPE(r->r_info) == image_machine.reloc_abs && r->r_addend == 0 &&
+	return GELF_R_TYPE(r->r_info) == MACHINE_R_ADDRESS && r->r_addend == 0 &&
 	       strcmp(image_symbol_name(img, GELF_R_SYM(r->r_info)),
-		      image_machine.rt0_lib) == 0;
+		      RT0_LIB) == 0;
 }
 
 /* The entry that starts a runtime must be in one slot, or, where the image has
@@ -64,7 +67,7 @@ plan_init_array(struct image_elf *img, struct init_plan *plan)
 	if (named != 1 || found != slots - entry)
 		return image_fail(img, IMAGE_UNMENDABLE,
 				  "%s is not one of %zu relocated init_array entries",
-				  image_machine.rt0_lib, slots);
+				  RT0_LIB, slots);
 	plan->moved = slots - entry;
 	memcpy(plan->index, place + entry, plan->moved * sizeof *place);
 	plan->size -= SLOT;

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "../dlbind/machine.h"
+
 #define HEADER 72			/* bytes */
 #define RECORD 44			/* fixed part of a function's record */
 #define TREE_ENTRY 16
@@ -64,7 +66,7 @@ pointer_at(struct image_elf *img, uint64_t vaddr, size_t near, uint64_t *to)
 	    !image_reloc_at(img, vaddr, 0, img->rela_count, &r))
 		return false;
 	*to = (uint64_t)r.r_addend;
-	return GELF_R_TYPE(r.r_info) == image_machine.reloc_relative;
+	return GELF_R_TYPE(r.r_info) == MACHINE_R_RELATIVE;
 }
 
 /* A pointer to bytes of the image, and how many follow in the segment. */
@@ -101,7 +103,7 @@ pclntab_open(struct pclntab *t, struct image_elf *img, int minor)
 	*t = (struct pclntab){ .tab = NULL };
 	for (i = 0; i < img->rela_count && i < INT32_MAX; i++)
 		if (gelf_getrela(img->rela, (int)i, &r) != NULL &&
-		    GELF_R_TYPE(r.r_info) == image_machine.reloc_relative &&
+		    GELF_R_TYPE(r.r_info) == MACHINE_R_RELATIVE &&
 		    is_module(img, t, i, &r))
 			break;
 	if (i >= img->rela_count || !pointer_at(img, r.r_offset + MODULE_TEXT, i, &t->text))

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "../dlbind/machine.h"
+
 /* What glibc keeps free in each thread's static TLS block for libraries that
  * are opened later (csu/libc-tls.c and elf/dl-tls.c, _dl_tls_static_surplus_init;
  * 1,664 bytes are the least of 2.31 to 2.41, alignment may add some). */
@@ -20,7 +22,7 @@ needs_static_tls(struct object *o)
 		return true;
 	relocs_begin(&it, o);
 	while (relocs_next(&it, &r))
-		if (GELF_R_TYPE(r.r_info) == R_X86_64_TPOFF64)
+		if (GELF_R_TYPE(r.r_info) == MACHINE_R_TLS_OFFSET)
 			return true;
 	return false;
 }

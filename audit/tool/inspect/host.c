@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../dlbind/machine.h"
+
 #define COPIES_MAX 1024		/* looked at; programs have a dozen */
 #define CAPTURED_MAX 200000	/* symbols looked up */
 
@@ -73,7 +75,7 @@ inspect_copies(struct object *program, const struct closure *c, struct report *r
 
 	relocs_begin(&it, program);
 	while (seen < COPIES_MAX && relocs_next(&it, &rel))
-		if (GELF_R_TYPE(rel.r_info) == R_X86_64_COPY &&
+		if (GELF_R_TYPE(rel.r_info) == MACHINE_R_COPY &&
 		    object_symbol(program, GELF_R_SYM(rel.r_info), &sym)) {
 			seen++;
 			judge_copy(c, image_symbol_name(&program->elf, GELF_R_SYM(rel.r_info)),
@@ -99,7 +101,7 @@ judge_host_copies(struct inspector *in, struct object *o, struct report *r)
 	relocs_begin(&it, in->host);
 	while (seen < COPIES_MAX && relocs_next(&it, &rel)) {
 		const char *name = image_symbol_name(&in->host->elf, GELF_R_SYM(rel.r_info));
-		size_t at = GELF_R_TYPE(rel.r_info) == R_X86_64_COPY && *name != '\0' ?
+		size_t at = GELF_R_TYPE(rel.r_info) == MACHINE_R_COPY && *name != '\0' ?
 			    image_find_symbol(&o->elf, name) : 0;
 
 		if (at == 0 || !object_symbol(o, at, &sym) || !object_defines(&sym))
@@ -127,8 +129,8 @@ judge_host_copies(struct inspector *in, struct object *o, struct report *r)
 static bool
 binds_by_name(unsigned type)
 {
-	return type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT ||
-	       type == R_X86_64_64 || type == R_X86_64_DTPMOD64 || type == R_X86_64_TPOFF64;
+	return machine_stores_address(type) || type == MACHINE_R_TLS_MODULE ||
+	       type == MACHINE_R_TLS_OFFSET;
 }
 
 static void

@@ -5,13 +5,13 @@
 #include "tool/inspect/host.h"
 #include "tool/inspect/thread_pointer.h"
 #include "tool/base/error.h"
+#include "../dlbind/machine.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define HASH_SHOWN 8	/* bytes of an ABI hash */
-#define LOADER "/lib64/ld-linux-x86-64.so.2"	/* glibc's, by the psABI */
 
 /* ---- programs ---- */
 
@@ -38,9 +38,9 @@ judge_program(struct object *o, const struct closure *c, struct report *r)
 	if (o->elf.dyn == NULL || loader == NULL)
 		report_add(r, LEVEL_REFUSED, "static", "link it dynamically",
 			   "statically linked: ld.so does not run in it, so LD_AUDIT does nothing");
-	else if (strcmp(loader, LOADER) != 0)
+	else if (strcmp(loader, MACHINE_LOADER) != 0)
 		report_add(r, LEVEL_REFUSED, "other-loader", "link it with glibc",
-			   "its loader is %.160s, not glibc's " LOADER, loader);
+			   "its loader is %.160s, not glibc's " MACHINE_LOADER, loader);
 	if ((o->mode & (S_ISUID | S_ISGID)) != 0)
 		report_add(r, LEVEL_NOTE, "secure", NULL,
 			   "set-user-ID or set-group-ID: goaudit's variables are ignored, and "

@@ -4,6 +4,7 @@
 #include "tool/inspect/needed.h"
 #include "core/path.h"
 #include "tool/base/child.h"
+#include "../dlbind/machine.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -15,7 +16,7 @@
 #define LIST_MAX 16384		/* bytes of a search path */
 
 static const char *const system_folders[] = {
-	"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64",
+	"/lib/" MACHINE_MULTIARCH, "/usr/lib/" MACHINE_MULTIARCH, "/lib64", "/usr/lib64",
 	"/lib", "/usr/lib", NULL,
 };
 
@@ -31,7 +32,7 @@ read_ld_cache(struct inspector *in)
 		char *name = line + strspn(line, "\t "), *kind = strstr(name, " (");
 		char *path = strstr(name, " => ");
 
-		if (kind == NULL || path == NULL || strstr(kind, "x86-64") == NULL)
+		if (kind == NULL || path == NULL || strstr(kind, MACHINE_LDCONFIG) == NULL)
 			continue;
 		list_add(&in->ld_cache, format("%.*s", (int)(kind - name), name));
 		list_add(&in->ld_cache, copy_text(path + 4));

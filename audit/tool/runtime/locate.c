@@ -5,6 +5,7 @@
 #include "tool/base/files.h"
 #include "tool/base/hash.h"
 #include "tool/base/text.h"
+#include "../dlbind/machine.h"
 
 #include <errno.h>
 #include <fts.h>
@@ -64,7 +65,7 @@ hash_folder(char *folder, struct hash *h)
 static void
 hash_tool(struct hash *h, const char *goroot, const char *name)
 {
-	char *path = format("%s/pkg/tool/linux_amd64/%s", goroot, name);
+	char *path = format("%s/pkg/tool/linux_" MACHINE_GOARCH "/%s", goroot, name);
 	struct stat st;
 
 	if (stat(path, &st) == 0) {
@@ -132,7 +133,7 @@ minor_of(const char *version)
 static int
 check_go(char *const *env)
 {
-	if (strcmp(env[E_OS], "linux") != 0 || strcmp(env[E_ARCH], "amd64") != 0)
+	if (strcmp(env[E_OS], "linux") != 0 || strcmp(env[E_ARCH], MACHINE_GOARCH) != 0)
 		return tool_error("GOOS=%s GOARCH=%s: guests are for this process's machine: "
 				  "unset them", env[E_OS], env[E_ARCH]);
 	if (strcmp(env[E_CGO], "1") != 0)
