@@ -24,7 +24,7 @@ LIB_FROM_BIN := $(shell realpath -ms --relative-to=$(bindir) $(libdir))
 # Raised when a program that was built for the last release no longer runs.
 SOVERSION := 0
 
-AUDIT_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/*.c audit/*.S) dlbind/private.c)
+AUDIT_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/*.c audit/*.S) dlbind/linkmap.c dlbind/private.c)
 IMAGE_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/image/*.c))
 # With libdw, in a library of their own.
 COMPARE_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/image/compare/*.c))

@@ -170,19 +170,14 @@ static void relist(void *arg)
 {
 	struct relisting *r = arg;
 	struct notice *n = &r->notice;
-	const struct link_map *m;
 
-	if (ldso_validate(n->ga))
-		return;
-	for (m = n->ga->ldso.ns->loaded; m && m != n->map;)
-		m = m->l_next;
-	if (!m || !m->l_prev)
+	if (ldso_validate(n->ga) || !linkmap_has(n->ga->ldso.ns, n->map) || !n->map->l_prev)
 		return;
 	with_tiny(n);
 	r->between(r->arg);
 	n->insert = true;
 	with_tiny(n);
-	goaudit_log(n->ga, "%s: debuggers read it again", m->l_name);
+	goaudit_log(n->ga, "%s: debuggers read it again", n->map->l_name);
 	r->done = true;
 }
 

@@ -28,48 +28,6 @@ void ldso_init(struct goaudit *ga)
 	ld->debug = dlsym(RTLD_DEFAULT, "_r_debug");
 }
 
-/* The kernel looks at the signal set before it looks at the bad first argument. */
-static bool readable(const void *p)
-{
-	return p && (syscall(SYS_rt_sigprocmask, ~0, p, NULL, 8) == 0 ||
-		     errno != EFAULT);
-}
-
-static bool in_list(const struct link_map *head, const struct link_map *map)
-{
-	for (; head; head = head->l_next)
-		if (head == map)
-			return true;
-	return false;
-}
-
-static const char *check_layout(const struct ldso *ld)
-{
-	const struct ldso_namespace *ns = ld->ns;
-	const struct link_map *previous = NULL, *map;
-	unsigned int n = 0;
-
-	if (!ns || !ld->debug || !ld->debug->r_map)
-		return "ld.so exports no _rtld_global or _r_debug";
-	if (ns->loaded != ld->debug->r_map || ns->loaded->l_prev)
-		return "_rtld_global does not start with the link map";
-	for (map = ns->loaded; map; previous = map, map = map->l_next, n++)
-		if (map->l_prev != previous)
-			return "the link map's chain is broken";
-	if (ns->nloaded != n)
-		return "_ns_nloaded is not where it was expected";
-	if (ns->padding)
-		return "padding after _ns_nloaded is not zero";
-	if (!readable(ns->main_searchlist) ||
-	    !readable(ns->main_searchlist->list) || ns->main_searchlist->n > n ||
-	    ns->main_searchlist->list[0] != ns->loaded)
-		return "the main search list is not where it was expected";
-	for (unsigned int i = 0; i < ns->main_searchlist->n; i++)
-		if (!in_list(ns->loaded, ns->main_searchlist->list[i]))
-			return "the main search list has an object that the link map lacks";
-	return NULL;
-}
-
 /* glibc's mutex (sysdeps/nptl/bits/struct_mutex.h), as far as it matters here. */
 struct ldso_mutex {
 	int lock;
@@ -137,15 +95,15 @@ static const char *check_count(struct goaudit *ga, bool *tried)
 		why = path ? dlerror() : dlbind_error();
 		return why ? why : "out of memory";
 	}
-	why = ld->ns->nloaded == before + 1 ? check_layout(ld) :
+	why = ld->ns->nloaded == before + 1 ? linkmap_check(ld->ns, ld->debug) :
 					      "_ns_nloaded did not follow a dlopen";
 	dlclose(tiny);
 	if (!why && ld->ns->nloaded != before) {
-		*tried = !in_list(ld->ns->loaded, tiny);
+		*tried = !linkmap_has(ld->ns, tiny);
 		why = *tried ? "_ns_nloaded did not follow a dlclose" :
 			       "a dlclose is under way";
 	}
-	return why ? why : check_layout(ld);
+	return why ? why : linkmap_check(ld->ns, ld->debug);
 }
 
 const char *ldso_validate(struct goaudit *ga)
@@ -156,7 +114,7 @@ const char *ldso_validate(struct goaudit *ga)
 
 	if (ld->checked)
 		return ld->refusal[0] ? ld->refusal : NULL;
-	why = check_layout(ld);
+	why = linkmap_check(ld->ns, ld->debug);
 	if (!why)
 		why = check_count(ga, &tried);
 	ld->checked = tried;
@@ -168,7 +126,7 @@ const char *ldso_validate(struct goaudit *ga)
 
 bool ldso_lists(const struct goaudit *ga, const struct link_map *map, const char *name)
 {
-	return in_list(ga->ldso.ns->loaded, map) && strcmp(map->l_name, name) == 0;
+	return linkmap_has(ga->ldso.ns, map) && strcmp(map->l_name, name) == 0;
 }
 
 bool ldso_is_closing(struct goaudit *ga)
@@ -176,7 +134,7 @@ bool ldso_is_closing(struct goaudit *ga)
 	const char *path = made_tiny(ga);
 	struct link_map *tiny = path ? dlmopen(LM_ID_BASE, path, RTLD_NOW) : NULL;
 
-	return tiny && dlclose(tiny) == 0 && in_list(ga->ldso.ns->loaded, tiny);
+	return tiny && dlclose(tiny) == 0 && linkmap_has(ga->ldso.ns, tiny);
 }
 
 bool ldso_transaction(struct goaudit *ga, void (*fn)(void *), void *arg)
@@ -243,82 +201,14 @@ void ldso_forked(struct goaudit *ga, bool child)
 		pthread_mutex_unlock(ga->ldso.write_lock);
 }
 
-struct list_change {
-	struct goaudit *ga;
-	struct link_map *map;
-	bool insert, global;	/* global: the search list is changed, too */
-};
-
-static void replace_in_searchlist(struct ldso_namespace *ns,
-				  struct link_map *from, struct link_map *to)
-{
-	struct ldso_searchlist *sl = ns->main_searchlist;
-
-	/* Slot 0 is the main program's own. */
-	for (unsigned int i = 1; i < sl->n; i++)
-		if (sl->list[i] == from) {
-			__atomic_store_n(&sl->list[i], to, __ATOMIC_RELEASE);
-			return;
-		}
-}
-
-static bool is_in_searchlist(const struct ldso_namespace *ns, const struct link_map *map)
-{
-	for (unsigned int i = 1; i < ns->main_searchlist->n; i++)
-		if (ns->main_searchlist->list[i] == map)
-			return true;
-	return false;
-}
-
-/* Runs with both locks: the write lock is dl_iterate_phdr's.  Readers without
- * a lock (dladdr of old glibcs, debuggers) may look at any moment, so the
- * forward chain is whole after every single store. */
-static int change_list(struct dl_phdr_info *info, size_t size, void *data)
-{
-	struct list_change *c = data;
-	struct ldso_namespace *ns = c->ga->ldso.ns;
-	struct link_map *map = c->map, *tail;
-
-	(void)info, (void)size;
-	if (c->insert) {
-		for (tail = ns->loaded; tail->l_next;)
-			tail = tail->l_next;
-		map->l_prev = tail;
-		map->l_next = NULL;
-		__atomic_store_n(&tail->l_next, map, __ATOMIC_RELEASE);
-		ns->nloaded++;
-		if (c->global)
-			replace_in_searchlist(ns, ns->loaded, map);
-	} else {
-		if (c->global)
-			c->global = is_in_searchlist(ns, map);
-		if (c->global)
-			replace_in_searchlist(ns, map, ns->loaded);
-		__atomic_store_n(&map->l_prev->l_next, map->l_next,
-				 __ATOMIC_RELEASE);
-		if (map->l_next)
-			map->l_next->l_prev = map->l_prev;
-		ns->nloaded--;
-	}
-	return 1;
-}
-
 void ldso_hide(struct goaudit *ga, struct link_map *map, bool *was_global)
 {
-	struct list_change c = { .ga = ga, .map = map, .global = was_global != NULL };
-
-	dl_iterate_phdr(change_list, &c);
-	if (was_global)
-		*was_global = c.global;
+	linkmap_remove(ga->ldso.ns, map, was_global);
 }
 
 void ldso_reinsert(struct goaudit *ga, struct link_map *map, bool was_global)
 {
-	struct list_change c = {
-		.ga = ga, .map = map, .insert = true, .global = was_global
-	};
-
-	dl_iterate_phdr(change_list, &c);
+	linkmap_insert(ga->ldso.ns, map, was_global);
 }
 
 bool ldso_dynamic(const struct link_map *map, int64_t tag, uint64_t *value)
@@ -367,7 +257,7 @@ static const ElfW(Ehdr) *header_of(const struct link_map *map)
 	const ElfW(Ehdr) *eh = (const void *)map->l_addr;
 	Dl_info info;
 
-	if (eh && (map->l_addr & (ARCH_PAGE - 1)) == 0 && readable(eh) &&
+	if (eh && (map->l_addr & (ARCH_PAGE - 1)) == 0 && linkmap_readable(eh) &&
 	    is_header(map, eh))
 		return eh;
 	if (!dladdr(map->l_ld, &info) || !info.dli_fbase ||

@@ -14,25 +14,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../dlbind/linkmap.h"
+
 struct call;
 struct goaudit;
-
-/* Head of `_rtld_global`, i.e. of its first element _dl_ns[LM_ID_BASE]
- * (glibc, sysdeps/generic/ldsodefs.h, struct link_namespaces). */
-struct ldso_namespace {
-	struct link_map *loaded;
-	unsigned int nloaded;
-	unsigned int padding;
-	struct ldso_searchlist {
-		struct link_map **list;
-		unsigned int n;
-	} *main_searchlist;
-};
 
 struct ldso {
 	struct link_map *head;		/* the main program; from la_objopen on */
 	struct r_debug *debug;
-	struct ldso_namespace *ns;
+	struct linkmap_namespace *ns;
 	const void *base_ret;		/* a return instruction in the host's libc */
 	bool checked;			/* ldso_validate has an answer; guarded by the load
 					 * lock */

@@ -46,9 +46,9 @@ cp -r "$ROOT/audit" "$ROOT/dlbind" "$ROOT/include" "$ROOT/Makefile" .
 
 try() { # WHAT SED-EXPRESSION REASON
 	echo "-- $1"
-	cp "$ROOT/audit/ldso.h" "$ROOT/audit/ldso.c" audit/
-	sed -i "$2" audit/ldso.h
-	! cmp -s audit/ldso.h "$ROOT/audit/ldso.h" || fail "$1: nothing was changed"
+	cp "$ROOT/dlbind/linkmap.h" dlbind/
+	sed -i "$2" dlbind/linkmap.h
+	! cmp -s dlbind/linkmap.h "$ROOT/dlbind/linkmap.h" || fail "$1: nothing was changed"
 	make -s -j2 CFLAGS="-O0 -g" .build/libgoaudit.so .build/libgoaudit-image.so \
 		.build/libgoaudit-entries.so >make.txt 2>&1 || { cat make.txt; fail "make"; }
 	AUDIT=$PWD/.build/libgoaudit.so expect_output run_audited ./host <<E
