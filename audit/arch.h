@@ -1,21 +1,14 @@
-/* What depends on the machine.  x86-64 is the only one so far: another one is
- * another arch_*.S and another branch of the table below. */
+/* What depends on the machine and is the module's alone; the rest is in
+ * dlbind/machine.h.  x86-64 is the only one so far: another one is another arch_*.S and
+ * another branch of the table below. */
 #ifndef GOAUDIT_ARCH_H
 #define GOAUDIT_ARCH_H
 
-#include <elf.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #if defined __x86_64__
-
-#define ARCH_ELF_MACHINE EM_X86_64
-#define ARCH_PAGE 4096ul
-#define ARCH_RET_BYTE 0xc3		/* near return */
-#define ARCH_BREAKPOINT_BYTE 0xcc	/* int3, what a debugger writes */
-#define ARCH_R_RELATIVE R_X86_64_RELATIVE
-#define ARCH_R_IRELATIVE R_X86_64_IRELATIVE
 
 /* Tells threads apart, also across namespaces, where pthread_self differs.  (gcc
  * has a builtin for it from release 11 on.) */
@@ -25,13 +18,6 @@ static inline void *arch_thread_pointer(void)
 
 	__asm__("mov %%fs:0, %0" : "=r"(self));
 	return self;
-}
-
-/* A relocation that stores the plain address of a symbol. */
-static inline bool arch_reloc_is_address(unsigned type)
-{
-	return type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT ||
-	       type == R_X86_64_64;
 }
 
 #else

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "arch.h"
+#include "../dlbind/machine.h"
 #include "call.h"
 #include "needed.h"
 #include "state.h"
@@ -18,8 +18,7 @@ struct notice {
 
 static bool has_breakpoint(uintptr_t address)
 {
-	return address &&
-	       *(const volatile unsigned char *)address == ARCH_BREAKPOINT_BYTE;
+	return address && machine_is_breakpoint((const void *)address);
 }
 
 /* Is a debugger attached? */
@@ -77,7 +76,7 @@ static void drop_breakpoints(const struct link_map *map)
 		if (ph[i].p_type != PT_LOAD || !(ph[i].p_flags & PF_X) ||
 		    (ph[i].p_flags & PF_W))
 			continue;
-		from = (map->l_addr + ph[i].p_vaddr) & -ARCH_PAGE;
+		from = (map->l_addr + ph[i].p_vaddr) & -MACHINE_PAGE;
 		to = map->l_addr + ph[i].p_vaddr + ph[i].p_filesz;
 		madvise((void *)from, to - from, MADV_DONTNEED);
 	}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../dlbind/embed.h"
+#include "../dlbind/machine.h"
 #include "arch.h"
 #include "dlbind.h"
 #include "state.h"
@@ -17,8 +18,8 @@ static struct facade *make_library(const struct guest *guest, size_t n)
 {
 	struct dlbind_options options = {
 		.size = sizeof options, .flags = DLBIND_WRITE_ALIAS | DLBIND_STUBS,
-		.max_code = n * arch_entry_size(), .max_rodata = ARCH_PAGE,
-		.max_data = ARCH_PAGE, .max_symbols = n,
+		.max_code = n * arch_entry_size(), .max_rodata = MACHINE_PAGE,
+		.max_data = MACHINE_PAGE, .max_symbols = n,
 	};
 	struct facade *f = calloc(1, sizeof *f);
 	char name[200];
@@ -55,7 +56,7 @@ static struct facade_chunk *make_chunk(struct facade *f, const void *personality
 						    personality),
 			    &token) == 0) {
 		chunk->alias = dlwritable(f->library, code);
-		memset(chunk->alias, ARCH_BREAKPOINT_BYTE, size);
+		memset(chunk->alias, MACHINE_FILL, size);
 		return chunk;
 	}
 	if (code)

@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "arch.h"
+#include "../dlbind/machine.h"
 #include "cancel.h"
 #include "clock.h"
 #include "go/protocol.h"
@@ -274,13 +274,13 @@ int gort_ensure(struct goaudit *ga, const struct image_facts *facts,
 static bool store(struct goaudit *ga, struct generation *gen, uintptr_t *slot,
 		  uintptr_t value)
 {
-	uintptr_t page = (uintptr_t)slot & -ARCH_PAGE;
+	uintptr_t page = (uintptr_t)slot & -MACHINE_PAGE;
 	bool relro = ldso_segment_at(gen->map, PT_GNU_RELRO, slot) != NULL;
 
-	if (relro && mprotect((void *)page, ARCH_PAGE, PROT_READ | PROT_WRITE) != 0)
+	if (relro && mprotect((void *)page, MACHINE_PAGE, PROT_READ | PROT_WRITE) != 0)
 		return false;
 	*slot = value;
-	if (relro && mprotect((void *)page, ARCH_PAGE, PROT_READ) != 0)
+	if (relro && mprotect((void *)page, MACHINE_PAGE, PROT_READ) != 0)
 		goaudit_log(ga, "%s: a page with pointers at %#lx stays writable: %m",
 			    gen->guest->path, page);
 	return true;
@@ -304,7 +304,7 @@ static bool use_library_itabs(struct goaudit *ga, struct generation *gen)
 		const char *name = strings + syms[ELF64_R_SYM(r[i].r_info)].st_name;
 		uintptr_t *slot = (uintptr_t *)(gen->map->l_addr + r[i].r_offset);
 
-		if (!arch_reloc_is_address(ELF64_R_TYPE(r[i].r_info)) ||
+		if (!machine_stores_address(ELF64_R_TYPE(r[i].r_info)) ||
 		    strncmp(name, "go:itab.", 8) != 0 ||
 		    *slot - c.lo >= c.hi - c.lo)
 			continue;

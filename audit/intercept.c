@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "../dlbind/machine.h"
 #include "api.h"
 #include "arch.h"
 #include "cancel.h"
@@ -168,7 +169,7 @@ static void stays(const struct scan *s, const char *name)
 /* No page of code comes here (tables.h), so that the way back cannot be forbidden. */
 static void redirect(const struct scan *s, ElfW(Rela) *r, const struct target *t)
 {
-	uintptr_t page = (uintptr_t)r & -ARCH_PAGE;
+	uintptr_t page = (uintptr_t)r & -MACHINE_PAGE;
 	size_t size = (uintptr_t)(r + 1) - page;
 	const ElfW(Phdr) *segment = ldso_segment_at(s->map, PT_LOAD, r);
 
@@ -177,7 +178,7 @@ static void redirect(const struct scan *s, ElfW(Rela) *r, const struct target *t
 		stays(s, t->name);
 		return;
 	}
-	r->r_info = ELF64_R_INFO(0, ARCH_R_IRELATIVE);
+	r->r_info = ELF64_R_INFO(0, MACHINE_R_IRELATIVE);
 	r->r_addend = (uintptr_t)t->resolver - s->map->l_addr;
 	if (segment && mprotect((void *)page, size, protection_of(segment)) != 0)
 		goaudit_log(s->ga, "%s: a page of its relocations stays writable: %m",
@@ -203,7 +204,7 @@ static const struct target *target_of(const struct scan *s, const ElfW(Rela) *r)
 	const char *name;
 	int t;
 
-	if (!arch_reloc_is_address(ELF64_R_TYPE(r->r_info)) ||
+	if (!machine_stores_address(ELF64_R_TYPE(r->r_info)) ||
 	    sym->st_shndx != SHN_UNDEF || r->r_addend != 0)
 		return NULL;
 	name = s->strings + sym->st_name;

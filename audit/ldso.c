@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../dlbind/machine.h"
 #include "arch.h"
 #include "call.h"
 #include "clock.h"
@@ -242,7 +243,7 @@ static bool is_header(const struct link_map *map, const ElfW(Ehdr) *eh)
 	const ElfW(Phdr) *ph = (const void *)((const char *)eh + eh->e_phoff);
 
 	if (memcmp(eh->e_ident, ELFMAG, SELFMAG) != 0 ||
-	    eh->e_phoff + eh->e_phnum * sizeof *ph > ARCH_PAGE)
+	    eh->e_phoff + eh->e_phnum * sizeof *ph > MACHINE_PAGE)
 		return false;
 	for (unsigned int i = 0; i < eh->e_phnum; i++)
 		if (ph[i].p_type == PT_DYNAMIC)
@@ -257,7 +258,7 @@ static const ElfW(Ehdr) *header_of(const struct link_map *map)
 	const ElfW(Ehdr) *eh = (const void *)map->l_addr;
 	Dl_info info;
 
-	if (eh && (map->l_addr & (ARCH_PAGE - 1)) == 0 && linkmap_readable(eh) &&
+	if (eh && (map->l_addr & (MACHINE_PAGE - 1)) == 0 && linkmap_readable(eh) &&
 	    is_header(map, eh))
 		return eh;
 	if (!dladdr(map->l_ld, &info) || !info.dli_fbase ||
@@ -307,9 +308,9 @@ bool ldso_range(const struct link_map *map, uintptr_t *lo, uintptr_t *hi)
 
 		if (ph[i].p_type != PT_LOAD)
 			continue;
-		b = (map->l_addr + ph[i].p_vaddr) & -ARCH_PAGE;
-		e = (map->l_addr + ph[i].p_vaddr + ph[i].p_memsz + ARCH_PAGE - 1) &
-		    -ARCH_PAGE;
+		b = (map->l_addr + ph[i].p_vaddr) & -MACHINE_PAGE;
+		e = (map->l_addr + ph[i].p_vaddr + ph[i].p_memsz + MACHINE_PAGE - 1) &
+		    -MACHINE_PAGE;
 		*lo = b < *lo ? b : *lo;
 		*hi = e > *hi ? e : *hi;
 	}
@@ -324,8 +325,8 @@ const void *ldso_find_ret(const struct link_map *map)
 	for (size_t i = 0; ph && i < n; i++)
 		if (ph[i].p_type == PT_LOAD && (ph[i].p_flags & PF_X) &&
 		    (ph[i].p_flags & PF_R))
-			return memchr((void *)(map->l_addr + ph[i].p_vaddr),
-				      ARCH_RET_BYTE, ph[i].p_filesz);
+			return machine_find_return((void *)(map->l_addr + ph[i].p_vaddr),
+						   ph[i].p_filesz);
 	return NULL;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../dlbind/machine.h"
 #include "arch.h"
 #include "intercept.h"
 #include "state.h"
@@ -187,7 +188,7 @@ static const char *bound_by(const struct link_map *map, const struct generation 
 		uint32_t sym = ELF64_R_SYM(r[i].r_info);
 		uintptr_t value;
 
-		if (!sym || !arch_reloc_is_address(ELF64_R_TYPE(r[i].r_info)))
+		if (!sym || !machine_stores_address(ELF64_R_TYPE(r[i].r_info)))
 			continue;
 		value = *(uintptr_t *)(map->l_addr + r[i].r_offset);
 		if (value - gen->info->lo < gen->info->hi - gen->info->lo)

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "../dlbind/embed.h"
+#include "../dlbind/machine.h"
 #include "../dlbind/private.h"
-#include "arch.h"
 #include "call.h"
 #include "debugger.h"
 #include "dlbind.h"
@@ -66,7 +66,7 @@ int made_main(struct goaudit *ga)
 {
 	static const struct dlbind_options options = {
 		.size = sizeof options, .flags = DLBIND_GLOBAL | DLBIND_WRITE_ALIAS,
-		.max_code = ARCH_PAGE, .max_rodata = ARCH_PAGE, .max_data = ARCH_PAGE,
+		.max_code = MACHINE_PAGE, .max_rodata = MACHINE_PAGE, .max_data = MACHINE_PAGE,
 		.max_symbols = 16,
 	};
 	void *library, *code = NULL;
@@ -75,10 +75,10 @@ int made_main(struct goaudit *ga)
 		return 0;
 	library = dlcreate_with_options("goaudit-main.so", &options);
 	if (library)
-		code = dlalloc(library, 1, SHF_EXECINSTR);
+		code = dlalloc(library, MACHINE_RETURN_SIZE, SHF_EXECINSTR);
 	if (code) {
-		*(unsigned char *)dlwritable(library, code) = ARCH_RET_BYTE;
-		if (dlbind(library, "main.main", code, 1, STT_FUNC)) {
+		memcpy(dlwritable(library, code), MACHINE_RETURN, MACHINE_RETURN_SIZE);
+		if (dlbind(library, "main.main", code, MACHINE_RETURN_SIZE, STT_FUNC)) {
 			ga->made.main = true;
 			return 0;
 		}

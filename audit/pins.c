@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch.h"
+#include "../dlbind/machine.h"
 #include "needed.h"
 #include "state.h"
 
@@ -98,7 +98,7 @@ static void scan(struct goaudit *ga, struct generation *gen, int64_t table,
 		struct link_map *map;
 
 		if (!ELF64_R_SYM(r[i].r_info) ||
-		    !arch_reloc_is_address(ELF64_R_TYPE(r[i].r_info)))
+		    !machine_stores_address(ELF64_R_TYPE(r[i].r_info)))
 			continue;
 		value = *(uintptr_t *)(gen->map->l_addr + r[i].r_offset);
 		if (!value || known(ranges, *n, value))

@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "arch.h"
+#include "../dlbind/machine.h"
 #include "journal.h"
 #include "state.h"
 #include "text.h"
@@ -16,7 +16,7 @@
 
 static size_t page_up(size_t size)
 {
-	return (size + ARCH_PAGE - 1) & -ARCH_PAGE;
+	return (size + MACHINE_PAGE - 1) & -MACHINE_PAGE;
 }
 
 static void *map_pages(size_t size, int protection)

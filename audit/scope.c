@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "arch.h"
+#include "../dlbind/machine.h"
 #include "state.h"
 #include "tables.h"
 
@@ -33,7 +33,7 @@ static ElfW(Sym) *open_symbols(struct goaudit *ga, const struct link_map *map, s
 {
 	static const int64_t tags[] = { DT_SYMTAB };
 	uintptr_t syms = ldso_dynamic_address(map, DT_SYMTAB);
-	uintptr_t page = syms & -ARCH_PAGE, end = syms + n * sizeof(ElfW(Sym));
+	uintptr_t page = syms & -MACHINE_PAGE, end = syms + n * sizeof(ElfW(Sym));
 
 	if (tables_among_code(map, syms))
 		return tables_copy(ga, map, syms, end, tags, 1) ?
@@ -46,7 +46,7 @@ static ElfW(Sym) *open_symbols(struct goaudit *ga, const struct link_map *map, s
 static void close_symbols(struct goaudit *ga, const struct link_map *map,
 			  const ElfW(Sym) *syms, size_t n)
 {
-	uintptr_t page = (uintptr_t)syms & -ARCH_PAGE;
+	uintptr_t page = (uintptr_t)syms & -MACHINE_PAGE;
 
 	if (mprotect((void *)page, (uintptr_t)(syms + n) - page, PROT_READ) != 0)
 		goaudit_log(ga, "%s: its symbols stay writable: %m", map->l_name);
