@@ -33,7 +33,8 @@ COMPARE_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/image/compare/*.c))
 DFLY_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/tool/dfly/*.c audit/tool/dfly/*.S))
 $(DFLY_OBJS): ALL_CFLAGS += -ffreestanding -fno-stack-protector -mgeneral-regs-only -fPIE \
 	-fcf-protection=none -fno-sanitize=all -fno-lto
-TOOL_OBJS := $(filter-out $(DFLY_OBJS),$(patsubst %,$B/%.o,$(wildcard audit/tool/*.c audit/tool/*/*.c)))
+TOOL_OBJS := $(filter-out $(DFLY_OBJS),$(patsubst %,$B/%.o,$(wildcard audit/tool/*.c audit/tool/*/*.c) \
+	audit/rows.c audit/arguments_x86_64.c))
 
 LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-dwarf.so $B/libgoaudit-entries.so
 PRODUCTS := $(LIBRARIES) $B/libdlbind.so $B/libdlbind.a $B/goaudit $B/goaudit-dfly $B/overlay $B/linker $B/libgoaudit.so-gdb.py
@@ -106,7 +107,7 @@ $B/libgoaudit-dwarf.so: $(COMPARE_OBJS) $B/audit/image/elf.c.o
 
 # Without debug information of the entries: gdb is to step through them.
 $B/libgoaudit-entries.so: audit/base/entries_x86_64.S audit/base/guard.c \
-		audit/base/unwound.c audit/guard.h audit/go/protocol.h
+		audit/base/unwound.c audit/base/wide.h audit/guard.h audit/go/protocol.h
 	@mkdir -p $(@D)/audit/base
 	@$(CC) $(CFLAGS) -g0 -fPIC -c -o $B/audit/base/entries.o audit/base/entries_x86_64.S
 	@$(CC) $(CFLAGS) -fPIC -c -o $B/audit/base/guard.o audit/base/guard.c
@@ -168,7 +169,7 @@ $B/test/unit/%: test/unit/%.c $(IMAGE_OBJS) $(COMPARE_OBJS)
 # Instrumented, so from the sources.  Without the tool's main.  The guided one is of clang,
 # and made by `make fuzz' alone.
 FUZZED := test/fuzz/target.c $(wildcard audit/image/*.c audit/image/compare/*.c audit/tool/base/*.c \
-	audit/tool/inspect/*.c)
+	audit/tool/inspect/*.c) audit/rows.c audit/arguments_x86_64.c
 FUZZ_FLAGS = $(filter-out -MMD -MP,$(ALL_CFLAGS)) -O1 -g -fno-sanitize-recover=all
 FUZZ_HEADERS := $(wildcard audit/core/*.h audit/tool/*/*.h audit/image/*.h audit/image/*/*.h)
 $B/test/fuzz: test/fuzz/fuzz.c $(FUZZED) $(FUZZ_HEADERS)

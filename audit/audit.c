@@ -123,8 +123,10 @@ EXPORT unsigned int la_objclose(uintptr_t *cookie)
 {
 	CANCEL_OFF();
 
-	if (!goaudit_state.idle)
-		tables_closed(&goaudit_state, (const struct link_map *)*cookie);
+	if (goaudit_state.idle)
+		return 0;
+	wide_forget(&goaudit_state.gate.wide);
+	tables_closed(&goaudit_state, (const struct link_map *)*cookie);
 	return 0;
 }
 

@@ -213,6 +213,7 @@ static bool load_entries(struct goaudit *ga, const struct guest *guest)
 	gate->block = ((int (*)(void))ldso_lookup(map, "goaudit_entry_block"))();
 	*(void **)ldso_lookup(map, "goaudit_entry_unwound") = unwound;
 	gate->personality = ldso_lookup(map, "goaudit_entry_personality");
+	wide_init(&gate->wide, map);
 	*(size_t *)ldso_lookup(map, "goaudit_entry_saved") = gate->saved;
 	*(void **)ldso_lookup(map, "goaudit_entry_enlister") = enlist;
 	__atomic_store_n(&gate->prepare,
@@ -353,29 +354,37 @@ static bool reserve(struct gate *gate, struct generation *gen)
 {
 	struct gate_doors *d = &gen->guest->doors;
 	struct gate_table *t = d->table;
+	int64_t words;
+	void *function;
 
 	if (t && d->of == gen && d->n < 1u << t->size)
 		return true;
 	t = take_table(gate, gen, d->n + 1);
 	if (!t)
 		return false;
-	if (d->n)
-		memcpy(t->target, d->table->target, d->n * sizeof *t->target);
+	for (uint32_t i = 0; i < d->n; i++) {
+		function = wide_aimed(&gate->wide, d->table, i, &words);
+		if (!wide_aim(&gate->wide, t, i, function, words)) {
+			give_table(gate, t);
+			return false;
+		}
+	}
 	publish(gate, d, t, gen);
 	return true;
 }
 
-/* A door more, to address in gen; there is room for its entry.  NULL: out of
- * memory.  With goaudit.lock. */
+/* A door more, to address in gen, with `words` of it (wide.h); there is room for its
+ * entry.  NULL: out of memory.  With goaudit.lock. */
 static struct gate_door *make(struct gate *gate, struct generation *gen, const char *name,
-			      const char *version, void *address)
+			      const char *version, void *address, int64_t words)
 {
 	struct gate_doors *d = &gen->guest->doors;
 	struct gate_door *door;
 
-	if (!reserve(gate, gen) || !add_door(d, name, version))
+	if (!reserve(gate, gen) ||
+	    !wide_aim(&gate->wide, d->table, d->n, address, words) ||
+	    !add_door(d, name, version))
 		return NULL;
-	d->table->target[d->n] = address;
 	d->table->n = d->n + 1;
 	door = &d->door[d->n];
 	door->facade = d->room->facade;
@@ -441,8 +450,9 @@ bool gate_enter_by(struct goaudit *ga, struct generation *gen, const char *name,
 	struct guest *guest = gen->guest;
 	struct gate_doors *d = &guest->doors;
 	struct gate_door *found, door;
+	int64_t words = WIDE_NOT;
 	uint32_t n = 0;
-	bool made, exiting;
+	bool made, exiting, read = false;
 
 	if (!is_function(gen, name, *address) || !can_count(ga))
 		return true;
@@ -459,9 +469,15 @@ bool gate_enter_by(struct goaudit *ga, struct generation *gen, const char *name,
 			return gen->owner;
 		}
 		found = find(d, name, version);
+		if (!found && !read) {
+			pthread_mutex_unlock(&ga->lock);
+			words = wide_words(gen->map, *address);
+			read = true;
+			continue;
+		}
 		made = !found && d->room;
 		if (made)
-			found = make(&ga->gate, gen, name, version, *address);
+			found = make(&ga->gate, gen, name, version, *address, words);
 		if (found) {
 			door = *found;
 			n = found - d->door;
@@ -542,7 +558,12 @@ bool gate_prepare(struct goaudit *ga, struct generation *gen, struct gate_table 
 		return !n;
 	for (uint32_t i = 0; i < n && door_at(ga, d, i, &door); i++) {
 		p = look_up(gen, &door);
-		t->target[i] = p ? p : ga->gate.lacking;
+		if (!wide_aim(&ga->gate.wide, t, i, p ? p : ga->gate.lacking,
+			      p ? wide_words(gen->map, p) : WIDE_NOT)) {
+			gate_discard(ga, t);
+			*table = NULL;
+			return false;
+		}
 		if (!p && !*lacks)
 			*lacks = door.name;
 	}
@@ -636,5 +657,5 @@ const void *gate_target(const struct goaudit *ga, const void *address)
 	const struct gate_table *table =
 		chunk ? __atomic_load_n(&chunk->facade->cell->table, __ATOMIC_ACQUIRE) : NULL;
 
-	return table ? table->target[chunk->target[i]] : address;
+	return table ? wide_aimed(&ga->gate.wide, table, chunk->target[i], NULL) : address;
 }

@@ -12,8 +12,9 @@
  * the guest itself hands out, are not counted, and such addresses end with their
  * generation; so do all on a machine without membarrier(2) or XSAVE.
  *
- * Stack arguments beyond GATE_STACK_WORDS words do not pass an entry.  An exception that
- * leaves a call ends it; a longjmp leaves it counted: the generation is then held. */
+ * An entry passes GATE_STACK_WORDS words of stack arguments, and leads to one that passes
+ * more where the function's code does not show that they are enough (wide.h).  An exception
+ * that leaves a call ends it; a longjmp leaves it counted: the generation is then held. */
 #ifndef GOAUDIT_GATE_H
 #define GOAUDIT_GATE_H
 
@@ -22,6 +23,7 @@
 #include <stdint.h>
 
 #include "facade.h"
+#include "wide.h"
 
 struct generation;
 struct goaudit;
@@ -56,6 +58,7 @@ struct gate_table {
 	uint32_t n;			/* targets */
 	uint32_t size;			/* capacity is 1 << size */
 	struct gate_table *next;	/* of the same generation, or free */
+	struct wide_target *wide;	/* of the same capacity; NULL: none is needed */
 	void *target[];
 };
 
@@ -84,6 +87,7 @@ struct gate {
 	void (*prepare)(void);		/* goaudit_entry_prepare; NULL: not loaded (yet) */
 	const void *enlist, *copy;	/* goaudit_entry_enlist, goaudit_entry_copy */
 	const void *personality;	/* goaudit_entry_personality */
+	struct wide wide;
 	void *after_unload;		/* what entries lead to at the very end, */
 	void *lacking;			/* and where a build lacks their function */
 	int32_t block;			/* where a thread's block is pointed to */

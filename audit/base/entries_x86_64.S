@@ -5,11 +5,31 @@
 #include <asm/errno.h>
 #include <asm/unistd.h>
 
-#define STACK_WORDS 16		/* GATE_STACK_WORDS */
+#include "wide.h"
+
 #define PAGE 4096
 
 #define XSAVE_HEADER 512
 #define XSAVE_VECTORS 0xe6	/* SSE, AVX, and the three parts of AVX-512 */
+
+/* The vector registers to the stack, whose pointer is lost, and back.  rax, rdx. */
+	.macro SAVE_VECTORS
+	subq	goaudit_entry_saved(%rip), %rsp
+	andq	$-64, %rsp
+	xorl	%eax, %eax
+	.irp	at, 0, 8, 16, 24, 32, 40, 48, 56
+	movq	%rax, XSAVE_HEADER + \at(%rsp)
+	.endr
+	movl	$XSAVE_VECTORS, %eax
+	xorl	%edx, %edx
+	xsave64	(%rsp)
+	.endm
+
+	.macro RESTORE_VECTORS
+	movl	$XSAVE_VECTORS, %eax
+	xorl	%edx, %edx
+	xrstor64 (%rsp)
+	.endm
 
 	.section .tbss, "awT", @nobits
 	.p2align 3
@@ -36,6 +56,17 @@ goaudit_entry_in_vain:		/* void (*)(uintptr_t entry, int lacking) */
 goaudit_entry_saved:		/* bytes that XSAVE may write */
 	.zero	8
 	.size	goaudit_entry_saved, 8
+
+	.globl	goaudit_entry_frame
+	.type	goaudit_entry_frame, @object
+goaudit_entry_frame:		/* uint64_t (*)(uintptr_t back) */
+	.zero	8
+	.size	goaudit_entry_frame, 8
+	.globl	goaudit_entry_frames
+	.type	goaudit_entry_frames, @object
+goaudit_entry_frames:		/* of callers (wide.h) */
+	.zero	8 * WIDE_FRAMES
+	.size	goaudit_entry_frames, 8 * WIDE_FRAMES
 
 /* In a section of this name gdb's `step` goes through code without lines, as through
  * a procedure linkage table, and stops in the guest's function (objfiles.h,
@@ -75,20 +106,10 @@ goaudit_entry_enlist:
 	pushq	%r11
 	movq	%rsp, %rbx
 	.cfi_def_cfa %rbx, 80
-	subq	goaudit_entry_saved(%rip), %rsp
-	andq	$-64, %rsp
-	xorl	%eax, %eax
-	.irp	at, 0, 8, 16, 24, 32, 40, 48, 56
-	movq	%rax, XSAVE_HEADER + \at(%rsp)
-	.endr
-	movl	$XSAVE_VECTORS, %eax
-	xorl	%edx, %edx
-	xsave64	(%rsp)
+	SAVE_VECTORS
 	call	*goaudit_entry_enlister(%rip)
 	movq	%rax, %r10
-	movl	$XSAVE_VECTORS, %eax
-	xorl	%edx, %edx
-	xrstor64 (%rsp)
+	RESTORE_VECTORS
 	movq	thread_block@gottpoff(%rip), %rdx
 	movq	%r10, %fs:(%rdx)
 	movq	%rbx, %rsp
@@ -151,6 +172,130 @@ goaudit_entry_copy:
 	ret
 	.cfi_endproc
 	.size	goaudit_entry_copy, . - goaudit_entry_copy
+
+/* What the entry of a function with more arguments calls instead; r11 is its table.  The
+ * function's place there is in the entry's call, before the return address.  A frame of its
+ * own, with a frame pointer, since it is of any size; it is filled from above, so that a
+ * stack's guard page is met.  The arguments keep their alignment. */
+	.set	entered, 8 * STACK_WORDS + 16	/* the entry's frame and return address */
+	.set	caller, 16 + entered		/* the arguments, from our frame pointer */
+
+	.globl	goaudit_entry_wide
+	.type	goaudit_entry_wide, @function
+	.p2align 4
+goaudit_entry_wide:
+	.cfi_startproc
+	endbr64
+	pushq	%rbp
+	.cfi_def_cfa_offset 16
+	.cfi_offset %rbp, -16
+	movq	%rsp, %rbp
+	.cfi_def_cfa_register %rbp
+	movq	8(%rbp), %r10
+	movslq	-4(%r10), %r10
+	addq	%r10, %r10
+	addq	WIDE_TABLE(%r11), %r10
+	pushq	-2 * WIDE_TARGETS(%r10)		/* -8: the function */
+	pushq	%rax				/* -16 */
+	pushq	%rcx				/* -24 */
+	movq	-2 * WIDE_TARGETS + 8(%r10), %rcx
+	testq	%rcx, %rcx
+	jz	4f
+1:	leaq	caller(%rbp), %r11		/* rcx words; it may be that not all are there */
+	leaq	-1(%r11, %rcx, 8), %rax
+	leaq	-8(%r11), %r10
+	xorq	%r10, %rax
+	testq	$-PAGE, %rax
+	jnz	8f
+.Lwide_copy:
+2:	leaq	(, %rcx, 8), %rax
+	negq	%rax
+	addq	%rsp, %rax
+	subq	%r11, %rax
+	andq	$-64, %rax
+	addq	%r11, %rax
+	movq	%rax, %rsp
+3:	subq	$1, %rcx
+	jb	7f
+	movq	(%r11, %rcx, 8), %r10
+	movq	%r10, (%rsp, %rcx, 8)
+	jmp	3b
+7:	movq	-24(%rbp), %rcx
+	movq	-16(%rbp), %rax
+	call	*-8(%rbp)
+	leave
+	.cfi_remember_state
+	.cfi_def_cfa %rsp, 8
+	.cfi_restore %rbp
+	ret
+	.cfi_restore_state
+4:	movq	caller - 8(%rbp), %rcx		/* where it is called from */
+	movl	%ecx, %r10d
+	andl	$WIDE_FRAMES - 1, %r10d
+	leaq	goaudit_entry_frames(%rip), %rax
+	movq	(%rax, %r10, 8), %rax
+	shrq	$WIDE_FRAMES_BITS, %rcx
+	movq	%rax, %r10
+	shrq	$WIDE_SHIFT, %r10
+	cmpq	%rcx, %r10
+	jne	9f
+5:	leaq	caller(%rbp), %r11
+	movl	%eax, %ecx
+	andl	$WIDE_FROM_FRAME - 1, %ecx
+	testl	$WIDE_FROM_FRAME, %eax
+	jz	6f
+	leaq	(, %rcx, 8), %rcx
+	addq	(%rbp), %rcx
+	subq	%r11, %rcx
+	sarq	$3, %rcx
+6:	movl	$WIDE_MOST, %eax
+	cmpq	%rax, %rcx
+	cmovgq	%rax, %rcx
+	testq	%rcx, %rcx
+	jg	2b
+	movl	$WIDE_GUESS, %ecx
+	jmp	1b
+8:	.irp	register, rdi, rsi, rdx, r8	/* up to the first page that cannot be read */
+	pushq	%\register
+	.endr
+	leaq	(%r11, %rcx, 8), %r8
+	movq	%r10, %rsi
+1:	orq	$PAGE - 1, %rsi
+	incq	%rsi
+	cmpq	%r8, %rsi
+	jae	2f
+	movl	$__NR_rt_sigprocmask, %eax	/* as goaudit_entry_copy does */
+	movq	$-1, %rdi
+	xorl	%edx, %edx
+	movl	$8, %r10d
+	syscall
+	cmpq	$-EFAULT, %rax
+	jne	1b
+	movq	%rsi, %r8
+2:	leaq	caller(%rbp), %r11
+	movq	%r8, %rcx
+	subq	%r11, %rcx
+	sarq	$3, %rcx
+	.irp	register, r8, rdx, rsi, rdi
+	popq	%\register
+	.endr
+	jmp	.Lwide_copy
+9:	.irp	register, rdi, rsi, rdx, r8, r9	/* -64 */
+	pushq	%\register
+	.endr
+	SAVE_VECTORS
+	movq	caller - 8(%rbp), %rdi
+	call	*goaudit_entry_frame(%rip)
+	movq	%rax, %r10
+	RESTORE_VECTORS
+	leaq	-64(%rbp), %rsp
+	.irp	register, r9, r8, rdx, rsi, rdi
+	popq	%\register
+	.endr
+	movq	%r10, %rax
+	jmp	5b
+	.cfi_endproc
+	.size	goaudit_entry_wide, . - goaudit_entry_wide
 
 /* void goaudit_entry_prepare(void): has the calling thread enlisted, so that a
  * debugger's `step` into its first call does not stop there. */

@@ -1,5 +1,6 @@
 /* The order in which an image is judged, and the verdict. */
 #include "tool/inspect/inspect.h"
+#include "tool/inspect/arguments.h"
 #include "tool/inspect/go.h"
 #include "tool/inspect/hazards.h"
 #include "tool/inspect/host.h"
@@ -160,6 +161,8 @@ judge(struct inspector *in, struct object *o, struct report *r)
 		judge_library(in, o, &c, r);
 	}
 	inspect_hazards(o, lang, r);
+	if (!o->program && o->facts.kind != IMAGE_GO_RUNTIME)
+		inspect_arguments(o, r);
 	inspect_missing(&c, r);
 	r->what = make_printable(r->what);
 	r->verdict = verdict_of(o, r->worst);
