@@ -161,7 +161,7 @@ judge(struct inspector *in, struct object *o, struct report *r)
 		judge_library(in, o, &c, r);
 	}
 	inspect_hazards(o, lang, r);
-	if (!o->program && o->facts.kind != IMAGE_GO_RUNTIME)
+	if (!o->program && (o->facts.kind == IMAGE_C || o->facts.kind == IMAGE_GO_GUEST))
 		inspect_arguments(o, r);
 	inspect_missing(&c, r);
 	r->what = make_printable(r->what);
