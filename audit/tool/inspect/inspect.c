@@ -1,6 +1,6 @@
 /* The order in which an image is judged, and the verdict. */
 #include "tool/inspect/inspect.h"
-#include "tool/inspect/arguments.h"
+#include "tool/inspect/many_arguments.h"
 #include "tool/inspect/go.h"
 #include "tool/inspect/hazards.h"
 #include "tool/inspect/host.h"

@@ -7,7 +7,7 @@
  *	object.c          objects: opening, their symbols, relocations, flags
  *	needed.c          what ld.so would load with one
  *	hazards.c         hazards that one image shows by itself
- *	arguments.c       functions with many arguments
+ *	many_arguments.c  functions with many arguments
  *	go.c              the Go runtime it needs
  *	thread_pointer.c  what a Go program does to whoever enters it
  *	host.c            COPY relocations, symbols that a host captures

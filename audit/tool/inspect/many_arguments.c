@@ -1,6 +1,6 @@
 /* Functions that are called with all of their arguments, however many words of the stack
  * those take, but in a slower way (audit/wide.h). */
-#include "tool/inspect/arguments.h"
+#include "tool/inspect/many_arguments.h"
 
 #include <stdlib.h>
 #include <string.h>
