@@ -5,7 +5,7 @@ B := .build
 CC := gcc
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -fPIC \
-	-fvisibility=hidden -Iinclude -Iaudit -MMD -MP \
+	-fvisibility=hidden -Iinclude -Iaudit $(LAYERS:%=-Iaudit/%) -MMD -MP \
 	-DGOAUDIT_VERSION='"$(VERSION)"' $(CFLAGS)
 SOLDFLAGS := -shared -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 # Up to glibc 2.33 libraries of their own.
@@ -24,7 +24,10 @@ LIB_FROM_BIN := $(shell realpath -ms --relative-to=$(bindir) $(libdir))
 # Raised when a program that was built for the last release no longer runs.
 SOVERSION := 0
 
-AUDIT_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/*.c audit/*.S) dlbind/linkmap.c dlbind/private.c)
+# The module's layers, each above the ones before it.
+LAYERS := core loader guest entry adapter reload api
+AUDIT_OBJS := $(patsubst %,$B/%.o,$(wildcard $(LAYERS:%=audit/%/*.c) $(LAYERS:%=audit/%/*.S)) \
+	 dlbind/linkmap.c dlbind/private.c)
 IMAGE_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/image/*.c))
 # With libdw, in a library of their own.
 COMPARE_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/image/compare/*.c))
@@ -34,7 +37,7 @@ DFLY_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/tool/dfly/*.c audit/tool/dfly/
 $(DFLY_OBJS): ALL_CFLAGS += -ffreestanding -fno-stack-protector -mgeneral-regs-only -fPIE \
 	-fcf-protection=none -fno-sanitize=all -fno-lto
 TOOL_OBJS := $(filter-out $(DFLY_OBJS),$(patsubst %,$B/%.o,$(wildcard audit/tool/*.c audit/tool/*/*.c) \
-	audit/rows.c audit/arguments_x86_64.c))
+	audit/core/rows.c audit/core/arguments_x86_64.c))
 
 LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-dwarf.so $B/libgoaudit-entries.so
 PRODUCTS := $(LIBRARIES) $B/libdlbind.so $B/libdlbind.a $B/goaudit $B/goaudit-dfly $B/overlay $B/linker $B/libgoaudit.so-gdb.py
@@ -107,7 +110,7 @@ $B/libgoaudit-dwarf.so: $(COMPARE_OBJS) $B/audit/image/elf.c.o
 
 # Without debug information of the entries: gdb is to step through them.
 $B/libgoaudit-entries.so: audit/base/entries_x86_64.S audit/base/guard.c \
-		audit/base/unwound.c audit/base/wide.h audit/guard.h audit/go/protocol.h
+		audit/base/unwound.c audit/base/wide.h audit/adapter/panic.h audit/go/protocol.h
 	@mkdir -p $(@D)/audit/base
 	@$(CC) $(CFLAGS) -g0 -fPIC -c -o $B/audit/base/entries.o audit/base/entries_x86_64.S
 	@$(CC) $(CFLAGS) -fPIC -c -o $B/audit/base/guard.o audit/base/guard.c
@@ -149,7 +152,7 @@ $(SWITCHES)/libgoaudit.so: $(AUDIT_OBJS) $B/libdlbind.a audit/libgoaudit.map tes
 		test/unit/failing.h test/unit/wrap.h
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CFLAGS) -c -o $(SWITCHES)/failing.o test/unit/failing.c
-	@$(CC) $(ALL_CFLAGS) -DGOAUDIT_TEST_SWITCHES -c -o $(SWITCHES)/gort.c.o audit/gort.c
+	@$(CC) $(ALL_CFLAGS) -DGOAUDIT_TEST_SWITCHES -c -o $(SWITCHES)/gort.c.o audit/adapter/gort.c
 	@$(CC) $(SOLDFLAGS) -Wl,--version-script=audit/libgoaudit.map -o $@ \
 		$(patsubst %,-Xlinker --wrap=%,$(FAILING)) $(filter-out %/gort.c.o,$(AUDIT_OBJS)) \
 		$(SWITCHES)/gort.c.o $(SWITCHES)/failing.o $B/libdlbind.a $(LIBS)
@@ -169,7 +172,7 @@ $B/test/unit/%: test/unit/%.c $(IMAGE_OBJS) $(COMPARE_OBJS)
 # Instrumented, so from the sources.  Without the tool's main.  The guided one is of clang,
 # and made by `make fuzz' alone.
 FUZZED := test/fuzz/target.c $(wildcard audit/image/*.c audit/image/compare/*.c audit/tool/base/*.c \
-	audit/tool/inspect/*.c) audit/rows.c audit/arguments_x86_64.c
+	audit/tool/inspect/*.c) audit/core/rows.c audit/core/arguments_x86_64.c
 FUZZ_FLAGS = $(filter-out -MMD -MP,$(ALL_CFLAGS)) -O1 -g -fno-sanitize-recover=all
 FUZZ_HEADERS := $(wildcard audit/core/*.h audit/tool/*/*.h audit/image/*.h audit/image/*/*.h)
 $B/test/fuzz: test/fuzz/fuzz.c $(FUZZED) $(FUZZ_HEADERS)

@@ -1,7 +1,7 @@
 /* In libgoaudit-entries.so: what the exports of a guest call in place of
  * crosscall2 when a panic is to end the call only (guard.h).  It lies in the
  * host's namespace, so that debuggers can unwind through it.  No libc here. */
-#include "../guard.h"
+#include "../adapter/panic.h"
 
 #include "../go/protocol.h"
 

@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "globs.h"
-#include "journal.h"
-#include "state.h"
+#include "api/globs.h"
+#include "guest/records.h"
+#include "api/goaudit.h"
 
 static struct goaudit *const ga = &goaudit_state;
 static const char *build;

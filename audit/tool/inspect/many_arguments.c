@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arguments.h"
+#include "core/arguments.h"
 #include "base/wide.h"
 
 #define SPARSE (UINT64_C(64) << 20)	/* bytes that an image may take beyond its file's */

@@ -1,0 +1,172 @@
+#include "adapter/find.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/path.h"
+#include "api/open.h"
+#include "api/goaudit.h"
+#include "core/text.h"
+
+/* The facts of a runtime library; false: no such file, or not one. */
+static bool library_facts(struct goaudit *ga, const char *path,
+			  struct image_facts *facts)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	void *data;
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	data = fstat(fd, &st) == 0 && st.st_size > 0 ?
+		       mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) :
+		       MAP_FAILED;
+	close(fd);
+	if (data == MAP_FAILED)
+		return false;
+	facts->size = sizeof *facts;
+	ok = ga->snapshots.inspect(data, st.st_size, facts, NULL, 0) == IMAGE_OK &&
+	     facts->kind == IMAGE_GO_RUNTIME;
+	munmap(data, st.st_size);
+	return ok;
+}
+
+static void take(struct gort *rt, const char *path, const struct image_facts *facts)
+{
+	char resolved[PATH_MAX];
+
+	text_copy(rt->path, sizeof rt->path,
+		  realpath(path, resolved) ? resolved : path);
+	memcpy(rt->abi_hash, facts->abi_hash, sizeof rt->abi_hash);
+	rt->abi_hash_len = facts->abi_hash_len;
+}
+
+struct search {
+	struct goaudit *ga;
+	struct link_map *found;
+};
+
+/* Has the program been linked by Go?  Its notes are mapped. */
+static bool program_is_go(struct goaudit *ga)
+{
+	const struct link_map *map = ga->ldso.head;
+	size_t n;
+	const ElfW(Phdr) *ph = ldso_phdrs(map, &n);
+
+	for (size_t i = 0; ph && i < n; i++)
+		if (ph[i].p_type == PT_NOTE &&
+		    open_notes_are_go((void *)(map->l_addr + ph[i].p_vaddr),
+				      ph[i].p_memsz))
+			return true;
+	return false;
+}
+
+/* In a transaction: nobody changes the list meanwhile. */
+static void look_through(void *arg)
+{
+	struct search *s = arg;
+
+	for (struct link_map *m = s->ga->ldso.head; m; m = m->l_next)
+		if (ldso_lookup(m, "runtime.firstmoduledata")) {
+			s->found = m;
+			return;
+		}
+}
+
+int gort_find_loaded(struct goaudit *ga, struct gort *rt)
+{
+	struct image_facts facts;
+	struct search s = { .ga = ga };
+
+	if (!ldso_transaction(ga, look_through, &s)) {
+		error_set(ga, "%s: %s", ga->host.argv[0], LDSO_NOT_CALLED);
+		return -1;
+	}
+	if (!s.found) {
+		if (!program_is_go(ga))
+			return 0;
+		error_set(ga, "%s: the program carries a Go runtime of its own, and "
+			  "there can be only one: build it by goaudit build -exe",
+			  ga->host.argc ? ga->host.argv[0] : "this program");
+		return -1;
+	}
+	if (!library_facts(ga, s.found->l_name, &facts)) {
+		error_set(ga, "%s: the Go runtime in this process is not a shared "
+			  "runtime library: build the program by goaudit build -exe",
+			  s.found->l_name);
+		return -1;
+	}
+	take(rt, s.found->l_name, &facts);
+	rt->map = s.found;
+	return 0;
+}
+
+static bool matches(const struct image_facts *have, const struct image_facts *want)
+{
+	return have->abi_hash_len == want->abi_hash_len &&
+	       memcmp(have->abi_hash, want->abi_hash, have->abi_hash_len) == 0;
+}
+
+/* The library in a folder; false: its path is too long for a file. */
+static bool in_folder(char *folder, size_t size, const char *library)
+{
+	size_t at = strlen(folder);
+
+	return (size_t)snprintf(folder + at, size - at, "/%s", library) < size - at;
+}
+
+static bool cached_library(struct goaudit *ga, const struct image_facts *facts,
+			   char *out, size_t size)
+{
+	const char *home = ga->settings.secure ? NULL : getenv("HOME");
+	const char *xdg = ga->settings.secure ? NULL : getenv("XDG_CACHE_HOME");
+	char hex[IMAGE_HEX_MAX];
+
+	image_hex(facts->abi_hash, facts->abi_hash_len, hex);
+	return path_cache(out, size, ga->settings.cache, xdg, home) &&
+	       in_folder(out, size, PATH_BY_ABI) && in_folder(out, size, hex) &&
+	       in_folder(out, size, facts->runtime_name);
+}
+
+int gort_find_file(struct goaudit *ga, const struct image_facts *facts,
+		   const char *guest_path, struct gort *rt)
+{
+	const char *entry = facts->runpath;
+	struct image_facts have;
+	char path[PATH_MAX];
+	bool wrong_entries = false;
+
+	while (*entry) {
+		size_t n = strcspn(entry, ":");
+
+		if (path_expand(path, sizeof path, entry, n, guest_path,
+				path_folder(guest_path)) &&
+		    in_folder(path, sizeof path, facts->runtime_name) &&
+		    library_facts(ga, path, &have) && matches(&have, facts)) {
+			if (have.overlay)
+				return take(rt, path, &have), 0;
+			wrong_entries = true;
+		}
+		entry += n + (entry[n] == ':');
+	}
+	if (cached_library(ga, facts, path, sizeof path) &&
+	    library_facts(ga, path, &have) && matches(&have, facts) && have.overlay)
+		return take(rt, path, &have), 0;
+	if (wrong_entries)
+		error_set(ga, "%s: its Go runtime library was not built by this "
+			  "release of goaudit: rebuild it with `goaudit build`",
+			  guest_path);
+	else
+		error_set(ga, "%s: its Go runtime library (%s, for %s) is not on "
+			  "this machine: rebuild it with `goaudit build`",
+			  guest_path, facts->runtime_name,
+			  facts->go_version[0] ? facts->go_version : "Go");
+	return -1;
+}

@@ -1,0 +1,195 @@
+#include "api/api.h"
+
+#include <string.h>
+
+#include "core/cancel.h"
+#include "loader/debugger.h"
+#include "loader/redirect.h"
+#include "reload/reload.h"
+#include "api/goaudit.h"
+#include "api/watch.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+char *api_dlerror(void)
+{
+	CANCEL_OFF();
+	const char *text = error_take(&goaudit_state);
+
+	if (text)
+		return (char *)text;
+	return ((char *(*)(void))intercept_real_dlerror)();
+}
+
+/* A program knows a guest by the name that it opened. */
+static void user_name(Dl_info *info)
+{
+	struct goaudit *ga = &goaudit_state;
+	struct generation *gen;
+
+	if (!info->dli_fname || !snapshot_is_ours(ga, info->dli_fname))
+		return;
+	pthread_mutex_lock(&ga->lock);
+	gen = registry_find_address(ga, (uintptr_t)info->dli_fbase);
+	if (gen)
+		info->dli_fname = gen->guest->path;	/* lives as long as the process */
+	pthread_mutex_unlock(&ga->lock);
+}
+
+int api_dladdr(const void *address, Dl_info *info)
+{
+	CANCEL_OFF();
+	int found = ((int (*)(const void *, Dl_info *))intercept_real_dladdr)(
+		gate_target(&goaudit_state, address), info);
+
+	if (found)
+		user_name(info);
+	return found;
+}
+
+int api_dladdr1(const void *address, Dl_info *info, void **extra, int flags)
+{
+	CANCEL_OFF();
+	int found = ((int (*)(const void *, Dl_info *, void **,
+			      int))intercept_real_dladdr1)(
+		gate_target(&goaudit_state, address), info, extra, flags);
+
+	if (found)
+		user_name(info);
+	return found;
+}
+
+int api_dlinfo(void *handle, int request, void *arg)
+{
+	struct goaudit *ga = &goaudit_state;
+	struct generation *gen;
+	struct guest *lasting;
+	void *map = handle;
+	int result = 0;
+	CANCEL_OFF();
+
+	error_clear(ga);
+	pthread_mutex_lock(&ga->lock);
+	gen = registry_find_handle(ga, handle);
+	lasting = registry_find_lasting(ga, handle);
+	if (gen && gen->map) {
+		map = gen->map;
+		gen->kept++;		/* ld.so is asked without our lock */
+	} else {
+		gen = NULL;
+	}
+	pthread_mutex_unlock(&ga->lock);
+	if (!gen && lasting) {
+		error_set(ga, "%s: the handle is not open: it was closed before",
+			  lasting->path);
+		return -1;
+	}
+	if (gen && request == RTLD_DI_ORIGIN)
+		/* as with glibc, the caller's buffer has to be large enough */
+		strcpy(arg, gen->origin);
+	else
+		result = ((int (*)(void *, int, void *))intercept_real_dlinfo)(
+			map, request, arg);
+	if (gen)
+		registry_let_go(ga, gen);
+	return result;
+}
+
+int api_thread_atexit(void (*destructor)(void *), void *object, void *dso)
+{
+	CANCEL_OFF();
+
+	if (__atomic_load_n(&goaudit_state.snapshots.folders, __ATOMIC_ACQUIRE))
+		linger_note(&goaudit_state, dso);
+	return ((int (*)(void (*)(void *), void *,
+			 void *))intercept_real_thread_atexit)(destructor, object,
+							       dso);
+}
+
+EXPORT void *dlreload2(void *handle, const struct goaudit_reload_options *options)
+{
+	CANCEL_OFF();
+
+	error_clear(&goaudit_state);
+	return reload_reload(&goaudit_state, handle, options);
+}
+
+EXPORT void *dlreload(void *handle)
+{
+	CANCEL_OFF();
+
+	return dlreload2(handle, NULL);
+}
+
+EXPORT int goaudit_reclaim(void *handle, int timeout_ms)
+{
+	struct goaudit *ga = &goaudit_state;
+	struct guest *guest = NULL;
+	CANCEL_OFF();
+
+	error_clear(ga);
+	if (handle) {
+		pthread_mutex_lock(&ga->lock);
+		guest = registry_guest_of_handle(ga, handle);
+		pthread_mutex_unlock(&ga->lock);
+		if (!guest) {
+			error_set(ga, "%p: not a handle of a reloadable object: "
+				  "pass one that dlopen returned", handle);
+			return -1;
+		}
+	}
+	return reaper_wait(ga, guest, timeout_ms);
+}
+
+EXPORT int goaudit_watch(void *handle, goaudit_watch_function *callback, void *arg)
+{
+	struct goaudit *ga = &goaudit_state;
+	CANCEL_OFF();
+
+	error_clear(ga);
+	return callback ? watch_start(ga, handle, callback, arg) :
+			  watch_stop(ga, handle);
+}
+
+/* For the libdlbind of the host (dlbind/embed.h). */
+EXPORT int dlbind_relist(struct link_map *map, void (*between)(void *), void *arg)
+{
+	CANCEL_OFF();
+
+	return debugger_relist(&goaudit_state, map, between, arg) ? 0 : -1;
+}
+
+EXPORT size_t goaudit_last_panic(char *text, size_t size)
+{
+	CANCEL_OFF();
+
+	return guard_last(&goaudit_state, text, size);
+}
+
+EXPORT size_t goaudit_generations(struct goaudit_generation *records,
+				  size_t count, size_t record_size)
+{
+	struct goaudit *ga = &goaudit_state;
+	size_t size = sizeof *records < record_size ? sizeof *records : record_size;
+	size_t n;
+	CANCEL_OFF();
+
+	pthread_mutex_lock(&ga->lock);
+	n = registry_copy(ga, records, count, record_size, size);
+	pthread_mutex_unlock(&ga->lock);
+	return n;
+}
+
+EXPORT int goaudit_runtime_stats(struct goaudit_runtime *runtime, size_t size,
+				 int collect)
+{
+	struct goaudit_runtime full;
+	CANCEL_OFF();
+
+	error_clear(&goaudit_state);
+	if (gort_stats(&goaudit_state, &full, collect) != 0)
+		return -1;
+	memset(runtime, 0, size);
+	memcpy(runtime, &full, size < sizeof full ? size : sizeof full);
+	return 0;
+}

@@ -1,0 +1,458 @@
+#include "guest/registry.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "../dlbind/machine.h"
+#include "guest/records.h"
+#include "api/goaudit.h"
+#include "core/text.h"
+
+/* File systems stamp changes with a clock that ticks every few milliseconds. */
+#define RACY_NS 50000000ll
+
+static size_t page_up(size_t size)
+{
+	return (size + MACHINE_PAGE - 1) & -MACHINE_PAGE;
+}
+
+static void *map_pages(size_t size, int protection)
+{
+	void *p = mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		       -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void registry_init(struct goaudit *ga)
+{
+	ga->registry.guests_tail = &ga->registry.guests;
+}
+
+static struct generation *generation_at(const struct registry *r, uint32_t index)
+{
+	return &r->chunk[index / REGISTRY_CHUNK][index % REGISTRY_CHUNK];
+}
+
+struct guest *registry_find_path(struct goaudit *ga, const char *path)
+{
+	struct guest *g;
+
+	for (g = ga->registry.guests; g; g = g->next)
+		if (strcmp(g->path, path) == 0)
+			return g;
+	return NULL;
+}
+
+/* The number of a file that has been replaced may be another one's by now. */
+static bool is_file_of(const struct guest *g, const struct stat *st)
+{
+	const struct signature *s = &g->current->signature;
+	struct stat now;
+
+	if (s->dev != st->st_dev || s->ino != st->st_ino)
+		return false;
+	if (s->size == st->st_size && s->mtime.tv_sec == st->st_mtim.tv_sec &&
+	    s->mtime.tv_nsec == st->st_mtim.tv_nsec)
+		return true;
+	return stat(g->path, &now) == 0 && now.st_dev == st->st_dev &&
+	       now.st_ino == st->st_ino;
+}
+
+struct guest *registry_find_file(struct goaudit *ga, const struct stat *st)
+{
+	struct guest *g;
+
+	for (g = ga->registry.guests; g; g = g->next)
+		if (g->current && g->current->info->state != GOAUDIT_PARKED &&
+		    is_file_of(g, st))
+			return g;
+	return NULL;
+}
+
+struct guest *registry_find_name(struct goaudit *ga, const char *name)
+{
+	struct guest *g;
+
+	for (g = ga->registry.guests; g; g = g->next)
+		if (strcmp(g->name, name) == 0)
+			return g;
+	return NULL;
+}
+
+/* A text that lives as long as the process; NULL: out of memory. */
+static const char *lasting_text(struct guest *g, const char *text)
+{
+	struct guest_text *t;
+
+	for (t = g->texts; t; t = t->next)
+		if (strcmp(t->text, text) == 0)
+			return t->text;
+	t = malloc(sizeof *t + strlen(text) + 1);
+	if (!t)
+		return NULL;
+	strcpy(t->text, text);
+	t->next = g->texts;
+	g->texts = t;
+	return t->text;
+}
+
+bool registry_turn(struct guest *g, const char *path, const char *name)
+{
+	path = lasting_text(g, path);
+	name = lasting_text(g, name);
+	if (!path || !name)
+		return false;
+	g->path = path;
+	g->name = name;
+	return true;
+}
+
+char *registry_name(struct goaudit *ga, const struct guest *guest)
+{
+	char *name;
+
+	pthread_mutex_lock(&ga->lock);
+	name = strdup(guest->name);
+	pthread_mutex_unlock(&ga->lock);
+	return name;
+}
+
+struct guest *registry_guest(struct goaudit *ga, const char *path, const char *name)
+{
+	struct guest *g = registry_find_path(ga, path);
+
+	if (g)
+		return g;
+	g = calloc(1, sizeof *g);
+	if (!g)
+		return NULL;
+	if (!registry_turn(g, path, name)) {
+		free(g->texts);
+		free(g);
+		return NULL;
+	}
+	g->id = goaudit_debug.guests++;
+	*ga->registry.guests_tail = g;
+	ga->registry.guests_tail = &g->next;
+	return g;
+}
+
+#define FOR_EACH_LIVE(ga, gen)                                                \
+	for (struct generation *gen = (ga)->registry.live; gen;               \
+	     gen = gen->next_live)
+
+struct generation *registry_find_handle(struct goaudit *ga, const void *handle)
+{
+	struct guest *guest = registry_find_lasting(ga, handle);
+
+	if (guest) {
+		struct generation *gen = guest->serving;
+
+		/* Its own constructor or package init has opened it. */
+		if (!gen || (!gen->info->references && guest->current &&
+			     guest->current->info->references))
+			gen = guest->current;
+		return gen;
+	}
+	return registry_find_map(ga, handle);
+}
+
+struct generation *registry_find_map(struct goaudit *ga, const void *map)
+{
+	if (!map)
+		return NULL;
+	FOR_EACH_LIVE(ga, gen)
+		if (gen->map == map)
+			return gen;
+	return NULL;
+}
+
+struct guest *registry_find_lasting(struct goaudit *ga, const void *handle)
+{
+	for (struct guest *g = ga->registry.guests; g; g = g->next)
+		if (&g->handle == handle)
+			return g;
+	return NULL;
+}
+
+void *registry_handle(const struct generation *gen)
+{
+	return gen->guest->raw ? (void *)gen->map : (void *)&gen->guest->handle;
+}
+
+struct generation *registry_find_address(struct goaudit *ga, uintptr_t address)
+{
+	FOR_EACH_LIVE(ga, gen)
+		if (address - gen->info->lo < gen->info->hi - gen->info->lo)
+			return gen;
+	return NULL;
+}
+
+struct generation *registry_find_snapshot(struct goaudit *ga, const char *file)
+{
+	FOR_EACH_LIVE(ga, gen)
+		if (strcmp(gen->info->snapshot, file) == 0)
+			return gen;
+	return NULL;
+}
+
+struct guest *registry_guest_of_handle(struct goaudit *ga, const void *handle)
+{
+	struct generation *gen = registry_find_handle(ga, handle);
+	struct guest *newest = NULL;
+	struct guest *lasting = registry_find_lasting(ga, handle);
+	uint64_t at = 0;
+
+	if (gen || lasting)
+		return gen ? gen->guest : lasting;
+	/* An address may have been used by several; the last one counts. */
+	for (uint32_t i = 0; i < goaudit_debug.records; i++) {
+		const struct goaudit_generation *info = journal_record(i);
+
+		if (info->handle == (uintptr_t)handle && info->opened_at >= at) {
+			at = info->opened_at;
+			newest = generation_at(&ga->registry, i)->guest;
+		}
+	}
+	return newest;
+}
+
+static int by_opening(const void *a, const void *b)
+{
+	const struct goaudit_generation *x = *(void *const *)a, *y = *(void *const *)b;
+
+	return (x->opened_at > y->opened_at) - (x->opened_at < y->opened_at);
+}
+
+size_t registry_copy(struct goaudit *ga, void *records, size_t count,
+		     size_t stride, size_t size)
+{
+	uint32_t n = goaudit_debug.records, used = 0;
+	struct goaudit_generation **order = malloc((n + 1) * sizeof *order);
+
+	(void)ga;
+	if (!order)
+		return 0;
+	for (uint32_t i = 0; i < n; i++)
+		if (journal_record(i)->state != GOAUDIT_FREE)
+			order[used++] = journal_record(i);
+	qsort(order, used, sizeof *order, by_opening);
+	for (uint32_t i = 0; i < used && i < count; i++)
+		memcpy((char *)records + i * stride, order[i], size);
+	free(order);
+	return used;
+}
+
+/* Makes room for so many records, in a larger area if need be.  The old area stays: who
+ * reads a record without our lock may be looking at it. */
+static bool reserve_records(struct registry *r, uint32_t n)
+{
+	const size_t size = sizeof(struct goaudit_generation);
+	uint32_t room = r->reserved ? r->reserved : REGISTRY_FIRST;
+	void *area = r->reserved ? journal_record(0) : NULL;
+
+	while (room < n)
+		room *= 8;
+	if (room > REGISTRY_RECORDS)
+		room = REGISTRY_RECORDS;
+	/* Not accessible before it is used, so that mlockall does not fill it. */
+	if (room != r->reserved)
+		area = map_pages(page_up(room * size), PROT_NONE);
+	if (!area || mprotect(area, page_up(n * size), PROT_READ | PROT_WRITE) != 0) {
+		if (area && room != r->reserved)
+			munmap(area, page_up(room * size));
+		return false;
+	}
+	if (room == r->reserved)
+		return true;
+	if (r->reserved)
+		memcpy(area, journal_record(0), r->usable * size);
+	journal_begin();
+	journal_init(area);
+	for (uint32_t i = 0; i < r->usable; i++)
+		generation_at(r, i)->info = journal_record(i);
+	journal_end();
+	r->reserved = room;
+	return true;
+}
+
+static bool grow(struct registry *r)
+{
+	struct generation **chunk = &r->chunk[r->usable / REGISTRY_CHUNK];
+	uint32_t more = r->usable + REGISTRY_CHUNK;
+
+	if (more > REGISTRY_RECORDS || !reserve_records(r, more))
+		return false;
+	*chunk = map_pages(page_up(REGISTRY_CHUNK * sizeof **chunk), PROT_READ | PROT_WRITE);
+	if (!*chunk)
+		return false;
+	r->usable = more;
+	return true;
+}
+
+/* A record to use: a fresh one, or one whose generation has long been gone. */
+static struct generation *take_record(struct registry *r)
+{
+	uint32_t i, n = goaudit_debug.records;
+	struct generation *gen;
+
+	if (r->gone > REGISTRY_HISTORY || n == REGISTRY_RECORDS) {
+		for (i = 0; i < n; i++) {
+			gen = generation_at(r, (r->oldest + i) % n);
+			if (gen->info->state == GOAUDIT_GONE) {
+				r->oldest = (r->oldest + i + 1) % n;
+				r->gone--;
+				return gen;
+			}
+		}
+	}
+	if (n == r->usable && !grow(r))
+		return NULL;
+	gen = generation_at(r, n);
+	gen->index = n;
+	return gen;
+}
+
+static void forget(struct generation *gen)
+{
+	struct generation **p = &gen->guest->all;
+
+	while (*p && *p != gen)
+		p = &(*p)->next;
+	if (*p)
+		*p = gen->next;
+}
+
+struct generation *registry_generation(struct goaudit *ga, struct guest *guest)
+{
+	struct registry *r = &ga->registry;
+	struct generation *gen = take_record(r);
+	struct goaudit_generation *info;
+	struct timespec now;
+	uint32_t index;
+
+	if (!gen)
+		return NULL;
+	if (gen->guest)
+		forget(gen);
+	index = gen->index;
+	info = journal_record(index);
+	journal_begin();
+	memset(gen, 0, sizeof *gen);
+	gen->index = index;
+	memset(info, 0, sizeof *info);
+	gen->info = info;
+	gen->guest = guest;
+	gen->next = guest->all;
+	guest->all = gen;
+	gen->next_live = r->live;
+	r->live = gen;
+	info->guest = guest->id;
+	info->number = ++guest->generations;
+	info->state = GOAUDIT_LOADING;
+	clock_gettime(CLOCK_REALTIME, &now);
+	info->opened_at = now.tv_sec * 1000000000ull + now.tv_nsec;
+	text_copy(info->path, sizeof info->path, guest->path);
+	if (index == goaudit_debug.records)
+		goaudit_debug.records++;
+	journal_end();
+	return gen;
+}
+
+void registry_describe(struct generation *gen, const struct snapshot *s, const char *path)
+{
+	char *slash;
+
+	gen->signature = s->signature;
+	memcpy(gen->hash, s->hash, sizeof gen->hash);
+	gen->described = s->facts.has_debug_info;
+	text_copy(gen->origin, sizeof gen->origin, path);
+	slash = strrchr(gen->origin, '/');
+	slash[slash == gen->origin] = 0;
+	journal_begin();
+	gen->info->is_go = s->facts.kind == IMAGE_GO_GUEST;
+	gen->info->snapshot_ns = s->ns;
+	text_copy(gen->info->path, sizeof gen->info->path, path);
+	memcpy(gen->info->snapshot, s->file, sizeof gen->info->snapshot);
+	journal_end();
+}
+
+static void leave_live(struct registry *r, struct generation *gen)
+{
+	struct generation **p = &r->live;
+
+	while (*p != gen)
+		p = &(*p)->next_live;
+	*p = gen->next_live;
+}
+
+static void held_by_nobody(struct goaudit_generation *info)
+{
+	info->holder = 0;
+	info->goroutine = 0;
+	info->holder_text[0] = info->holders[0] = 0;
+}
+
+void registry_set_state(struct goaudit *ga, struct generation *gen,
+			enum goaudit_state state)
+{
+	journal_begin();
+	gen->info->state = state;
+	if (state == GOAUDIT_GONE) {
+		gen->map = NULL;
+		for (unsigned i = 0; i < GENERATION_EXPANDED; i++)
+			free(gen->expanded[i]);
+		memset(gen->expanded, 0, sizeof gen->expanded);
+		leave_live(&ga->registry, gen);
+		gate_gone(ga, gen);
+		if (gen->guest->serving == gen)
+			gen->guest->serving = NULL;
+		ga->registry.gone++;
+		ga->linger.waiting -= gen->waiting;
+		ga->linger.leaving -= gen->leaving;
+		gen->waiting = gen->leaving = false;
+		held_by_nobody(gen->info);
+	}
+	journal_end();
+	pthread_cond_broadcast(&ga->changed);
+	goaudit_log(ga, "%s: generation %u: %s", gen->guest->path,
+		    gen->info->number, journal_state_name(state));
+}
+
+void registry_let_go(struct goaudit *ga, struct generation *gen)
+{
+	pthread_mutex_lock(&ga->lock);
+	gen->kept--;
+	if (gen->info->state == GOAUDIT_RETIRED)
+		reaper_wake(ga);	/* a round may have passed it over */
+	pthread_mutex_unlock(&ga->lock);
+}
+
+struct signature signature_of(const struct stat *st)
+{
+	struct signature s = {
+		.dev = st->st_dev, .ino = st->st_ino, .size = st->st_size,
+		.mtime = st->st_mtim, .ctime = st->st_ctim,
+	};
+	struct timespec now;
+	long long age;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	age = (now.tv_sec - s.ctime.tv_sec) * 1000000000ll + now.tv_nsec -
+	      s.ctime.tv_nsec;
+	s.racy = age < RACY_NS;
+	return s;
+}
+
+bool signature_same(const struct signature *a, const struct signature *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
+	       a->mtime.tv_sec == b->mtime.tv_sec &&
+	       a->mtime.tv_nsec == b->mtime.tv_nsec &&
+	       a->ctime.tv_sec == b->ctime.tv_sec &&
+	       a->ctime.tv_nsec == b->ctime.tv_nsec;
+}

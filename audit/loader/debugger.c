@@ -1,0 +1,234 @@
+#include "loader/debugger.h"
+
+#include <dlfcn.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "../dlbind/machine.h"
+#include "loader/transaction.h"
+#include "reload/needed.h"
+#include "api/goaudit.h"
+
+struct notice {
+	struct goaudit *ga;
+	struct link_map *map;
+	bool *global;		/* see ldso_hide */
+	bool insert;
+};
+
+static bool has_breakpoint(uintptr_t address)
+{
+	return address && machine_is_breakpoint((const void *)address);
+}
+
+/* Is a debugger attached? */
+static bool is_watched(const struct goaudit *ga)
+{
+	return has_breakpoint(ga->ldso.debug->r_brk) ||
+	       has_breakpoint(ga->ldso.probe);
+}
+
+static void call_brk(struct r_debug *debug, int state)
+{
+	debug->r_state = state;
+	((void (*)(void))debug->r_brk)();
+}
+
+static void change(const struct notice *n)
+{
+	if (n->insert)
+		ldso_reinsert(n->ga, n->map, n->global && *n->global);
+	else
+		ldso_hide(n->ga, n->map, n->global);
+}
+
+/* lldb compares the list only between RT_DELETE and RT_CONSISTENT, so the
+ * change stands between two such calls of its own when ld.so is not in the
+ * middle of one. */
+static void notify(void *arg)
+{
+	struct notice *n = arg;
+	struct r_debug *debug = n->ga->ldso.debug;
+	bool own = debug->r_state == RT_CONSISTENT;
+
+	if (own)
+		call_brk(debug, n->insert ? RT_ADD : RT_DELETE);
+	change(n);
+	if (own)
+		call_brk(debug, RT_CONSISTENT);
+}
+
+/* When an object leaves the list, gdb forgets the breakpoints in it without
+ * restoring the bytes.  The text is a private mapping of an immutable file:
+ * dropping the pages that were written to brings the file's bytes back. */
+static void drop_breakpoints(const struct link_map *map)
+{
+	size_t n;
+	const ElfW(Phdr) *ph = ldso_phdrs(map, &n);
+	uint64_t v;
+
+	if (ldso_dynamic(map, DT_TEXTREL, &v) ||
+	    (ldso_dynamic(map, DT_FLAGS, &v) && (v & DF_TEXTREL)))
+		return;		/* ld.so itself wrote there */
+	for (size_t i = 0; ph && i < n; i++) {
+		uintptr_t from, to;
+
+		if (ph[i].p_type != PT_LOAD || !(ph[i].p_flags & PF_X) ||
+		    (ph[i].p_flags & PF_W))
+			continue;
+		from = (map->l_addr + ph[i].p_vaddr) & -MACHINE_PAGE;
+		to = map->l_addr + ph[i].p_vaddr + ph[i].p_filesz;
+		madvise((void *)from, to - from, MADV_DONTNEED);
+	}
+}
+
+static void with_tiny(struct notice *n)
+{
+	struct goaudit *ga = n->ga;
+	struct call call = { .kind = CALL_NOTIFY, .fn = notify, .arg = n };
+	struct call plain = { .kind = CALL_PLAIN };
+	const char *path = made_tiny(ga);
+	void *tiny;
+
+	call_push(ga, n->insert ? &call : &plain);
+	tiny = path ? dlmopen(LM_ID_BASE, path, RTLD_NOW) : NULL;
+	call_pop(ga, n->insert ? &call : &plain);
+	if (tiny) {
+		call_push(ga, n->insert ? &plain : &call);
+		dlclose(tiny);
+		call_pop(ga, n->insert ? &plain : &call);
+	}
+	if (!call.ran)		/* no memory, say: the change itself must happen */
+		change(n);
+}
+
+void debugger_hide(struct goaudit *ga, struct generation *gen)
+{
+	struct notice n = { .ga = ga, .map = gen->map, .global = &gen->global };
+
+	if (gen->hidden || ldso_validate(ga))
+		return;
+	if (!is_watched(ga)) {
+		change(&n);
+	} else {
+		with_tiny(&n);
+		drop_breakpoints(gen->map);
+	}
+	gen->hidden = true;
+	needed_follow(ga, gen);
+}
+
+void debugger_reinsert(struct goaudit *ga, struct generation *gen)
+{
+	struct notice n = {
+		.ga = ga, .map = gen->map, .global = &gen->global, .insert = true,
+	};
+
+	if (!gen->hidden)
+		return;		/* at exit all have been put back (reload_finish) */
+	/* Before gdb looks again: a stale breakpoint byte would be taken for
+	 * the original one. */
+	if (!is_watched(ga)) {
+		change(&n);
+	} else {
+		drop_breakpoints(gen->map);
+		with_tiny(&n);
+	}
+	gen->hidden = false;
+	needed_follow(ga, gen);
+}
+
+void debugger_reinsert_within(struct goaudit *ga, struct generation *gen)
+{
+	if (is_watched(ga))
+		drop_breakpoints(gen->map);
+	ldso_reinsert(ga, gen->map, gen->global);
+	gen->hidden = false;
+}
+
+/* Debuggers skip objects without a name (gdb, svr4_current_sos_1). */
+void debugger_expose(struct goaudit *ga, struct link_map *map, bool exposed)
+{
+	if (exposed) {
+		map->l_name[0] = 0;
+		ldso_reinsert(ga, map, false);
+	} else {
+		ldso_hide(ga, map, NULL);
+		map->l_name[0] = '/';
+	}
+}
+
+struct relisting {
+	struct notice notice;
+	void (*between)(void *);
+	void *arg;
+	bool done;
+};
+
+static void relist(void *arg)
+{
+	struct relisting *r = arg;
+	struct notice *n = &r->notice;
+
+	if (ldso_validate(n->ga) || !linkmap_has(n->ga->ldso.ns, n->map) || !n->map->l_prev)
+		return;
+	with_tiny(n);
+	r->between(r->arg);
+	n->insert = true;
+	with_tiny(n);
+	goaudit_log(n->ga, "%s: debuggers read it again", n->map->l_name);
+	r->done = true;
+}
+
+bool debugger_relist(struct goaudit *ga, struct link_map *map, void (*between)(void *),
+		     void *arg)
+{
+	struct relisting r = {
+		.notice = { .ga = ga, .map = map }, .between = between, .arg = arg,
+	};
+
+	ldso_transaction(ga, relist, &r);
+	return r.done;
+}
+
+void debugger_close(struct goaudit *ga, struct link_map *map)
+{
+	char *name = map->l_name, first = name[0];
+	const struct link_map *m = ga->ldso.ns->loaded;
+
+	if (!is_watched(ga)) {
+		dlclose(map);
+		return;
+	}
+	name[0] = 0;
+	dlclose(map);
+	while (m && m != map)
+		m = m->l_next;
+	if (m && m->l_name == name)	/* it stays: a thread's destructor, say */
+		name[0] = first;
+}
+
+static void run_notice(struct goaudit *ga, bool insert)
+{
+	struct call *call = call_innermost(ga);
+
+	if (!call || call->kind != CALL_NOTIFY || call->ran ||
+	    ((struct notice *)call->arg)->insert != insert)
+		return;
+	call->ran = true;
+	call->fn(call->arg);
+}
+
+/* Between RT_ADD and RT_CONSISTENT of the tiny object's dlopen. */
+void debugger_tiny_opened(struct goaudit *ga, const struct link_map *map)
+{
+	if (map->l_name && strcmp(map->l_name, ga->made.tiny) == 0)
+		run_notice(ga, true);
+}
+
+/* Before RT_DELETE of its dlclose.  LA_ACT_CONSISTENT is of no use: since glibc
+ * 2.41 it comes after the debugger has been told. */
+void debugger_activity_delete(struct goaudit *ga)
+{
+	run_notice(ga, false);
+}

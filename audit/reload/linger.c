@@ -1,0 +1,265 @@
+#include "reload/linger.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../dlbind/machine.h"
+#include "core/arch.h"
+#include "loader/redirect.h"
+#include "api/goaudit.h"
+
+/* --- threads -------------------------------------------------------------- */
+
+struct use {
+	struct use *next;
+	struct generation *gen;
+	bool unseen;			/* registered while the generation was hidden: ld.so
+					 * does not know that it is needed */
+};
+
+/* A thread that has destructors to run in guests; ends with it. */
+struct linger_thread {
+	struct linger_thread *next;
+	const void *self;
+	int tid;			/* for messages */
+	struct use *uses;
+};
+
+static struct linger_thread *find_thread(struct goaudit *ga, const void *self)
+{
+	struct linger_thread *t = ga->linger.threads;
+
+	while (t && t->self != self)
+		t = t->next;
+	return t;
+}
+
+static struct linger_thread *add_thread(struct goaudit *ga, const void *self)
+{
+	struct linger_thread *t = calloc(1, sizeof *t);
+
+	if (!t)
+		return NULL;
+	t->self = self;
+	t->tid = (int)syscall(SYS_gettid);
+	t->next = ga->linger.threads;
+	ga->linger.threads = t;
+	return t;
+}
+
+static bool add_use(struct linger_thread *t, struct generation *gen)
+{
+	struct use *u;
+
+	for (u = t->uses; u; u = u->next)
+		if (u->gen == gen && u->unseen == gen->hidden)
+			return true;
+	u = malloc(sizeof *u);
+	if (!u)
+		return false;
+	*u = (struct use){ .next = t->uses, .gen = gen, .unseen = gen->hidden };
+	t->uses = u;
+	gen->threads++;
+	gen->unseen += u->unseen;
+	return true;
+}
+
+static void free_thread(struct goaudit *ga, struct linger_thread *t)
+{
+	struct linger_thread **p = &ga->linger.threads;
+	struct use *u, *next;
+
+	while (*p != t)
+		p = &(*p)->next;
+	*p = t->next;
+	for (u = t->uses; u; u = next) {
+		next = u->next;
+		u->gen->threads--;
+		u->gen->unseen -= u->unseen;
+		u->gen->tries = 0;
+		free(u);
+	}
+	free(t);
+}
+
+/* Registered before all of the thread's destructors in guests, so it runs after them
+ * (stdlib/cxa_thread_atexit_impl.c: the last one first).  Nothing is unmapped here: a
+ * destructor of the object's own may wait for this very thread. */
+static void thread_ended(void *arg)
+{
+	struct goaudit *ga = &goaudit_state;
+
+	pthread_mutex_lock(&ga->lock);
+	free_thread(ga, arg);
+	if (ga->reaper.started)
+		reaper_wake(ga);
+	pthread_mutex_unlock(&ga->lock);
+}
+
+void linger_note(struct goaudit *ga, const void *dso)
+{
+	const void *self = arch_thread_pointer();
+	struct linger_thread *t = NULL;
+	struct generation *gen;
+	bool new = false;
+
+	pthread_mutex_lock(&ga->lock);
+	gen = registry_find_address(ga, (uintptr_t)dso);
+	if (gen) {
+		t = find_thread(ga, self);
+		new = !t;
+		if (!t)
+			t = add_thread(ga, self);
+		if (!t || !add_use(t, gen))
+			gen->permanent |= gen->hidden;	/* out of memory: it stays */
+	}
+	pthread_mutex_unlock(&ga->lock);
+	if (t && new)
+		((int (*)(void (*)(void *), void *, void *))intercept_real_thread_atexit)(
+			thread_ended, t, ga->ldso.head->l_ld);
+}
+
+void linger_forked(struct goaudit *ga)
+{
+	struct linger_thread *t, *next;
+
+	for (t = ga->linger.threads; t; t = next) {
+		next = t->next;
+		if (t->self != arch_thread_pointer())
+			free_thread(ga, t);
+	}
+}
+
+/* --- names ---------------------------------------------------------------- */
+
+struct lines {
+	char *out;
+	size_t size, n;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct lines *l, const char *format,
+						      ...)
+{
+	va_list ap;
+	int n;
+
+	if (l->n && l->size - l->n > 1) {
+		l->out[l->n++] = '\n';
+		l->out[l->n] = 0;
+	}
+	va_start(ap, format);
+	n = vsnprintf(l->out + l->n, l->size - l->n, format, ap);
+	va_end(ap);
+	l->n += n < 0 ? 0 : (size_t)n < l->size - l->n ? (size_t)n : l->size - l->n - 1;
+}
+
+/* Does the object name the generation in DT_NEEDED, as ld.so compares names? */
+static bool names(const struct link_map *map, const struct generation *gen)
+{
+	const char *strings = (void *)ldso_dynamic_address(map, DT_STRTAB);
+	const char *its = (void *)ldso_dynamic_address(gen->map, DT_STRTAB);
+	uint64_t soname;
+
+	if (!strings || !its || !ldso_dynamic(gen->map, DT_SONAME, &soname))
+		return false;
+	for (const ElfW(Dyn) *d = map->l_ld; d->d_tag != DT_NULL; d++)
+		if (d->d_tag == DT_NEEDED &&
+		    strcmp(strings + d->d_un.d_val, its + soname) == 0)
+			return true;
+	return false;
+}
+
+/* The first symbol of a relocation table whose slot leads into the generation. */
+static const char *bound_by(const struct link_map *map, const struct generation *gen,
+			    int64_t table, int64_t size_tag)
+{
+	const ElfW(Rela) *r = (void *)ldso_dynamic_address(map, table);
+	const ElfW(Sym) *syms = (void *)ldso_dynamic_address(map, DT_SYMTAB);
+	const char *strings = (void *)ldso_dynamic_address(map, DT_STRTAB);
+	uint64_t size;
+
+	if (!r || !syms || !strings || !ldso_dynamic(map, size_tag, &size))
+		return NULL;
+	for (size_t i = 0; i < size / sizeof *r; i++) {
+		uint32_t sym = ELF64_R_SYM(r[i].r_info);
+		uintptr_t value;
+
+		if (!sym || !machine_stores_address(ELF64_R_TYPE(r[i].r_info)))
+			continue;
+		value = *(uintptr_t *)(map->l_addr + r[i].r_offset);
+		if (value - gen->info->lo < gen->info->hi - gen->info->lo)
+			return strings + syms[sym].st_name;
+	}
+	return NULL;
+}
+
+/* The user's name of an object. */
+static const char *user_name(struct goaudit *ga, const struct link_map *map)
+{
+	const char *name = map->l_name;
+	struct generation *gen;
+
+	if (map == ga->ldso.head)
+		return "the program";
+	pthread_mutex_lock(&ga->lock);
+	gen = registry_find_address(ga, (uintptr_t)map->l_ld);
+	if (gen)
+		name = gen->guest->path;
+	pthread_mutex_unlock(&ga->lock);
+	return name;
+}
+
+static void name_objects(struct goaudit *ga, const struct generation *gen, struct lines *l)
+{
+	for (const struct link_map *m = ga->ldso.ns->loaded; m; m = m->l_next) {
+		const char *symbol;
+
+		if (m == gen->map)
+			continue;
+		symbol = bound_by(m, gen, DT_RELA, DT_RELASZ);
+		if (!symbol)
+			symbol = bound_by(m, gen, DT_JMPREL, DT_PLTRELSZ);
+		if (names(m, gen))
+			add(l, "%s, which needs it", user_name(ga, m));
+		else if (symbol)
+			add(l, "%s, which is bound to its %s", user_name(ga, m), symbol);
+	}
+}
+
+/* Generations that are out of the link map, and threads.  With our lock. */
+static void name_ours(struct goaudit *ga, const struct generation *gen, struct lines *l)
+{
+	for (struct generation *g = ga->registry.live; g; g = g->next_live)
+		for (unsigned i = 0; g->hidden && i < g->pins.n; i++)
+			if (g->pins.handle[i] == gen->map)
+				add(l, "generation %u of %s, which needs it",
+				    g->info->number, g->guest->path);
+	for (struct linger_thread *t = ga->linger.threads; t; t = t->next)
+		for (struct use *u = t->uses; u; u = u->next)
+			if (u->gen == gen) {
+				add(l, "thread %d, whose end runs destructors of it", t->tid);
+				break;
+			}
+}
+
+void linger_name(struct goaudit *ga, const struct generation *gen, bool nested, char *out,
+		 size_t size)
+{
+	struct lines l = { .out = out, .size = size };
+
+	out[0] = 0;
+	if (nested)
+		add(&l, "a dlclose that is under way");
+	if (gen->closed)
+		name_objects(ga, gen, &l);
+	pthread_mutex_lock(&ga->lock);
+	name_ours(ga, gen, &l);
+	pthread_mutex_unlock(&ga->lock);
+	if (!l.n)
+		add(&l, "ld.so, for somebody's reference that is not known here, or "
+		    "RTLD_NODELETE");
+}

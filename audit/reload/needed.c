@@ -1,0 +1,632 @@
+#include "reload/needed.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/arch.h"
+#include "loader/debugger.h"
+#include "guest/records.h"
+#include "reload/retire.h"
+#include "api/goaudit.h"
+#include "core/text.h"
+
+/* Folders whose libraries are the system's: they are loaded as ld.so does. */
+static const char *const system_folders[] = {
+	"/lib/", "/lib32/", "/lib64/", "/libx32/",
+	"/usr/lib/", "/usr/lib32/", "/usr/lib64/", "/usr/libx32/",
+};
+
+#define COUNT(a) (sizeof (a) / sizeof *(a))
+
+/* --- who needs whom ----------------------------------------------------------- */
+
+static bool needs(const struct generation *gen, const struct generation *other)
+{
+	for (unsigned i = 0; i < gen->pins.needs; i++)
+		if (gen->pins.need[i] == other || needs(gen->pins.need[i], other))
+			return true;
+	return false;
+}
+
+static bool needs_directly(const struct generation *gen, const struct generation *other)
+{
+	for (unsigned i = 0; i < gen->pins.needs; i++)
+		if (gen->pins.need[i] == other)
+			return true;
+	return false;
+}
+
+bool needed_add(struct goaudit *ga, struct generation *gen, struct generation *other)
+{
+	struct pins *pins = &gen->pins;
+	struct generation **more;
+
+	/* In a circle nobody would be the first to go. */
+	if (gen == other || needs_directly(gen, other) || needs(other, gen))
+		return true;
+	pthread_mutex_lock(&ga->lock);
+	more = realloc(pins->need, (pins->needs + 1) * sizeof *more);
+	if (more) {
+		pins->need = more;
+		more[pins->needs++] = other;
+		other->users++;
+	}
+	pthread_mutex_unlock(&ga->lock);
+	return more != NULL;
+}
+
+bool needed_wanted(const struct goaudit *ga, const struct generation *gen)
+{
+	if (gen->info->references || !gen->users)
+		return gen->info->references;
+	if (gen->outside)
+		return true;
+	for (const struct generation *user = ga->registry.live; user; user = user->next_live)
+		if (user->map && !user->hidden && needs_directly(user, gen))
+			return true;
+	return false;
+}
+
+static void set_state(struct goaudit *ga, struct generation *gen, enum goaudit_state state)
+{
+	pthread_mutex_lock(&ga->lock);
+	registry_set_state(ga, gen, state);
+	pthread_mutex_unlock(&ga->lock);
+}
+
+void needed_follow(struct goaudit *ga, struct generation *gen)
+{
+	for (unsigned i = 0; i < gen->pins.needs; i++) {
+		struct generation *need = gen->pins.need[i];
+		enum goaudit_state state = need->info->state;
+		bool wanted = needed_wanted(ga, need);
+
+		if (need->info->references || need->hidden != wanted)
+			continue;
+		if (wanted && (state == GOAUDIT_PARKED || state == GOAUDIT_SUPERSEDED)) {
+			debugger_reinsert(ga, need);
+			if (state == GOAUDIT_PARKED)
+				set_state(ga, need, GOAUDIT_OPEN);
+		} else if (!wanted && (state == GOAUDIT_OPEN || state == GOAUDIT_SUPERSEDED)) {
+			retire_hide(ga, need);
+			if (need->hidden && state == GOAUDIT_OPEN)
+				set_state(ga, need, GOAUDIT_PARKED);
+		}
+	}
+}
+
+/* --- which file ---------------------------------------------------------------- */
+
+static bool is_systems(const char *path)
+{
+	for (unsigned i = 0; i < COUNT(system_folders); i++)
+		if (strncmp(path, system_folders[i], strlen(system_folders[i])) == 0)
+			return true;
+	return false;
+}
+
+/* folder/name, if there is such a file; to be freed. */
+static char *in_folder(const char *folder, const char *name)
+{
+	char *file = NULL, *hwcaps = NULL;
+
+	/* What lies below is for this processor, and ld.so's to choose. */
+	if (asprintf(&hwcaps, "%s/glibc-hwcaps", folder) < 0)
+		return NULL;
+	if (access(hwcaps, F_OK) == 0 || asprintf(&file, "%s/%s", folder, name) < 0)
+		file = NULL;
+	free(hwcaps);
+	if (file && access(file, R_OK) == 0)
+		return file;
+	free(file);
+	return NULL;
+}
+
+/* Where ld.so will find what the requester needs: to be freed; NULL: in its cache or
+ * nowhere. */
+static char *search(struct link_map *requester, const char *name)
+{
+	Dl_serinfo size, *folders;
+	char *file = NULL;
+
+	if (strchr(name, '/'))
+		return strdup(name);
+	if (dlinfo(requester, RTLD_DI_SERINFOSIZE, &size) != 0 ||
+	    !(folders = malloc(size.dls_size)))
+		return NULL;
+	*folders = size;
+	/* The last ones are the system's, before which the cache comes. */
+	if (dlinfo(requester, RTLD_DI_SERINFOSIZE, folders) == 0 &&
+	    dlinfo(requester, RTLD_DI_SERINFO, folders) == 0)
+		for (unsigned i = 0; i < folders->dls_cnt && !file; i++)
+			file = in_folder(folders->dls_serpath[i].dls_name, name);
+	free(folders);
+	return file;
+}
+
+/* Has the process loaded this file otherwise? */
+static bool is_loaded(const struct goaudit *ga, const struct stat *file)
+{
+	struct stat st;
+
+	for (const struct link_map *map = ga->ldso.head; map; map = map->l_next)
+		if (map->l_name && map->l_name[0] && !snapshot_is_ours(ga, map->l_name) &&
+		    stat(map->l_name, &st) == 0 && st.st_dev == file->st_dev &&
+		    st.st_ino == file->st_ino)
+			return true;
+	return false;
+}
+
+/* Is it what the generation was made from?  Keeps the stamps of a file with the same
+ * content. */
+static bool is_file_of(struct goaudit *ga, struct generation *gen, int fd)
+{
+	struct snapshot s = { 0 };
+	struct stat st;
+	struct signature now;
+	bool same;
+
+	if (fstat(fd, &st) != 0)
+		return false;
+	now = signature_of(&st);
+	if (signature_same(&now, &gen->signature) && !gen->signature.racy)
+		return true;
+	if (snapshot_read(ga, fd, gen->guest->path, &s) != 0) {
+		error_clear(ga);
+		return false;
+	}
+	same = memcmp(s.hash, gen->hash, sizeof s.hash) == 0;
+	if (same) {
+		pthread_mutex_lock(&ga->lock);
+		gen->signature = s.signature;
+		pthread_mutex_unlock(&ga->lock);
+	}
+	snapshot_release(&s);
+	return same;
+}
+
+/* The name that the library was found by may lead to another file now. */
+static bool is_current(struct goaudit *ga, struct generation *gen)
+{
+	char *path = realpath(gen->guest->name, NULL);
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	bool same = fd >= 0 && strcmp(path, gen->guest->path) == 0 &&
+		    is_file_of(ga, gen, fd);
+
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return same;
+}
+
+/* A library whose names its only user defines, too, is bound to that one's: to a next
+ * generation of that user it is of no use. */
+static bool is_bound_to(const struct goaudit *ga, const struct generation *gen,
+			const struct guest *guest)
+{
+	const struct generation *user, *own = NULL;
+	const ElfW(Sym) *syms = (void *)ldso_dynamic_address(gen->map, DT_SYMTAB);
+	const char *strings = (void *)ldso_dynamic_address(gen->map, DT_STRTAB);
+	size_t n = ldso_symbols(gen->map);
+
+	for (user = ga->registry.live; user; user = user->next_live)
+		if (user->map && needs_directly(user, gen)) {
+			if (user->guest != guest)
+				return false;
+			own = user;
+		}
+	for (size_t i = 1; own && i < n; i++)
+		if (ELF64_ST_BIND(syms[i].st_info) != STB_LOCAL &&
+		    strings[syms[i].st_name] && ldso_symbol(own->map, strings + syms[i].st_name))
+			return true;
+	return false;
+}
+
+/* Does it need something that has changed?  Then it is of no use either. */
+static bool needs_changed(struct goaudit *ga, struct generation *gen)
+{
+	for (unsigned i = 0; i < gen->pins.needs; i++) {
+		struct generation *need = gen->pins.need[i];
+
+		if (need->info->references)
+			continue;
+		if (need->info->state >= GOAUDIT_SUPERSEDED || !is_current(ga, need) ||
+		    needs_changed(ga, need))
+			return true;
+	}
+	return false;
+}
+
+/* May what is loaded have this generation? */
+static bool fits(struct goaudit *ga, const struct needed_load *load, struct generation *gen)
+{
+	return gen->info->references || gen->info->state == GOAUDIT_LOADING ||
+	       (is_current(ga, gen) && !needs_changed(ga, gen) && !is_bound_to(ga, gen, load->guest));
+}
+
+/* --- one load ------------------------------------------------------------------- */
+
+static void put_aside(struct goaudit *ga, struct needed_load *load, struct generation *gen)
+{
+	debugger_hide(ga, gen);
+	if (!gen->hidden)
+		return;
+	gen->next_needed = load->aside;
+	load->aside = gen;
+}
+
+void needed_begin(struct goaudit *ga, struct needed_load *load)
+{
+	/* Only this thread changes the list: it has ld.so's lock. */
+	for (struct generation *gen = ga->registry.live; gen; gen = gen->next_live)
+		if (gen->users && gen->map && !gen->hidden && !gen->info->references &&
+		    gen->info->state != GOAUDIT_LOADING && !fits(ga, load, gen))
+			put_aside(ga, load, gen);
+}
+
+/* What is no library: ld.so fails, and dlerror is ours. */
+static const char *fail(struct needed_load *load)
+{
+	load->failed = true;
+	return "/dev/null";
+}
+
+/* A new generation of the library.  In la_objsearch: ld.so maps it next. */
+static const char *load_new(struct goaudit *ga, struct needed_load *load, const char *path,
+			    const char *found, int fd)
+{
+	struct snapshot s = { 0 };
+	struct generation *gen = NULL;
+	struct guest *guest;
+	bool good = snapshot_read(ga, fd, path, &s) == 0 && snapshot_make(ga, path, &s) == 0;
+
+	snapshot_release(&s);
+	if (!good)
+		return fail(load);
+	pthread_mutex_lock(&ga->lock);
+	guest = registry_guest(ga, path, found);
+	gen = guest ? registry_generation(ga, guest) : NULL;
+	if (gen) {
+		registry_describe(gen, &s, path);
+		gen->owner = arch_thread_pointer();
+		gen->replaced = guest->current;
+		guest->current = gen;
+		gen->next_needed = load->fresh;
+		load->fresh = gen;
+	}
+	pthread_mutex_unlock(&ga->lock);
+	if (gen)
+		return gen->info->snapshot;
+	snapshot_remove(ga, s.file);
+	error_set(ga, "%s: out of memory, or too many generations are held: close some", path);
+	return fail(load);
+}
+
+/* Puts a parked one back while ld.so is in the middle of a load. */
+static void relist_within(struct goaudit *ga, struct generation *gen)
+{
+	debugger_reinsert_within(ga, gen);
+	set_state(ga, gen, GOAUDIT_OPEN);
+	for (unsigned i = 0; i < gen->pins.needs; i++)
+		if (gen->pins.need[i]->hidden &&
+		    gen->pins.need[i]->info->state == GOAUDIT_PARKED)
+			relist_within(ga, gen->pins.need[i]);
+}
+
+/* The generation that is there, or a new one, or NULL: it is ld.so's. */
+static const char *choose(struct goaudit *ga, struct needed_load *load, const char *path,
+			  const char *found, int fd)
+{
+	struct generation *gen;
+	struct guest *guest;
+	struct stat st;
+
+	if (is_systems(path) || fstat(fd, &st) != 0 || is_loaded(ga, &st) ||
+	    snapshot_kind(ga, fd) != IMAGE_C)
+		return NULL;
+	pthread_mutex_lock(&ga->lock);
+	guest = registry_find_path(ga, path);
+	if (!guest)
+		guest = registry_find_file(ga, &st);
+	gen = guest ? guest->current : NULL;
+	pthread_mutex_unlock(&ga->lock);
+	if (!gen || !gen->map || gen->unmapping || gen->info->state > GOAUDIT_PARKED ||
+	    !fits(ga, load, gen))
+		return load_new(ga, load, path, found, fd);
+	if (gen->hidden)
+		relist_within(ga, gen);
+	return gen->info->snapshot;
+}
+
+const char *needed_search(struct goaudit *ga, struct needed_load *load,
+			  struct link_map *requester, const char *name)
+{
+	const char *file = NULL;
+	char *found, *path;
+	int fd;
+
+	if (load->over || !requester->l_name || !snapshot_is_ours(ga, requester->l_name) ||
+	    snapshot_is_ours(ga, name))
+		return NULL;
+	found = search(requester, name);
+	path = found ? realpath(found, NULL) : NULL;
+	fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	if (fd >= 0) {
+		file = choose(ga, load, path, found[0] == '/' ? found : path, fd);
+		close(fd);
+	}
+	free(path);
+	free(found);
+	return file;
+}
+
+/* Handle and entries of the library's guest lead to it. */
+static void serve(struct goaudit *ga, struct generation *gen)
+{
+	struct gate_table *table;
+	const char *lacks;
+	bool done = false;
+
+	while (!done && gate_prepare(ga, gen, &table, &lacks)) {
+		pthread_mutex_lock(&ga->lock);
+		done = gate_switch(ga, gen, table);
+		pthread_mutex_unlock(&ga->lock);
+		if (!done)
+			gate_discard(ga, table);
+	}
+}
+
+/* It did not come: it never was. */
+static void discard(struct goaudit *ga, struct generation *gen)
+{
+	char file[sizeof gen->info->snapshot];
+
+	memcpy(file, gen->info->snapshot, sizeof file);
+	pthread_mutex_lock(&ga->lock);
+	if (gen->guest->current == gen)
+		gen->guest->current = gen->replaced;
+	pthread_mutex_unlock(&ga->lock);
+	if (gen->map && ldso_lists(ga, gen->map, file)) {
+		retire_failed(ga, gen);
+		return;
+	}
+	pthread_mutex_lock(&ga->lock);
+	gen->guest->generations--;
+	registry_set_state(ga, gen, GOAUDIT_GONE);
+	pthread_mutex_unlock(&ga->lock);
+	snapshot_remove(ga, file);
+}
+
+static void keep(struct goaudit *ga, struct generation *gen)
+{
+	struct generation *old = gen->replaced;
+
+	/* The reference that retire_unmap gives back. */
+	dlmopen(LM_ID_BASE, gen->info->snapshot, RTLD_LAZY | RTLD_NOLOAD);
+	gen->owner = NULL;
+	set_state(ga, gen, GOAUDIT_OPEN);
+	pins_take_needed(ga, gen);
+	serve(ga, gen);
+	if (old && old->info->state <= GOAUDIT_PARKED && old->users)
+		set_state(ga, old, GOAUDIT_SUPERSEDED);
+	else if (old && old->info->state == GOAUDIT_PARKED)
+		retire_generation(ga, old);
+}
+
+void needed_end(struct goaudit *ga, struct needed_load *load, bool good)
+{
+	struct generation *gen, *next;
+
+	for (gen = load->fresh; gen; gen = next) {
+		next = gen->next_needed;
+		if (good && gen->map)
+			keep(ga, gen);
+		else
+			discard(ga, gen);
+	}
+}
+
+void needed_settle(struct goaudit *ga, struct needed_load *load)
+{
+	struct generation *gen, *next;
+
+	for (gen = load->aside; gen; gen = next) {
+		next = gen->next_needed;
+		if (needed_wanted(ga, gen))
+			debugger_reinsert(ga, gen);
+		else if (gen->info->state == GOAUDIT_OPEN)
+			set_state(ga, gen, GOAUDIT_PARKED);
+	}
+}
+
+/* The generation that a file is current of. */
+static struct generation *find_current(struct goaudit *ga, const char *path,
+				       const struct stat *st)
+{
+	struct guest *guest;
+
+	pthread_mutex_lock(&ga->lock);
+	guest = registry_find_file(ga, st);
+	if (!guest)
+		guest = registry_find_path(ga, path);
+	pthread_mutex_unlock(&ga->lock);
+	return guest ? guest->current : NULL;
+}
+
+const char *needed_listed(struct goaudit *ga, const char *path)
+{
+	struct generation *gen;
+	struct stat st;
+	char *real;
+
+	if (!ga->registry.guests || snapshot_is_ours(ga, path) || stat(path, &st) != 0)
+		return NULL;
+	real = realpath(path, NULL);
+	gen = real ? find_current(ga, real, &st) : NULL;
+	free(real);
+	if (!gen || !gen->map || gen->owner || gen->unmapping)
+		return NULL;
+	if (gen->hidden && gen->users && gen->info->state == GOAUDIT_PARKED &&
+	    is_current(ga, gen)) {
+		/* From now on somebody has it whom we do not know. */
+		gen->outside = true;
+		relist_within(ga, gen);
+	}
+	return gen->hidden || gen->info->state != GOAUDIT_OPEN ? NULL : gen->info->snapshot;
+}
+
+/* --- closing ---------------------------------------------------------------------- */
+
+void needed_expose(struct goaudit *ga, struct generation *gen)
+{
+	for (unsigned i = 0; i < gen->pins.needs; i++) {
+		struct generation *need = gen->pins.need[i];
+
+		if (need->hidden && need->map && !need->exposed) {
+			need->exposed = true;
+			debugger_expose(ga, need->map, true);
+		}
+		needed_expose(ga, need);
+	}
+}
+
+void needed_cover(struct goaudit *ga, struct generation *gen)
+{
+	for (unsigned i = 0; i < gen->pins.needs; i++) {
+		struct generation *need = gen->pins.need[i];
+
+		if (need->exposed)
+			debugger_expose(ga, need->map, false);
+		need->exposed = false;
+		needed_cover(ga, need);
+	}
+}
+
+/* --- looking ---------------------------------------------------------------------- */
+
+/* All that a generation needs, what comes by others included, each once.  With our lock;
+ * NULL: out of memory. */
+static struct generation **collect(const struct goaudit *ga, const struct generation *gen,
+				   unsigned *n)
+{
+	struct generation **all = NULL;
+	unsigned room = 0;
+
+	*n = 0;
+	for (struct generation *g = ga->registry.live; g; g = g->next_live)
+		room++;
+	all = malloc((room + 1) * sizeof *all);
+	for (struct generation *g = ga->registry.live; all && g; g = g->next_live)
+		if (g->users && needs(gen, g))
+			all[(*n)++] = g;
+	return all;
+}
+
+bool needed_changed(struct goaudit *ga, const struct generation *gen)
+{
+	struct generation **all;
+	bool changed = false;
+	unsigned n;
+
+	pthread_mutex_lock(&ga->lock);
+	all = gen->pins.needs ? collect(ga, gen, &n) : NULL;
+	for (unsigned i = 0; all && i < n; i++)
+		all[i]->kept++;
+	pthread_mutex_unlock(&ga->lock);
+	if (!all)
+		return false;
+	for (unsigned i = 0; i < n && !changed; i++)
+		changed = !all[i]->info->references &&
+			  (all[i]->info->state >= GOAUDIT_SUPERSEDED || !is_current(ga, all[i]));
+	pthread_mutex_lock(&ga->lock);
+	for (unsigned i = 0; i < n; i++)
+		all[i]->kept--;
+	pthread_mutex_unlock(&ga->lock);
+	free(all);
+	return changed;
+}
+
+char **needed_names(struct goaudit *ga, const struct guest *guest, unsigned *n)
+{
+	const struct generation *gen;
+	struct generation **all = NULL;
+	unsigned needs = 0;
+	char **names;
+
+	pthread_mutex_lock(&ga->lock);
+	gen = guest->serving;
+	if (gen && gen->pins.needs)
+		all = collect(ga, gen, &needs);
+	names = calloc(needs + 1, sizeof *names);
+	*n = 0;
+	if (names && (names[0] = strdup(guest->name)))
+		++*n;
+	for (unsigned i = 0; names && *n && i < needs; i++)
+		if (!all[i]->info->references && (names[*n] = strdup(all[i]->guest->name)))
+			++*n;
+	pthread_mutex_unlock(&ga->lock);
+	free(all);
+	if (names && *n)
+		return names;
+	free(names);
+	return NULL;
+}
+
+/* --- the end ---------------------------------------------------------------------- */
+
+/* What is left of the library's guest when a generation goes that was current. */
+static void fall_back(struct goaudit *ga, struct guest *guest)
+{
+	struct generation *gen;
+
+	for (gen = guest->all; gen; gen = gen->next)
+		if (gen->users && gen->map && !gen->unmapping &&
+		    gen->info->state == GOAUDIT_SUPERSEDED)
+			break;
+	if (!gen)
+		return;
+	pthread_mutex_lock(&ga->lock);
+	guest->current = gen;
+	registry_set_state(ga, gen, gen->hidden ? GOAUDIT_PARKED : GOAUDIT_OPEN);
+	pthread_mutex_unlock(&ga->lock);
+	serve(ga, gen);
+}
+
+static void leave(struct goaudit *ga, struct generation *gen)
+{
+	bool current = gen->guest->current == gen;
+
+	pthread_mutex_lock(&ga->lock);
+	gen->users--;
+	pthread_mutex_unlock(&ga->lock);
+	if (gen->users || gen->owner || !retire_is_unreferenced(gen))
+		return;
+	if (gen->info->state == GOAUDIT_RETIRED) {
+		retire_replaced(ga, gen->guest);
+	} else if (gen->reloadable && current) {
+		/* The host has opened it, too: it is kept for a reopen. */
+		if (!gen->hidden)
+			retire_hide(ga, gen);
+		set_state(ga, gen, GOAUDIT_PARKED);
+	} else {
+		retire_hide(ga, gen);
+		retire_generation(ga, gen);
+		if (current && !gen->guest->current)
+			fall_back(ga, gen->guest);
+	}
+}
+
+void needed_release(struct goaudit *ga, struct generation *gen)
+{
+	struct pins *pins = &gen->pins;
+
+	while (pins->needs)
+		leave(ga, pins->need[--pins->needs]);
+	free(pins->need);
+	pins->need = NULL;
+}

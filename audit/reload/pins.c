@@ -1,0 +1,150 @@
+#include "reload/pins.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../dlbind/machine.h"
+#include "reload/needed.h"
+#include "api/goaudit.h"
+
+/* An object's address range that needs no (further) reference. */
+struct range {
+	uintptr_t lo, hi;
+};
+
+#define RANGES 16
+
+static void keep(struct goaudit *ga, struct generation *gen, void *handle)
+{
+	struct pins *pins = &gen->pins;
+	struct generation *other;
+	void **more;
+
+	if (!handle)
+		return;
+	if (handle == ga->gort.map || handle == ga->ldso.head) {
+		dlclose(handle);	/* never closed anyway */
+		return;
+	}
+	pthread_mutex_lock(&ga->lock);
+	other = registry_find_map(ga, handle);
+	pthread_mutex_unlock(&ga->lock);
+	if (other && !other->info->is_go && needed_add(ga, gen, other)) {
+		dlclose(handle);	/* it has its own reference */
+		return;
+	}
+	if (pins->n == pins->room) {
+		more = realloc(pins->handle, (pins->room + 8) * sizeof *more);
+		if (!more)
+			return;		/* the reference stays, for good: safe */
+		pins->handle = more;
+		pins->room += 8;
+	}
+	pins->handle[pins->n++] = handle;
+}
+
+/* These are not asked for: they stay anyway, and to ask ld.so for the runtime
+ * library, which is loaded by its path, would be a search of all folders. */
+static bool never_closed(const struct goaudit *ga, const char *name)
+{
+	const char *runtime = strrchr(ga->gort.path, '/');
+
+	return strcmp(name, "libc.so.6") == 0 ||
+	       (ga->gort.map && runtime && strcmp(name, runtime + 1) == 0);
+}
+
+void pins_take_needed(struct goaudit *ga, struct generation *gen)
+{
+	const char *strings = (void *)ldso_dynamic_address(gen->map, DT_STRTAB);
+	struct call plain = { .kind = CALL_PLAIN };
+
+	call_push(ga, &plain);
+	for (const ElfW(Dyn) *d = gen->map->l_ld; d->d_tag != DT_NULL; d++) {
+		const char *name = strings + d->d_un.d_val;
+
+		if (d->d_tag == DT_NEEDED && !never_closed(ga, name))
+			keep(ga, gen,
+			     dlmopen(LM_ID_BASE, name, RTLD_LAZY | RTLD_NOLOAD));
+	}
+	call_pop(ga, &plain);
+}
+
+static bool known(const struct range *ranges, unsigned n, uintptr_t address)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (address - ranges[i].lo < ranges[i].hi - ranges[i].lo)
+			return true;
+	return false;
+}
+
+static void add_range(struct range *ranges, unsigned *n, const struct link_map *map)
+{
+	if (map && *n < RANGES && ldso_range(map, &ranges[*n].lo, &ranges[*n].hi))
+		++*n;
+}
+
+/* The slots of one relocation table that hold the address of a symbol. */
+static void scan(struct goaudit *ga, struct generation *gen, int64_t table,
+		 int64_t size_tag, struct range *ranges, unsigned *n)
+{
+	const ElfW(Rela) *r = (void *)ldso_dynamic_address(gen->map, table);
+	uint64_t size;
+
+	if (!r || !ldso_dynamic(gen->map, size_tag, &size))
+		return;
+	for (size_t i = 0; i < size / sizeof *r; i++) {
+		uintptr_t value;
+		struct link_map *map;
+
+		if (!ELF64_R_SYM(r[i].r_info) ||
+		    !machine_stores_address(ELF64_R_TYPE(r[i].r_info)))
+			continue;
+		value = *(uintptr_t *)(gen->map->l_addr + r[i].r_offset);
+		if (!value || known(ranges, *n, value))
+			continue;
+		map = ldso_object_at((void *)value);
+		if (!map || !map->l_name || !map->l_name[0])
+			continue;
+		keep(ga, gen,
+		     dlmopen(LM_ID_BASE, map->l_name, RTLD_LAZY | RTLD_NOLOAD));
+		add_range(ranges, n, map);
+	}
+}
+
+void pins_take_bound(struct goaudit *ga, struct generation *gen)
+{
+	struct range ranges[RANGES];
+	struct call plain = { .kind = CALL_PLAIN };
+	unsigned n = 0;
+	uint64_t flags;
+	bool now;
+
+	/* Lazy slots may have been bound since the last time. */
+	now = (ldso_dynamic(gen->map, DT_FLAGS, &flags) && (flags & DF_BIND_NOW)) ||
+	      (ldso_dynamic(gen->map, DT_FLAGS_1, &flags) && (flags & DF_1_NOW));
+	if (gen->pins.bound && now)
+		return;
+	gen->pins.bound = true;
+	add_range(ranges, &n, gen->map);
+	add_range(ranges, &n, ga->ldso.libc);
+	add_range(ranges, &n, ga->gort.map);
+	add_range(ranges, &n, ga->ldso.head);
+	for (unsigned i = 0; i < gen->pins.n; i++)
+		add_range(ranges, &n, gen->pins.handle[i]);
+	for (unsigned i = 0; i < gen->pins.needs; i++)
+		add_range(ranges, &n, gen->pins.need[i]->map);
+	call_push(ga, &plain);
+	scan(ga, gen, DT_RELA, DT_RELASZ, ranges, &n);
+	scan(ga, gen, DT_JMPREL, DT_PLTRELSZ, ranges, &n);
+	call_pop(ga, &plain);
+}
+
+void pins_release(struct goaudit *ga, struct generation *gen)
+{
+	for (unsigned i = 0; i < gen->pins.n; i++)
+		dlclose(gen->pins.handle[i]);
+	free(gen->pins.handle);
+	needed_release(ga, gen);
+	memset(&gen->pins, 0, sizeof gen->pins);
+}
