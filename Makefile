@@ -5,7 +5,7 @@ B := .build
 CC := gcc
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -fPIC \
-	-fvisibility=hidden -Iinclude -Iaudit $(LAYERS:%=-Iaudit/%) -MMD -MP \
+	-fvisibility=hidden -Iinclude -Iaudit -MMD -MP \
 	-DGOAUDIT_VERSION='"$(VERSION)"' $(CFLAGS)
 SOLDFLAGS := -shared -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 # Up to glibc 2.33 libraries of their own.
@@ -24,7 +24,7 @@ LIB_FROM_BIN := $(shell realpath -ms --relative-to=$(bindir) $(libdir))
 # Raised when a program that was built for the last release no longer runs.
 SOVERSION := 0
 
-# The module's layers, each above the ones before it.
+# The module's layers, each above the ones before it (audit/HACKING).
 LAYERS := core loader guest entry adapter reload api
 AUDIT_OBJS := $(patsubst %,$B/%.o,$(wildcard $(LAYERS:%=audit/%/*.c) $(LAYERS:%=audit/%/*.S)) \
 	 dlbind/linkmap.c dlbind/private.c)
@@ -109,14 +109,14 @@ $B/libgoaudit-dwarf.so: $(COMPARE_OBJS) $B/audit/image/elf.c.o
 	@$(CC) $(SOLDFLAGS) -o $@ $^ -ldw -lelf
 
 # Without debug information of the entries: gdb is to step through them.
-$B/libgoaudit-entries.so: audit/base/entries_x86_64.S audit/base/guard.c \
-		audit/base/unwound.c audit/base/wide.h audit/adapter/panic.h audit/go/protocol.h
-	@mkdir -p $(@D)/audit/base
-	@$(CC) $(CFLAGS) -g0 -fPIC -c -o $B/audit/base/entries.o audit/base/entries_x86_64.S
-	@$(CC) $(CFLAGS) -fPIC -c -o $B/audit/base/guard.o audit/base/guard.c
-	@$(CC) $(CFLAGS) -fPIC -c -o $B/audit/base/unwound.o audit/base/unwound.c
-	@$(CC) $(CFLAGS) -shared -nostdlib -Wl,-Bsymbolic -o $@ $B/audit/base/entries.o \
-		$B/audit/base/guard.o $B/audit/base/unwound.o
+$B/libgoaudit-entries.so: audit/entry/host/entries_x86_64.S audit/entry/host/panic.c \
+		audit/entry/host/unwound.c audit/entry/host/wide.h audit/entry/panic_calls.h audit/go/protocol.h
+	@mkdir -p $(@D)/audit/entry/host
+	@$(CC) $(CFLAGS) -g0 -fPIC -c -o $B/audit/entry/host/entries.o audit/entry/host/entries_x86_64.S
+	@$(CC) $(CFLAGS) -fPIC -c -o $B/audit/entry/host/panic.o audit/entry/host/panic.c
+	@$(CC) $(CFLAGS) -fPIC -c -o $B/audit/entry/host/unwound.o audit/entry/host/unwound.c
+	@$(CC) $(CFLAGS) -shared -nostdlib -Wl,-Bsymbolic -o $@ $B/audit/entry/host/entries.o \
+		$B/audit/entry/host/panic.o $B/audit/entry/host/unwound.o
 
 $B/goaudit: $(TOOL_OBJS) $(IMAGE_OBJS)
 	@echo "  LINK $@"

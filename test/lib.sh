@@ -43,6 +43,14 @@ public_module() {
 	printf -v "$1" %s "$PWD/module/libgoaudit.so"
 }
 
+# The sources of the module, of all its layers, that match a glob: module_sources GLOB
+module_sources() {
+	local layer
+	for layer in core loader guest entry adapter reload api; do
+		find "$ROOT/audit/$layer" -maxdepth 1 -name "$1"
+	done
+}
+
 # Set-user-ID bits mean nothing in a process that may not gain privileges.
 may_gain_privileges() { ! grep -q '^NoNewPrivs:.*1' /proc/self/status; }
 

@@ -7,14 +7,14 @@
  * with the guest would take the place of the guest's own.  So in such a process
  * the guest's definitions are made hidden, as far as the runtime library has
  * none of that name, which binds references in the guest to the guest. */
-#ifndef GOAUDIT_SCOPE_H
-#define GOAUDIT_SCOPE_H
+#ifndef GOAUDIT_ADAPTER_BINDING_H
+#define GOAUDIT_ADAPTER_BINDING_H
 
 #include <link.h>
 
-struct goaudit;
+struct adapters;
 
 /* la_objopen: a snapshot has been mapped and is not relocated yet. */
-void scope_settle(struct goaudit *ga, const struct link_map *map);
+void binding_bind(struct adapters *ad, const struct link_map *map);
 
 #endif

@@ -2,6 +2,10 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,13 +13,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "adapter/adapters.h"
+#include "core/core.h"
+#include "core/error.h"
 #include "core/path.h"
-#include "api/open.h"
-#include "api/goaudit.h"
 #include "core/text.h"
+#include "dlbind.h"
+#include "goaudit.h"
+#include "guest/guests.h"
+#include "guest/registry.h"
+#include "image/image.h"
+#include "loader/elf.h"
+#include "loader/folder.h"
+#include "loader/ldso.h"
+#include "loader/loader.h"
+#include "loader/transaction.h"
 
 /* The facts of a runtime library; false: no such file, or not one. */
-static bool library_facts(struct goaudit *ga, const char *path,
+static bool library_facts(struct adapters *ad, const char *path,
 			  struct image_facts *facts)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -32,7 +47,7 @@ static bool library_facts(struct goaudit *ga, const char *path,
 	if (data == MAP_FAILED)
 		return false;
 	facts->size = sizeof *facts;
-	ok = ga->snapshots.inspect(data, st.st_size, facts, NULL, 0) == IMAGE_OK &&
+	ok = ad->guests->companions.inspect(data, st.st_size, facts, NULL, 0) == IMAGE_OK &&
 	     facts->kind == IMAGE_GO_RUNTIME;
 	munmap(data, st.st_size);
 	return ok;
@@ -49,20 +64,20 @@ static void take(struct gort *rt, const char *path, const struct image_facts *fa
 }
 
 struct search {
-	struct goaudit *ga;
+	struct adapters *ad;
 	struct link_map *found;
 };
 
 /* Has the program been linked by Go?  Its notes are mapped. */
-static bool program_is_go(struct goaudit *ga)
+static bool program_is_go(struct adapters *ad)
 {
-	const struct link_map *map = ga->ldso.head;
+	const struct link_map *map = ad->loader->head;
 	size_t n;
-	const ElfW(Phdr) *ph = ldso_phdrs(map, &n);
+	const ElfW(Phdr) *ph = elf_phdrs(map, &n);
 
 	for (size_t i = 0; ph && i < n; i++)
 		if (ph[i].p_type == PT_NOTE &&
-		    open_notes_are_go((void *)(map->l_addr + ph[i].p_vaddr),
+		    elf_notes_are_go((void *)(map->l_addr + ph[i].p_vaddr),
 				      ph[i].p_memsz))
 			return true;
 	return false;
@@ -73,32 +88,32 @@ static void look_through(void *arg)
 {
 	struct search *s = arg;
 
-	for (struct link_map *m = s->ga->ldso.head; m; m = m->l_next)
-		if (ldso_lookup(m, "runtime.firstmoduledata")) {
+	for (struct link_map *m = s->ad->loader->head; m; m = m->l_next)
+		if (elf_lookup(m, "runtime.firstmoduledata")) {
 			s->found = m;
 			return;
 		}
 }
 
-int gort_find_loaded(struct goaudit *ga, struct gort *rt)
+int find_loaded(struct adapters *ad, struct gort *rt)
 {
 	struct image_facts facts;
-	struct search s = { .ga = ga };
+	struct search s = { .ad = ad };
 
-	if (!ldso_transaction(ga, look_through, &s)) {
-		error_set(ga, "%s: %s", ga->host.argv[0], LDSO_NOT_CALLED);
+	if (!transaction_run(ad->loader, look_through, &s)) {
+		error_set(ad->core, "%s: %s", ad->loader->host.argv[0], LDSO_NOT_CALLED);
 		return -1;
 	}
 	if (!s.found) {
-		if (!program_is_go(ga))
+		if (!program_is_go(ad))
 			return 0;
-		error_set(ga, "%s: the program carries a Go runtime of its own, and "
+		error_set(ad->core, "%s: the program carries a Go runtime of its own, and "
 			  "there can be only one: build it by goaudit build -exe",
-			  ga->host.argc ? ga->host.argv[0] : "this program");
+			  ad->loader->host.argc ? ad->loader->host.argv[0] : "this program");
 		return -1;
 	}
-	if (!library_facts(ga, s.found->l_name, &facts)) {
-		error_set(ga, "%s: the Go runtime in this process is not a shared "
+	if (!library_facts(ad, s.found->l_name, &facts)) {
+		error_set(ad->core, "%s: the Go runtime in this process is not a shared "
 			  "runtime library: build the program by goaudit build -exe",
 			  s.found->l_name);
 		return -1;
@@ -122,20 +137,20 @@ static bool in_folder(char *folder, size_t size, const char *library)
 	return (size_t)snprintf(folder + at, size - at, "/%s", library) < size - at;
 }
 
-static bool cached_library(struct goaudit *ga, const struct image_facts *facts,
+static bool cached_library(struct adapters *ad, const struct image_facts *facts,
 			   char *out, size_t size)
 {
-	const char *home = ga->settings.secure ? NULL : getenv("HOME");
-	const char *xdg = ga->settings.secure ? NULL : getenv("XDG_CACHE_HOME");
+	const char *home = ad->core->settings.secure ? NULL : getenv("HOME");
+	const char *xdg = ad->core->settings.secure ? NULL : getenv("XDG_CACHE_HOME");
 	char hex[IMAGE_HEX_MAX];
 
 	image_hex(facts->abi_hash, facts->abi_hash_len, hex);
-	return path_cache(out, size, ga->settings.cache, xdg, home) &&
+	return path_cache(out, size, ad->core->settings.cache, xdg, home) &&
 	       in_folder(out, size, PATH_BY_ABI) && in_folder(out, size, hex) &&
 	       in_folder(out, size, facts->runtime_name);
 }
 
-int gort_find_file(struct goaudit *ga, const struct image_facts *facts,
+int find_file(struct adapters *ad, const struct image_facts *facts,
 		   const char *guest_path, struct gort *rt)
 {
 	const char *entry = facts->runpath;
@@ -149,24 +164,42 @@ int gort_find_file(struct goaudit *ga, const struct image_facts *facts,
 		if (path_expand(path, sizeof path, entry, n, guest_path,
 				path_folder(guest_path)) &&
 		    in_folder(path, sizeof path, facts->runtime_name) &&
-		    library_facts(ga, path, &have) && matches(&have, facts)) {
+		    library_facts(ad, path, &have) && matches(&have, facts)) {
 			if (have.overlay)
 				return take(rt, path, &have), 0;
 			wrong_entries = true;
 		}
 		entry += n + (entry[n] == ':');
 	}
-	if (cached_library(ga, facts, path, sizeof path) &&
-	    library_facts(ga, path, &have) && matches(&have, facts) && have.overlay)
+	if (cached_library(ad, facts, path, sizeof path) &&
+	    library_facts(ad, path, &have) && matches(&have, facts) && have.overlay)
 		return take(rt, path, &have), 0;
 	if (wrong_entries)
-		error_set(ga, "%s: its Go runtime library was not built by this "
+		error_set(ad->core, "%s: its Go runtime library was not built by this "
 			  "release of goaudit: rebuild it with `goaudit build`",
 			  guest_path);
 	else
-		error_set(ga, "%s: its Go runtime library (%s, for %s) is not on "
+		error_set(ad->core, "%s: its Go runtime library (%s, for %s) is not on "
 			  "this machine: rebuild it with `goaudit build`",
 			  guest_path, facts->runtime_name,
 			  facts->go_version[0] ? facts->go_version : "Go");
 	return -1;
+}
+
+const char *origin_runtime(struct adapters *ad, const struct link_map *requester,
+			   const char *name)
+{
+	struct generation *gen;
+	bool go;
+
+	/* The one Go runtime, wherever the guest thinks that it is. */
+	if (!ad->gort.map || !requester || !requester->l_name ||
+	    strcmp(name, strrchr(ad->gort.path, '/') + 1) != 0 ||
+	    !folder_has(ad->loader, requester->l_name))
+		return NULL;
+	pthread_mutex_lock(&ad->core->lock);
+	gen = registry_find_snapshot(ad->guests, requester->l_name);
+	go = gen && gen->info->is_go;
+	pthread_mutex_unlock(&ad->core->lock);
+	return go ? ad->gort.path : NULL;
 }

@@ -1,20 +1,27 @@
 /* Which Go runtime library: the one that is loaded, or the one to load. */
-#ifndef GOAUDIT_GORT_FIND_H
-#define GOAUDIT_GORT_FIND_H
+#ifndef GOAUDIT_ADAPTER_FIND_H
+#define GOAUDIT_ADAPTER_FIND_H
 
-struct goaudit;
+#include <link.h>
+
+struct adapters;
 struct gort;
 struct image_facts;
 
 /* A runtime that the host brought itself (a Go program linked with
  * -linkshared): fills rt's map, path and hash.  0 also when there is none; -1
  * with dlerror set when there is one that cannot be used. */
-int gort_find_loaded(struct goaudit *ga, struct gort *rt);
+int find_loaded(struct adapters *ad, struct gort *rt);
 
 /* The library that a guest was linked against, by its ABI hash: in the guest's
  * RUNPATH, then in the cache that `goaudit runtime` fills.  Fills rt's path and
  * hash.  -1 with dlerror set when there is none. */
-int gort_find_file(struct goaudit *ga, const struct image_facts *facts,
+int find_file(struct adapters *ad, const struct image_facts *facts,
 		   const char *guest_path, struct gort *rt);
+
+/* la_objsearch, LA_SER_ORIG: a Go guest asks for its runtime library.  Returns
+ * the path of the one that runs, or NULL: ld.so goes on searching. */
+const char *origin_runtime(struct adapters *ad, const struct link_map *requester,
+			   const char *name);
 
 #endif

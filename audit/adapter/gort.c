@@ -1,63 +1,81 @@
 #include "adapter/gort.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "../dlbind/machine.h"
+#include "adapter/adapters.h"
+#include "adapter/find.h"
+#include "adapter/itabs.h"
 #include "core/cancel.h"
 #include "core/clock.h"
+#include "core/core.h"
+#include "core/error.h"
+#include "core/log.h"
 #include "go/protocol.h"
-#include "adapter/find.h"
+#include "goaudit-debug.h"
+#include "goaudit.h"
+#include "guest/guests.h"
 #include "guest/records.h"
-#include "api/goaudit.h"
+#include "guest/retired.h"
+#include "image/image.h"
+#include "loader/elf.h"
+#include "loader/loader.h"
+#include "loader/tiny.h"
+#include "loader/transaction.h"
+#include "reload/reloads.h"
 
-static void go_call(struct goaudit *ga, void *fn, void *request)
+void gort_call(struct adapters *ad, void *fn, void *request)
 {
-	ga->gort.crosscall2(fn, request, 0, 0);
+	ad->gort.crosscall2(fn, request, 0, 0);
 }
 
 /* The vector that the runtime reads (runtime.sysargs, goenvs): arguments, then
  * the environment as the host has it now, then the kernel's auxiliary vector.
  * It is kept for ever. */
-static char **make_arguments(struct goaudit *ga, int *argc)
+static char **make_arguments(struct adapters *ad, int *argc)
 {
-	char **env = ga->host.environ ? *ga->host.environ : NULL, **v;
+	char **env = ad->loader->host.environ ? *ad->loader->host.environ : NULL, **v;
 	size_t nenv = 0, naux = 0, at = 0;
 
 	while (env && env[nenv])
 		nenv++;
-	while (ga->host.auxv[naux])
+	while (ad->loader->host.auxv[naux])
 		naux += 2;
-	v = calloc(ga->host.argc + 1 + nenv + 1 + naux + 2, sizeof *v);
+	v = calloc(ad->loader->host.argc + 1 + nenv + 1 + naux + 2, sizeof *v);
 	if (!v)
 		return NULL;
-	for (int i = 0; i < ga->host.argc; i++)
-		v[at++] = ga->host.argv[i];
+	for (int i = 0; i < ad->loader->host.argc; i++)
+		v[at++] = ad->loader->host.argv[i];
 	at++;
 	for (size_t i = 0; i < nenv; i++)
 		if (!(v[at++] = strdup(env[i])))
 			return NULL;	/* never with a gap: what follows would be lost */
 	at++;
-	memcpy(v + at, ga->host.auxv, naux * sizeof *v);
-	*argc = ga->host.argc;
+	memcpy(v + at, ad->loader->host.auxv, naux * sizeof *v);
+	*argc = ad->loader->host.argc;
 	return v;
 }
 
 /* Opens a library of the host's namespace for good. */
-static void *open_global(struct goaudit *ga, const char *name)
+static void *open_global(struct adapters *ad, const char *name)
 {
-	return call_dlopen(ga, false, name, RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
+	return call_dlopen(ad->loader, false, name, RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
 }
 
 /* What the Go runtime reserves at its start (runtime/mpagealloc_64bit.go, sysInit: 600 MB,
  * and its first arena); where it does not get that it ends the process. */
 #define GO_RUNTIME_MB 900	/* as in tool/live/launch.c */
 
-static bool has_address_space(struct goaudit *ga, const char *path)
+static bool has_address_space(struct adapters *ad, const char *path)
 {
 	size_t size = (size_t)GO_RUNTIME_MB << 20;
 	void *p = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
@@ -65,32 +83,32 @@ static bool has_address_space(struct goaudit *ga, const char *path)
 
 	if (p != MAP_FAILED)
 		return munmap(p, size) == 0;
-	error_set(ga, "%s: the Go runtime wants %d MB of address space: %m: raise the limit "
+	error_set(ad->core, "%s: the Go runtime wants %d MB of address space: %m: raise the limit "
 		  "(ulimit -v)", path, GO_RUNTIME_MB);
 	return false;
 }
 
-static int start(struct goaudit *ga, struct gort *rt)
+static int start(struct adapters *ad, struct gort *rt)
 {
 	void (*rt0)(int, char **);
 	void (*wait)(void);
 	char *islibrary, **argv;
 	int argc;
 
-	if (!has_address_space(ga, rt->path) || made_main(ga) != 0)
+	if (!has_address_space(ad, rt->path) || tiny_main(ad->loader) != 0)
 		return -1;
-	rt->map = open_global(ga, rt->path);
+	rt->map = open_global(ad, rt->path);
 	if (!rt->map) {
-		error_set(ga, "%s: the Go runtime cannot be loaded: see above, or "
+		error_set(ad->core, "%s: the Go runtime cannot be loaded: see above, or "
 			  "build it again with `goaudit runtime`", dlerror());
 		return -1;
 	}
-	rt0 = (void (*)(int, char **))ldso_lookup(rt->map, "_rt0_amd64_linux_lib");
-	wait = (void (*)(void))ldso_lookup(rt->map, "_cgo_wait_runtime_init_done");
-	islibrary = ldso_lookup(rt->map, "runtime.islibrary");
-	argv = make_arguments(ga, &argc);
+	rt0 = (void (*)(int, char **))elf_lookup(rt->map, "_rt0_amd64_linux_lib");
+	wait = (void (*)(void))elf_lookup(rt->map, "_cgo_wait_runtime_init_done");
+	islibrary = elf_lookup(rt->map, "runtime.islibrary");
+	argv = make_arguments(ad, &argc);
 	if (!rt0 || !wait || !islibrary || !argv) {
-		error_set(ga, "%s: not a Go runtime library that can be started: "
+		error_set(ad->core, "%s: not a Go runtime library that can be started: "
 			  "build it with `goaudit runtime`", rt->path);
 		return -1;
 	}
@@ -100,37 +118,45 @@ static int start(struct goaudit *ga, struct gort *rt)
 	return 0;
 }
 
+/* What Go and a guest's constructor call has no argument of ours. */
+static struct adapters *adapters;
+
+void adapters_init(struct adapters *ad)
+{
+	adapters = ad;
+}
+
 static int collected(void *unused)
 {
 	CANCEL_OFF();
 
 	(void)unused;
-	reaper_collected(&goaudit_state);
+	retired_collected(adapters->guests);
 	return 0;
 }
 
-static int bind(struct goaudit *ga, struct gort *rt)
+static int bind(struct adapters *ad, struct gort *rt)
 {
-	void *hello = ldso_lookup(rt->map, GO_FN_HELLO);
+	void *hello = elf_lookup(rt->map, GO_FN_HELLO);
 	struct go_hello h = { .size = sizeof h, .collected = collected };
 
-	rt->crosscall2 = (void (*)(void *, void *, int, uintptr_t))ldso_lookup(
+	rt->crosscall2 = (void (*)(void *, void *, int, uintptr_t))elf_lookup(
 		rt->map, "crosscall2");
-	rt->init = ldso_lookup(rt->map, GO_FN_INIT);
-	rt->canon = ldso_lookup(rt->map, GO_FN_CANON);
-	rt->unlink = ldso_lookup(rt->map, GO_FN_UNLINK);
-	rt->settle = ldso_lookup(rt->map, GO_FN_SETTLE);
-	rt->guard = ldso_lookup(rt->map, GO_FN_GUARD);
-	rt->stats = ldso_lookup(rt->map, GO_FN_STATS);
+	rt->init = elf_lookup(rt->map, GO_FN_INIT);
+	rt->canon = elf_lookup(rt->map, GO_FN_CANON);
+	rt->unlink = elf_lookup(rt->map, GO_FN_UNLINK);
+	rt->settle = elf_lookup(rt->map, GO_FN_SETTLE);
+	rt->guard = elf_lookup(rt->map, GO_FN_GUARD);
+	rt->stats = elf_lookup(rt->map, GO_FN_STATS);
 	if (!hello || !rt->crosscall2 || !rt->init || !rt->canon || !rt->unlink ||
 	    !rt->settle || !rt->guard || !rt->stats) {
-		error_set(ga, "%s: it lacks the entry points of goaudit: build the "
+		error_set(ad->core, "%s: it lacks the entry points of goaudit: build the "
 			  "runtime with `goaudit runtime`", rt->path);
 		return -1;
 	}
-	go_call(ga, hello, &h);
+	gort_call(ad, hello, &h);
 	if (h.protocol != GO_PROTOCOL) {
-		error_set(ga, "%s: built by another release of goaudit (protocol "
+		error_set(ad->core, "%s: built by another release of goaudit (protocol "
 			  "%llu, here %d): build it again with `goaudit runtime`",
 			  rt->path, (unsigned long long)h.protocol, GO_PROTOCOL);
 		return -1;
@@ -139,49 +165,49 @@ static int bind(struct goaudit *ga, struct gort *rt)
 	return 0;
 }
 
-static void refuse_here(struct goaudit *ga, const char *what)
+static void refuse_here(struct adapters *ad, const char *what)
 {
-	error_set(ga, "%s: the Go runtime does not run in a forked child: exec a program "
+	error_set(ad->core, "%s: the Go runtime does not run in a forked child: exec a program "
 		  "first", what);
 }
 
 /* Finds or starts the runtime; only one thread is ever here. */
-static int bring_up(struct goaudit *ga, struct gort *rt,
+static int bring_up(struct adapters *ad, struct gort *rt,
 		    const struct image_facts *facts, const char *guest_path)
 {
 	uint64_t begin = clock_ns();
 
-	if (gort_find_loaded(ga, rt) < 0)
+	if (find_loaded(ad, rt) < 0)
 		return -1;
-	if (rt->map && ga->forked) {
+	if (rt->map && ad->core->forked) {
 		rt->map = NULL;		/* the program's own: it runs in the parent */
-		refuse_here(ga, guest_path);
+		refuse_here(ad, guest_path);
 		return -1;
 	}
 	if (!rt->map) {
-		if (gort_find_file(ga, facts, guest_path, rt) != 0 ||
-		    start(ga, rt) != 0)
+		if (find_file(ad, facts, guest_path, rt) != 0 ||
+		    start(ad, rt) != 0)
 			return -1;
 	}
-	if (bind(ga, rt) != 0)
+	if (bind(ad, rt) != 0)
 		return -1;
 	rt->start_ns = clock_ns() - begin;
-	goaudit_log(ga, "%s: %s runs, start took %llu us", rt->path, rt->version,
+	log_line(ad->core, "%s: %s runs, start took %llu us", rt->path, rt->version,
 		    (unsigned long long)rt->start_ns / 1000);
 	return 0;
 }
 
 static void publish(struct gort *rt)
 {
-	journal_begin();
+	records_begin();
 	goaudit_debug.go_running = 1;
 	goaudit_debug.runtime.start_ns = rt->start_ns;
 	memcpy(goaudit_debug.runtime.version, rt->version, sizeof rt->version);
 	memcpy(goaudit_debug.runtime.path, rt->path, sizeof rt->path);
-	journal_end();
+	records_end();
 }
 
-static int check_hash(struct goaudit *ga, const struct gort *rt,
+static int check_hash(struct adapters *ad, const struct gort *rt,
 		      const struct image_facts *facts, const char *guest_path)
 {
 	char want[IMAGE_HEX_MAX], have[IMAGE_HEX_MAX];
@@ -191,7 +217,7 @@ static int check_hash(struct goaudit *ga, const struct gort *rt,
 		return 0;
 	image_hex(facts->abi_hash, facts->abi_hash_len, want);
 	image_hex(rt->abi_hash, rt->abi_hash_len, have);
-	error_set(ga, "%s: built for another Go runtime (ABI hash %s, the one of "
+	error_set(ad->core, "%s: built for another Go runtime (ABI hash %s, the one of "
 		  "this process is %s): rebuild it with `goaudit build`",
 		  guest_path, want, have);
 	return -1;
@@ -199,20 +225,20 @@ static int check_hash(struct goaudit *ga, const struct gort *rt,
 
 /* Takes goaudit.lock once no other thread starts the runtime.  That one needs ld.so's lock,
  * so a constructor, which holds it, does not wait for ever. */
-static bool lock_when_started(struct goaudit *ga, struct gort *rt,
+static bool lock_when_started(struct adapters *ad, struct gort *rt,
 			   const char *guest_path)
 {
-	bool bounded = ldso_lock_is_mine(ga, true), in_time = true;
+	bool bounded = transaction_lock_is_mine(ad->loader, true), in_time = true;
 	struct timespec end = clock_deadline(CONSTRUCTOR_WAIT_NS);
 
-	pthread_mutex_lock(&ga->lock);
+	pthread_mutex_lock(&ad->core->lock);
 	while (rt->state == GORT_STARTING && in_time)
-		in_time = clock_wait(&ga->changed, &ga->lock, bounded ? &end : NULL);
+		in_time = clock_wait(&ad->core->changed, &ad->core->lock, bounded ? &end : NULL);
 	/* The caller goes on under the lock: nobody else may begin now. */
 	if (in_time)
 		return true;
-	pthread_mutex_unlock(&ga->lock);
-	error_set(ga, "%s: another thread is starting the Go runtime, and this one "
+	pthread_mutex_unlock(&ad->core->lock);
+	error_set(ad->core, "%s: another thread is starting the Go runtime, and this one "
 		  "is in a constructor: open it from outside of constructors",
 		  guest_path);
 	return false;
@@ -224,117 +250,73 @@ bool gort_runs_here(const struct gort *rt)
 	return rt->state == GORT_READY && rt->pid == getpid();
 }
 
-void gort_forked(struct goaudit *ga)
+void gort_forked(struct adapters *ad)
 {
-	if (ga->gort.state != GORT_NONE)
-		ga->gort.state = GORT_PARENTS;
+	if (ad->gort.state != GORT_NONE)
+		ad->gort.state = GORT_PARENTS;
 }
 
-int gort_ensure(struct goaudit *ga, const struct image_facts *facts,
+int gort_ensure(struct adapters *ad, const struct image_facts *facts,
 		const char *guest_path)
 {
-	struct gort *rt = &ga->gort;
+	struct gort *rt = &ad->gort;
 	int result;
 
-	if (!lock_when_started(ga, rt, guest_path))
+	if (!lock_when_started(ad, rt, guest_path))
 		return -1;
 	if (rt->state == GORT_NONE) {
 		rt->state = GORT_STARTING;
-		pthread_mutex_unlock(&ga->lock);
-		result = bring_up(ga, rt, facts, guest_path);
-		pthread_mutex_lock(&ga->lock);
+		pthread_mutex_unlock(&ad->core->lock);
+		result = bring_up(ad, rt, facts, guest_path);
+		pthread_mutex_lock(&ad->core->lock);
 		/* Nothing was mapped yet when no library was found: another
 		 * guest, or a runtime built meanwhile, may do. */
 		rt->state = result == 0 ? GORT_READY :
 			    rt->map	? GORT_FAILED :
 					  GORT_NONE;
 		rt->pid = getpid();
-		if (result == 0)
+		if (result == 0) {
 			publish(rt);
-		pthread_cond_broadcast(&ga->changed);
-		pthread_mutex_unlock(&ga->lock);
+			ad->loader->runtime = rt->map;
+			ad->loader->runtime_name = strrchr(rt->path, '/') + 1;
+		}
+		pthread_cond_broadcast(&ad->core->changed);
+		pthread_mutex_unlock(&ad->core->lock);
 		if (result != 0)
 			return -1;
 	} else {
-		pthread_mutex_unlock(&ga->lock);
+		pthread_mutex_unlock(&ad->core->lock);
 	}
 	if (rt->state == GORT_FAILED) {
-		error_set(ga, "%s: the Go runtime of this process failed to start: "
+		error_set(ad->core, "%s: the Go runtime of this process failed to start: "
 			  "restart the process", guest_path);
 		return -1;
 	}
 	if (!gort_runs_here(rt)) {
-		refuse_here(ga, guest_path);
+		refuse_here(ad, guest_path);
 		return -1;
 	}
-	return check_hash(ga, rt, facts, guest_path);
-}
-
-/* Stores a pointer that may lie in the read-only-after-relocation part. */
-static bool store(struct goaudit *ga, struct generation *gen, uintptr_t *slot,
-		  uintptr_t value)
-{
-	uintptr_t page = (uintptr_t)slot & -MACHINE_PAGE;
-	bool relro = ldso_segment_at(gen->map, PT_GNU_RELRO, slot) != NULL;
-
-	if (relro && mprotect((void *)page, MACHINE_PAGE, PROT_READ | PROT_WRITE) != 0)
-		return false;
-	*slot = value;
-	if (relro && mprotect((void *)page, MACHINE_PAGE, PROT_READ) != 0)
-		goaudit_log(ga, "%s: a page with pointers at %#lx stays writable: %m",
-			    gen->guest->path, page);
-	return true;
-}
-
-/* An itab of a library interface and a library type is compared by address, and
- * travels into library variables; the guest must use the library's own one. */
-static bool use_library_itabs(struct goaudit *ga, struct generation *gen)
-{
-	const ElfW(Sym) *syms = (void *)ldso_dynamic_address(gen->map, DT_SYMTAB);
-	const char *strings = (void *)ldso_dynamic_address(gen->map, DT_STRTAB);
-	ElfW(Rela) *r = (void *)ldso_dynamic_address(gen->map, DT_RELA);
-	struct go_canon c = { .size = sizeof c, .lo = gen->info->lo,
-			      .hi = gen->info->hi };
-	uint64_t size = 0, relative = 0;
-
-	if (!syms || !strings || !r || !ldso_dynamic(gen->map, DT_RELASZ, &size))
-		return true;
-	ldso_dynamic(gen->map, DT_RELACOUNT, &relative);
-	for (size_t i = relative; i < size / sizeof *r; i++) {
-		const char *name = strings + syms[ELF64_R_SYM(r[i].r_info)].st_name;
-		uintptr_t *slot = (uintptr_t *)(gen->map->l_addr + r[i].r_offset);
-
-		if (!machine_stores_address(ELF64_R_TYPE(r[i].r_info)) ||
-		    strncmp(name, "go:itab.", 8) != 0 ||
-		    *slot - c.lo >= c.hi - c.lo)
-			continue;
-		c.in = *slot;
-		c.out = c.in;
-		go_call(ga, ga->gort.canon, &c);
-		if (c.out != c.in && !store(ga, gen, slot, c.out))
-			return false;
-	}
-	return true;
+	return check_hash(ad, rt, facts, guest_path);
 }
 
 /* The linker's constructor calls without regard to the stack's alignment. */
 __attribute__((force_align_arg_pointer)) void gort_module_found(void *moduledata)
 {
 	CANCEL_OFF();
-	struct call *call = call_innermost(&goaudit_state);
+	struct call *call = call_innermost(adapters->loader);
 
 	if (call)
 		call->module = moduledata;
 }
 
-void gort_init(struct goaudit *ga, struct generation *gen,
+void gort_init(struct adapters *ad, struct generation *gen,
 	       struct generation *const *others, unsigned n, struct go_init *init)
 {
 	struct go_range *ranges = calloc(n + 1, sizeof *ranges);
 	uint64_t begin = clock_ns();
 
 	memset(init, 0, sizeof *init);
-	if (!use_library_itabs(ga, gen)) {
+	if (!itabs_use_library(ad, gen)) {
 		init->verdict = GO_NOT_FOUND;	/* its module is not registered */
 		snprintf(init->text, sizeof init->text, "its pages cannot be made writable "
 			 "for the runtime library's itabs: %m: free memory or mappings");
@@ -351,45 +333,45 @@ void gort_init(struct goaudit *ga, struct generation *gen,
 	}
 	init->others = ranges;
 	init->others_n = ranges ? n : 0;	/* out of memory: names may clash */
-	go_call(ga, ga->gort.init, init);
+	gort_call(ad, ad->gort.init, init);
 	free(ranges);
-	pthread_mutex_lock(&ga->lock);
+	pthread_mutex_lock(&ad->core->lock);
 	gen->info->init_ns = clock_ns() - begin;
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_unlock(&ad->core->lock);
 }
 
 /* How to unlink.  The tests' build of the module can change it. */
-static uint64_t unlink_flags(const struct goaudit *ga)
+static uint64_t unlink_flags(const struct adapters *ad)
 {
 #ifdef GOAUDIT_TEST_SWITCHES
-	const char *s = ga->settings.secure ? NULL : getenv("GOAUDIT_TEST_UNLINK");
+	const char *s = ad->core->settings.secure ? NULL : getenv("GOAUDIT_TEST_UNLINK");
 
 	return GO_UNLINK_PROVE ^ (s ? strtoull(s, NULL, 0) : 0);
 #else
-	(void)ga;
+	(void)ad;
 	return GO_UNLINK_PROVE;
 #endif
 }
 
-void gort_settle(struct goaudit *ga, const struct generation *gen, bool failed)
+void gort_end_takeover(struct adapters *ad, const struct generation *gen, bool failed)
 {
 	struct go_settle s = {
 		.size = sizeof s, .lo = gen->info->lo, .hi = gen->info->hi,
 		.failed = failed,
 	};
 
-	go_call(ga, ga->gort.settle, &s);
+	gort_call(ad, ad->gort.settle, &s);
 }
 
-bool gort_unlink(struct goaudit *ga, struct go_module *modules, unsigned n)
+bool gort_unlink(struct adapters *ad, struct go_module *modules, unsigned n)
 {
 	struct go_unlink u = {
 		.size = sizeof u, .n = n, .modules = modules,
-		.flags = unlink_flags(ga),
+		.flags = unlink_flags(ad),
 	};
 
-	go_call(ga, ga->gort.unlink, &u);
-	goaudit_log(ga, "check of %u modules: %llu us, %llu stops, the longest "
+	gort_call(ad, ad->gort.unlink, &u);
+	log_line(ad->core, "check of %u modules: %llu us, %llu stops, the longest "
 		    "%llu us; %llu objects, %llu KB; written meanwhile %llu KB, "
 		    "%llu rounds", n, (unsigned long long)u.total_ns / 1000,
 		    (unsigned long long)u.stops, (unsigned long long)u.longest_ns / 1000,
@@ -398,18 +380,18 @@ bool gort_unlink(struct goaudit *ga, struct go_module *modules, unsigned n)
 	return u.soon;
 }
 
-int gort_stats(struct goaudit *ga, struct goaudit_runtime *out, int collect)
+int gort_stats(struct adapters *ad, struct goaudit_runtime *out, int collect)
 {
-	struct gort *rt = &ga->gort;
+	struct gort *rt = &ad->gort;
 	struct go_stats s = { .size = sizeof s, .gc = collect };
 
 	memset(out, 0, sizeof *out);
 	if (!gort_runs_here(rt)) {
-		error_set(ga, "goaudit_runtime_stats: no Go runtime runs in this "
+		error_set(ad->core, "goaudit_runtime_stats: no Go runtime runs in this "
 			  "process: open a guest first");
 		return -1;
 	}
-	go_call(ga, rt->stats, &s);
+	gort_call(ad, rt->stats, &s);
 	out->heap_live = s.heap_live;
 	out->heap_objects = s.heap_objects;
 	out->other_sys = s.other_sys;
@@ -419,5 +401,17 @@ int gort_stats(struct goaudit *ga, struct goaudit_runtime *out, int collect)
 	out->start_ns = rt->start_ns;
 	memcpy(out->version, rt->version, sizeof out->version);
 	memcpy(out->path, rt->path, sizeof out->path);
+	return 0;
+}
+int gort_move(struct adapters *ad, struct go_move *request)
+{
+	void *fn = elf_lookup(ad->gort.map, GO_FN_MOVE);
+
+	if (!fn) {
+		error_set(ad->core, "%s: it lacks an entry point of goaudit: build the runtime "
+			  "with `goaudit runtime`", ad->gort.path);
+		return -1;
+	}
+	gort_call(ad, fn, request);
 	return 0;
 }

@@ -9,51 +9,31 @@
  *   _rt0_amd64_linux_lib(argc, argv), _cgo_wait_runtime_init_done()
  *   goauditHello      returns only when all of std is initialised
  */
-#ifndef GOAUDIT_GORT_H
-#define GOAUDIT_GORT_H
+#ifndef GOAUDIT_ADAPTER_GORT_H
+#define GOAUDIT_ADAPTER_GORT_H
 
-#include <link.h>
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "goaudit.h"
-#include "image/image.h"
 
+struct adapters;
 struct generation;
 struct go_init;
 struct go_module;
-struct goaudit;
-
-enum gort_state {
-	GORT_NONE, GORT_STARTING, GORT_READY, GORT_FAILED,
-	GORT_PARENTS,		/* it runs in the process that this one was forked from */
-};
-
-struct gort {
-	enum gort_state state;
-	int pid;				/* of the process that it runs in */
-	struct link_map *map;
-	bool program_seen;			/* scope.c has looked whether */
-	bool program_names;			/* the program defines names of Go's */
-	void (*crosscall2)(void *fn, void *arg, int size, uintptr_t context);
-	void *init, *canon, *unlink, *settle, *guard, *stats;	/* protocol.h's entry points */
-	uint8_t abi_hash[IMAGE_HASH_MAX];
-	unsigned abi_hash_len;
-	uint64_t start_ns;
-	char version[64];
-	char path[512];
-};
+struct go_move;
+struct gort;
+struct image_facts;
 
 /* Makes the runtime run that a guest was linked against.
  * Returns 0, or -1 with dlerror set. */
-int gort_ensure(struct goaudit *ga, const struct image_facts *facts,
+int gort_ensure(struct adapters *ad, const struct image_facts *facts,
 		const char *guest_path);
 
 /* Is there a runtime that runs in this process? */
 bool gort_runs_here(const struct gort *rt);
 
 /* In a forked child, with goaudit.lock: what has been started runs in the parent. */
-void gort_forked(struct goaudit *ga);
+void gort_forked(struct adapters *ad);
 
 /* What a guest's constructor calls in place of runtime.addmoduledata: notes the
  * module for the load that is under way on this thread. */
@@ -63,20 +43,27 @@ void gort_module_found(void *moduledata);
  * inits on this thread.  others are the guest's older ones, kept.  Figures
  * go to its record; `init` gets the verdict and, after a panic, its text.
  * Without locks. */
-void gort_init(struct goaudit *ga, struct generation *gen,
+void gort_init(struct adapters *ad, struct generation *gen,
 	       struct generation *const *others, unsigned n, struct go_init *init);
 
 /* Ends what a successful gort_init has begun: the generation is current from now
  * on, or has failed after all.  Without locks. */
-void gort_settle(struct goaudit *ga, const struct generation *gen, bool failed);
+void gort_end_takeover(struct adapters *ad, const struct generation *gen, bool failed);
 
 /* Unlinks those of n modules that nothing uses.  Without locks: it may wait for
  * a garbage collection to end.  Returns whether something that holds one is about
  * to let go, so that it is worth to try again shortly; for the others it is worth
- * it after the next collection, which calls reaper_collected. */
-bool gort_unlink(struct goaudit *ga, struct go_module *modules, unsigned n);
+ * it after the next collection, which calls retired_collected. */
+bool gort_unlink(struct adapters *ad, struct go_module *modules, unsigned n);
 
 /* See goaudit_runtime_stats. */
-int gort_stats(struct goaudit *ga, struct goaudit_runtime *out, int collect);
+int gort_stats(struct adapters *ad, struct goaudit_runtime *out, int collect);
+
+/* Calls an entry point of the runtime (protocol.h).  Without locks. */
+void gort_call(struct adapters *ad, void *fn, void *request);
+
+/* Moves package variables from one generation to another one (protocol.h).  Returns 0 when
+ * the runtime has answered, or -1 with dlerror set.  Without locks. */
+int gort_move(struct adapters *ad, struct go_move *request);
 
 #endif

@@ -1,19 +1,31 @@
 #include "adapter/panic.h"
 
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "adapter/adapters.h"
 #include "core/cancel.h"
-#include "go/protocol.h"
-#include "api/goaudit.h"
+#include "core/error.h"
+#include "core/log.h"
 #include "core/text.h"
+#include "dlbind.h"
+#include "entry/entry.h"
+#include "entry/panic_calls.h"
+#include "go/protocol.h"
+#include "goaudit.h"
+
+/* panicked has no argument of ours. */
+static struct adapters *adapters;
 
 /* Called on the thread whose call has ended so. */
 static uint64_t panicked(uint64_t address)
 {
-	struct goaudit *ga = &goaudit_state;
-	struct guard *g = &ga->guard;
+	struct adapters *ad = adapters;
+	struct panics *g = &ad->panics;
 	char *mapped = (char *)(uintptr_t)address, *text;
 	uint64_t number;
 	CANCEL_OFF();
@@ -24,43 +36,44 @@ static uint64_t panicked(uint64_t address)
 		text = strdup(mapped);
 		munmap(mapped, GO_PANIC_SIZE);
 	}
-	goaudit_log(ga, "a call of a guest has ended in a panic: %s", text ? text : "");
+	log_line(ad->core, "a call of a guest has ended in a panic: %s", text ? text : "");
 	pthread_mutex_lock(&g->lock);
 	number = ++g->count;
-	free(g->kept[number % GUARD_KEPT].text);
-	g->kept[number % GUARD_KEPT].number = number;
-	g->kept[number % GUARD_KEPT].text = text;
+	free(g->kept[number % PANICS_KEPT].text);
+	g->kept[number % PANICS_KEPT].number = number;
+	g->kept[number % PANICS_KEPT].text = text;
 	pthread_mutex_unlock(&g->lock);
 	return number;
 }
 
-int guard_prepare(struct goaudit *ga, const char *guest_path)
+int panic_prepare(struct adapters *ad, const char *guest_path)
 {
-	struct guard_calls *calls;
+	struct panic_calls *calls;
 	void *entry, *last, *symbol;
 
-	if (__atomic_load_n(&ga->guard.entry, __ATOMIC_ACQUIRE))
+	if (__atomic_load_n(&ad->panics.entry, __ATOMIC_ACQUIRE))
 		return 0;
-	if (!gate_find(ga, "goaudit_guard", &entry) ||
-	    !gate_find(ga, "goaudit_guard_last", &last) ||
-	    !gate_find(ga, "goaudit_guard_calls", &symbol)) {
-		error_set(ga, "%s: panics cannot be returned from: "
+	if (!entry_symbol(ad->entries, "goaudit_guard", &entry) ||
+	    !entry_symbol(ad->entries, "goaudit_guard_last", &last) ||
+	    !entry_symbol(ad->entries, "goaudit_guard_calls", &symbol)) {
+		error_set(ad->core, "%s: panics cannot be returned from: "
 			  "libgoaudit-entries.so is not beside libgoaudit.so: "
 			  "install it", guest_path);
 		return -1;
 	}
+	adapters = ad;
 	calls = symbol;
-	calls->crosscall2 = ga->gort.crosscall2;
-	calls->guard = ga->gort.guard;
+	calls->crosscall2 = ad->gort.crosscall2;
+	calls->guard = ad->gort.guard;
 	calls->panicked = panicked;
-	ga->guard.last = (uint64_t (*)(void))last;
-	__atomic_store_n(&ga->guard.entry, entry, __ATOMIC_RELEASE);
+	ad->panics.last = (uint64_t (*)(void))last;
+	__atomic_store_n(&ad->panics.entry, entry, __ATOMIC_RELEASE);
 	return 0;
 }
 
-size_t guard_last(struct goaudit *ga, char *text, size_t size)
+size_t panic_last(struct adapters *ad, char *text, size_t size)
 {
-	struct guard *g = &ga->guard;
+	struct panics *g = &ad->panics;
 	const char *found = NULL;
 	uint64_t number = 0;
 	size_t n;
@@ -68,8 +81,8 @@ size_t guard_last(struct goaudit *ga, char *text, size_t size)
 	if (__atomic_load_n(&g->entry, __ATOMIC_ACQUIRE))
 		number = g->last();
 	pthread_mutex_lock(&g->lock);
-	if (number && g->kept[number % GUARD_KEPT].number == number)
-		found = g->kept[number % GUARD_KEPT].text;
+	if (number && g->kept[number % PANICS_KEPT].number == number)
+		found = g->kept[number % PANICS_KEPT].text;
 	n = found ? strlen(found) : 0;
 	if (size)
 		text_copy(text, size, found ? found : "");

@@ -1,24 +1,42 @@
 #include "api/api.h"
 
+#include <dlfcn.h>
+#include <link.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
-#include "core/cancel.h"
-#include "loader/debugger.h"
-#include "loader/redirect.h"
-#include "reload/reload.h"
+#include "adapter/gort.h"
+#include "adapter/panic.h"
 #include "api/goaudit.h"
 #include "api/watch.h"
+#include "core/cancel.h"
+#include "core/core.h"
+#include "core/error.h"
+#include "dlbind.h"
+#include "entry/entry.h"
+#include "goaudit.h"
+#include "guest/guests.h"
+#include "guest/registry.h"
+#include "loader/debugger.h"
+#include "loader/folder.h"
+#include "loader/loader.h"
+#include "loader/real.h"
+#include "reload/linger.h"
+#include "reload/reaper.h"
+#include "reload/reload.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
 char *api_dlerror(void)
 {
 	CANCEL_OFF();
-	const char *text = error_take(&goaudit_state);
+	const char *text = error_take(&goaudit_state.core);
 
 	if (text)
 		return (char *)text;
-	return ((char *(*)(void))intercept_real_dlerror)();
+	return ((char *(*)(void))real_dlerror)();
 }
 
 /* A program knows a guest by the name that it opened. */
@@ -27,20 +45,20 @@ static void user_name(Dl_info *info)
 	struct goaudit *ga = &goaudit_state;
 	struct generation *gen;
 
-	if (!info->dli_fname || !snapshot_is_ours(ga, info->dli_fname))
+	if (!info->dli_fname || !folder_has(&ga->loader, info->dli_fname))
 		return;
-	pthread_mutex_lock(&ga->lock);
-	gen = registry_find_address(ga, (uintptr_t)info->dli_fbase);
+	pthread_mutex_lock(&ga->core.lock);
+	gen = registry_find_address(&ga->guests, (uintptr_t)info->dli_fbase);
 	if (gen)
 		info->dli_fname = gen->guest->path;	/* lives as long as the process */
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_unlock(&ga->core.lock);
 }
 
 int api_dladdr(const void *address, Dl_info *info)
 {
 	CANCEL_OFF();
-	int found = ((int (*)(const void *, Dl_info *))intercept_real_dladdr)(
-		gate_target(&goaudit_state, address), info);
+	int found = ((int (*)(const void *, Dl_info *))real_dladdr)(
+		entry_target(&goaudit_state.entries, address), info);
 
 	if (found)
 		user_name(info);
@@ -51,8 +69,8 @@ int api_dladdr1(const void *address, Dl_info *info, void **extra, int flags)
 {
 	CANCEL_OFF();
 	int found = ((int (*)(const void *, Dl_info *, void **,
-			      int))intercept_real_dladdr1)(
-		gate_target(&goaudit_state, address), info, extra, flags);
+			      int))real_dladdr1)(
+		entry_target(&goaudit_state.entries, address), info, extra, flags);
 
 	if (found)
 		user_name(info);
@@ -68,19 +86,19 @@ int api_dlinfo(void *handle, int request, void *arg)
 	int result = 0;
 	CANCEL_OFF();
 
-	error_clear(ga);
-	pthread_mutex_lock(&ga->lock);
-	gen = registry_find_handle(ga, handle);
-	lasting = registry_find_lasting(ga, handle);
-	if (gen && gen->map) {
-		map = gen->map;
+	error_clear(&ga->core);
+	pthread_mutex_lock(&ga->core.lock);
+	gen = registry_find_handle(&ga->guests, handle);
+	lasting = registry_find_lasting(&ga->guests, handle);
+	if (gen && gen->object.map) {
+		map = gen->object.map;
 		gen->kept++;		/* ld.so is asked without our lock */
 	} else {
 		gen = NULL;
 	}
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_unlock(&ga->core.lock);
 	if (!gen && lasting) {
-		error_set(ga, "%s: the handle is not open: it was closed before",
+		error_set(&ga->core, "%s: the handle is not open: it was closed before",
 			  lasting->path);
 		return -1;
 	}
@@ -88,10 +106,10 @@ int api_dlinfo(void *handle, int request, void *arg)
 		/* as with glibc, the caller's buffer has to be large enough */
 		strcpy(arg, gen->origin);
 	else
-		result = ((int (*)(void *, int, void *))intercept_real_dlinfo)(
+		result = ((int (*)(void *, int, void *))real_dlinfo)(
 			map, request, arg);
 	if (gen)
-		registry_let_go(ga, gen);
+		registry_let_go(&ga->guests, gen);
 	return result;
 }
 
@@ -99,10 +117,10 @@ int api_thread_atexit(void (*destructor)(void *), void *object, void *dso)
 {
 	CANCEL_OFF();
 
-	if (__atomic_load_n(&goaudit_state.snapshots.folders, __ATOMIC_ACQUIRE))
-		linger_note(&goaudit_state, dso);
+	if (__atomic_load_n(&goaudit_state.loader.folders.all, __ATOMIC_ACQUIRE))
+		linger_note(&goaudit_state.reloads, dso);
 	return ((int (*)(void (*)(void *), void *,
-			 void *))intercept_real_thread_atexit)(destructor, object,
+			 void *))real_thread_atexit)(destructor, object,
 							       dso);
 }
 
@@ -110,8 +128,8 @@ EXPORT void *dlreload2(void *handle, const struct goaudit_reload_options *option
 {
 	CANCEL_OFF();
 
-	error_clear(&goaudit_state);
-	return reload_reload(&goaudit_state, handle, options);
+	error_clear(&goaudit_state.core);
+	return reload_reload(&goaudit_state.reloads, handle, options);
 }
 
 EXPORT void *dlreload(void *handle)
@@ -127,18 +145,18 @@ EXPORT int goaudit_reclaim(void *handle, int timeout_ms)
 	struct guest *guest = NULL;
 	CANCEL_OFF();
 
-	error_clear(ga);
+	error_clear(&ga->core);
 	if (handle) {
-		pthread_mutex_lock(&ga->lock);
-		guest = registry_guest_of_handle(ga, handle);
-		pthread_mutex_unlock(&ga->lock);
+		pthread_mutex_lock(&ga->core.lock);
+		guest = registry_guest_of_handle(&ga->guests, handle);
+		pthread_mutex_unlock(&ga->core.lock);
 		if (!guest) {
-			error_set(ga, "%p: not a handle of a reloadable object: "
+			error_set(&ga->core, "%p: not a handle of a reloadable object: "
 				  "pass one that dlopen returned", handle);
 			return -1;
 		}
 	}
-	return reaper_wait(ga, guest, timeout_ms);
+	return reaper_wait(&ga->reloads, guest, timeout_ms);
 }
 
 EXPORT int goaudit_watch(void *handle, goaudit_watch_function *callback, void *arg)
@@ -146,7 +164,7 @@ EXPORT int goaudit_watch(void *handle, goaudit_watch_function *callback, void *a
 	struct goaudit *ga = &goaudit_state;
 	CANCEL_OFF();
 
-	error_clear(ga);
+	error_clear(&ga->core);
 	return callback ? watch_start(ga, handle, callback, arg) :
 			  watch_stop(ga, handle);
 }
@@ -156,14 +174,14 @@ EXPORT int dlbind_relist(struct link_map *map, void (*between)(void *), void *ar
 {
 	CANCEL_OFF();
 
-	return debugger_relist(&goaudit_state, map, between, arg) ? 0 : -1;
+	return debugger_relist(&goaudit_state.loader, map, between, arg) ? 0 : -1;
 }
 
 EXPORT size_t goaudit_last_panic(char *text, size_t size)
 {
 	CANCEL_OFF();
 
-	return guard_last(&goaudit_state, text, size);
+	return panic_last(&goaudit_state.adapters, text, size);
 }
 
 EXPORT size_t goaudit_generations(struct goaudit_generation *records,
@@ -174,9 +192,9 @@ EXPORT size_t goaudit_generations(struct goaudit_generation *records,
 	size_t n;
 	CANCEL_OFF();
 
-	pthread_mutex_lock(&ga->lock);
-	n = registry_copy(ga, records, count, record_size, size);
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_lock(&ga->core.lock);
+	n = registry_copy(&ga->guests, records, count, record_size, size);
+	pthread_mutex_unlock(&ga->core.lock);
 	return n;
 }
 
@@ -186,8 +204,8 @@ EXPORT int goaudit_runtime_stats(struct goaudit_runtime *runtime, size_t size,
 	struct goaudit_runtime full;
 	CANCEL_OFF();
 
-	error_clear(&goaudit_state);
-	if (gort_stats(&goaudit_state, &full, collect) != 0)
+	error_clear(&goaudit_state.core);
+	if (gort_stats(&goaudit_state.adapters, &full, collect) != 0)
 		return -1;
 	memset(runtime, 0, size);
 	memcpy(runtime, &full, size < sizeof full ? size : sizeof full);

@@ -1,12 +1,12 @@
 /* The functions that the host calls directly: goaudit.h's, and those of dlfcn.h
  * whose answers must agree with what we do.  They are C functions of the same
  * signature; reference: dlfcn.h, goaudit.h. */
-#ifndef GOAUDIT_API_H
-#define GOAUDIT_API_H
+#ifndef GOAUDIT_API_API_H
+#define GOAUDIT_API_API_H
 
 #include <dlfcn.h>
 
-#include "../dlbind/embed.h"
+#include "dlbind.h"
 #include "goaudit.h"
 
 char *api_dlerror(void);

@@ -1,77 +1,43 @@
-/* The auditor's callbacks (rtld-audit(7)).
- *
- * They run in ld.so, on any thread, with its load lock held.  They record, turn
- * an object's references, or run what a call of ours has left for them; nothing
- * is decided here. */
-
 #include <gnu/libc-version.h>
 #include <link.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "core/cancel.h"
-#include "loader/debugger.h"
-#include "loader/host.h"
-#include "loader/redirect.h"
-#include "reload/needed.h"
-#include "api/open.h"
-#include "guest/origin.h"
-#include "reload/reload.h"
-#include "reload/retire.h"
 #include "adapter/binding.h"
+#include "adapter/find.h"
 #include "api/goaudit.h"
+#include "api/open.h"
+#include "api/targets.h"
+#include "core/cancel.h"
+#include "core/core.h"
+#include "core/settings.h"
+#include "dlbind.h"
+#include "entry/entries.h"
+#include "entry/wide.h"
+#include "goaudit.h"
+#include "guest/origin.h"
+#include "guest/registry.h"
+#include "loader/debugger.h"
+#include "loader/folder.h"
+#include "loader/host.h"
+#include "loader/ldso.h"
+#include "loader/loader.h"
 #include "loader/tables.h"
+#include "loader/transaction.h"
+#include "reload/load.h"
+#include "reload/needed.h"
+#include "reload/retire.h"
 
 #define OLDEST_GLIBC 34		/* 2.34; the command says so, too (tool/live/launch.c) */
 #define EXPORT __attribute__((visibility("default")))
 
-struct goaudit goaudit_state = {
-	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.calls_lock = PTHREAD_MUTEX_INITIALIZER,
-	.calls_changed = PTHREAD_COND_INITIALIZER,
-	.errors.lock = PTHREAD_MUTEX_INITIALIZER,
-	.guard.lock = PTHREAD_MUTEX_INITIALIZER,
-	.changed = PTHREAD_COND_INITIALIZER,
-	.reaper.work = PTHREAD_COND_INITIALIZER,
-};
-
 /* ld.so hands the process's own vector to an auditor's constructors. */
 __attribute__((constructor)) static void remember_arguments(int argc, char **argv)
 {
-	host_remember(&goaudit_state.host, argc, argv);
-}
-
-/* dl_iterate_phdr: sees the auditor's own namespace. */
-static int is_ours(struct dl_phdr_info *info, size_t size, void *path)
-{
-	uintptr_t at = (uintptr_t)&goaudit_state - info->dlpi_addr;
-
-	(void)size;
-	for (int i = 0; i < info->dlpi_phnum; i++)
-		if (info->dlpi_phdr[i].p_type == PT_LOAD &&
-		    at - info->dlpi_phdr[i].p_vaddr < info->dlpi_phdr[i].p_memsz)
-			return realpath(info->dlpi_name, path) != NULL;
-	return 0;
-}
-
-/* The companions lie beside the module in the build folder, and in a folder
- * of their own, goaudit/ beside it, where it is installed.  Symbolic links (of
- * the soname) are followed; a relative LD_AUDIT is relative to where the process
- * started. */
-static void find_home(struct goaudit *ga)
-{
-	char path[PATH_MAX] = "", companion[sizeof ga->home + 32], *slash;
-
-	if (!dl_iterate_phdr(is_ours, path))
-		return;
-	slash = strrchr(path, '/');
-	*slash = 0;
-	snprintf(ga->home, sizeof ga->home, "%.480s/goaudit", path);
-	snprintf(companion, sizeof companion, "%s/libgoaudit-entries.so", ga->home);
-	if (access(companion, R_OK) != 0)
-		snprintf(ga->home, sizeof ga->home, "%.480s", path);
+	host_remember(&goaudit_state.loader.host, argc, argv);
 }
 
 EXPORT unsigned int la_version(unsigned int version)
@@ -87,15 +53,16 @@ EXPORT unsigned int la_version(unsigned int version)
 	 * answer that has ld.so unload us would abort it, because libpthread, which we
 	 * need there, is never unloaded. */
 	if (sscanf(gnu_get_libc_version(), "2.%d", &glibc) != 1 || glibc < OLDEST_GLIBC) {
-		ga->idle = true;
+		ga->core.idle = true;
 		return version < LAV_CURRENT ? version : LAV_CURRENT;
 	}
-	settings_read(ga);
-	if (ga->settings.here_only)
-		host_hide_module(&ga->host);
-	find_home(ga);
-	registry_init(ga);
-	ldso_init(ga);
+	goaudit_init(ga);
+	settings_read(&ga->core);
+	if (ga->core.settings.here_only)
+		host_hide_module(&ga->loader.host);
+	core_find_home(&ga->core);
+	registry_init(&ga->guests);
+	ldso_init(&ga->loader);
 	return version < LAV_CURRENT ? version : LAV_CURRENT;
 }
 
@@ -105,17 +72,17 @@ EXPORT unsigned int la_objopen(struct link_map *map, Lmid_t ns, uintptr_t *cooki
 	CANCEL_OFF();
 
 	*cookie = (uintptr_t)map;
-	if (ns != LM_ID_BASE || ga->idle)
+	if (ns != LM_ID_BASE || ga->core.idle)
 		return 0;
-	if (!ga->ldso.head)
-		ga->ldso.head = map;
-	if (!snapshot_is_ours(ga, map->l_name) && strcmp(map->l_name, ga->made.tiny) != 0)
-		__atomic_add_fetch(&ga->ldso.others, 1, __ATOMIC_RELEASE);
-	reload_mapped(ga, map);
-	intercept_object(ga, map);
-	origin_settle(ga, map);
-	scope_settle(ga, map);
-	debugger_tiny_opened(ga, map);
+	if (!ga->loader.head)
+		ga->loader.head = map;
+	if (!folder_has(&ga->loader, map->l_name) && strcmp(map->l_name, ga->loader.tiny.path) != 0)
+		__atomic_add_fetch(&ga->loader.others, 1, __ATOMIC_RELEASE);
+	reload_mapped(&ga->reloads, map);
+	targets_redirect(ga, map);
+	origin_rewrite(&ga->guests, map);
+	binding_bind(&ga->adapters, map);
+	debugger_tiny_opened(&ga->loader, map);
 	return 0;		/* no symbol of it is audited */
 }
 
@@ -123,10 +90,10 @@ EXPORT unsigned int la_objclose(uintptr_t *cookie)
 {
 	CANCEL_OFF();
 
-	if (goaudit_state.idle)
+	if (goaudit_state.core.idle)
 		return 0;
-	wide_forget(&goaudit_state.gate.wide);
-	tables_closed(&goaudit_state, (const struct link_map *)*cookie);
+	wide_forget(&goaudit_state.entries.wide);
+	tables_closed(&goaudit_state.loader, (const struct link_map *)*cookie);
 	return 0;
 }
 
@@ -135,9 +102,9 @@ EXPORT void la_preinit(uintptr_t *cookie)
 	CANCEL_OFF();
 
 	(void)cookie;
-	if (goaudit_state.idle)
+	if (goaudit_state.core.idle)
 		return;
-	host_begins(&goaudit_state);
+	host_begins(&goaudit_state.loader);
 }
 
 EXPORT char *la_objsearch(const char *name, uintptr_t *cookie, unsigned int flag)
@@ -146,27 +113,27 @@ EXPORT char *la_objsearch(const char *name, uintptr_t *cookie, unsigned int flag
 	struct call *call;
 	CANCEL_OFF();
 
-	if (ga->idle)
+	if (ga->core.idle)
 		return (char *)name;
-	call = call_innermost(ga);
+	call = call_innermost(&ga->loader);
 	if (call && call->kind == CALL_TRANSACTION && flag == LA_SER_ORIG &&
-	    ldso_transaction_search(ga, call, name))
+	    transaction_search(&ga->loader, call, name))
 		return NULL;
 	if (call && call->kind == CALL_WATCH && open_watch(ga, call, name, flag))
 		return NULL;
 	if (flag == LA_SER_ORIG && cookie) {
 		const char *runtime = origin_runtime(
-			ga, (const struct link_map *)*cookie, name);
+			&ga->adapters, (const struct link_map *)*cookie, name);
 
 		if (runtime)
 			return (char *)runtime;
 		if (call && call->kind == CALL_PLAIN && call->needed &&
-		    (runtime = needed_search(ga, call->needed, (struct link_map *)*cookie,
+		    (runtime = needed_search(&ga->reloads, call->needed, (struct link_map *)*cookie,
 					     name)))
 			return (char *)runtime;
 	}
 	if (strchr(name, '/') && (!call || call->kind == CALL_PLAIN)) {
-		const char *listed = needed_listed(ga, name);
+		const char *listed = needed_listed(&ga->reloads, name);
 
 		if (listed)
 			return (char *)listed;
@@ -181,15 +148,15 @@ EXPORT void la_activity(uintptr_t *cookie, unsigned int flag)
 	(void)cookie;
 	struct call *call;
 
-	if (goaudit_state.idle)
+	if (goaudit_state.core.idle)
 		return;
-	if (flag == LA_ACT_CONSISTENT && (call = call_innermost(&goaudit_state)) &&
+	if (flag == LA_ACT_CONSISTENT && (call = call_innermost(&goaudit_state.loader)) &&
 	    call->needed)
 		call->needed->over = true;	/* constructors come next */
 	if (flag == LA_ACT_DELETE) {
-		tables_unmapped(&goaudit_state);
-		debugger_activity_delete(&goaudit_state);
+		tables_unmapped(&goaudit_state.loader);
+		debugger_activity_delete(&goaudit_state.loader);
 	} else if (flag == LA_ACT_CONSISTENT) {
-		retire_look(&goaudit_state);
+		retire_look(&goaudit_state.reloads);
 	}
 }

@@ -2,10 +2,15 @@
 
 #include <fnmatch.h>
 #include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "api/goaudit.h"
+#include "core/core.h"
+#include "core/log.h"
+#include "goaudit.h"
 
 /* Is it PREFIX of n bytes, then "/lib...", which may be of another processor
  * ("/lib64"), and then something in it? */
@@ -77,7 +82,7 @@ bool globs_mean(struct goaudit *ga, const char *path)
 {
 	bool matched = false;
 
-	for (const char *g = ga->settings.reloadable; g && *g; g += strlen(g) + 1) {
+	for (const char *g = ga->core.settings.reloadable; g && *g; g += strlen(g) + 1) {
 		if (!matches(g, path))
 			continue;
 		if (!globs_is_suffix(g))
@@ -86,7 +91,7 @@ bool globs_mean(struct goaudit *ga, const char *path)
 	}
 	if (!matched || (!globs_is_system(path) && !is_of_host(path)))
 		return matched;
-	goaudit_log(ga, "%s: not opened as reloadable: it belongs to the system or to the "
+	log_line(&ga->core, "%s: not opened as reloadable: it belongs to the system or to the "
 		    "program's installation, and GOAUDIT_RELOADABLE names an ending only: "
 		    "name its folder there", path);
 	return false;

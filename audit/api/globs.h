@@ -1,6 +1,6 @@
 /* GOAUDIT_RELOADABLE: which files are opened as reloadable without the flag. */
-#ifndef GOAUDIT_GLOBS_H
-#define GOAUDIT_GLOBS_H
+#ifndef GOAUDIT_API_GLOBS_H
+#define GOAUDIT_API_GLOBS_H
 
 #include <stdbool.h>
 

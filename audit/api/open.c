@@ -6,45 +6,35 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <link.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/path.h"
 #include "api/globs.h"
-#include "goaudit.h"
-#include "loader/host.h"
-#include "loader/redirect.h"
-#include "guest/origin.h"
-#include "reload/reload.h"
 #include "api/goaudit.h"
+#include "core/core.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "core/path.h"
 #include "core/text.h"
-
-bool open_notes_are_go(const unsigned char *notes, size_t size)
-{
-	size_t at = 0;
-
-	while (size - at >= sizeof(ElfW(Nhdr))) {
-		ElfW(Nhdr) h;
-		size_t body;
-
-		memcpy(&h, notes + at, sizeof h);
-		body = at + sizeof h;
-		if (h.n_namesz == 4 && size - body >= 4 &&
-		    memcmp(notes + body, "Go\0", 4) == 0)
-			return true;
-		if (h.n_namesz > size - body)
-			return false;
-		body += (h.n_namesz + 3) & ~3u;
-		if (body > size || h.n_descsz > size - body)
-			return false;
-		at = body + ((h.n_descsz + 3) & ~3u);
-		if (at > size)
-			return false;
-	}
-	return false;
-}
+#include "dlbind.h"
+#include "goaudit.h"
+#include "guest/guests.h"
+#include "guest/registry.h"
+#include "loader/elf.h"
+#include "loader/folder.h"
+#include "loader/host.h"
+#include "loader/loader.h"
+#include "loader/real.h"
+#include "loader/transaction.h"
+#include "reload/reload.h"
+#include "reload/reloads.h"
 
 /* A first look at a file that the host wants to open: does the Go linker's
  * note stand in it?  This runs for every dlopen of the host, and libelf must
@@ -76,7 +66,7 @@ static bool looks_like_go(int fd)
 		got = pread(fd, notes,
 			    ph.p_filesz < sizeof notes ? ph.p_filesz : sizeof notes,
 			    ph.p_offset);
-		if (got > 0 && open_notes_are_go(notes, got))
+		if (got > 0 && elf_notes_are_go(notes, got))
 			return true;
 	}
 	return false;
@@ -87,13 +77,13 @@ static bool known_guest(struct goaudit *ga, const char *path, const char *name,
 {
 	struct guest *g;
 
-	pthread_mutex_lock(&ga->lock);
-	g = registry_find_path(ga, path);
+	pthread_mutex_lock(&ga->core.lock);
+	g = registry_find_path(&ga->guests, path);
 	if (!g && st)
-		g = registry_find_file(ga, st);
+		g = registry_find_file(&ga->guests, st);
 	if (!g && name)
-		g = registry_find_name(ga, name);
-	pthread_mutex_unlock(&ga->lock);
+		g = registry_find_name(&ga->guests, name);
+	pthread_mutex_unlock(&ga->core.lock);
 	return g && g->current;
 }
 
@@ -108,7 +98,7 @@ static bool is_ours(struct goaudit *ga, const char *path, const char *name, int 
 	if (flagged || globs_mean(ga, path))
 		return true;
 	return known_guest(ga, path, name, &st) ||
-	       (looks_like_go(fd) && reload_is_go_guest(ga, fd));
+	       (looks_like_go(fd) && reload_is_go_guest(&ga->reloads, fd));
 }
 
 /* The folder of the object that makes a call; for one of ours, that of the
@@ -121,18 +111,18 @@ static bool caller_folder(struct goaudit *ga, const void *caller, char *out,
 	char *slash;
 	ssize_t n;
 
-	pthread_mutex_lock(&ga->lock);
-	gen = registry_find_address(ga, (uintptr_t)caller);
+	pthread_mutex_lock(&ga->core.lock);
+	gen = registry_find_address(&ga->guests, (uintptr_t)caller);
 	*ours = gen != NULL;
 	if (gen)
 		text_copy(out, size, gen->origin);
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_unlock(&ga->core.lock);
 	if (*ours)
 		return true;
-	map = ldso_object_at(caller);
+	map = elf_object_at(caller);
 	/* ld.so knows it of every object but the program (elf/dl-object.c),
 	 * also when l_name is relative to where the process was then. */
-	if (map && map != ga->ldso.head)
+	if (map && map != ga->loader.head)
 		return dlinfo((void *)map, RTLD_DI_ORIGIN, out) == 0;
 	n = readlink("/proc/self/exe", out, size - 1);
 	if (n <= 0 || !map)
@@ -159,7 +149,7 @@ static bool expand_origin(struct goaudit *ga, const char *file,
 {
 	size_t skip = path_origin(file);
 
-	if (!skip || strchr(file + skip, '$') || ga->settings.secure ||
+	if (!skip || strchr(file + skip, '$') || ga->core.settings.secure ||
 	    !caller_folder(ga, caller, names->folder, PATH_MAX, ours))
 		return false;
 	return snprintf(names->expanded, PATH_MAX, "%s%s", names->folder,
@@ -214,15 +204,15 @@ static bool is_snapshot(struct goaudit *ga, const char *file, struct names *name
 {
 	struct generation *gen;
 
-	if (!snapshot_is_ours(ga, file))
+	if (!folder_has(&ga->loader, file))
 		return false;
-	pthread_mutex_lock(&ga->lock);
-	gen = registry_find_snapshot(ga, file);
+	pthread_mutex_lock(&ga->core.lock);
+	gen = registry_find_snapshot(&ga->guests, file);
 	if (gen) {
 		text_copy(names->path, PATH_MAX, gen->guest->path);
 		text_copy(names->asked, PATH_MAX, gen->guest->name);
 	}
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_unlock(&ga->core.lock);
 	return gen != NULL;
 }
 
@@ -233,29 +223,29 @@ static bool is_snapshot(struct goaudit *ga, const char *file, struct names *name
  * ours?  ld.so is asked again only after it has opened others. */
 static bool is_loaded(struct goaudit *ga, const char *path, const void *caller)
 {
-	uint32_t others = __atomic_load_n(&ga->ldso.others, __ATOMIC_ACQUIRE);
+	uint32_t others = __atomic_load_n(&ga->loader.others, __ATOMIC_ACQUIRE);
 	struct call call = { .kind = CALL_ASK };
 	struct guest *guest;
 	bool asked, ours;
 	void *h;
 
-	pthread_mutex_lock(&ga->lock);
-	guest = registry_find_path(ga, path);
+	pthread_mutex_lock(&ga->core.lock);
+	guest = registry_find_path(&ga->guests, path);
 	asked = guest && guest->current && guest->others == others;
 	if (guest)
 		guest->others = others;
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_unlock(&ga->core.lock);
 	if (asked)
 		return false;
-	call_push(ga, &call);
-	h = intercept_dlopen_as(ga, path, RTLD_LAZY | RTLD_NOLOAD, caller);
-	call_pop(ga, &call);
+	call_push(&ga->loader, &call);
+	h = real_dlopen_as(&ga->loader, path, RTLD_LAZY | RTLD_NOLOAD, caller);
+	call_pop(&ga->loader, &call);
 	if (!h) {
-		ga->host.dlerror();	/* that it is not there is no error */
+		real_forget_error();	/* that it is not there is no error */
 		return false;
 	}
-	ours = reload_knows(ga, h);
-	((int (*)(void *))intercept_real_dlclose)(h);
+	ours = reload_knows(&ga->reloads, h);
+	((int (*)(void *))real_dlclose)(h);
 	return !ours;
 }
 
@@ -266,7 +256,7 @@ static bool open_path(struct goaudit *ga, struct names *names, const char *file,
 	bool flagged = mode & RTLD_RELOADABLE, ours;
 	char *path = names->path;
 	struct open_request request = {
-		.mode = mode & ~OUR_BITS, .guarded = mode & RTLD_PANIC_RETURN,
+		.mode = mode & ~OUR_BITS, .panic_return = mode & RTLD_PANIC_RETURN,
 		.raw = mode & RTLD_RAW,
 	};
 
@@ -287,7 +277,7 @@ static bool open_path(struct goaudit *ga, struct names *names, const char *file,
 	if (request.fd < 0) {
 		/* The file is gone; glibc finds an open object by its name. */
 		ours = known_guest(ga, path, NULL, NULL) && errno == ENOENT &&
-		       reload_open_existing(ga, path, handle);
+		       reload_open_existing(&ga->reloads, path, handle);
 		return ours;
 	}
 	ours = is_ours(ga, path, names->asked, request.fd, flagged);
@@ -295,7 +285,7 @@ static bool open_path(struct goaudit *ga, struct names *names, const char *file,
 	ours = ours && !names->loaded;
 	if (ours) {
 		request.reloadable = flagged || globs_mean(ga, path);
-		*handle = reload_open(ga, &request);
+		*handle = reload_open(&ga->reloads, &request);
 	}
 	close(request.fd);
 	return ours;
@@ -309,17 +299,17 @@ static void *pass_on(struct goaudit *ga, const char *file, int mode, bool loaded
 		     const void *caller)
 {
 	int known = mode & RTLD_RELOADABLE ? mode & ~OUR_BITS : mode;
-	void *h = intercept_dlopen_as(ga, file, known, caller);
+	void *h = real_dlopen_as(&ga->loader, file, known, caller);
 
 	if (!h || !(mode & RTLD_RELOADABLE))
 		return h;
 	if (loaded) {
-		goaudit_log(ga, "%s: the process has it already, so it is not reloadable",
+		log_line(&ga->core, "%s: the process has it already, so it is not reloadable",
 			    file);
 		return h;
 	}
-	((int (*)(void *))intercept_real_dlclose)(h);
-	error_set(ga, "%s: its path cannot be settled, so it cannot be reloadable: open it "
+	((int (*)(void *))real_dlclose)(h);
+	error_set(&ga->core, "%s: its path cannot be settled, so it cannot be reloadable: open it "
 		  "by its absolute path", file);
 	return NULL;
 }
@@ -337,26 +327,26 @@ static bool open_bare(struct goaudit *ga, struct names *names, const char *file,
 	};
 	void *h;
 
-	call_push(ga, &call);
-	h = intercept_dlopen_as(ga, file, mode & ~OUR_BITS, caller);
-	call_pop(ga, &call);
+	call_push(&ga->loader, &call);
+	h = real_dlopen_as(&ga->loader, file, mode & ~OUR_BITS, caller);
+	call_pop(&ga->loader, &call);
 	if (call.found) {
 		if (h)		/* found elsewhere after all */
-			((int (*)(void *))intercept_real_dlclose)(h);
+			((int (*)(void *))real_dlclose)(h);
 		else
-			ga->host.dlerror();	/* refused by us: no error of the host */
+			real_forget_error();	/* refused by us: no error of the host */
 		if (open_path(ga, names, path, mode, caller, handle))
 			return true;
 		h = pass_on(ga, path, mode, names->loaded, caller);
 	} else if (h) {
 		/* ld.so may know one of our generations by its SONAME; then the
 		 * reference is to be counted by us. */
-		if (!reload_adopt(ga, &h, path)) {
+		if (!reload_adopt(&ga->reloads, &h, path)) {
 			strcpy(names->asked, path);
 			return open_path(ga, names, path, mode, caller, handle);
 		}
-		if ((mode & OUR_BITS) && !reload_knows(ga, h)) {
-			((int (*)(void *))intercept_real_dlclose)(h);
+		if ((mode & OUR_BITS) && !reload_knows(&ga->reloads, h)) {
+			((int (*)(void *))real_dlclose)(h);
 			h = pass_on(ga, file, mode, true, caller);
 		}
 	} else if ((mode & OUR_BITS) && !(mode & RTLD_RELOADABLE)) {
@@ -391,8 +381,8 @@ bool open_call(struct goaudit *ga, const char *file, int mode, const void *calle
 	struct names *names;
 	bool ours;
 
-	host_init(ga);
-	error_clear(ga);
+	host_init(&ga->loader);
+	error_clear(&ga->core);
 	if (!file || !*file || !(names = malloc(sizeof *names)))
 		return false;
 	names->loaded = false;

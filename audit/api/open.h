@@ -1,9 +1,8 @@
 /* From dlopen's arguments to a file, and whether it is ours. */
-#ifndef GOAUDIT_OPEN_H
-#define GOAUDIT_OPEN_H
+#ifndef GOAUDIT_API_OPEN_H
+#define GOAUDIT_API_OPEN_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 struct call;
 struct goaudit;
@@ -18,8 +17,5 @@ bool open_call(struct goaudit *ga, const char *file, int mode, const void *calle
  * to try.  Returns true when ld.so must not load it. */
 bool open_watch(struct goaudit *ga, struct call *call, const char *candidate,
 		unsigned int flag);
-
-/* Does a note segment hold one of the Go linker's notes? */
-bool open_notes_are_go(const unsigned char *notes, size_t size);
 
 #endif

@@ -1,9 +1,13 @@
 #include "api/watch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdio.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -11,13 +15,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/goaudit.h"
 #include "core/arch.h"
 #include "core/clock.h"
+#include "core/core.h"
+#include "core/error.h"
+#include "core/text.h"
+#include "dlbind.h"
+#include "goaudit.h"
+#include "guest/guests.h"
+#include "guest/registry.h"
+#include "guest/stamp.h"
 #include "loader/host.h"
 #include "reload/needed.h"
 #include "reload/reload.h"
-#include "api/goaudit.h"
-#include "core/text.h"
 
 /* A build is done when its file has been left alone for so long. */
 #define QUIET_NS 20000000ull
@@ -40,7 +51,7 @@ struct part {
 struct seen {
 	char *name;
 	bool there;
-	struct signature signature;
+	struct file_stamp stamp;
 };
 
 struct watch {
@@ -57,10 +68,10 @@ struct watch {
 	struct seen *seen;		/* its file and those that it needs, malloc'ed */
 	unsigned files;
 	const void *thread;		/* who runs it, for a stop from the callback */
-	bool ended;			/* the thread is about to return; with ga->lock */
+	bool ended;			/* the thread is about to return; with ga->core.lock */
 	bool parents;			/* it runs in the process that this one was forked
-					 * from; with ga->lock */
-	bool abandoned;			/* it frees the watch itself; with ga->lock */
+					 * from; with ga->core.lock */
+	bool abandoned;			/* it frees the watch itself; with ga->core.lock */
 };
 
 static void forget(struct seen *seen, unsigned n)
@@ -198,15 +209,15 @@ static struct seen *find_seen(struct seen *seen, unsigned n, const char *name)
 
 static bool look_at(struct seen *file)
 {
-	struct signature before = file->signature;
+	struct file_stamp before = file->stamp;
 	bool was_there = file->there;
 	struct stat st;
 
 	file->there = stat(file->name, &st) == 0;
 	if (!file->there)
 		return false;
-	file->signature = signature_of(&st);
-	return !was_there || !signature_same(&before, &file->signature);
+	file->stamp = stamp_of(&st);
+	return !was_there || !stamp_same(&before, &file->stamp);
 }
 
 /* Learns which files there are now; what is known of one already stays.  Returns 0 or
@@ -214,7 +225,7 @@ static bool look_at(struct seen *file)
 static int list_files(struct watch *w)
 {
 	unsigned n;
-	char **names = needed_names(w->ga, w->guest, &n);
+	char **names = needed_names(&w->ga->reloads, w->guest, &n);
 	struct seen *seen = names ? calloc(n, sizeof *seen) : NULL, *known;
 
 	for (unsigned i = 0; i < n && names; i++) {
@@ -226,7 +237,7 @@ static int list_files(struct watch *w)
 		known = find_seen(w->seen, w->files, names[i]);
 		if (known) {
 			seen[i].there = known->there;
-			seen[i].signature = known->signature;
+			seen[i].stamp = known->stamp;
 		} else {
 			look_at(&seen[i]);
 		}
@@ -335,18 +346,18 @@ static void *watch_thread(void *arg)
 
 	w->thread = arch_thread_pointer();
 	while (wait_for_change(w)) {
-		error_clear(ga);
-		h = reload_reload(ga, w->handle, NULL);
+		error_clear(&ga->core);
+		h = reload_reload(&ga->reloads, w->handle, NULL);
 		if (!h)
-			text_copy(text, sizeof text, error_take(ga));
+			text_copy(text, sizeof text, error_take(&ga->core));
 		follow(w);		/* it may need others now */
 		w->callback(w->handle, h ? NULL : text, w->arg);
 	}
-	pthread_mutex_lock(&ga->lock);
+	pthread_mutex_lock(&ga->core.lock);
 	w->ended = true;
 	abandoned = w->abandoned;
-	pthread_cond_broadcast(&ga->changed);
-	pthread_mutex_unlock(&ga->lock);
+	pthread_cond_broadcast(&ga->core.changed);
+	pthread_mutex_unlock(&ga->core.lock);
 	if (abandoned)
 		free_watch(w);
 	return NULL;
@@ -359,14 +370,14 @@ static struct guest *watchable(struct goaudit *ga, const void *handle)
 	struct guest *guest;
 	bool open;
 
-	pthread_mutex_lock(&ga->lock);
-	guest = registry_find_lasting(ga, handle);
+	pthread_mutex_lock(&ga->core.lock);
+	guest = registry_find_lasting(&ga->guests, handle);
 	gen = guest ? guest->serving : NULL;
 	open = gen && gen->info->references;
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_unlock(&ga->core.lock);
 	if (open)
 		return guest;
-	error_set(ga, "%p: not an open handle of a reloadable object: open it with "
+	error_set(&ga->core, "%p: not an open handle of a reloadable object: open it with "
 		  "RTLD_RELOADABLE, without RTLD_RAW, first", handle);
 	return NULL;
 }
@@ -388,19 +399,19 @@ int watch_start(struct goaudit *ga, void *handle, goaudit_watch_function *callba
 		error = w->stop < 0 || w->events < 0 ? errno : follow(w);
 	}
 	if (w && !error)
-		error = host_start_thread(ga, watch_thread, w);
+		error = host_start_thread(&ga->loader, watch_thread, w);
 	if (!w || error) {
 		errno = w ? error : ENOMEM;
-		error_set(ga, "%s: cannot be watched: %m: see inotify(7) for the limits",
+		error_set(&ga->core, "%s: cannot be watched: %m: see inotify(7) for the limits",
 			  guest->path);
 		if (w)
 			free_watch(w);
 		return -1;
 	}
-	pthread_mutex_lock(&ga->lock);
+	pthread_mutex_lock(&ga->core.lock);
 	w->next = ga->watches;
 	ga->watches = w;
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_unlock(&ga->core.lock);
 	return 0;
 }
 
@@ -419,13 +430,13 @@ int watch_stop(struct goaudit *ga, void *handle)
 	uint64_t one = 1;
 	bool own;
 
-	pthread_mutex_lock(&ga->lock);
+	pthread_mutex_lock(&ga->core.lock);
 	for (p = &ga->watches; *p && (*p)->handle != handle; p = &(*p)->next)
 		;
 	w = *p;
 	if (!w) {
-		pthread_mutex_unlock(&ga->lock);
-		error_set(ga, "%p: is not watched: start with goaudit_watch", handle);
+		pthread_mutex_unlock(&ga->core.lock);
+		error_set(&ga->core, "%p: is not watched: start with goaudit_watch", handle);
 		return -1;
 	}
 	*p = w->next;
@@ -434,8 +445,8 @@ int watch_stop(struct goaudit *ga, void *handle)
 	if (!w->parents && write(w->stop, &one, sizeof one) != sizeof one)
 		w->ended = true;
 	while (!own && !w->ended)
-		pthread_cond_wait(&ga->changed, &ga->lock);
-	pthread_mutex_unlock(&ga->lock);
+		pthread_cond_wait(&ga->core.changed, &ga->core.lock);
+	pthread_mutex_unlock(&ga->core.lock);
 	if (!own)
 		free_watch(w);
 	return 0;

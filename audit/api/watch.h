@@ -1,11 +1,10 @@
 /* Reloading a guest when its file changes (goaudit_watch). */
-#ifndef GOAUDIT_WATCH_H
-#define GOAUDIT_WATCH_H
+#ifndef GOAUDIT_API_WATCH_H
+#define GOAUDIT_API_WATCH_H
 
 #include "goaudit.h"
 
 struct goaudit;
-struct watch;
 
 /* See goaudit_watch.  Return 0, or -1 with dlerror set. */
 int watch_start(struct goaudit *ga, void *handle, goaudit_watch_function *callback,

@@ -1,8 +1,10 @@
 /* How much of its caller's stack a function reads its arguments from, by its code. */
-#ifndef GOAUDIT_ARGUMENTS_H
-#define GOAUDIT_ARGUMENTS_H
+#ifndef GOAUDIT_CORE_ARGUMENTS_H
+#define GOAUDIT_CORE_ARGUMENTS_H
 
-#include "core/rows.h"
+#include <stdint.h>
+
+struct rows_image;
 
 enum arguments_kind {
 	ARGUMENTS_COUNTED,	/* no more than `words` */

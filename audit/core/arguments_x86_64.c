@@ -1,14 +1,11 @@
-/* Compilers reach stack arguments from the stack pointer, or from the frame pointer where
- * unwinding does, too; so the displacements of a function's operands, held against its
- * unwind rows, say how far it reads.  It may jump to another function, or to a part of its
- * own elsewhere, which has the same arguments before it: that one is read, too.
- *
- * Instructions are decoded one after the other (Intel SDM vol. 2, appendix A).  What is not
- * decoded, or leaves a doubt, makes the answer ARGUMENTS_UNKNOWN. */
-#include "core/arguments.h"
-
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
+
+#include "core/arguments.h"
+#include "core/rows.h"
+#include "goaudit.h"
 
 #define JUMPS 6			/* from function to function */
 #define MARGIN 72		/* how far below the arguments an index may begin from */

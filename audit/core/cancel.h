@@ -1,10 +1,11 @@
 /* glibc's dl* functions are no cancellation points, and a thread must not end
  * with locks of ours in hand, nor ld.so's: each function by which a thread of the
  * host comes in begins with CANCEL_OFF. */
-#ifndef GOAUDIT_CANCEL_H
-#define GOAUDIT_CANCEL_H
+#ifndef GOAUDIT_CORE_CANCEL_H
+#define GOAUDIT_CORE_CANCEL_H
 
 #include <pthread.h>
+#include <stddef.h>
 
 /* pthread_setcancelstate of the host's libc, once it is known: a thread with
  * PTHREAD_CANCEL_ASYNCHRONOUS may end in it, and is unwound by that libc then. */

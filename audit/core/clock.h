@@ -1,11 +1,13 @@
 /* All waiting is by the monotonic clock: the other one is set, forward and back. */
-#ifndef GOAUDIT_CLOCK_H
-#define GOAUDIT_CLOCK_H
+#ifndef GOAUDIT_CORE_CLOCK_H
+#define GOAUDIT_CORE_CLOCK_H
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
+
+#include "goaudit.h"
 
 static inline uint64_t clock_ns(void)
 {

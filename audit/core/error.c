@@ -1,13 +1,16 @@
 #include "core/error.h"
 
+#include <pthread.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "core/arch.h"
-#include "api/goaudit.h"
+#include "core/core.h"
+#include "core/log.h"
+#include "goaudit.h"
 
 /* This thread's text; one that a dead thread has left at the same address is
  * dropped. */
@@ -27,9 +30,9 @@ static struct error_text **find(struct errors *e)
 	return p;
 }
 
-void error_set(struct goaudit *ga, const char *format, ...)
+void error_set(struct core *core, const char *format, ...)
 {
-	struct errors *e = &ga->errors;
+	struct errors *e = &core->errors;
 	struct error_text *t;
 	va_list ap;
 
@@ -46,14 +49,14 @@ void error_set(struct goaudit *ga, const char *format, ...)
 		va_start(ap, format);
 		vsnprintf(t->text, sizeof t->text, format, ap);
 		va_end(ap);
-		goaudit_log(ga, "error: %s", t->text);
+		log_line(core, "error: %s", t->text);
 	}
 	pthread_mutex_unlock(&e->lock);
 }
 
-void error_clear(struct goaudit *ga)
+void error_clear(struct core *core)
 {
-	struct errors *e = &ga->errors;
+	struct errors *e = &core->errors;
 	struct error_text **p, *t;
 
 	if (!__atomic_load_n(&e->pending, __ATOMIC_ACQUIRE))
@@ -67,9 +70,9 @@ void error_clear(struct goaudit *ga)
 	free(t);
 }
 
-const char *error_take(struct goaudit *ga)
+const char *error_take(struct core *core)
 {
-	struct errors *e = &ga->errors;
+	struct errors *e = &core->errors;
 	struct error_text *t;
 	const char *text = NULL;
 
@@ -83,35 +86,13 @@ const char *error_take(struct goaudit *ga)
 	}
 	pthread_mutex_unlock(&e->lock);
 	if (!text)
-		error_clear(ga);
+		error_clear(core);
 	return text;
 }
 
-void *error_place(struct goaudit *ga, size_t size, bool make)
+void error_forked(struct core *core, int tid)
 {
-	struct errors *e = &ga->errors;
-	const void *self = arch_thread_pointer();
-	struct error_place *p;
-
-	pthread_mutex_lock(&e->lock);
-	for (p = e->places; p && p->thread != self;)
-		p = p->next;
-	if (!p && make && (p = calloc(1, sizeof *p + size))) {
-		p->thread = self;
-		p->tid = gettid();
-		p->next = e->places;
-		e->places = p;
-	} else if (p && p->tid != gettid()) {
-		memset(p->bytes, 0, size);
-		p->tid = gettid();
-	}
-	pthread_mutex_unlock(&e->lock);
-	return p ? p->bytes : NULL;
-}
-
-void error_forked(struct goaudit *ga, int tid)
-{
-	struct errors *e = &ga->errors;
+	struct errors *e = &core->errors;
 	const void *self = arch_thread_pointer();
 
 	for (struct error_text *t = e->pending; t; t = t->next)

@@ -3,13 +3,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "api/goaudit.h"
+#include "core/core.h"
+#include "goaudit.h"
 
 /* A number that hosts do not count on: what they open first is 3. */
 #define LEAST_FD 200
@@ -77,13 +80,13 @@ static void write_line(const struct log *log, const char *line, size_t n)
 		close(fd);
 }
 
-void goaudit_log(struct goaudit *ga, const char *format, ...)
+void log_line(struct core *core, const char *format, ...)
 {
 	int saved = errno, n;
 	char line[1024];
 	va_list ap;
 
-	if (!ga->log.on)
+	if (!core->log.on)
 		return;
 	n = snprintf(line, sizeof line, "goaudit[%d]: ", getpid());
 	va_start(ap, format);
@@ -92,6 +95,6 @@ void goaudit_log(struct goaudit *ga, const char *format, ...)
 	if (n > (int)sizeof line - 2)
 		n = sizeof line - 2;
 	line[n++] = '\n';
-	write_line(&ga->log, line, n);
+	write_line(&core->log, line, n);
 	errno = saved;
 }

@@ -1,17 +1,11 @@
-/* malloc(3) of the auditor's namespace: the module's, its libraries' and that of
- * their libc itself, which all find these functions first.
- *
- * The auditor's libc is a second one.  The host's fork takes the locks of the host's
- * malloc and mends them in the child (posix/fork.c, __malloc_fork_lock_parent); of this
- * one nobody knows, and a thread that is in it at that moment would leave an arena
- * locked in the child for ever.  So there is one lock around it, which our fork
- * handlers take. */
 #include "core/memory.h"
 
 #include <errno.h>
-#include <malloc.h>
-#include <stdint.h>
-#include <stdlib.h>
+#include <pthread.h>
+#include <stddef.h>
+
+#include "dlbind.h"
+#include "goaudit.h"
 
 #define EXPORT __attribute__((visibility("default")))
 

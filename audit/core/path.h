@@ -4,8 +4,11 @@
 #define GOAUDIT_PATH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "goaudit.h"
 
 /* In the cache: a folder for each ABI hash, with the Go runtime library that has it. */
 #define PATH_BY_ABI "runtime/by-abi"

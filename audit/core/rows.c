@@ -1,7 +1,11 @@
 #include "core/rows.h"
 
-#include <stddef.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
+
+#include "dlbind.h"
+#include "goaudit.h"
 
 /* Encodings of addresses (LSB, DW_EH_PE_*). */
 #define OMIT 0xff

@@ -3,11 +3,14 @@
  *
  * Nothing in an image is trusted: what does not lie in it, or is not understood, is
  * unknown. */
-#ifndef GOAUDIT_ROWS_H
-#define GOAUDIT_ROWS_H
+#ifndef GOAUDIT_CORE_ROWS_H
+#define GOAUDIT_CORE_ROWS_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "dlbind.h"
+#include "goaudit.h"
 
 /* An image as it is loaded.  Places are offsets in it. */
 struct rows_image {

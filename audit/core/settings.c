@@ -1,12 +1,16 @@
 #include "core/settings.h"
 
 #include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "core/core.h"
 #include "core/log.h"
-#include "api/goaudit.h"
+#include "goaudit.h"
 
 /* Digits and nothing else, up to `most`; *end is behind them. */
 static bool number(const char *text, uint64_t most, uint64_t *value, const char **end)
@@ -165,10 +169,10 @@ static void set_defaults(struct settings *s)
 	*s = (struct settings){ .reaper_share = 20, .held_max = 256, .held_bytes = 1ull << 30 };
 }
 
-void settings_read(struct goaudit *ga)
+void settings_read(struct core *core)
 {
 	bool strange[sizeof settings_table / sizeof *settings_table] = { false };
-	struct settings *s = &ga->settings;
+	struct settings *s = &core->settings;
 	const char *value;
 
 	set_defaults(s);
@@ -179,10 +183,10 @@ void settings_read(struct goaudit *ga)
 		value = getenv(settings_table[i].name);
 		strange[i] = value && *value && !settings_table[i].take(s, value);
 	}
-	log_start(&ga->log, s->log);
+	log_start(&core->log, s->log);
 	for (size_t i = 0; i < settings_count; i++)
 		if (strange[i])
-			goaudit_log(ga, "%s=%s: not understood, so it is %s: set it to %s",
+			log_line(core, "%s=%s: not understood, so it is %s: set it to %s",
 				    settings_table[i].name, getenv(settings_table[i].name),
 				    settings_table[i].initial, settings_table[i].wants);
 }

@@ -1,11 +1,13 @@
-#include "core/arch.h"
-
 #include <cpuid.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
-#include "entry/entry.h"
+#include "dlbind.h"
+#include "entry/entries.h"
+#include "goaudit.h"
 
-/* In arch_x86_64.S: the code, its length, and offsets in it; the first six are of
+/* In entry_x86_64.S: the code, its length, and offsets in it; the first six are of
  * what follows a displacement of 32 bits. */
 extern const unsigned char arch_entry_code[];
 extern const struct arch_entry {
@@ -35,12 +37,12 @@ static void put32(char *after, int64_t value)
 	memcpy(after - sizeof v, &v, sizeof v);
 }
 
-void arch_write_entry(char *to, uintptr_t address, const struct gate_cell *cell,
+void arch_write_entry(char *to, uintptr_t address, const struct entrylib_data *data,
 		      int32_t block, uint32_t target)
 {
 	const struct arch_entry *e = &arch_entry;
-	uintptr_t table = (uintptr_t)&cell->table, enlist = (uintptr_t)&cell->enlist;
-	uintptr_t copy = (uintptr_t)&cell->copy;
+	uintptr_t table = (uintptr_t)&data->table, enlist = (uintptr_t)&data->enlist;
+	uintptr_t copy = (uintptr_t)&data->copy;
 
 	memcpy(to, arch_entry_code, e->size);
 	put32(to + e->block, block);
@@ -84,7 +86,7 @@ size_t arch_write_entry_frames(unsigned char *to, uintptr_t address, unsigned n,
 {
 	const struct arch_entry *e = &arch_entry;
 	unsigned char *start = to + sizeof common, *p = start + 8 + 16;
-	const unsigned full = 16 + 8 * GATE_STACK_WORDS;
+	const unsigned full = 16 + 8 * ENTRY_STACK_WORDS;
 	uint64_t size = (uint64_t)n * e->size, pc;
 	uint32_t length, cie;
 	unsigned at = 0;
@@ -112,9 +114,9 @@ size_t arch_write_entry_frames(unsigned char *to, uintptr_t address, unsigned n,
 	return p - to;
 }
 
-struct gate_calls *arch_entry_calls(size_t offset, uintptr_t sp)
+struct call_count *arch_entry_calls(size_t offset, uintptr_t sp)
 {
 	if (offset != arch_entry.target)
 		return NULL;
-	return *(struct gate_calls **)(sp + 8 * GATE_STACK_WORDS);
+	return *(struct call_count **)(sp + 8 * ENTRY_STACK_WORDS);
 }

@@ -1,21 +1,28 @@
 #include "entry/wide.h"
 
+#include <dlfcn.h>
+#include <link.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "core/arguments.h"
-#include "base/wide.h"
 #include "core/cancel.h"
-#include "loader/ldso.h"
-#include "api/goaudit.h"
+#include "core/rows.h"
+#include "dlbind.h"
+#include "entry/entries.h"
+#include "entry/host/wide.h"
+#include "goaudit.h"
+#include "loader/elf.h"
 
 #define STEPS 100000			/* of reading a function: under a millisecond */
 
 /* audit/base/entries_x86_64.S */
-_Static_assert(offsetof(struct gate_table, wide) == WIDE_TABLE, "read there");
-_Static_assert(offsetof(struct gate_table, target) == WIDE_TARGETS, "read there");
+_Static_assert(offsetof(struct target_table, wide) == WIDE_TABLE, "read there");
+_Static_assert(offsetof(struct target_table, target) == WIDE_TARGETS, "read there");
 _Static_assert(sizeof(struct wide_target) == 2 * sizeof(void *), "found there");
-_Static_assert(GATE_STACK_WORDS == STACK_WORDS, "copied there");
+_Static_assert(ENTRY_STACK_WORDS == STACK_WORDS, "copied there");
 
 /* dlfcn.h's struct dl_find_object, which not all of its versions have. */
 struct found {
@@ -26,12 +33,15 @@ struct found {
 	unsigned long long reserved[10];
 };
 
+/* What entries call has no argument of ours. */
+static const struct wide *known;
+
 /* The frame of the caller that a return address lies in, as in WIDE_FRAMES.  Called by
  * goaudit_entry_wide where it does not know; it may interrupt anything, so it takes no
  * lock, as _dl_find_object (elf/dl-find_object.c) takes none. */
 static uint64_t frame_of(uintptr_t back)
 {
-	const struct wide *wide = &goaudit_state.gate.wide;
+	const struct wide *wide = known;
 	uint64_t frame = 0;
 	struct rows_image image;
 	struct found at = { 0 };
@@ -65,11 +75,12 @@ static uint64_t frame_of(uintptr_t back)
 
 void wide_init(struct wide *wide, const struct link_map *library)
 {
+	known = wide;
 	wide->find_object = (int (*)(const void *, void *))dlsym(RTLD_DEFAULT,
 								 "_dl_find_object");
-	wide->frames = ldso_lookup(library, "goaudit_entry_frames");
-	wide->entry = ldso_lookup(library, "goaudit_entry_wide");
-	*(void **)ldso_lookup(library, "goaudit_entry_frame") = frame_of;
+	wide->frames = elf_lookup(library, "goaudit_entry_frames");
+	wide->entry = elf_lookup(library, "goaudit_entry_wide");
+	*(void **)elf_lookup(library, "goaudit_entry_frame") = frame_of;
 }
 
 void wide_forget(const struct wide *wide)
@@ -86,9 +97,9 @@ int64_t wide_words(const struct link_map *map, const void *function)
 	uint64_t left = STEPS;
 	uintptr_t lo, hi;
 	size_t n;
-	const ElfW(Phdr) *ph = ldso_phdrs(map, &n);
+	const ElfW(Phdr) *ph = elf_phdrs(map, &n);
 
-	if (!ph || !ldso_range(map, &lo, &hi))
+	if (!ph || !elf_range(map, &lo, &hi))
 		return 0;
 	image.bytes = (const unsigned char *)lo;
 	image.size = hi - lo;
@@ -99,10 +110,10 @@ int64_t wide_words(const struct link_map *map, const void *function)
 		args = arguments_of(&image, (uintptr_t)function - lo, &left);
 	if (args.kind != ARGUMENTS_COUNTED)
 		return 0;
-	return args.words > GATE_STACK_WORDS ? (int64_t)args.words : WIDE_NOT;
+	return args.words > ENTRY_STACK_WORDS ? (int64_t)args.words : WIDE_NOT;
 }
 
-bool wide_aim(const struct wide *wide, struct gate_table *t, uint32_t n, void *function,
+bool wide_aim(const struct wide *wide, struct target_table *t, uint32_t n, void *function,
 	      int64_t words)
 {
 	struct wide_target *all;
@@ -122,7 +133,7 @@ bool wide_aim(const struct wide *wide, struct gate_table *t, uint32_t n, void *f
 	return true;
 }
 
-void *wide_aimed(const struct wide *wide, const struct gate_table *t, uint32_t n,
+void *wide_aimed(const struct wide *wide, const struct target_table *t, uint32_t n,
 		 int64_t *words)
 {
 	void *target = __atomic_load_n(&t->target[n], __ATOMIC_ACQUIRE);

@@ -2,28 +2,17 @@
  * nobody knows how many.  Their entry leads to goaudit_entry_wide (audit/base), which calls
  * them with as many words as they read (arguments.h), else with all of the caller's frame
  * as its unwind tables tell; where it has none, with WIDE_GUESS words. */
-#ifndef GOAUDIT_WIDE_H
-#define GOAUDIT_WIDE_H
+#ifndef GOAUDIT_ENTRY_WIDE_H
+#define GOAUDIT_ENTRY_WIDE_H
 
 #include <link.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-struct goaudit;
-struct gate_table;
+#include "dlbind.h"
 
-/* What goaudit_entry_wide reads. */
-struct wide_target {
-	void *function;
-	uint64_t words;			/* 0: of the caller's frame */
-};
-
-/* Constants of libgoaudit-entries.so, and found once. */
-struct wide {
-	const void *entry;		/* goaudit_entry_wide */
-	uint64_t *frames;		/* goaudit_entry_frames: of callers; atomic */
-	int (*find_object)(const void *, void *);	/* ld.so's; NULL: before 2.35 */
-};
+struct target_table;
+struct wide;
 
 /* Finds them in the library, and has it ask us.  Without locks. */
 void wide_init(struct wide *wide, const struct link_map *library);
@@ -35,11 +24,11 @@ int64_t wide_words(const struct link_map *map, const void *function);
 
 /* Has a table's nth entry lead to a function, with that many words.  False: out of memory.
  * The table is nobody else's, or goaudit.lock is held. */
-bool wide_aim(const struct wide *wide, struct gate_table *t, uint32_t n, void *function,
+bool wide_aim(const struct wide *wide, struct target_table *t, uint32_t n, void *function,
 	      int64_t words);
 
 /* The function that it leads to, and with how many words; words may be NULL. */
-void *wide_aimed(const struct wide *wide, const struct gate_table *t, uint32_t n,
+void *wide_aimed(const struct wide *wide, const struct target_table *t, uint32_t n,
 		 int64_t *words);
 
 /* An object is about to go, with frames of callers. */

@@ -1,10 +1,21 @@
 #include "guest/origin.h"
 
+#include <elf.h>
+#include <limits.h>
+#include <link.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/core.h"
 #include "core/path.h"
-#include "api/goaudit.h"
+#include "goaudit.h"
+#include "guest/guests.h"
+#include "guest/registry.h"
+#include "loader/elf.h"
+#include "loader/folder.h"
 
 #define EXPANDED_MAX (2 * PATH_MAX)
 
@@ -23,16 +34,16 @@ static char *expand(const char *from, const char *origin)
 	return NULL;
 }
 
-void origin_settle(struct goaudit *ga, const struct link_map *map)
+void origin_rewrite(struct guests *gs, const struct link_map *map)
 {
-	uintptr_t strings = ldso_dynamic_address(map, DT_STRTAB);
+	uintptr_t strings = elf_dynamic_address(map, DT_STRTAB);
 	struct generation *gen;
 	unsigned n = 0;
 
-	if (!snapshot_is_ours(ga, map->l_name) || !strings)
+	if (!folder_has(gs->loader, map->l_name) || !strings)
 		return;
-	pthread_mutex_lock(&ga->lock);
-	gen = registry_find_snapshot(ga, map->l_name);
+	pthread_mutex_lock(&gs->core->lock);
+	gen = registry_find_snapshot(gs, map->l_name);
 	for (ElfW(Dyn) *d = map->l_ld; gen && d->d_tag != DT_NULL; d++) {
 		char *to;
 
@@ -47,23 +58,5 @@ void origin_settle(struct goaudit *ga, const struct link_map *map)
 		 * needs the text (elf/dl-load.c, decompose_rpath; elf/dl-deps.c). */
 		d->d_un.d_val = (uintptr_t)to - strings;
 	}
-	pthread_mutex_unlock(&ga->lock);
-}
-
-const char *origin_runtime(struct goaudit *ga, const struct link_map *requester,
-			   const char *name)
-{
-	struct generation *gen;
-	bool go;
-
-	/* The one Go runtime, wherever the guest thinks that it is. */
-	if (!ga->gort.map || !requester || !requester->l_name ||
-	    strcmp(name, strrchr(ga->gort.path, '/') + 1) != 0 ||
-	    !snapshot_is_ours(ga, requester->l_name))
-		return NULL;
-	pthread_mutex_lock(&ga->lock);
-	gen = registry_find_snapshot(ga, requester->l_name);
-	go = gen && gen->info->is_go;
-	pthread_mutex_unlock(&ga->lock);
-	return go ? ga->gort.path : NULL;
+	pthread_mutex_unlock(&gs->core->lock);
 }

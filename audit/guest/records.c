@@ -1,5 +1,10 @@
 #include "guest/records.h"
 
+#include <stdint.h>
+
+#include "goaudit-debug.h"
+#include "goaudit.h"
+
 #define EXPORT __attribute__((visibility("default")))
 
 EXPORT struct goaudit_debug goaudit_debug = {
@@ -14,30 +19,30 @@ EXPORT __attribute__((noinline)) void goaudit_debug_event(void)
 	__asm__ volatile("");
 }
 
-void journal_init(struct goaudit_generation *records)
+void records_init(struct goaudit_generation *records)
 {
 	goaudit_debug.generations = (uintptr_t)records;
 }
 
-struct goaudit_generation *journal_record(uint32_t index)
+struct goaudit_generation *records_at(uint32_t index)
 {
 	return (struct goaudit_generation *)(uintptr_t)goaudit_debug.generations +
 	       index;
 }
 
-void journal_begin(void)
+void records_begin(void)
 {
 	__atomic_add_fetch(&goaudit_debug.sequence, 1, __ATOMIC_SEQ_CST);
 }
 
-void journal_end(void)
+void records_end(void)
 {
 	goaudit_debug.changes++;
 	__atomic_add_fetch(&goaudit_debug.sequence, 1, __ATOMIC_SEQ_CST);
 	goaudit_debug_event();
 }
 
-const char *journal_state_name(uint32_t state)
+const char *records_state_name(uint32_t state)
 {
 	static const char *const names[] = {
 		[GOAUDIT_FREE] = "free",

@@ -1,18 +1,28 @@
 #include "guest/registry.h"
 
-#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "../dlbind/machine.h"
-#include "guest/records.h"
 #include "api/goaudit.h"
+#include "core/core.h"
+#include "core/log.h"
 #include "core/text.h"
-
-/* File systems stamp changes with a clock that ticks every few milliseconds. */
-#define RACY_NS 50000000ll
+#include "dlbind.h"
+#include "goaudit-debug.h"
+#include "goaudit.h"
+#include "guest/guests.h"
+#include "guest/records.h"
+#include "guest/retired.h"
+#include "guest/snapshot.h"
+#include "image/image.h"
 
 static size_t page_up(size_t size)
 {
@@ -27,9 +37,9 @@ static void *map_pages(size_t size, int protection)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-void registry_init(struct goaudit *ga)
+void registry_init(struct guests *gs)
 {
-	ga->registry.guests_tail = &ga->registry.guests;
+	gs->registry.guests_tail = &gs->registry.guests;
 }
 
 static struct generation *generation_at(const struct registry *r, uint32_t index)
@@ -37,11 +47,11 @@ static struct generation *generation_at(const struct registry *r, uint32_t index
 	return &r->chunk[index / REGISTRY_CHUNK][index % REGISTRY_CHUNK];
 }
 
-struct guest *registry_find_path(struct goaudit *ga, const char *path)
+struct guest *registry_find_path(struct guests *gs, const char *path)
 {
 	struct guest *g;
 
-	for (g = ga->registry.guests; g; g = g->next)
+	for (g = gs->registry.guests; g; g = g->next)
 		if (strcmp(g->path, path) == 0)
 			return g;
 	return NULL;
@@ -50,7 +60,7 @@ struct guest *registry_find_path(struct goaudit *ga, const char *path)
 /* The number of a file that has been replaced may be another one's by now. */
 static bool is_file_of(const struct guest *g, const struct stat *st)
 {
-	const struct signature *s = &g->current->signature;
+	const struct file_stamp *s = &g->current->stamp;
 	struct stat now;
 
 	if (s->dev != st->st_dev || s->ino != st->st_ino)
@@ -62,22 +72,22 @@ static bool is_file_of(const struct guest *g, const struct stat *st)
 	       now.st_ino == st->st_ino;
 }
 
-struct guest *registry_find_file(struct goaudit *ga, const struct stat *st)
+struct guest *registry_find_file(struct guests *gs, const struct stat *st)
 {
 	struct guest *g;
 
-	for (g = ga->registry.guests; g; g = g->next)
+	for (g = gs->registry.guests; g; g = g->next)
 		if (g->current && g->current->info->state != GOAUDIT_PARKED &&
 		    is_file_of(g, st))
 			return g;
 	return NULL;
 }
 
-struct guest *registry_find_name(struct goaudit *ga, const char *name)
+struct guest *registry_find_name(struct guests *gs, const char *name)
 {
 	struct guest *g;
 
-	for (g = ga->registry.guests; g; g = g->next)
+	for (g = gs->registry.guests; g; g = g->next)
 		if (strcmp(g->name, name) == 0)
 			return g;
 	return NULL;
@@ -111,19 +121,19 @@ bool registry_turn(struct guest *g, const char *path, const char *name)
 	return true;
 }
 
-char *registry_name(struct goaudit *ga, const struct guest *guest)
+char *registry_name(struct guests *gs, const struct guest *guest)
 {
 	char *name;
 
-	pthread_mutex_lock(&ga->lock);
+	pthread_mutex_lock(&gs->core->lock);
 	name = strdup(guest->name);
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_unlock(&gs->core->lock);
 	return name;
 }
 
-struct guest *registry_guest(struct goaudit *ga, const char *path, const char *name)
+struct guest *registry_guest(struct guests *gs, const char *path, const char *name)
 {
-	struct guest *g = registry_find_path(ga, path);
+	struct guest *g = registry_find_path(gs, path);
 
 	if (g)
 		return g;
@@ -136,18 +146,18 @@ struct guest *registry_guest(struct goaudit *ga, const char *path, const char *n
 		return NULL;
 	}
 	g->id = goaudit_debug.guests++;
-	*ga->registry.guests_tail = g;
-	ga->registry.guests_tail = &g->next;
+	*gs->registry.guests_tail = g;
+	gs->registry.guests_tail = &g->next;
 	return g;
 }
 
-#define FOR_EACH_LIVE(ga, gen)                                                \
-	for (struct generation *gen = (ga)->registry.live; gen;               \
+#define FOR_EACH_LIVE(gs, gen)                                                \
+	for (struct generation *gen = (gs)->registry.live; gen;               \
 	     gen = gen->next_live)
 
-struct generation *registry_find_handle(struct goaudit *ga, const void *handle)
+struct generation *registry_find_handle(struct guests *gs, const void *handle)
 {
-	struct guest *guest = registry_find_lasting(ga, handle);
+	struct guest *guest = registry_find_lasting(gs, handle);
 
 	if (guest) {
 		struct generation *gen = guest->serving;
@@ -158,22 +168,22 @@ struct generation *registry_find_handle(struct goaudit *ga, const void *handle)
 			gen = guest->current;
 		return gen;
 	}
-	return registry_find_map(ga, handle);
+	return registry_find_map(gs, handle);
 }
 
-struct generation *registry_find_map(struct goaudit *ga, const void *map)
+struct generation *registry_find_map(struct guests *gs, const void *map)
 {
 	if (!map)
 		return NULL;
-	FOR_EACH_LIVE(ga, gen)
-		if (gen->map == map)
+	FOR_EACH_LIVE(gs, gen)
+		if (gen->object.map == map)
 			return gen;
 	return NULL;
 }
 
-struct guest *registry_find_lasting(struct goaudit *ga, const void *handle)
+struct guest *registry_find_lasting(struct guests *gs, const void *handle)
 {
-	for (struct guest *g = ga->registry.guests; g; g = g->next)
+	for (struct guest *g = gs->registry.guests; g; g = g->next)
 		if (&g->handle == handle)
 			return g;
 	return NULL;
@@ -181,41 +191,41 @@ struct guest *registry_find_lasting(struct goaudit *ga, const void *handle)
 
 void *registry_handle(const struct generation *gen)
 {
-	return gen->guest->raw ? (void *)gen->map : (void *)&gen->guest->handle;
+	return gen->guest->raw ? (void *)gen->object.map : (void *)&gen->guest->handle;
 }
 
-struct generation *registry_find_address(struct goaudit *ga, uintptr_t address)
+struct generation *registry_find_address(struct guests *gs, uintptr_t address)
 {
-	FOR_EACH_LIVE(ga, gen)
+	FOR_EACH_LIVE(gs, gen)
 		if (address - gen->info->lo < gen->info->hi - gen->info->lo)
 			return gen;
 	return NULL;
 }
 
-struct generation *registry_find_snapshot(struct goaudit *ga, const char *file)
+struct generation *registry_find_snapshot(struct guests *gs, const char *file)
 {
-	FOR_EACH_LIVE(ga, gen)
+	FOR_EACH_LIVE(gs, gen)
 		if (strcmp(gen->info->snapshot, file) == 0)
 			return gen;
 	return NULL;
 }
 
-struct guest *registry_guest_of_handle(struct goaudit *ga, const void *handle)
+struct guest *registry_guest_of_handle(struct guests *gs, const void *handle)
 {
-	struct generation *gen = registry_find_handle(ga, handle);
+	struct generation *gen = registry_find_handle(gs, handle);
 	struct guest *newest = NULL;
-	struct guest *lasting = registry_find_lasting(ga, handle);
+	struct guest *lasting = registry_find_lasting(gs, handle);
 	uint64_t at = 0;
 
 	if (gen || lasting)
 		return gen ? gen->guest : lasting;
 	/* An address may have been used by several; the last one counts. */
 	for (uint32_t i = 0; i < goaudit_debug.records; i++) {
-		const struct goaudit_generation *info = journal_record(i);
+		const struct goaudit_generation *info = records_at(i);
 
 		if (info->handle == (uintptr_t)handle && info->opened_at >= at) {
 			at = info->opened_at;
-			newest = generation_at(&ga->registry, i)->guest;
+			newest = generation_at(&gs->registry, i)->guest;
 		}
 	}
 	return newest;
@@ -228,18 +238,18 @@ static int by_opening(const void *a, const void *b)
 	return (x->opened_at > y->opened_at) - (x->opened_at < y->opened_at);
 }
 
-size_t registry_copy(struct goaudit *ga, void *records, size_t count,
+size_t registry_copy(struct guests *gs, void *records, size_t count,
 		     size_t stride, size_t size)
 {
 	uint32_t n = goaudit_debug.records, used = 0;
 	struct goaudit_generation **order = malloc((n + 1) * sizeof *order);
 
-	(void)ga;
+	(void)gs;
 	if (!order)
 		return 0;
 	for (uint32_t i = 0; i < n; i++)
-		if (journal_record(i)->state != GOAUDIT_FREE)
-			order[used++] = journal_record(i);
+		if (records_at(i)->state != GOAUDIT_FREE)
+			order[used++] = records_at(i);
 	qsort(order, used, sizeof *order, by_opening);
 	for (uint32_t i = 0; i < used && i < count; i++)
 		memcpy((char *)records + i * stride, order[i], size);
@@ -253,7 +263,7 @@ static bool reserve_records(struct registry *r, uint32_t n)
 {
 	const size_t size = sizeof(struct goaudit_generation);
 	uint32_t room = r->reserved ? r->reserved : REGISTRY_FIRST;
-	void *area = r->reserved ? journal_record(0) : NULL;
+	void *area = r->reserved ? records_at(0) : NULL;
 
 	while (room < n)
 		room *= 8;
@@ -270,12 +280,12 @@ static bool reserve_records(struct registry *r, uint32_t n)
 	if (room == r->reserved)
 		return true;
 	if (r->reserved)
-		memcpy(area, journal_record(0), r->usable * size);
-	journal_begin();
-	journal_init(area);
+		memcpy(area, records_at(0), r->usable * size);
+	records_begin();
+	records_init(area);
 	for (uint32_t i = 0; i < r->usable; i++)
-		generation_at(r, i)->info = journal_record(i);
-	journal_end();
+		generation_at(r, i)->info = records_at(i);
+	records_end();
 	r->reserved = room;
 	return true;
 }
@@ -327,9 +337,9 @@ static void forget(struct generation *gen)
 		*p = gen->next;
 }
 
-struct generation *registry_generation(struct goaudit *ga, struct guest *guest)
+struct generation *registry_generation(struct guests *gs, struct guest *guest)
 {
-	struct registry *r = &ga->registry;
+	struct registry *r = &gs->registry;
 	struct generation *gen = take_record(r);
 	struct goaudit_generation *info;
 	struct timespec now;
@@ -340,8 +350,8 @@ struct generation *registry_generation(struct goaudit *ga, struct guest *guest)
 	if (gen->guest)
 		forget(gen);
 	index = gen->index;
-	info = journal_record(index);
-	journal_begin();
+	info = records_at(index);
+	records_begin();
 	memset(gen, 0, sizeof *gen);
 	gen->index = index;
 	memset(info, 0, sizeof *info);
@@ -359,7 +369,7 @@ struct generation *registry_generation(struct goaudit *ga, struct guest *guest)
 	text_copy(info->path, sizeof info->path, guest->path);
 	if (index == goaudit_debug.records)
 		goaudit_debug.records++;
-	journal_end();
+	records_end();
 	return gen;
 }
 
@@ -367,18 +377,18 @@ void registry_describe(struct generation *gen, const struct snapshot *s, const c
 {
 	char *slash;
 
-	gen->signature = s->signature;
+	gen->stamp = s->stamp;
 	memcpy(gen->hash, s->hash, sizeof gen->hash);
 	gen->described = s->facts.has_debug_info;
 	text_copy(gen->origin, sizeof gen->origin, path);
 	slash = strrchr(gen->origin, '/');
 	slash[slash == gen->origin] = 0;
-	journal_begin();
+	records_begin();
 	gen->info->is_go = s->facts.kind == IMAGE_GO_GUEST;
 	gen->info->snapshot_ns = s->ns;
 	text_copy(gen->info->path, sizeof gen->info->path, path);
 	memcpy(gen->info->snapshot, s->file, sizeof gen->info->snapshot);
-	journal_end();
+	records_end();
 }
 
 static void leave_live(struct registry *r, struct generation *gen)
@@ -397,62 +407,33 @@ static void held_by_nobody(struct goaudit_generation *info)
 	info->holder_text[0] = info->holders[0] = 0;
 }
 
-void registry_set_state(struct goaudit *ga, struct generation *gen,
+void registry_set_state(struct guests *gs, struct generation *gen,
 			enum goaudit_state state)
 {
-	journal_begin();
+	records_begin();
 	gen->info->state = state;
 	if (state == GOAUDIT_GONE) {
-		gen->map = NULL;
+		gen->object.map = NULL;
 		for (unsigned i = 0; i < GENERATION_EXPANDED; i++)
 			free(gen->expanded[i]);
 		memset(gen->expanded, 0, sizeof gen->expanded);
-		leave_live(&ga->registry, gen);
-		gate_gone(ga, gen);
+		leave_live(&gs->registry, gen);
 		if (gen->guest->serving == gen)
 			gen->guest->serving = NULL;
-		ga->registry.gone++;
-		ga->linger.waiting -= gen->waiting;
-		ga->linger.leaving -= gen->leaving;
-		gen->waiting = gen->leaving = false;
+		gs->registry.gone++;
 		held_by_nobody(gen->info);
 	}
-	journal_end();
-	pthread_cond_broadcast(&ga->changed);
-	goaudit_log(ga, "%s: generation %u: %s", gen->guest->path,
-		    gen->info->number, journal_state_name(state));
+	records_end();
+	pthread_cond_broadcast(&gs->core->changed);
+	log_line(gs->core, "%s: generation %u: %s", gen->guest->path,
+		    gen->info->number, records_state_name(state));
 }
 
-void registry_let_go(struct goaudit *ga, struct generation *gen)
+void registry_let_go(struct guests *gs, struct generation *gen)
 {
-	pthread_mutex_lock(&ga->lock);
+	pthread_mutex_lock(&gs->core->lock);
 	gen->kept--;
 	if (gen->info->state == GOAUDIT_RETIRED)
-		reaper_wake(ga);	/* a round may have passed it over */
-	pthread_mutex_unlock(&ga->lock);
-}
-
-struct signature signature_of(const struct stat *st)
-{
-	struct signature s = {
-		.dev = st->st_dev, .ino = st->st_ino, .size = st->st_size,
-		.mtime = st->st_mtim, .ctime = st->st_ctim,
-	};
-	struct timespec now;
-	long long age;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	age = (now.tv_sec - s.ctime.tv_sec) * 1000000000ll + now.tv_nsec -
-	      s.ctime.tv_nsec;
-	s.racy = age < RACY_NS;
-	return s;
-}
-
-bool signature_same(const struct signature *a, const struct signature *b)
-{
-	return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
-	       a->mtime.tv_sec == b->mtime.tv_sec &&
-	       a->mtime.tv_nsec == b->mtime.tv_nsec &&
-	       a->ctime.tv_sec == b->ctime.tv_sec &&
-	       a->ctime.tv_nsec == b->ctime.tv_nsec;
+		retired_ask(gs);	/* a round may have passed it over */
+	pthread_mutex_unlock(&gs->core->lock);
 }

@@ -1,16 +1,27 @@
 #include "loader/debugger.h"
 
 #include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "../dlbind/linkmap.h"
 #include "../dlbind/machine.h"
+#include "core/log.h"
+#include "dlbind.h"
+#include "goaudit.h"
+#include "loader/elf.h"
+#include "loader/ldso.h"
+#include "loader/loader.h"
+#include "loader/tiny.h"
 #include "loader/transaction.h"
-#include "reload/needed.h"
-#include "api/goaudit.h"
 
 struct notice {
-	struct goaudit *ga;
+	struct loader *ld;
 	struct link_map *map;
 	bool *global;		/* see ldso_hide */
 	bool insert;
@@ -22,10 +33,10 @@ static bool has_breakpoint(uintptr_t address)
 }
 
 /* Is a debugger attached? */
-static bool is_watched(const struct goaudit *ga)
+static bool is_watched(const struct loader *ld)
 {
-	return has_breakpoint(ga->ldso.debug->r_brk) ||
-	       has_breakpoint(ga->ldso.probe);
+	return has_breakpoint(ld->ldso.debug->r_brk) ||
+	       has_breakpoint(ld->probe);
 }
 
 static void call_brk(struct r_debug *debug, int state)
@@ -37,9 +48,9 @@ static void call_brk(struct r_debug *debug, int state)
 static void change(const struct notice *n)
 {
 	if (n->insert)
-		ldso_reinsert(n->ga, n->map, n->global && *n->global);
+		ldso_reinsert(n->ld, n->map, n->global && *n->global);
 	else
-		ldso_hide(n->ga, n->map, n->global);
+		ldso_hide(n->ld, n->map, n->global);
 }
 
 /* lldb compares the list only between RT_DELETE and RT_CONSISTENT, so the
@@ -48,7 +59,7 @@ static void change(const struct notice *n)
 static void notify(void *arg)
 {
 	struct notice *n = arg;
-	struct r_debug *debug = n->ga->ldso.debug;
+	struct r_debug *debug = n->ld->ldso.debug;
 	bool own = debug->r_state == RT_CONSISTENT;
 
 	if (own)
@@ -64,11 +75,11 @@ static void notify(void *arg)
 static void drop_breakpoints(const struct link_map *map)
 {
 	size_t n;
-	const ElfW(Phdr) *ph = ldso_phdrs(map, &n);
+	const ElfW(Phdr) *ph = elf_phdrs(map, &n);
 	uint64_t v;
 
-	if (ldso_dynamic(map, DT_TEXTREL, &v) ||
-	    (ldso_dynamic(map, DT_FLAGS, &v) && (v & DF_TEXTREL)))
+	if (elf_dynamic(map, DT_TEXTREL, &v) ||
+	    (elf_dynamic(map, DT_FLAGS, &v) && (v & DF_TEXTREL)))
 		return;		/* ld.so itself wrote there */
 	for (size_t i = 0; ph && i < n; i++) {
 		uintptr_t from, to;
@@ -84,76 +95,74 @@ static void drop_breakpoints(const struct link_map *map)
 
 static void with_tiny(struct notice *n)
 {
-	struct goaudit *ga = n->ga;
+	struct loader *ld = n->ld;
 	struct call call = { .kind = CALL_NOTIFY, .fn = notify, .arg = n };
 	struct call plain = { .kind = CALL_PLAIN };
-	const char *path = made_tiny(ga);
+	const char *path = tiny_object(ld);
 	void *tiny;
 
-	call_push(ga, n->insert ? &call : &plain);
+	call_push(ld, n->insert ? &call : &plain);
 	tiny = path ? dlmopen(LM_ID_BASE, path, RTLD_NOW) : NULL;
-	call_pop(ga, n->insert ? &call : &plain);
+	call_pop(ld, n->insert ? &call : &plain);
 	if (tiny) {
-		call_push(ga, n->insert ? &plain : &call);
+		call_push(ld, n->insert ? &plain : &call);
 		dlclose(tiny);
-		call_pop(ga, n->insert ? &plain : &call);
+		call_pop(ld, n->insert ? &plain : &call);
 	}
 	if (!call.ran)		/* no memory, say: the change itself must happen */
 		change(n);
 }
 
-void debugger_hide(struct goaudit *ga, struct generation *gen)
+void debugger_hide(struct loader *ld, struct listed *object)
 {
-	struct notice n = { .ga = ga, .map = gen->map, .global = &gen->global };
+	struct notice n = { .ld = ld, .map = object->map, .global = &object->global };
 
-	if (gen->hidden || ldso_validate(ga))
+	if (object->hidden || ldso_validate(ld))
 		return;
-	if (!is_watched(ga)) {
+	if (!is_watched(ld)) {
 		change(&n);
 	} else {
 		with_tiny(&n);
-		drop_breakpoints(gen->map);
+		drop_breakpoints(object->map);
 	}
-	gen->hidden = true;
-	needed_follow(ga, gen);
+	object->hidden = true;
 }
 
-void debugger_reinsert(struct goaudit *ga, struct generation *gen)
+void debugger_reinsert(struct loader *ld, struct listed *object)
 {
 	struct notice n = {
-		.ga = ga, .map = gen->map, .global = &gen->global, .insert = true,
+		.ld = ld, .map = object->map, .global = &object->global, .insert = true,
 	};
 
-	if (!gen->hidden)
+	if (!object->hidden)
 		return;		/* at exit all have been put back (reload_finish) */
 	/* Before gdb looks again: a stale breakpoint byte would be taken for
 	 * the original one. */
-	if (!is_watched(ga)) {
+	if (!is_watched(ld)) {
 		change(&n);
 	} else {
-		drop_breakpoints(gen->map);
+		drop_breakpoints(object->map);
 		with_tiny(&n);
 	}
-	gen->hidden = false;
-	needed_follow(ga, gen);
+	object->hidden = false;
 }
 
-void debugger_reinsert_within(struct goaudit *ga, struct generation *gen)
+void debugger_reinsert_within(struct loader *ld, struct listed *object)
 {
-	if (is_watched(ga))
-		drop_breakpoints(gen->map);
-	ldso_reinsert(ga, gen->map, gen->global);
-	gen->hidden = false;
+	if (is_watched(ld))
+		drop_breakpoints(object->map);
+	ldso_reinsert(ld, object->map, object->global);
+	object->hidden = false;
 }
 
 /* Debuggers skip objects without a name (gdb, svr4_current_sos_1). */
-void debugger_expose(struct goaudit *ga, struct link_map *map, bool exposed)
+void debugger_expose(struct loader *ld, struct link_map *map, bool exposed)
 {
 	if (exposed) {
 		map->l_name[0] = 0;
-		ldso_reinsert(ga, map, false);
+		ldso_reinsert(ld, map, false);
 	} else {
-		ldso_hide(ga, map, NULL);
+		ldso_hide(ld, map, NULL);
 		map->l_name[0] = '/';
 	}
 }
@@ -170,33 +179,33 @@ static void relist(void *arg)
 	struct relisting *r = arg;
 	struct notice *n = &r->notice;
 
-	if (ldso_validate(n->ga) || !linkmap_has(n->ga->ldso.ns, n->map) || !n->map->l_prev)
+	if (ldso_validate(n->ld) || !linkmap_has(n->ld->ldso.ns, n->map) || !n->map->l_prev)
 		return;
 	with_tiny(n);
 	r->between(r->arg);
 	n->insert = true;
 	with_tiny(n);
-	goaudit_log(n->ga, "%s: debuggers read it again", n->map->l_name);
+	log_line(n->ld->core, "%s: debuggers read it again", n->map->l_name);
 	r->done = true;
 }
 
-bool debugger_relist(struct goaudit *ga, struct link_map *map, void (*between)(void *),
+bool debugger_relist(struct loader *ld, struct link_map *map, void (*between)(void *),
 		     void *arg)
 {
 	struct relisting r = {
-		.notice = { .ga = ga, .map = map }, .between = between, .arg = arg,
+		.notice = { .ld = ld, .map = map }, .between = between, .arg = arg,
 	};
 
-	ldso_transaction(ga, relist, &r);
+	transaction_run(ld, relist, &r);
 	return r.done;
 }
 
-void debugger_close(struct goaudit *ga, struct link_map *map)
+void debugger_close(struct loader *ld, struct link_map *map)
 {
 	char *name = map->l_name, first = name[0];
-	const struct link_map *m = ga->ldso.ns->loaded;
+	const struct link_map *m = ld->ldso.ns->loaded;
 
-	if (!is_watched(ga)) {
+	if (!is_watched(ld)) {
 		dlclose(map);
 		return;
 	}
@@ -208,9 +217,9 @@ void debugger_close(struct goaudit *ga, struct link_map *map)
 		name[0] = first;
 }
 
-static void run_notice(struct goaudit *ga, bool insert)
+static void run_notice(struct loader *ld, bool insert)
 {
-	struct call *call = call_innermost(ga);
+	struct call *call = call_innermost(ld);
 
 	if (!call || call->kind != CALL_NOTIFY || call->ran ||
 	    ((struct notice *)call->arg)->insert != insert)
@@ -220,15 +229,15 @@ static void run_notice(struct goaudit *ga, bool insert)
 }
 
 /* Between RT_ADD and RT_CONSISTENT of the tiny object's dlopen. */
-void debugger_tiny_opened(struct goaudit *ga, const struct link_map *map)
+void debugger_tiny_opened(struct loader *ld, const struct link_map *map)
 {
-	if (map->l_name && strcmp(map->l_name, ga->made.tiny) == 0)
-		run_notice(ga, true);
+	if (map->l_name && strcmp(map->l_name, ld->tiny.path) == 0)
+		run_notice(ld, true);
 }
 
 /* Before RT_DELETE of its dlclose.  LA_ACT_CONSISTENT is of no use: since glibc
  * 2.41 it comes after the debugger has been told. */
-void debugger_activity_delete(struct goaudit *ga)
+void debugger_activity_delete(struct loader *ld)
 {
-	run_notice(ga, false);
+	run_notice(ld, false);
 }

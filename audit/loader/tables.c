@@ -1,11 +1,19 @@
 #include "loader/tables.h"
 
+#include <elf.h>
 #include <errno.h>
+#include <link.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "api/goaudit.h"
+#include "dlbind.h"
+#include "goaudit.h"
+#include "loader/elf.h"
+#include "loader/loader.h"
 
 struct table_copy {
 	struct table_copy *next;
@@ -17,7 +25,7 @@ struct table_copy {
 
 bool tables_among_code(const struct link_map *map, uintptr_t address)
 {
-	const ElfW(Phdr) *segment = ldso_segment_at(map, PT_LOAD, (const void *)address);
+	const ElfW(Phdr) *segment = elf_segment_at(map, PT_LOAD, (const void *)address);
 
 	return segment && segment->p_flags & PF_X;
 }
@@ -31,10 +39,10 @@ static ElfW(Dyn) *entry_of(const struct link_map *map, int64_t tag)
 	return d->d_tag == tag ? d : NULL;
 }
 
-bool tables_copy(struct goaudit *ga, const struct link_map *map, uintptr_t lo,
+bool tables_copy(struct loader *ld, const struct link_map *map, uintptr_t lo,
 		 uintptr_t hi, const int64_t *tags, unsigned n)
 {
-	const ElfW(Phdr) *dynamic = ldso_segment_at(map, PT_LOAD, map->l_ld);
+	const ElfW(Phdr) *dynamic = elf_segment_at(map, PT_LOAD, map->l_ld);
 	struct table_copy *copy;
 
 	if (!dynamic || !(dynamic->p_flags & PF_W)) {
@@ -59,21 +67,21 @@ bool tables_copy(struct goaudit *ga, const struct link_map *map, uintptr_t lo,
 		if (d)
 			d->d_un.d_ptr = (uintptr_t)copy->memory + (d->d_un.d_ptr - lo);
 	}
-	copy->next = ga->tables;
-	ga->tables = copy;
+	copy->next = ld->tables;
+	ld->tables = copy;
 	return true;
 }
 
-void tables_closed(struct goaudit *ga, const struct link_map *map)
+void tables_closed(struct loader *ld, const struct link_map *map)
 {
-	for (struct table_copy *c = ga->tables; c; c = c->next)
+	for (struct table_copy *c = ld->tables; c; c = c->next)
 		if (c->map == map)
 			c->closed = true;
 }
 
-void tables_unmapped(struct goaudit *ga)
+void tables_unmapped(struct loader *ld)
 {
-	struct table_copy **p = &ga->tables, *c;
+	struct table_copy **p = &ld->tables, *c;
 
 	while ((c = *p)) {
 		if (!c->closed) {

@@ -5,16 +5,17 @@
  * section, which lies in the writable segment.
  *
  * All of it runs in ld.so's callbacks, with its load lock, which guards the list. */
-#ifndef GOAUDIT_TABLES_H
-#define GOAUDIT_TABLES_H
+#ifndef GOAUDIT_LOADER_TABLES_H
+#define GOAUDIT_LOADER_TABLES_H
 
 #include <link.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
-struct goaudit;
-struct table_copy;
+#include "dlbind.h"
+#include "goaudit.h"
+
+struct loader;
 
 /* Do the bytes at `address` of the object share a segment with code? */
 bool tables_among_code(const struct link_map *map, uintptr_t address);
@@ -22,15 +23,15 @@ bool tables_among_code(const struct link_map *map, uintptr_t address);
 /* Copies [lo, hi), where the n tables lie that the dynamic tags name, to writable memory,
  * and makes the tags name them there.  From la_objopen: the object is not relocated yet.
  * false: errno says why not, and nothing has changed. */
-bool tables_copy(struct goaudit *ga, const struct link_map *map, uintptr_t lo,
+bool tables_copy(struct loader *ld, const struct link_map *map, uintptr_t lo,
 		 uintptr_t hi, const int64_t *tags, unsigned n);
 
 /* From la_objclose: the object's copies are given back when it is unmapped.  ld.so reads
  * them until the destructors of all that is closed with it have run; and at exit, when
  * all objects are closed, to the end. */
-void tables_closed(struct goaudit *ga, const struct link_map *map);
+void tables_closed(struct loader *ld, const struct link_map *map);
 
 /* From la_activity: those that are closed are going to be unmapped. */
-void tables_unmapped(struct goaudit *ga);
+void tables_unmapped(struct loader *ld);
 
 #endif

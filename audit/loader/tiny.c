@@ -1,21 +1,30 @@
 #include "loader/tiny.h"
 
 #include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../dlbind/embed.h"
 #include "../dlbind/machine.h"
 #include "../dlbind/private.h"
-#include "loader/transaction.h"
-#include "loader/debugger.h"
+#include "core/error.h"
 #include "dlbind.h"
-#include "api/goaudit.h"
+#include "goaudit.h"
+#include "loader/debugger.h"
+#include "loader/folder.h"
+#include "loader/loader.h"
+#include "loader/transaction.h"
+
+/* libdlbind's callbacks have no argument of ours. */
+static struct loader *loader;
 
 /* Into the host's namespace, and not as a call of the host's. */
 static void *open_here(const char *path, int mode)
 {
-	return call_dlopen(&goaudit_state, false, path, mode);
+	return call_dlopen(loader, false, path, mode);
 }
 
 static int close_here(void *handle)
@@ -23,46 +32,47 @@ static int close_here(void *handle)
 	struct call plain = { .kind = CALL_PLAIN };
 	int result;
 
-	call_push(&goaudit_state, &plain);
+	call_push(loader, &plain);
 	result = dlclose(handle);
-	call_pop(&goaudit_state, &plain);
+	call_pop(loader, &plain);
 	return result;
 }
 
 static const char *folder(void)
 {
-	return snapshot_made_folder(&goaudit_state);
+	return folder_made(loader);
 }
 
 static void *thread_text(size_t size, bool make)
 {
-	return error_place(&goaudit_state, size, make);
+	return error_place(loader->core, size, make);
 }
 
 static int relist(struct link_map *map, void (*between)(void *), void *arg)
 {
-	return debugger_relist(&goaudit_state, map, between, arg) ? 0 : -1;
+	return debugger_relist(loader, map, between, arg) ? 0 : -1;
 }
 
-void made_init(void)
+void tiny_init(struct loader *ld)
 {
-	static const struct dlbind_loader loader = {
+	static const struct dlbind_loader functions = {
 		open_here, close_here, dlerror, folder, thread_text, relist
 	};
 
-	dlbind_use_loader(&loader);
+	loader = ld;
+	dlbind_use_loader(&functions);
 }
 
-const char *made_tiny(struct goaudit *ga)
+const char *tiny_object(struct loader *ld)
 {
-	char *tiny = ga->made.tiny;
+	char *tiny = ld->tiny.path;
 
 	if (tiny[0] && private_file(tiny))
 		return tiny;
 	return dlbind_tiny("tiny", tiny) == 0 ? tiny : NULL;
 }
 
-int made_main(struct goaudit *ga)
+int tiny_main(struct loader *ld)
 {
 	static const struct dlbind_options options = {
 		.size = sizeof options, .flags = DLBIND_GLOBAL | DLBIND_WRITE_ALIAS,
@@ -71,7 +81,7 @@ int made_main(struct goaudit *ga)
 	};
 	void *library, *code = NULL;
 
-	if (ga->made.main)
+	if (ld->tiny.main)
 		return 0;
 	library = dlcreate_with_options("goaudit-main.so", &options);
 	if (library)
@@ -79,11 +89,11 @@ int made_main(struct goaudit *ga)
 	if (code) {
 		memcpy(dlwritable(library, code), MACHINE_RETURN, MACHINE_RETURN_SIZE);
 		if (dlbind(library, "main.main", code, MACHINE_RETURN_SIZE, STT_FUNC)) {
-			ga->made.main = true;
+			ld->tiny.main = true;
 			return 0;
 		}
 	}
-	error_set(ga, "%s", dlbind_error());
+	error_set(ld->core, "%s", dlbind_error());
 	if (library)
 		dldelete(library);
 	return -1;

@@ -3,29 +3,21 @@
  *
  * Their files lie in a folder of their own in that of the snapshots.  libdlbind calls
  * ld.so, so all of this is called without locks of ours. */
-#ifndef GOAUDIT_MADE_H
-#define GOAUDIT_MADE_H
+#ifndef GOAUDIT_LOADER_TINY_H
+#define GOAUDIT_LOADER_TINY_H
 
-#include <limits.h>
-#include <stdbool.h>
-
-struct goaudit;
-
-struct made {
-	char tiny[PATH_MAX];	/* the smallest object; guarded by the load lock */
-	bool main;		/* main.main is there; only gort.c's one starter is here */
-};
+struct loader;
 
 /* Once, from la_preinit. */
-void made_init(void);
+void tiny_init(struct loader *ld);
 
 /* An object that does nothing: opening and closing it makes ld.so take its locks,
  * call the auditor, and tell the debugger.  Returns its path; NULL: no memory or disk
  * for it.  In a transaction. */
-const char *made_tiny(struct goaudit *ga);
+const char *tiny_object(struct loader *ld);
 
 /* Defines Go's main.main for all, the only symbol that a shared Go runtime library
  * leaves to the program.  With runtime.islibrary set it is never called.  Returns 0, or -1 with dlerror set. */
-int made_main(struct goaudit *ga);
+int tiny_main(struct loader *ld);
 
 #endif

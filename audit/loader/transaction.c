@@ -1,10 +1,20 @@
 #include "loader/transaction.h"
 
 #include <dlfcn.h>
+#include <link.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "core/arch.h"
 #include "core/clock.h"
-#include "api/goaudit.h"
+#include "goaudit.h"
+#include "loader/loader.h"
+#include "loader/real.h"
 
 /* How long a fork waits for what other threads do in ld.so: a constructor there may
  * wait for the thread that forks. */
@@ -12,109 +22,202 @@
 
 /* Is a thread in the middle of a call: this one, or (`others`) any but this one?
  * With calls_lock. */
-static bool any_begun(const struct goaudit *ga, bool others)
+static bool any_begun(const struct loader *ld, bool others)
 {
 	const void *self = arch_thread_pointer();
 
-	for (const struct call *c = ga->calls; c; c = c->outer)
+	for (const struct call *c = ld->calls; c; c = c->outer)
 		if (c->begun && (c->thread != self) == others)
 			return true;
 	return false;
 }
 
 /* With calls_lock. */
-static void begin(struct goaudit *ga, struct call *call)
+static void begin(struct loader *ld, struct call *call)
 {
-	while (ga->forks && !any_begun(ga, false))
-		pthread_cond_wait(&ga->calls_changed, &ga->calls_lock);
+	while (ld->forks && !any_begun(ld, false))
+		pthread_cond_wait(&ld->calls_changed, &ld->calls_lock);
 	call->begun = true;
 }
 
-void call_push(struct goaudit *ga, struct call *call)
+void call_push(struct loader *ld, struct call *call)
 {
 	call->thread = arch_thread_pointer();
 	call->begun = false;
-	pthread_mutex_lock(&ga->calls_lock);
+	pthread_mutex_lock(&ld->calls_lock);
 	if (call->kind == CALL_PLAIN || call->kind == CALL_NOTIFY)
-		begin(ga, call);
-	call->outer = ga->calls;
-	__atomic_store_n(&ga->calls, call, __ATOMIC_RELEASE);
-	pthread_mutex_unlock(&ga->calls_lock);
+		begin(ld, call);
+	call->outer = ld->calls;
+	__atomic_store_n(&ld->calls, call, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&ld->calls_lock);
 }
 
-void call_begin(struct goaudit *ga, struct call *call)
+void call_begin(struct loader *ld, struct call *call)
 {
-	pthread_mutex_lock(&ga->calls_lock);
-	begin(ga, call);
-	pthread_mutex_unlock(&ga->calls_lock);
+	pthread_mutex_lock(&ld->calls_lock);
+	begin(ld, call);
+	pthread_mutex_unlock(&ld->calls_lock);
 }
 
-void call_pop(struct goaudit *ga, struct call *call)
+void call_pop(struct loader *ld, struct call *call)
 {
 	struct call **p;
 
-	pthread_mutex_lock(&ga->calls_lock);
+	pthread_mutex_lock(&ld->calls_lock);
 	/* Others may have been pushed in front by other threads. */
-	for (p = &ga->calls; *p != call;)
+	for (p = &ld->calls; *p != call;)
 		p = &(*p)->outer;
 	__atomic_store_n(p, call->outer, __ATOMIC_RELEASE);
-	if (ga->forks)
-		pthread_cond_broadcast(&ga->calls_changed);
-	pthread_mutex_unlock(&ga->calls_lock);
+	if (ld->forks)
+		pthread_cond_broadcast(&ld->calls_changed);
+	pthread_mutex_unlock(&ld->calls_lock);
 }
 
-void *call_dlopen(struct goaudit *ga, bool here, const char *name, int mode)
+void *call_dlopen(struct loader *ld, bool here, const char *name, int mode)
 {
 	struct call plain = { .kind = CALL_PLAIN };
 	void *handle;
 
-	call_push(ga, &plain);
+	call_push(ld, &plain);
 	handle = here ? dlopen(name, mode) : dlmopen(LM_ID_BASE, name, mode);
-	call_pop(ga, &plain);
+	call_pop(ld, &plain);
 	return handle;
 }
 
-struct call *call_innermost(struct goaudit *ga)
+struct call *call_innermost(struct loader *ld)
 {
 	const void *self = arch_thread_pointer();
 	struct call *call;
 
-	if (!__atomic_load_n(&ga->calls, __ATOMIC_ACQUIRE))
+	if (!__atomic_load_n(&ld->calls, __ATOMIC_ACQUIRE))
 		return NULL;
-	pthread_mutex_lock(&ga->calls_lock);
-	for (call = ga->calls; call && call->thread != self;)
+	pthread_mutex_lock(&ld->calls_lock);
+	for (call = ld->calls; call && call->thread != self;)
 		call = call->outer;
-	pthread_mutex_unlock(&ga->calls_lock);
+	pthread_mutex_unlock(&ld->calls_lock);
 	return call;
 }
 
-void call_forking(struct goaudit *ga)
+void call_forking(struct loader *ld)
 {
 	struct timespec end = clock_deadline(FORK_WAIT_NS);
 	bool in_time = true;
 
-	pthread_mutex_lock(&ga->calls_lock);
-	ga->forks++;
-	while (in_time && any_begun(ga, true))
-		in_time = clock_wait(&ga->calls_changed, &ga->calls_lock, &end);
-	pthread_mutex_unlock(&ga->calls_lock);
+	pthread_mutex_lock(&ld->calls_lock);
+	ld->forks++;
+	while (in_time && any_begun(ld, true))
+		in_time = clock_wait(&ld->calls_changed, &ld->calls_lock, &end);
+	pthread_mutex_unlock(&ld->calls_lock);
 }
 
-void call_forked_parent(struct goaudit *ga)
+void call_forked_parent(struct loader *ld)
 {
-	ga->forks--;
-	pthread_cond_broadcast(&ga->calls_changed);
+	ld->forks--;
+	pthread_cond_broadcast(&ld->calls_changed);
 }
 
-void call_forked_child(struct goaudit *ga)
+void call_forked_child(struct loader *ld)
 {
 	const void *self = arch_thread_pointer();
 
-	for (struct call **p = &ga->calls; *p;)
+	for (struct call **p = &ld->calls; *p;)
 		if ((*p)->thread != self)
 			*p = (*p)->outer;
 		else
 			p = &(*p)->outer;
-	ga->forks = 0;
-	pthread_cond_init(&ga->calls_changed, NULL);
+	ld->forks = 0;
+	pthread_cond_init(&ld->calls_changed, NULL);
+}
+
+/* The name that a transaction asks ld.so for.  It has no slash, so ld.so works
+ * out who is calling and asks la_objsearch before it looks at any file
+ * (elf/dl-load.c, _dl_map_object); there we run, and then refuse the name. */
+#define TRANSACTION_NAME "libgoaudit-transaction"
+
+/* glibc's mutex (sysdeps/nptl/bits/struct_mutex.h), as far as it matters here. */
+struct glibc_mutex {
+	int lock;
+	unsigned int count;
+	int owner;
+	unsigned int nusers;
+	int kind;
+};
+
+/* In a transaction this thread holds the load lock and, since glibc 2.35, the
+ * lock of the TLS tables (elf/dl-open.c, dl_open_worker), which stands two
+ * mutexes behind it (ldsodefs.h: load, write, TLS).  So they are the recursive
+ * mutexes in _rtld_global whose owner we are; if more look like it, or in
+ * another order, none is believed.  The write lock is the one between them. */
+static void find_locks(struct loader *ld)
+{
+	int self = syscall(SYS_gettid);
+	const ElfW(Sym) *sym = NULL;
+	struct glibc_mutex *found[2] = { NULL, NULL }, *write;
+	unsigned n = 0;
+	Dl_info info;
+
+	ld->locks.sought = true;
+	if (!ld->ldso.ns || !dladdr1(ld->ldso.ns, &info, (void **)&sym, RTLD_DL_SYMENT) || !sym)
+		return;
+	for (size_t at = 0; at + sizeof(struct glibc_mutex) <= sym->st_size; at += 8) {
+		struct glibc_mutex *m = (void *)((char *)ld->ldso.ns + at);
+
+		if (m->owner != self || m->kind != PTHREAD_MUTEX_RECURSIVE ||
+		    m->lock == 0 || m->count == 0)
+			continue;
+		if (n < 2)
+			found[n] = m;
+		n++;
+	}
+	if (n == 1 || (n == 2 && (char *)found[1] - (char *)found[0] ==
+					 2 * sizeof(pthread_mutex_t))) {
+		ld->locks.owner = &found[0]->owner;
+		ld->locks.tls = (pthread_mutex_t *)found[1];
+		write = (void *)((char *)found[0] + sizeof(pthread_mutex_t));
+		if (n == 2 && write->kind == PTHREAD_MUTEX_RECURSIVE)
+			ld->locks.write = (pthread_mutex_t *)write;
+	}
+}
+
+bool transaction_lock_is_mine(const struct loader *ld, bool if_unknown)
+{
+	const int *owner = ld->locks.owner;
+
+	if (!owner)
+		return if_unknown;
+	return __atomic_load_n(owner, __ATOMIC_RELAXED) == syscall(SYS_gettid);
+}
+
+bool transaction_run(struct loader *ld, void (*fn)(void *), void *arg)
+{
+	struct call call = { .kind = CALL_TRANSACTION, .fn = fn, .arg = arg };
+
+	call_push(ld, &call);
+	arch_call_as((void *)real_dlopen, TRANSACTION_NAME,
+		     RTLD_LAZY | RTLD_NOLOAD, 0, ld->base_ret);
+	call_pop(ld, &call);
+	/* The refusal leaves a text in the host's dlerror. */
+	real_forget_error();
+	return call.ran;
+}
+
+/* Constructors and destructors are going to run in it, so the lock of the TLS tables
+ * is released, as glibc itself does before it runs them: they may start threads. */
+bool transaction_search(struct loader *ld, struct call *call, const char *name)
+{
+	pthread_mutex_t *tls;
+
+	if (call->ran || strcmp(name, TRANSACTION_NAME) != 0)
+		return false;
+	call->ran = true;
+	call_begin(ld, call);
+	if (!ld->locks.sought)
+		find_locks(ld);
+	tls = ld->locks.tls;
+	if (tls)
+		pthread_mutex_unlock(tls);
+	call->fn(call->arg);
+	if (tls)
+		pthread_mutex_lock(tls);
+	return true;
 }

@@ -9,12 +9,12 @@
  * A fork waits, up to a limit, until no other thread is in the middle of such a call:
  * what it changes in ld.so would stay half done in the child.  Meanwhile no thread
  * begins one that is not in one already. */
-#ifndef GOAUDIT_CALL_H
-#define GOAUDIT_CALL_H
+#ifndef GOAUDIT_LOADER_TRANSACTION_H
+#define GOAUDIT_LOADER_TRANSACTION_H
 
 #include <stdbool.h>
 
-struct goaudit;
+struct loader;
 struct needed_load;
 
 enum call_kind {
@@ -45,26 +45,40 @@ struct call {
 	char *asked;			/* and PATH_MAX more, before links are followed */
 };
 
-void call_push(struct goaudit *ga, struct call *call);
-void call_pop(struct goaudit *ga, struct call *call);
+void call_push(struct loader *ld, struct call *call);
+void call_pop(struct loader *ld, struct call *call);
 
 /* A transaction, which has been pushed, has got the load lock. */
-void call_begin(struct goaudit *ga, struct call *call);
+void call_begin(struct loader *ld, struct call *call);
 
 /* dlopen of a library of ours, of the host's namespace or (`here`) the auditor's. */
-void *call_dlopen(struct goaudit *ga, bool here, const char *name, int mode);
+void *call_dlopen(struct loader *ld, bool here, const char *name, int mode);
 
 /* This thread's innermost call, NULL if none.  Costs a load when nobody on any
  * thread is in such a call. */
-struct call *call_innermost(struct goaudit *ga);
+struct call *call_innermost(struct loader *ld);
 
 /* Before a fork, without locks: waits until no other thread is in the middle of a
  * call, but not for ever: that thread may wait for this one. */
-void call_forking(struct goaudit *ga);
+void call_forking(struct loader *ld);
 
 /* After it, with calls_lock.  The child forgets the calls of the threads that are no
  * more. */
-void call_forked_parent(struct goaudit *ga);
-void call_forked_child(struct goaudit *ga);
+void call_forked_parent(struct loader *ld);
+void call_forked_child(struct loader *ld);
+
+/* Runs fn(arg) on this thread with the load lock held, as a constructor would:
+ * the loader may be called from it.  Costs about a microsecond.  Sets no error
+ * that dlerror would show.  Returns false if ld.so could not be brought to
+ * call us (fn has not run then). */
+bool transaction_run(struct loader *ld, void (*fn)(void *), void *arg);
+
+/* la_objsearch's half of a transaction: runs its function, once, when ld.so asks for
+ * the transaction's name.  Returns whether it has. */
+bool transaction_search(struct loader *ld, struct call *call, const char *name);
+
+/* Does this thread hold the load lock: is it in a constructor, say?  Where that
+ * cannot be known, the answer is `if_unknown`. */
+bool transaction_lock_is_mine(const struct loader *ld, bool if_unknown);
 
 #endif

@@ -1,32 +1,45 @@
 #include "reload/close.h"
 
-#include "loader/redirect.h"
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../dlbind/linkmap.h"
+#include "api/goaudit.h"
+#include "core/core.h"
+#include "core/error.h"
+#include "goaudit.h"
+#include "guest/guests.h"
 #include "guest/records.h"
+#include "guest/registry.h"
+#include "loader/ldso.h"
+#include "loader/loader.h"
+#include "loader/real.h"
+#include "loader/transaction.h"
 #include "reload/needed.h"
 #include "reload/recover.h"
-#include "guest/registry.h"
+#include "reload/reloads.h"
 #include "reload/retire.h"
-#include "api/goaudit.h"
 
 void close_drop_reference(struct generation *gen)
 {
-	journal_begin();
+	records_begin();
 	gen->info->references--;
-	journal_end();
+	records_end();
 }
 
 /* What becomes of a generation that nobody refers to.  With our lock; the state is
  * set. */
-static enum goaudit_state settle(struct goaudit *ga, struct generation *gen)
+static enum goaudit_state settle(struct reloads *rl, struct generation *gen)
 {
 	enum goaudit_state before = gen->info->state, after = before;
 
 	/* Not the last; never to go; its own constructor or package init has
 	 * closed it; or hidden while a reload is under way, which settles it. */
-	if (!retire_is_unreferenced(gen) || ga->exiting || gen->owner ||
-	    (before == GOAUDIT_OPEN && gen->hidden))
+	if (!retire_is_unreferenced(gen) || rl->core->exiting || gen->owner ||
+	    (before == GOAUDIT_OPEN && gen->object.hidden))
 		return GOAUDIT_FREE;
-	if (before == GOAUDIT_OPEN && needed_wanted(ga, gen))
+	if (before == GOAUDIT_OPEN && needed_wanted(rl, gen))
 		return GOAUDIT_FREE;
 	if (before == GOAUDIT_OPEN && (gen->reloadable || gen->users))
 		after = GOAUDIT_PARKED;
@@ -34,32 +47,32 @@ static enum goaudit_state settle(struct goaudit *ga, struct generation *gen)
 		after = GOAUDIT_RETIRED;
 	if (after == before)
 		return GOAUDIT_FREE;
-	registry_set_state(ga, gen, after);
+	registry_set_state(rl->guests, gen, after);
 	return after;
 }
 
 /* Follows settle.  In a transaction. */
-static void leave(struct goaudit *ga, struct generation *gen, enum goaudit_state next)
+static void leave(struct reloads *rl, struct generation *gen, enum goaudit_state next)
 {
 	if (next == GOAUDIT_FREE)
 		return;
-	retire_hide(ga, gen);
+	retire_hide(rl, gen);
 	if (next == GOAUDIT_RETIRED)
-		retire_generation(ga, gen);
+		retire_generation(rl, gen);
 }
 
-void close_unreferenced(struct goaudit *ga, struct generation *gen)
+void close_unreferenced(struct reloads *rl, struct generation *gen)
 {
 	enum goaudit_state next;
 
-	pthread_mutex_lock(&ga->lock);
-	next = settle(ga, gen);
-	pthread_mutex_unlock(&ga->lock);
-	leave(ga, gen, next);
+	pthread_mutex_lock(&rl->core->lock);
+	next = settle(rl, gen);
+	pthread_mutex_unlock(&rl->core->lock);
+	leave(rl, gen, next);
 }
 
 struct closing {
-	struct goaudit *ga;
+	struct reloads *rl;
 	void *handle;
 	struct generation *gen;
 	bool bad;
@@ -70,71 +83,71 @@ struct closing {
 static void close_step(void *arg)
 {
 	struct closing *c = arg;
-	struct goaudit *ga = c->ga;
+	struct reloads *rl = c->rl;
 	enum goaudit_state next = GOAUDIT_FREE;
-	bool untrusted = ldso_validate(ga) != NULL;
+	bool untrusted = ldso_validate(rl->loader) != NULL;
 	struct guest *guest;
 
-	recover(ga);
-	pthread_mutex_lock(&ga->lock);
-	c->gen = registry_find_handle(ga, c->handle);
+	recover(rl);
+	pthread_mutex_lock(&rl->core->lock);
+	c->gen = registry_find_handle(rl->guests, c->handle);
 	c->bad = !c->gen || !c->gen->info->references;
 	if (!c->bad) {
 		close_drop_reference(c->gen);
 		if (!untrusted)
-			next = settle(ga, c->gen);
+			next = settle(rl, c->gen);
 	}
 	guest = c->gen ? c->gen->guest : NULL;
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_unlock(&rl->core->lock);
 	if (next == GOAUDIT_FREE)
 		return;
-	leave(ga, c->gen, next);
-	retire_replaced(ga, guest);
+	leave(rl, c->gen, next);
+	retire_replaced(rl, guest);
 }
 
 /* A reference that is not of our giving: it may be what one of ours waits for. */
-static bool close_other(struct goaudit *ga, void *handle, bool ours, int *result)
+static bool close_other(struct reloads *rl, void *handle, bool ours, int *result)
 {
-	unsigned before = ga->ldso.ns ? ga->ldso.ns->nloaded : 0;
+	unsigned before = rl->loader->ldso.ns ? rl->loader->ldso.ns->nloaded : 0;
 
-	if (!__atomic_load_n(&ga->linger.waiting, __ATOMIC_RELAXED))
+	if (!__atomic_load_n(&rl->linger.waiting, __ATOMIC_RELAXED))
 		return false;
-	*result = ((int (*)(void *))intercept_real_dlclose)(handle);
+	*result = ((int (*)(void *))real_dlclose)(handle);
 	/* Not after a failure: it clears dlerror's text. */
 	if (*result == 0)
-		retire_try(ga, ours || ga->ldso.ns->nloaded < before);
+		retire_try(rl, ours || rl->loader->ldso.ns->nloaded < before);
 	return true;
 }
 
-bool close_handle(struct goaudit *ga, void *handle, int *result)
+bool close_handle(struct reloads *rl, void *handle, int *result)
 {
-	struct closing c = { .ga = ga, .handle = handle };
+	struct closing c = { .rl = rl, .handle = handle };
 	struct guest *guest;
 	bool step = false, loaders;
 
-	error_clear(ga);
-	pthread_mutex_lock(&ga->lock);
-	c.gen = registry_find_handle(ga, handle);
-	guest = c.gen ? c.gen->guest : registry_find_lasting(ga, handle);
+	error_clear(rl->core);
+	pthread_mutex_lock(&rl->core->lock);
+	c.gen = registry_find_handle(rl->guests, handle);
+	guest = c.gen ? c.gen->guest : registry_find_lasting(rl->guests, handle);
 	/* We have closed it; who has still a reference has it from ld.so. */
-	loaders = !guest || (c.gen && c.gen->closed && handle == c.gen->map);
+	loaders = !guest || (c.gen && c.gen->closed && handle == c.gen->object.map);
 	if (!loaders && c.gen && c.gen->info->references > 1)
 		close_drop_reference(c.gen);
 	else
 		step = c.gen != NULL;
 	c.bad = !c.gen;
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_unlock(&rl->core->lock);
 	if (loaders)
-		return close_other(ga, handle, guest != NULL, result);
-	if (step && !ldso_transaction(ga, close_step, &c)) {
-		error_set(ga, "%s: %s", guest->path, LDSO_NOT_CALLED);
+		return close_other(rl, handle, guest != NULL, result);
+	if (step && !transaction_run(rl->loader, close_step, &c)) {
+		error_set(rl->core, "%s: %s", guest->path, LDSO_NOT_CALLED);
 		*result = -1;
 		return true;
 	}
 	*result = c.bad ? -1 : 0;
 	if (c.bad)
-		error_set(ga, "%s: the handle is not open: it was closed before",
+		error_set(rl->core, "%s: the handle is not open: it was closed before",
 			  guest->path);
-	retire_try(ga, false);
+	retire_try(rl, false);
 	return true;
 }

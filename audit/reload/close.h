@@ -1,19 +1,19 @@
 /* The way from open to parked or retired. */
-#ifndef GOAUDIT_CLOSE_H
-#define GOAUDIT_CLOSE_H
+#ifndef GOAUDIT_RELOAD_CLOSE_H
+#define GOAUDIT_RELOAD_CLOSE_H
 
 #include <stdbool.h>
 
 struct generation;
-struct goaudit;
+struct reloads;
 
 /* dlclose.  false: not ours.  Otherwise *result is what dlclose returns. */
-bool close_handle(struct goaudit *ga, void *handle, int *result);
+bool close_handle(struct reloads *rl, void *handle, int *result);
 
 /* Counts a reference less.  With goaudit.lock. */
 void close_drop_reference(struct generation *gen);
 
 /* Parks or retires a generation if nobody refers to it.  In a transaction. */
-void close_unreferenced(struct goaudit *ga, struct generation *gen);
+void close_unreferenced(struct reloads *rl, struct generation *gen);
 
 #endif

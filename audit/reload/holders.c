@@ -1,48 +1,29 @@
 #include "reload/holders.h"
 
-#include <elf.h>
+#include <link.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "go/protocol.h"
-#include "api/goaudit.h"
+#include "adapter/adapters.h"
+#include "core/core.h"
 #include "core/text.h"
-
-/* The runtime knows no names of variables; the symbol table of the library or
- * guest that has it does.  A table is in no order: it is gone through once for
- * each name, which takes a millisecond where it has 60,000 entries. */
-struct name {
-	const char *text;
-	uint64_t offset;
-};
-
-static bool find_name(const struct link_map *map, uint64_t address, struct name *out)
-{
-	const ElfW(Sym) *sym = (void *)ldso_dynamic_address(map, DT_SYMTAB);
-	const char *strings = (void *)ldso_dynamic_address(map, DT_STRTAB);
-
-	/* Linkers put the strings right behind the symbols. */
-	if (!sym || !strings || (const char *)sym > strings)
-		return false;
-	for (; (const char *)(sym + 1) <= strings; sym++) {
-		uint64_t start = map->l_addr + sym->st_value;
-
-		if (sym->st_shndx == SHN_UNDEF || ELF64_ST_TYPE(sym->st_info) != STT_OBJECT ||
-		    address - start >= sym->st_size)
-			continue;
-		out->text = strings + sym->st_name;
-		out->offset = address - start;
-		return true;
-	}
-	return false;
-}
+#include "dlbind.h"
+#include "go/protocol.h"
+#include "goaudit.h"
+#include "guest/guests.h"
+#include "guest/registry.h"
+#include "loader/elf.h"
+#include "reload/reloads.h"
 
 static size_t clip(int n, size_t size)
 {
 	return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }
 
-static size_t put_name(const struct name *name, char *out, size_t size)
+static size_t put_name(const struct elf_name *name, char *out, size_t size)
 {
 	if (!name->offset)
 		return clip(snprintf(out, size, "%s", name->text), size);
@@ -51,21 +32,21 @@ static size_t put_name(const struct name *name, char *out, size_t size)
 }
 
 /* Where a path starts: in the runtime library or in another guest. */
-static size_t put_variable(struct goaudit *ga, uint64_t address, char *out, size_t size)
+static size_t put_variable(struct reloads *rl, uint64_t address, char *out, size_t size)
 {
-	const struct link_map *map = ga->gort.map;
+	const struct link_map *map = rl->adapters->gort.map;
 	const struct generation *gen;
-	struct name name;
+	struct elf_name name;
 	size_t n;
 
-	pthread_mutex_lock(&ga->lock);
-	gen = registry_find_address(ga, address);
+	pthread_mutex_lock(&rl->core->lock);
+	gen = registry_find_address(rl->guests, address);
 	if (gen)
-		map = gen->map;
+		map = gen->object.map;
 	/* It stays: a Go guest is unmapped by the reaper, and this is its thread. */
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_unlock(&rl->core->lock);
 	n = clip(snprintf(out, size, " <- "), size);
-	if (map && find_name(map, address, &name))
+	if (map && elf_name_of(map, address, &name))
 		n += put_name(&name, out + n, size - n);
 	else
 		n += clip(snprintf(out + n, size - n, "a variable"), size - n);
@@ -78,7 +59,7 @@ static size_t put_variable(struct goaudit *ga, uint64_t address, char *out, size
 /* What the Go side writes where it has no name for what is reached. */
 static const char nameless[] = "variable of the module";
 
-void held_text(struct goaudit *ga, const struct generation *gen,
+void holders_text(struct reloads *rl, const struct generation *gen,
 	       const struct go_module *m, char *out, size_t size)
 {
 	size_t n = 0;
@@ -89,19 +70,19 @@ void held_text(struct goaudit *ga, const struct generation *gen,
 	for (uint64_t i = 0; i < m->nheld && size - n > 1; i++) {
 		const struct go_held *h = &m->held[i];
 		const char *text = h->text;
-		struct name name;
+		struct elf_name name;
 
 		if (i)
 			n += clip(snprintf(out + n, size - n, "\n"), size - n);
 		if (strncmp(text, nameless, sizeof nameless - 1) == 0 && h->target &&
-		    find_name(gen->map, h->target, &name)) {
+		    elf_name_of(gen->object.map, h->target, &name)) {
 			n += clip(snprintf(out + n, size - n, "variable "), size - n);
 			n += put_name(&name, out + n, size - n);
 			text += sizeof nameless - 1;
 		}
 		n += clip(snprintf(out + n, size - n, "%s", text), size - n);
 		if (h->variable)
-			n += put_variable(ga, h->variable, out + n, size - n);
+			n += put_variable(rl, h->variable, out + n, size - n);
 	}
 	if (!m->nheld)
 		text_copy(out, size, m->text);

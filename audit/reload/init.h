@@ -1,11 +1,9 @@
 /* The package inits of a new Go generation, with or without a limit of time. */
-#ifndef GOAUDIT_INIT_H
-#define GOAUDIT_INIT_H
-
-#include <stdint.h>
+#ifndef GOAUDIT_RELOAD_INIT_H
+#define GOAUDIT_RELOAD_INIT_H
 
 struct generation;
-struct goaudit;
+struct reloads;
 
 enum init_result { INIT_GOOD, INIT_FAILED, INIT_ABANDONED };
 
@@ -13,13 +11,13 @@ enum init_result { INIT_GOOD, INIT_FAILED, INIT_ABANDONED };
  * a limit in milliseconds that is not 0, on a thread of its own, for which this one
  * waits.
  *
- *   INIT_GOOD       gort_settle has to follow
+ *   INIT_GOOD       gort_end_takeover has to follow
  *   INIT_FAILED     dlerror is set; the generation can be retired
  *   INIT_ABANDONED  dlerror is set; the inits run on.  The generation can be retired,
  *                   and is kept mapped and its record in use until they have ended.
  *
  * In a constructor there is no limit: the inits may need ld.so's lock, which this
  * thread has.  Without locks. */
-enum init_result init_run(struct goaudit *ga, struct generation *gen, unsigned limit_ms);
+enum init_result init_run(struct reloads *rl, struct generation *gen, unsigned limit_ms);
 
 #endif

@@ -1,16 +1,29 @@
 #include "reload/linger.h"
 
+#include <elf.h>
+#include <link.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../dlbind/linkmap.h"
 #include "../dlbind/machine.h"
 #include "core/arch.h"
-#include "loader/redirect.h"
-#include "api/goaudit.h"
+#include "core/core.h"
+#include "goaudit.h"
+#include "guest/guests.h"
+#include "guest/registry.h"
+#include "guest/retired.h"
+#include "loader/elf.h"
+#include "loader/loader.h"
+#include "loader/real.h"
 
 /* --- threads -------------------------------------------------------------- */
 
@@ -29,16 +42,16 @@ struct linger_thread {
 	struct use *uses;
 };
 
-static struct linger_thread *find_thread(struct goaudit *ga, const void *self)
+static struct linger_thread *find_thread(struct reloads *rl, const void *self)
 {
-	struct linger_thread *t = ga->linger.threads;
+	struct linger_thread *t = rl->linger.threads;
 
 	while (t && t->self != self)
 		t = t->next;
 	return t;
 }
 
-static struct linger_thread *add_thread(struct goaudit *ga, const void *self)
+static struct linger_thread *add_thread(struct reloads *rl, const void *self)
 {
 	struct linger_thread *t = calloc(1, sizeof *t);
 
@@ -46,8 +59,8 @@ static struct linger_thread *add_thread(struct goaudit *ga, const void *self)
 		return NULL;
 	t->self = self;
 	t->tid = (int)syscall(SYS_gettid);
-	t->next = ga->linger.threads;
-	ga->linger.threads = t;
+	t->next = rl->linger.threads;
+	rl->linger.threads = t;
 	return t;
 }
 
@@ -56,21 +69,21 @@ static bool add_use(struct linger_thread *t, struct generation *gen)
 	struct use *u;
 
 	for (u = t->uses; u; u = u->next)
-		if (u->gen == gen && u->unseen == gen->hidden)
+		if (u->gen == gen && u->unseen == gen->object.hidden)
 			return true;
 	u = malloc(sizeof *u);
 	if (!u)
 		return false;
-	*u = (struct use){ .next = t->uses, .gen = gen, .unseen = gen->hidden };
+	*u = (struct use){ .next = t->uses, .gen = gen, .unseen = gen->object.hidden };
 	t->uses = u;
 	gen->threads++;
 	gen->unseen += u->unseen;
 	return true;
 }
 
-static void free_thread(struct goaudit *ga, struct linger_thread *t)
+static void free_thread(struct reloads *rl, struct linger_thread *t)
 {
-	struct linger_thread **p = &ga->linger.threads;
+	struct linger_thread **p = &rl->linger.threads;
 	struct use *u, *next;
 
 	while (*p != t)
@@ -86,51 +99,55 @@ static void free_thread(struct goaudit *ga, struct linger_thread *t)
 	free(t);
 }
 
+/* What the host's libc calls has no argument of ours but the thread. */
+static struct reloads *reloads;
+
 /* Registered before all of the thread's destructors in guests, so it runs after them
  * (stdlib/cxa_thread_atexit_impl.c: the last one first).  Nothing is unmapped here: a
  * destructor of the object's own may wait for this very thread. */
 static void thread_ended(void *arg)
 {
-	struct goaudit *ga = &goaudit_state;
+	struct reloads *rl = reloads;
 
-	pthread_mutex_lock(&ga->lock);
-	free_thread(ga, arg);
-	if (ga->reaper.started)
-		reaper_wake(ga);
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_lock(&rl->core->lock);
+	free_thread(rl, arg);
+	if (rl->reaper.started)
+		retired_ask(rl->guests);
+	pthread_mutex_unlock(&rl->core->lock);
 }
 
-void linger_note(struct goaudit *ga, const void *dso)
+void linger_note(struct reloads *rl, const void *dso)
 {
 	const void *self = arch_thread_pointer();
 	struct linger_thread *t = NULL;
 	struct generation *gen;
 	bool new = false;
 
-	pthread_mutex_lock(&ga->lock);
-	gen = registry_find_address(ga, (uintptr_t)dso);
+	reloads = rl;
+	pthread_mutex_lock(&rl->core->lock);
+	gen = registry_find_address(rl->guests, (uintptr_t)dso);
 	if (gen) {
-		t = find_thread(ga, self);
+		t = find_thread(rl, self);
 		new = !t;
 		if (!t)
-			t = add_thread(ga, self);
+			t = add_thread(rl, self);
 		if (!t || !add_use(t, gen))
-			gen->permanent |= gen->hidden;	/* out of memory: it stays */
+			gen->permanent |= gen->object.hidden;	/* out of memory: it stays */
 	}
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_unlock(&rl->core->lock);
 	if (t && new)
-		((int (*)(void (*)(void *), void *, void *))intercept_real_thread_atexit)(
-			thread_ended, t, ga->ldso.head->l_ld);
+		((int (*)(void (*)(void *), void *, void *))real_thread_atexit)(
+			thread_ended, t, rl->loader->head->l_ld);
 }
 
-void linger_forked(struct goaudit *ga)
+void linger_forked(struct reloads *rl)
 {
 	struct linger_thread *t, *next;
 
-	for (t = ga->linger.threads; t; t = next) {
+	for (t = rl->linger.threads; t; t = next) {
 		next = t->next;
 		if (t->self != arch_thread_pointer())
-			free_thread(ga, t);
+			free_thread(rl, t);
 	}
 }
 
@@ -160,11 +177,11 @@ __attribute__((format(printf, 2, 3))) static void add(struct lines *l, const cha
 /* Does the object name the generation in DT_NEEDED, as ld.so compares names? */
 static bool names(const struct link_map *map, const struct generation *gen)
 {
-	const char *strings = (void *)ldso_dynamic_address(map, DT_STRTAB);
-	const char *its = (void *)ldso_dynamic_address(gen->map, DT_STRTAB);
+	const char *strings = (void *)elf_dynamic_address(map, DT_STRTAB);
+	const char *its = (void *)elf_dynamic_address(gen->object.map, DT_STRTAB);
 	uint64_t soname;
 
-	if (!strings || !its || !ldso_dynamic(gen->map, DT_SONAME, &soname))
+	if (!strings || !its || !elf_dynamic(gen->object.map, DT_SONAME, &soname))
 		return false;
 	for (const ElfW(Dyn) *d = map->l_ld; d->d_tag != DT_NULL; d++)
 		if (d->d_tag == DT_NEEDED &&
@@ -177,12 +194,12 @@ static bool names(const struct link_map *map, const struct generation *gen)
 static const char *bound_by(const struct link_map *map, const struct generation *gen,
 			    int64_t table, int64_t size_tag)
 {
-	const ElfW(Rela) *r = (void *)ldso_dynamic_address(map, table);
-	const ElfW(Sym) *syms = (void *)ldso_dynamic_address(map, DT_SYMTAB);
-	const char *strings = (void *)ldso_dynamic_address(map, DT_STRTAB);
+	const ElfW(Rela) *r = (void *)elf_dynamic_address(map, table);
+	const ElfW(Sym) *syms = (void *)elf_dynamic_address(map, DT_SYMTAB);
+	const char *strings = (void *)elf_dynamic_address(map, DT_STRTAB);
 	uint64_t size;
 
-	if (!r || !syms || !strings || !ldso_dynamic(map, size_tag, &size))
+	if (!r || !syms || !strings || !elf_dynamic(map, size_tag, &size))
 		return NULL;
 	for (size_t i = 0; i < size / sizeof *r; i++) {
 		uint32_t sym = ELF64_R_SYM(r[i].r_info);
@@ -198,47 +215,47 @@ static const char *bound_by(const struct link_map *map, const struct generation 
 }
 
 /* The user's name of an object. */
-static const char *user_name(struct goaudit *ga, const struct link_map *map)
+static const char *user_name(struct reloads *rl, const struct link_map *map)
 {
 	const char *name = map->l_name;
 	struct generation *gen;
 
-	if (map == ga->ldso.head)
+	if (map == rl->loader->head)
 		return "the program";
-	pthread_mutex_lock(&ga->lock);
-	gen = registry_find_address(ga, (uintptr_t)map->l_ld);
+	pthread_mutex_lock(&rl->core->lock);
+	gen = registry_find_address(rl->guests, (uintptr_t)map->l_ld);
 	if (gen)
 		name = gen->guest->path;
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_unlock(&rl->core->lock);
 	return name;
 }
 
-static void name_objects(struct goaudit *ga, const struct generation *gen, struct lines *l)
+static void name_objects(struct reloads *rl, const struct generation *gen, struct lines *l)
 {
-	for (const struct link_map *m = ga->ldso.ns->loaded; m; m = m->l_next) {
+	for (const struct link_map *m = rl->loader->ldso.ns->loaded; m; m = m->l_next) {
 		const char *symbol;
 
-		if (m == gen->map)
+		if (m == gen->object.map)
 			continue;
 		symbol = bound_by(m, gen, DT_RELA, DT_RELASZ);
 		if (!symbol)
 			symbol = bound_by(m, gen, DT_JMPREL, DT_PLTRELSZ);
 		if (names(m, gen))
-			add(l, "%s, which needs it", user_name(ga, m));
+			add(l, "%s, which needs it", user_name(rl, m));
 		else if (symbol)
-			add(l, "%s, which is bound to its %s", user_name(ga, m), symbol);
+			add(l, "%s, which is bound to its %s", user_name(rl, m), symbol);
 	}
 }
 
 /* Generations that are out of the link map, and threads.  With our lock. */
-static void name_ours(struct goaudit *ga, const struct generation *gen, struct lines *l)
+static void name_ours(struct reloads *rl, const struct generation *gen, struct lines *l)
 {
-	for (struct generation *g = ga->registry.live; g; g = g->next_live)
-		for (unsigned i = 0; g->hidden && i < g->pins.n; i++)
-			if (g->pins.handle[i] == gen->map)
+	for (struct generation *g = rl->guests->registry.live; g; g = g->next_live)
+		for (unsigned i = 0; g->object.hidden && i < g->pins.n; i++)
+			if (g->pins.handle[i] == gen->object.map)
 				add(l, "generation %u of %s, which needs it",
 				    g->info->number, g->guest->path);
-	for (struct linger_thread *t = ga->linger.threads; t; t = t->next)
+	for (struct linger_thread *t = rl->linger.threads; t; t = t->next)
 		for (struct use *u = t->uses; u; u = u->next)
 			if (u->gen == gen) {
 				add(l, "thread %d, whose end runs destructors of it", t->tid);
@@ -246,7 +263,7 @@ static void name_ours(struct goaudit *ga, const struct generation *gen, struct l
 			}
 }
 
-void linger_name(struct goaudit *ga, const struct generation *gen, bool nested, char *out,
+void linger_name(struct reloads *rl, const struct generation *gen, bool nested, char *out,
 		 size_t size)
 {
 	struct lines l = { .out = out, .size = size };
@@ -255,10 +272,10 @@ void linger_name(struct goaudit *ga, const struct generation *gen, bool nested, 
 	if (nested)
 		add(&l, "a dlclose that is under way");
 	if (gen->closed)
-		name_objects(ga, gen, &l);
-	pthread_mutex_lock(&ga->lock);
-	name_ours(ga, gen, &l);
-	pthread_mutex_unlock(&ga->lock);
+		name_objects(rl, gen, &l);
+	pthread_mutex_lock(&rl->core->lock);
+	name_ours(rl, gen, &l);
+	pthread_mutex_unlock(&rl->core->lock);
 	if (!l.n)
 		add(&l, "ld.so, for somebody's reference that is not known here, or "
 		    "RTLD_NODELETE");

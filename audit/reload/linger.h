@@ -6,35 +6,25 @@
  * to it, a reference of somebody else's, RTLD_NODELETE, or a dlclose further up the stack
  * that goes on when we have returned.  Until it is out the generation is retired, out of
  * the link map, with all that belongs to it, and its record says who holds it. */
-#ifndef GOAUDIT_LINGER_H
-#define GOAUDIT_LINGER_H
+#ifndef GOAUDIT_RELOAD_LINGER_H
+#define GOAUDIT_RELOAD_LINGER_H
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 struct generation;
-struct goaudit;
-struct linger_thread;
-
-/* Guarded by goaudit.lock. */
-struct linger {
-	struct linger_thread *threads;	/* that will run destructors in guests */
-	unsigned waiting;		/* retired generations that are to be tried again */
-	unsigned leaving;		/* of these, those that a dlclose under way will take */
-	uint64_t step;			/* counts retire_try */
-};
+struct reloads;
 
 /* This thread is about to register a thread-local destructor of the object that `dso`
  * lies in.  Without locks. */
-void linger_note(struct goaudit *ga, const void *dso);
+void linger_note(struct reloads *rl, const void *dso);
 
 /* In a forked child, with goaudit.lock: only this thread is left. */
-void linger_forked(struct goaudit *ga);
+void linger_forked(struct reloads *rl);
 
 /* Who holds a generation: lines of text.  nested: a dlclose is under way above us.  In a
  * transaction, without our lock. */
-void linger_name(struct goaudit *ga, const struct generation *gen, bool nested, char *out,
+void linger_name(struct reloads *rl, const struct generation *gen, bool nested, char *out,
 		 size_t size);
 
 #endif

@@ -1,14 +1,23 @@
 #include "reload/move.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <stddef.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "adapter/gort.h"
+#include "core/core.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "go/protocol.h"
+#include "goaudit.h"
+#include "guest/companion.h"
+#include "guest/guests.h"
+#include "guest/snapshot.h"
 #include "image/compare/move_plan.h"
-#include "api/goaudit.h"
+#include "loader/folder.h"
+#include "reload/reloads.h"
 
 struct mapping {
 	void *data;
@@ -16,7 +25,7 @@ struct mapping {
 };
 
 /* A snapshot does not change, and ld.so has it mapped, too. */
-static int map_snapshot(struct goaudit *ga, const struct generation *gen, struct mapping *m)
+static int map_snapshot(struct reloads *rl, const struct generation *gen, struct mapping *m)
 {
 	int fd = open(gen->info->snapshot, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	struct stat st;
@@ -30,87 +39,55 @@ static int map_snapshot(struct goaudit *ga, const struct generation *gen, struct
 		close(fd);
 	if (m->data != MAP_FAILED)
 		return 0;
-	error_set(ga, "%s: the snapshot of its build cannot be read: close and open it "
+	error_set(rl->core, "%s: the snapshot of its build cannot be read: close and open it "
 		  "again", gen->info->path);
 	return -1;
 }
 
-static int ensure_library(struct goaudit *ga)
-{
-	struct inherit found, *s = &ga->inherit;
-	char name[600];
-	void *library;
-
-	if (__atomic_load_n(&s->compare, __ATOMIC_ACQUIRE))
-		return 0;
-	snprintf(name, sizeof name, "%s/libgoaudit-dwarf.so", ga->home);
-	library = call_dlopen(ga, true, name, RTLD_NOW | RTLD_LOCAL);
-	found.compare = library ? dlsym(library, "image_compare_exports") : NULL;
-	found.plan = library ? dlsym(library, "image_plan_copy") : NULL;
-	found.release = library ? dlsym(library, "image_copy_free") : NULL;
-	if (!found.compare || !found.plan || !found.release) {
-		error_set(ga, "%s: free memory, or install it beside libgoaudit.so",
-			  dlerror());
-		return -1;
-	}
-	pthread_mutex_lock(&ga->lock);
-	s->plan = found.plan;
-	s->release = found.release;
-	__atomic_store_n(&s->compare, found.compare, __ATOMIC_RELEASE);
-	pthread_mutex_unlock(&ga->lock);
-	return 0;
-}
-
-int inherit_check_exports(struct goaudit *ga, const struct generation *old,
+int move_check_exports(struct reloads *rl, const struct generation *old,
 			  const struct generation *new, const struct snapshot *snapshot,
 			  const char *const *names, size_t n)
 {
-	__typeof__(image_compare_exports) *compare;
 	char text[900];
 	struct mapping m;
 	int differs;
 
-	if (snapshot_is_out_of_reach(ga, old->info->snapshot) || access(ga->home, X_OK) != 0) {
-		goaudit_log(ga, "%s: signatures are not compared: the last build or the module "
+	if (folder_lost(rl->loader, old->info->snapshot) || access(rl->core->home, X_OK) != 0) {
+		log_line(rl->core, "%s: signatures are not compared: the last build or the module "
 			    "is out of reach: the process has other privileges or another root "
 			    "now", new->info->path);
 		return 0;
 	}
-	if (ensure_library(ga) != 0 || map_snapshot(ga, old, &m) != 0)
+	if (companion_dwarf(rl->guests) != 0 || map_snapshot(rl, old, &m) != 0)
 		return -1;
-	compare = (__typeof__(compare))ga->inherit.compare;
-	differs = compare(m.data, m.size, snapshot->data, snapshot->size, names, n, text,
-			  sizeof text);
+	differs = rl->guests->companions.compare_exports(m.data, m.size, snapshot->data,
+							  snapshot->size, names, n, text,
+							  sizeof text);
 	munmap(m.data, m.size);
 	if (!differs)
 		return 0;
-	error_set(ga, "%s: the signature of an export has changed: %s: give the new "
+	error_set(rl->core, "%s: the signature of an export has changed: %s: give the new "
 		  "function another name", new->info->path, text);
 	return -1;
 }
 
-static int move(struct goaudit *ga, const struct generation *old, const struct generation *new,
+static int move_by(struct reloads *rl, const struct generation *old, const struct generation *new,
 		const struct image_copy_plan *plan)
 {
-	void *fn = ldso_lookup(ga->gort.map, GO_FN_MOVE);
 	struct go_move m = {
 		.size = sizeof m,
 		.lo = old->info->lo, .hi = old->info->hi,
 		.to_lo = new->info->lo, .to_hi = new->info->hi,
-		.from_base = old->map->l_addr, .to_base = new->map->l_addr,
+		.from_base = old->object.map->l_addr, .to_base = new->object.map->l_addr,
 		.vars = plan->vars, .nvars = plan->nvars,
 		.ops = plan->ops, .nops = plan->nops,
 		.types = plan->types, .ntypes = plan->ntypes,
 		.named = plan->named, .nnamed = plan->nnamed,
 	};
 
-	if (!fn) {
-		error_set(ga, "%s: it lacks an entry point of goaudit: build the runtime "
-			  "with `goaudit runtime`", ga->gort.path);
+	if (gort_move(rl->adapters, &m) != 0)
 		return -1;
-	}
-	ga->gort.crosscall2(fn, &m, 0, 0);
-	goaudit_log(ga, "%s: %llu variables: world stopped for %llu us, %llu objects, "
+	log_line(rl->core, "%s: %llu variables: world stopped for %llu us, %llu objects, "
 		    "%llu bytes copied to the heap, %llu objects with new types",
 		    new->info->path, (unsigned long long)m.nvars,
 		    (unsigned long long)m.stopped_ns / 1000, (unsigned long long)m.objects,
@@ -118,17 +95,17 @@ static int move(struct goaudit *ga, const struct generation *old, const struct g
 	if (m.verdict == GO_OK)
 		return 0;
 	if (m.verdict == GO_NOT_FOUND)
-		error_set(ga, "%s: no Go module is registered for it: open it again",
+		error_set(rl->core, "%s: no Go module is registered for it: open it again",
 			  new->info->path);
 	else
-		error_set(ga, "%s: %s%s%s: leave it out of the copy, or save it with hooks",
+		error_set(rl->core, "%s: %s%s%s: leave it out of the copy, or save it with hooks",
 			  new->info->path,
 			  m.var < m.nvars ? plan->names + plan->vars[m.var].name : "",
 			  m.var < m.nvars ? ": " : "", m.text);
 	return -1;
 }
 
-int inherit_variables(struct goaudit *ga, const struct generation *old,
+int move_variables(struct reloads *rl, const struct generation *old,
 		      const struct generation *new, const struct snapshot *snapshot,
 		      const char *const *names)
 {
@@ -138,25 +115,25 @@ int inherit_variables(struct goaudit *ga, const struct generation *old,
 	char text[900];
 	int result;
 
-	if (ensure_library(ga) != 0 || map_snapshot(ga, old, &m) != 0)
+	if (companion_dwarf(rl->guests) != 0 || map_snapshot(rl, old, &m) != 0)
 		return -1;
-	status = ((__typeof__(image_plan_copy) *)ga->inherit.plan)(
+	status = rl->guests->companions.plan_move(
 		m.data, m.size, snapshot->data, snapshot->size, names, &plan, text,
 		sizeof text);
 	munmap(m.data, m.size);
 	if (status == IMAGE_COPY_OK) {
-		result = move(ga, old, new, &plan);
-		((__typeof__(image_copy_free) *)ga->inherit.release)(&plan);
+		result = move_by(rl, old, new, &plan);
+		rl->guests->companions.free_plan(&plan);
 		return result;
 	}
 	if (status == IMAGE_COPY_REFUSED)
-		error_set(ga, "%s: %s: leave it out of the copy, or save it with hooks",
+		error_set(rl->core, "%s: %s: leave it out of the copy, or save it with hooks",
 			  new->info->path, text);
 	else if (status == IMAGE_COPY_NO_DWARF)
-		error_set(ga, "%s: %s: build it with `goaudit build`, and do not strip it",
+		error_set(rl->core, "%s: %s: build it with `goaudit build`, and do not strip it",
 			  new->info->path, text);
 	else
-		error_set(ga, "%s: no memory to compare the builds: free some",
+		error_set(rl->core, "%s: no memory to compare the builds: free some",
 			  new->info->path);
 	return -1;
 }

@@ -4,25 +4,20 @@
  *
  * All of it is without locks: it reads images, calls into Go and stops its world.
  * Both generations are kept by the caller, mapped and initialised. */
-#ifndef GOAUDIT_INHERIT_H
-#define GOAUDIT_INHERIT_H
+#ifndef GOAUDIT_RELOAD_MOVE_H
+#define GOAUDIT_RELOAD_MOVE_H
 
 #include <stddef.h>
 
 struct generation;
-struct goaudit;
+struct reloads;
 struct snapshot;
-
-/* libgoaudit-dwarf.so, opened in the auditor's namespace at the first use. */
-struct inherit {
-	void *compare, *plan, *release;	/* guarded by goaudit.lock; constant once set */
-};
 
 /* Have the exported functions of these names the same signatures in both?  Those
  * that one of them lacks, or does not describe, are passed over.  `snapshot` is the new
  * one's, with its bytes.
  * Returns 0, or -1 with dlerror set. */
-int inherit_check_exports(struct goaudit *ga, const struct generation *old,
+int move_check_exports(struct reloads *rl, const struct generation *old,
 			  const struct generation *new, const struct snapshot *snapshot,
 			  const char *const *names, size_t n);
 
@@ -31,7 +26,7 @@ int inherit_check_exports(struct goaudit *ga, const struct generation *old,
  * or, with NULL, all that both have.  Calls into the old generation should be over
  * and not begin again, since both have the objects in common from now on.
  * Returns 0, or -1 with dlerror set and nothing changed. */
-int inherit_variables(struct goaudit *ga, const struct generation *old,
+int move_variables(struct reloads *rl, const struct generation *old,
 		      const struct generation *new, const struct snapshot *snapshot,
 		      const char *const *names);
 

@@ -1,19 +1,39 @@
 #include "reload/needed.h"
 
 #include <dlfcn.h>
+#include <elf.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <link.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/arch.h"
-#include "loader/debugger.h"
-#include "guest/records.h"
-#include "reload/retire.h"
 #include "api/goaudit.h"
-#include "core/text.h"
+#include "core/arch.h"
+#include "core/core.h"
+#include "core/error.h"
+#include "dlbind.h"
+#include "entry/entries.h"
+#include "entry/entry.h"
+#include "goaudit.h"
+#include "guest/guests.h"
+#include "guest/registry.h"
+#include "guest/snapshot.h"
+#include "guest/stamp.h"
+#include "image/image.h"
+#include "loader/debugger.h"
+#include "loader/elf.h"
+#include "loader/folder.h"
+#include "loader/ldso.h"
+#include "loader/loader.h"
+#include "reload/pins.h"
+#include "reload/reloads.h"
+#include "reload/retire.h"
 
 /* Folders whose libraries are the system's: they are loaded as ld.so does. */
 static const char *const system_folders[] = {
@@ -41,7 +61,7 @@ static bool needs_directly(const struct generation *gen, const struct generation
 	return false;
 }
 
-bool needed_add(struct goaudit *ga, struct generation *gen, struct generation *other)
+bool needed_add(struct reloads *rl, struct generation *gen, struct generation *other)
 {
 	struct pins *pins = &gen->pins;
 	struct generation **more;
@@ -49,53 +69,53 @@ bool needed_add(struct goaudit *ga, struct generation *gen, struct generation *o
 	/* In a circle nobody would be the first to go. */
 	if (gen == other || needs_directly(gen, other) || needs(other, gen))
 		return true;
-	pthread_mutex_lock(&ga->lock);
+	pthread_mutex_lock(&rl->core->lock);
 	more = realloc(pins->need, (pins->needs + 1) * sizeof *more);
 	if (more) {
 		pins->need = more;
 		more[pins->needs++] = other;
 		other->users++;
 	}
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_unlock(&rl->core->lock);
 	return more != NULL;
 }
 
-bool needed_wanted(const struct goaudit *ga, const struct generation *gen)
+bool needed_wanted(const struct reloads *rl, const struct generation *gen)
 {
 	if (gen->info->references || !gen->users)
 		return gen->info->references;
 	if (gen->outside)
 		return true;
-	for (const struct generation *user = ga->registry.live; user; user = user->next_live)
-		if (user->map && !user->hidden && needs_directly(user, gen))
+	for (const struct generation *user = rl->guests->registry.live; user; user = user->next_live)
+		if (user->object.map && !user->object.hidden && needs_directly(user, gen))
 			return true;
 	return false;
 }
 
-static void set_state(struct goaudit *ga, struct generation *gen, enum goaudit_state state)
+static void set_state(struct reloads *rl, struct generation *gen, enum goaudit_state state)
 {
-	pthread_mutex_lock(&ga->lock);
-	registry_set_state(ga, gen, state);
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_lock(&rl->core->lock);
+	registry_set_state(rl->guests, gen, state);
+	pthread_mutex_unlock(&rl->core->lock);
 }
 
-void needed_follow(struct goaudit *ga, struct generation *gen)
+void needed_follow(struct reloads *rl, struct generation *gen)
 {
 	for (unsigned i = 0; i < gen->pins.needs; i++) {
 		struct generation *need = gen->pins.need[i];
 		enum goaudit_state state = need->info->state;
-		bool wanted = needed_wanted(ga, need);
+		bool wanted = needed_wanted(rl, need);
 
-		if (need->info->references || need->hidden != wanted)
+		if (need->info->references || need->object.hidden != wanted)
 			continue;
 		if (wanted && (state == GOAUDIT_PARKED || state == GOAUDIT_SUPERSEDED)) {
-			debugger_reinsert(ga, need);
+			needed_reinsert(rl, need);
 			if (state == GOAUDIT_PARKED)
-				set_state(ga, need, GOAUDIT_OPEN);
+				set_state(rl, need, GOAUDIT_OPEN);
 		} else if (!wanted && (state == GOAUDIT_OPEN || state == GOAUDIT_SUPERSEDED)) {
-			retire_hide(ga, need);
-			if (need->hidden && state == GOAUDIT_OPEN)
-				set_state(ga, need, GOAUDIT_PARKED);
+			retire_hide(rl, need);
+			if (need->object.hidden && state == GOAUDIT_OPEN)
+				set_state(rl, need, GOAUDIT_PARKED);
 		}
 	}
 }
@@ -150,12 +170,12 @@ static char *search(struct link_map *requester, const char *name)
 }
 
 /* Has the process loaded this file otherwise? */
-static bool is_loaded(const struct goaudit *ga, const struct stat *file)
+static bool is_loaded(const struct reloads *rl, const struct stat *file)
 {
 	struct stat st;
 
-	for (const struct link_map *map = ga->ldso.head; map; map = map->l_next)
-		if (map->l_name && map->l_name[0] && !snapshot_is_ours(ga, map->l_name) &&
+	for (const struct link_map *map = rl->loader->head; map; map = map->l_next)
+		if (map->l_name && map->l_name[0] && !folder_has(rl->loader, map->l_name) &&
 		    stat(map->l_name, &st) == 0 && st.st_dev == file->st_dev &&
 		    st.st_ino == file->st_ino)
 			return true;
@@ -164,39 +184,39 @@ static bool is_loaded(const struct goaudit *ga, const struct stat *file)
 
 /* Is it what the generation was made from?  Keeps the stamps of a file with the same
  * content. */
-static bool is_file_of(struct goaudit *ga, struct generation *gen, int fd)
+static bool is_file_of(struct reloads *rl, struct generation *gen, int fd)
 {
 	struct snapshot s = { 0 };
 	struct stat st;
-	struct signature now;
+	struct file_stamp now;
 	bool same;
 
 	if (fstat(fd, &st) != 0)
 		return false;
-	now = signature_of(&st);
-	if (signature_same(&now, &gen->signature) && !gen->signature.racy)
+	now = stamp_of(&st);
+	if (stamp_same(&now, &gen->stamp) && !gen->stamp.racy)
 		return true;
-	if (snapshot_read(ga, fd, gen->guest->path, &s) != 0) {
-		error_clear(ga);
+	if (snapshot_read(rl->guests, fd, gen->guest->path, &s) != 0) {
+		error_clear(rl->core);
 		return false;
 	}
 	same = memcmp(s.hash, gen->hash, sizeof s.hash) == 0;
 	if (same) {
-		pthread_mutex_lock(&ga->lock);
-		gen->signature = s.signature;
-		pthread_mutex_unlock(&ga->lock);
+		pthread_mutex_lock(&rl->core->lock);
+		gen->stamp = s.stamp;
+		pthread_mutex_unlock(&rl->core->lock);
 	}
 	snapshot_release(&s);
 	return same;
 }
 
 /* The name that the library was found by may lead to another file now. */
-static bool is_current(struct goaudit *ga, struct generation *gen)
+static bool is_current(struct reloads *rl, struct generation *gen)
 {
 	char *path = realpath(gen->guest->name, NULL);
 	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 	bool same = fd >= 0 && strcmp(path, gen->guest->path) == 0 &&
-		    is_file_of(ga, gen, fd);
+		    is_file_of(rl, gen, fd);
 
 	if (fd >= 0)
 		close(fd);
@@ -206,67 +226,67 @@ static bool is_current(struct goaudit *ga, struct generation *gen)
 
 /* A library whose names its only user defines, too, is bound to that one's: to a next
  * generation of that user it is of no use. */
-static bool is_bound_to(const struct goaudit *ga, const struct generation *gen,
+static bool is_bound_to(const struct reloads *rl, const struct generation *gen,
 			const struct guest *guest)
 {
 	const struct generation *user, *own = NULL;
-	const ElfW(Sym) *syms = (void *)ldso_dynamic_address(gen->map, DT_SYMTAB);
-	const char *strings = (void *)ldso_dynamic_address(gen->map, DT_STRTAB);
-	size_t n = ldso_symbols(gen->map);
+	const ElfW(Sym) *syms = (void *)elf_dynamic_address(gen->object.map, DT_SYMTAB);
+	const char *strings = (void *)elf_dynamic_address(gen->object.map, DT_STRTAB);
+	size_t n = elf_symbol_count(gen->object.map);
 
-	for (user = ga->registry.live; user; user = user->next_live)
-		if (user->map && needs_directly(user, gen)) {
+	for (user = rl->guests->registry.live; user; user = user->next_live)
+		if (user->object.map && needs_directly(user, gen)) {
 			if (user->guest != guest)
 				return false;
 			own = user;
 		}
 	for (size_t i = 1; own && i < n; i++)
 		if (ELF64_ST_BIND(syms[i].st_info) != STB_LOCAL &&
-		    strings[syms[i].st_name] && ldso_symbol(own->map, strings + syms[i].st_name))
+		    strings[syms[i].st_name] && elf_symbol(own->object.map, strings + syms[i].st_name))
 			return true;
 	return false;
 }
 
 /* Does it need something that has changed?  Then it is of no use either. */
-static bool needs_changed(struct goaudit *ga, struct generation *gen)
+static bool needs_changed(struct reloads *rl, struct generation *gen)
 {
 	for (unsigned i = 0; i < gen->pins.needs; i++) {
 		struct generation *need = gen->pins.need[i];
 
 		if (need->info->references)
 			continue;
-		if (need->info->state >= GOAUDIT_SUPERSEDED || !is_current(ga, need) ||
-		    needs_changed(ga, need))
+		if (need->info->state >= GOAUDIT_SUPERSEDED || !is_current(rl, need) ||
+		    needs_changed(rl, need))
 			return true;
 	}
 	return false;
 }
 
 /* May what is loaded have this generation? */
-static bool fits(struct goaudit *ga, const struct needed_load *load, struct generation *gen)
+static bool fits(struct reloads *rl, const struct needed_load *load, struct generation *gen)
 {
 	return gen->info->references || gen->info->state == GOAUDIT_LOADING ||
-	       (is_current(ga, gen) && !needs_changed(ga, gen) && !is_bound_to(ga, gen, load->guest));
+	       (is_current(rl, gen) && !needs_changed(rl, gen) && !is_bound_to(rl, gen, load->guest));
 }
 
 /* --- one load ------------------------------------------------------------------- */
 
-static void put_aside(struct goaudit *ga, struct needed_load *load, struct generation *gen)
+static void put_aside(struct reloads *rl, struct needed_load *load, struct generation *gen)
 {
-	debugger_hide(ga, gen);
-	if (!gen->hidden)
+	needed_hide(rl, gen);
+	if (!gen->object.hidden)
 		return;
 	gen->next_needed = load->aside;
 	load->aside = gen;
 }
 
-void needed_begin(struct goaudit *ga, struct needed_load *load)
+void needed_begin(struct reloads *rl, struct needed_load *load)
 {
 	/* Only this thread changes the list: it has ld.so's lock. */
-	for (struct generation *gen = ga->registry.live; gen; gen = gen->next_live)
-		if (gen->users && gen->map && !gen->hidden && !gen->info->references &&
-		    gen->info->state != GOAUDIT_LOADING && !fits(ga, load, gen))
-			put_aside(ga, load, gen);
+	for (struct generation *gen = rl->guests->registry.live; gen; gen = gen->next_live)
+		if (gen->users && gen->object.map && !gen->object.hidden && !gen->info->references &&
+		    gen->info->state != GOAUDIT_LOADING && !fits(rl, load, gen))
+			put_aside(rl, load, gen);
 }
 
 /* What is no library: ld.so fails, and dlerror is ours. */
@@ -277,20 +297,20 @@ static const char *fail(struct needed_load *load)
 }
 
 /* A new generation of the library.  In la_objsearch: ld.so maps it next. */
-static const char *load_new(struct goaudit *ga, struct needed_load *load, const char *path,
+static const char *load_new(struct reloads *rl, struct needed_load *load, const char *path,
 			    const char *found, int fd)
 {
 	struct snapshot s = { 0 };
 	struct generation *gen = NULL;
 	struct guest *guest;
-	bool good = snapshot_read(ga, fd, path, &s) == 0 && snapshot_make(ga, path, &s) == 0;
+	bool good = snapshot_read(rl->guests, fd, path, &s) == 0 && snapshot_make(rl->guests, path, &s) == 0;
 
 	snapshot_release(&s);
 	if (!good)
 		return fail(load);
-	pthread_mutex_lock(&ga->lock);
-	guest = registry_guest(ga, path, found);
-	gen = guest ? registry_generation(ga, guest) : NULL;
+	pthread_mutex_lock(&rl->core->lock);
+	guest = registry_guest(rl->guests, path, found);
+	gen = guest ? registry_generation(rl->guests, guest) : NULL;
 	if (gen) {
 		registry_describe(gen, &s, path);
 		gen->owner = arch_thread_pointer();
@@ -299,65 +319,65 @@ static const char *load_new(struct goaudit *ga, struct needed_load *load, const 
 		gen->next_needed = load->fresh;
 		load->fresh = gen;
 	}
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_unlock(&rl->core->lock);
 	if (gen)
 		return gen->info->snapshot;
-	snapshot_remove(ga, s.file);
-	error_set(ga, "%s: out of memory, or too many generations are held: close some", path);
+	folder_remove(rl->loader, s.file);
+	error_set(rl->core, "%s: out of memory, or too many generations are held: close some", path);
 	return fail(load);
 }
 
 /* Puts a parked one back while ld.so is in the middle of a load. */
-static void relist_within(struct goaudit *ga, struct generation *gen)
+static void relist_within(struct reloads *rl, struct generation *gen)
 {
-	debugger_reinsert_within(ga, gen);
-	set_state(ga, gen, GOAUDIT_OPEN);
+	debugger_reinsert_within(rl->loader, &gen->object);
+	set_state(rl, gen, GOAUDIT_OPEN);
 	for (unsigned i = 0; i < gen->pins.needs; i++)
-		if (gen->pins.need[i]->hidden &&
+		if (gen->pins.need[i]->object.hidden &&
 		    gen->pins.need[i]->info->state == GOAUDIT_PARKED)
-			relist_within(ga, gen->pins.need[i]);
+			relist_within(rl, gen->pins.need[i]);
 }
 
 /* The generation that is there, or a new one, or NULL: it is ld.so's. */
-static const char *choose(struct goaudit *ga, struct needed_load *load, const char *path,
+static const char *choose(struct reloads *rl, struct needed_load *load, const char *path,
 			  const char *found, int fd)
 {
 	struct generation *gen;
 	struct guest *guest;
 	struct stat st;
 
-	if (is_systems(path) || fstat(fd, &st) != 0 || is_loaded(ga, &st) ||
-	    snapshot_kind(ga, fd) != IMAGE_C)
+	if (is_systems(path) || fstat(fd, &st) != 0 || is_loaded(rl, &st) ||
+	    snapshot_kind(rl->guests, fd) != IMAGE_C)
 		return NULL;
-	pthread_mutex_lock(&ga->lock);
-	guest = registry_find_path(ga, path);
+	pthread_mutex_lock(&rl->core->lock);
+	guest = registry_find_path(rl->guests, path);
 	if (!guest)
-		guest = registry_find_file(ga, &st);
+		guest = registry_find_file(rl->guests, &st);
 	gen = guest ? guest->current : NULL;
-	pthread_mutex_unlock(&ga->lock);
-	if (!gen || !gen->map || gen->unmapping || gen->info->state > GOAUDIT_PARKED ||
-	    !fits(ga, load, gen))
-		return load_new(ga, load, path, found, fd);
-	if (gen->hidden)
-		relist_within(ga, gen);
+	pthread_mutex_unlock(&rl->core->lock);
+	if (!gen || !gen->object.map || gen->unmapping || gen->info->state > GOAUDIT_PARKED ||
+	    !fits(rl, load, gen))
+		return load_new(rl, load, path, found, fd);
+	if (gen->object.hidden)
+		relist_within(rl, gen);
 	return gen->info->snapshot;
 }
 
-const char *needed_search(struct goaudit *ga, struct needed_load *load,
+const char *needed_search(struct reloads *rl, struct needed_load *load,
 			  struct link_map *requester, const char *name)
 {
 	const char *file = NULL;
 	char *found, *path;
 	int fd;
 
-	if (load->over || !requester->l_name || !snapshot_is_ours(ga, requester->l_name) ||
-	    snapshot_is_ours(ga, name))
+	if (load->over || !requester->l_name || !folder_has(rl->loader, requester->l_name) ||
+	    folder_has(rl->loader, name))
 		return NULL;
 	found = search(requester, name);
 	path = found ? realpath(found, NULL) : NULL;
 	fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 	if (fd >= 0) {
-		file = choose(ga, load, path, found[0] == '/' ? found : path, fd);
+		file = choose(rl, load, path, found[0] == '/' ? found : path, fd);
 		close(fd);
 	}
 	free(path);
@@ -366,144 +386,144 @@ const char *needed_search(struct goaudit *ga, struct needed_load *load,
 }
 
 /* Handle and entries of the library's guest lead to it. */
-static void serve(struct goaudit *ga, struct generation *gen)
+static void serve(struct reloads *rl, struct generation *gen)
 {
-	struct gate_table *table;
+	struct target_table *table;
 	const char *lacks;
 	bool done = false;
 
-	while (!done && gate_prepare(ga, gen, &table, &lacks)) {
-		pthread_mutex_lock(&ga->lock);
-		done = gate_switch(ga, gen, table);
-		pthread_mutex_unlock(&ga->lock);
+	while (!done && entry_prepare(rl->entries, gen, &table, &lacks)) {
+		pthread_mutex_lock(&rl->core->lock);
+		done = entry_switch(rl->entries, gen, table);
+		pthread_mutex_unlock(&rl->core->lock);
 		if (!done)
-			gate_discard(ga, table);
+			entry_discard(rl->entries, table);
 	}
 }
 
 /* It did not come: it never was. */
-static void discard(struct goaudit *ga, struct generation *gen)
+static void discard(struct reloads *rl, struct generation *gen)
 {
 	char file[sizeof gen->info->snapshot];
 
 	memcpy(file, gen->info->snapshot, sizeof file);
-	pthread_mutex_lock(&ga->lock);
+	pthread_mutex_lock(&rl->core->lock);
 	if (gen->guest->current == gen)
 		gen->guest->current = gen->replaced;
-	pthread_mutex_unlock(&ga->lock);
-	if (gen->map && ldso_lists(ga, gen->map, file)) {
-		retire_failed(ga, gen);
+	pthread_mutex_unlock(&rl->core->lock);
+	if (gen->object.map && ldso_lists(rl->loader, gen->object.map, file)) {
+		retire_failed(rl, gen);
 		return;
 	}
-	pthread_mutex_lock(&ga->lock);
+	pthread_mutex_lock(&rl->core->lock);
 	gen->guest->generations--;
-	registry_set_state(ga, gen, GOAUDIT_GONE);
-	pthread_mutex_unlock(&ga->lock);
-	snapshot_remove(ga, file);
+	registry_set_state(rl->guests, gen, GOAUDIT_GONE);
+	pthread_mutex_unlock(&rl->core->lock);
+	folder_remove(rl->loader, file);
 }
 
-static void keep(struct goaudit *ga, struct generation *gen)
+static void keep(struct reloads *rl, struct generation *gen)
 {
 	struct generation *old = gen->replaced;
 
 	/* The reference that retire_unmap gives back. */
 	dlmopen(LM_ID_BASE, gen->info->snapshot, RTLD_LAZY | RTLD_NOLOAD);
 	gen->owner = NULL;
-	set_state(ga, gen, GOAUDIT_OPEN);
-	pins_take_needed(ga, gen);
-	serve(ga, gen);
+	set_state(rl, gen, GOAUDIT_OPEN);
+	pins_take_needed(rl, gen);
+	serve(rl, gen);
 	if (old && old->info->state <= GOAUDIT_PARKED && old->users)
-		set_state(ga, old, GOAUDIT_SUPERSEDED);
+		set_state(rl, old, GOAUDIT_SUPERSEDED);
 	else if (old && old->info->state == GOAUDIT_PARKED)
-		retire_generation(ga, old);
+		retire_generation(rl, old);
 }
 
-void needed_end(struct goaudit *ga, struct needed_load *load, bool good)
+void needed_end(struct reloads *rl, struct needed_load *load, bool good)
 {
 	struct generation *gen, *next;
 
 	for (gen = load->fresh; gen; gen = next) {
 		next = gen->next_needed;
-		if (good && gen->map)
-			keep(ga, gen);
+		if (good && gen->object.map)
+			keep(rl, gen);
 		else
-			discard(ga, gen);
+			discard(rl, gen);
 	}
 }
 
-void needed_settle(struct goaudit *ga, struct needed_load *load)
+void needed_settle(struct reloads *rl, struct needed_load *load)
 {
 	struct generation *gen, *next;
 
 	for (gen = load->aside; gen; gen = next) {
 		next = gen->next_needed;
-		if (needed_wanted(ga, gen))
-			debugger_reinsert(ga, gen);
+		if (needed_wanted(rl, gen))
+			needed_reinsert(rl, gen);
 		else if (gen->info->state == GOAUDIT_OPEN)
-			set_state(ga, gen, GOAUDIT_PARKED);
+			set_state(rl, gen, GOAUDIT_PARKED);
 	}
 }
 
 /* The generation that a file is current of. */
-static struct generation *find_current(struct goaudit *ga, const char *path,
+static struct generation *find_current(struct reloads *rl, const char *path,
 				       const struct stat *st)
 {
 	struct guest *guest;
 
-	pthread_mutex_lock(&ga->lock);
-	guest = registry_find_file(ga, st);
+	pthread_mutex_lock(&rl->core->lock);
+	guest = registry_find_file(rl->guests, st);
 	if (!guest)
-		guest = registry_find_path(ga, path);
-	pthread_mutex_unlock(&ga->lock);
+		guest = registry_find_path(rl->guests, path);
+	pthread_mutex_unlock(&rl->core->lock);
 	return guest ? guest->current : NULL;
 }
 
-const char *needed_listed(struct goaudit *ga, const char *path)
+const char *needed_listed(struct reloads *rl, const char *path)
 {
 	struct generation *gen;
 	struct stat st;
 	char *real;
 
-	if (!ga->registry.guests || snapshot_is_ours(ga, path) || stat(path, &st) != 0)
+	if (!rl->guests->registry.guests || folder_has(rl->loader, path) || stat(path, &st) != 0)
 		return NULL;
 	real = realpath(path, NULL);
-	gen = real ? find_current(ga, real, &st) : NULL;
+	gen = real ? find_current(rl, real, &st) : NULL;
 	free(real);
-	if (!gen || !gen->map || gen->owner || gen->unmapping)
+	if (!gen || !gen->object.map || gen->owner || gen->unmapping)
 		return NULL;
-	if (gen->hidden && gen->users && gen->info->state == GOAUDIT_PARKED &&
-	    is_current(ga, gen)) {
+	if (gen->object.hidden && gen->users && gen->info->state == GOAUDIT_PARKED &&
+	    is_current(rl, gen)) {
 		/* From now on somebody has it whom we do not know. */
 		gen->outside = true;
-		relist_within(ga, gen);
+		relist_within(rl, gen);
 	}
-	return gen->hidden || gen->info->state != GOAUDIT_OPEN ? NULL : gen->info->snapshot;
+	return gen->object.hidden || gen->info->state != GOAUDIT_OPEN ? NULL : gen->info->snapshot;
 }
 
 /* --- closing ---------------------------------------------------------------------- */
 
-void needed_expose(struct goaudit *ga, struct generation *gen)
+void needed_expose(struct reloads *rl, struct generation *gen)
 {
 	for (unsigned i = 0; i < gen->pins.needs; i++) {
 		struct generation *need = gen->pins.need[i];
 
-		if (need->hidden && need->map && !need->exposed) {
+		if (need->object.hidden && need->object.map && !need->exposed) {
 			need->exposed = true;
-			debugger_expose(ga, need->map, true);
+			debugger_expose(rl->loader, need->object.map, true);
 		}
-		needed_expose(ga, need);
+		needed_expose(rl, need);
 	}
 }
 
-void needed_cover(struct goaudit *ga, struct generation *gen)
+void needed_cover(struct reloads *rl, struct generation *gen)
 {
 	for (unsigned i = 0; i < gen->pins.needs; i++) {
 		struct generation *need = gen->pins.need[i];
 
 		if (need->exposed)
-			debugger_expose(ga, need->map, false);
+			debugger_expose(rl->loader, need->object.map, false);
 		need->exposed = false;
-		needed_cover(ga, need);
+		needed_cover(rl, need);
 	}
 }
 
@@ -511,57 +531,57 @@ void needed_cover(struct goaudit *ga, struct generation *gen)
 
 /* All that a generation needs, what comes by others included, each once.  With our lock;
  * NULL: out of memory. */
-static struct generation **collect(const struct goaudit *ga, const struct generation *gen,
+static struct generation **collect(const struct reloads *rl, const struct generation *gen,
 				   unsigned *n)
 {
 	struct generation **all = NULL;
 	unsigned room = 0;
 
 	*n = 0;
-	for (struct generation *g = ga->registry.live; g; g = g->next_live)
+	for (struct generation *g = rl->guests->registry.live; g; g = g->next_live)
 		room++;
 	all = malloc((room + 1) * sizeof *all);
-	for (struct generation *g = ga->registry.live; all && g; g = g->next_live)
+	for (struct generation *g = rl->guests->registry.live; all && g; g = g->next_live)
 		if (g->users && needs(gen, g))
 			all[(*n)++] = g;
 	return all;
 }
 
-bool needed_changed(struct goaudit *ga, const struct generation *gen)
+bool needed_changed(struct reloads *rl, const struct generation *gen)
 {
 	struct generation **all;
 	bool changed = false;
 	unsigned n;
 
-	pthread_mutex_lock(&ga->lock);
-	all = gen->pins.needs ? collect(ga, gen, &n) : NULL;
+	pthread_mutex_lock(&rl->core->lock);
+	all = gen->pins.needs ? collect(rl, gen, &n) : NULL;
 	for (unsigned i = 0; all && i < n; i++)
 		all[i]->kept++;
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_unlock(&rl->core->lock);
 	if (!all)
 		return false;
 	for (unsigned i = 0; i < n && !changed; i++)
 		changed = !all[i]->info->references &&
-			  (all[i]->info->state >= GOAUDIT_SUPERSEDED || !is_current(ga, all[i]));
-	pthread_mutex_lock(&ga->lock);
+			  (all[i]->info->state >= GOAUDIT_SUPERSEDED || !is_current(rl, all[i]));
+	pthread_mutex_lock(&rl->core->lock);
 	for (unsigned i = 0; i < n; i++)
 		all[i]->kept--;
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_unlock(&rl->core->lock);
 	free(all);
 	return changed;
 }
 
-char **needed_names(struct goaudit *ga, const struct guest *guest, unsigned *n)
+char **needed_names(struct reloads *rl, const struct guest *guest, unsigned *n)
 {
 	const struct generation *gen;
 	struct generation **all = NULL;
 	unsigned needs = 0;
 	char **names;
 
-	pthread_mutex_lock(&ga->lock);
+	pthread_mutex_lock(&rl->core->lock);
 	gen = guest->serving;
 	if (gen && gen->pins.needs)
-		all = collect(ga, gen, &needs);
+		all = collect(rl, gen, &needs);
 	names = calloc(needs + 1, sizeof *names);
 	*n = 0;
 	if (names && (names[0] = strdup(guest->name)))
@@ -569,7 +589,7 @@ char **needed_names(struct goaudit *ga, const struct guest *guest, unsigned *n)
 	for (unsigned i = 0; names && *n && i < needs; i++)
 		if (!all[i]->info->references && (names[*n] = strdup(all[i]->guest->name)))
 			++*n;
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_unlock(&rl->core->lock);
 	free(all);
 	if (names && *n)
 		return names;
@@ -580,53 +600,64 @@ char **needed_names(struct goaudit *ga, const struct guest *guest, unsigned *n)
 /* --- the end ---------------------------------------------------------------------- */
 
 /* What is left of the library's guest when a generation goes that was current. */
-static void fall_back(struct goaudit *ga, struct guest *guest)
+static void fall_back(struct reloads *rl, struct guest *guest)
 {
 	struct generation *gen;
 
 	for (gen = guest->all; gen; gen = gen->next)
-		if (gen->users && gen->map && !gen->unmapping &&
+		if (gen->users && gen->object.map && !gen->unmapping &&
 		    gen->info->state == GOAUDIT_SUPERSEDED)
 			break;
 	if (!gen)
 		return;
-	pthread_mutex_lock(&ga->lock);
+	pthread_mutex_lock(&rl->core->lock);
 	guest->current = gen;
-	registry_set_state(ga, gen, gen->hidden ? GOAUDIT_PARKED : GOAUDIT_OPEN);
-	pthread_mutex_unlock(&ga->lock);
-	serve(ga, gen);
+	registry_set_state(rl->guests, gen, gen->object.hidden ? GOAUDIT_PARKED : GOAUDIT_OPEN);
+	pthread_mutex_unlock(&rl->core->lock);
+	serve(rl, gen);
 }
 
-static void leave(struct goaudit *ga, struct generation *gen)
+static void leave(struct reloads *rl, struct generation *gen)
 {
 	bool current = gen->guest->current == gen;
 
-	pthread_mutex_lock(&ga->lock);
+	pthread_mutex_lock(&rl->core->lock);
 	gen->users--;
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_unlock(&rl->core->lock);
 	if (gen->users || gen->owner || !retire_is_unreferenced(gen))
 		return;
 	if (gen->info->state == GOAUDIT_RETIRED) {
-		retire_replaced(ga, gen->guest);
+		retire_replaced(rl, gen->guest);
 	} else if (gen->reloadable && current) {
 		/* The host has opened it, too: it is kept for a reopen. */
-		if (!gen->hidden)
-			retire_hide(ga, gen);
-		set_state(ga, gen, GOAUDIT_PARKED);
+		if (!gen->object.hidden)
+			retire_hide(rl, gen);
+		set_state(rl, gen, GOAUDIT_PARKED);
 	} else {
-		retire_hide(ga, gen);
-		retire_generation(ga, gen);
+		retire_hide(rl, gen);
+		retire_generation(rl, gen);
 		if (current && !gen->guest->current)
-			fall_back(ga, gen->guest);
+			fall_back(rl, gen->guest);
 	}
 }
 
-void needed_release(struct goaudit *ga, struct generation *gen)
+void needed_release(struct reloads *rl, struct generation *gen)
 {
 	struct pins *pins = &gen->pins;
 
 	while (pins->needs)
-		leave(ga, pins->need[--pins->needs]);
+		leave(rl, pins->need[--pins->needs]);
 	free(pins->need);
 	pins->need = NULL;
+}
+void needed_hide(struct reloads *rl, struct generation *gen)
+{
+	debugger_hide(rl->loader, &gen->object);
+	needed_follow(rl, gen);
+}
+
+void needed_reinsert(struct reloads *rl, struct generation *gen)
+{
+	debugger_reinsert(rl->loader, &gen->object);
+	needed_follow(rl, gen);
 }

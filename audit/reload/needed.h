@@ -7,14 +7,17 @@
  * while one of its users is, and goes with the last of them.  All guests that need it have
  * the same generation as long as its file is the same; when it has changed, its users count
  * as changed.  Once the host has opened it itself, the host reloads it. */
-#ifndef GOAUDIT_NEEDED_H
-#define GOAUDIT_NEEDED_H
+#ifndef GOAUDIT_RELOAD_NEEDED_H
+#define GOAUDIT_RELOAD_NEEDED_H
 
+#include <link.h>
 #include <stdbool.h>
 
-#include "guest/registry.h"
+#include "goaudit.h"
 
-struct goaudit;
+struct generation;
+struct guest;
+struct reloads;
 
 /* One load of a generation, while it is under way; on its thread's stack. */
 struct needed_load {
@@ -27,49 +30,54 @@ struct needed_load {
 
 /* Before the load: takes out of the link map what it must not find there, since ld.so
  * looks for names in it first.  In a transaction. */
-void needed_begin(struct goaudit *ga, struct needed_load *load);
+void needed_begin(struct reloads *rl, struct needed_load *load);
 
 /* la_objsearch, LA_SER_ORIG, in that load: what ld.so is to load for a name that an object
  * needs; NULL: ld.so searches. */
-const char *needed_search(struct goaudit *ga, struct needed_load *load,
+const char *needed_search(struct reloads *rl, struct needed_load *load,
 			  struct link_map *requester, const char *name);
 
 /* After the load, whether it was good or not: its libraries are generations now, or never
  * were.  In a transaction. */
-void needed_end(struct goaudit *ga, struct needed_load *load, bool good);
+void needed_end(struct reloads *rl, struct needed_load *load, bool good);
 
 /* Then, when the new generation's pins are taken: puts back what others still need. */
-void needed_settle(struct goaudit *ga, struct needed_load *load);
+void needed_settle(struct reloads *rl, struct needed_load *load);
 
 /* la_objsearch: the snapshot of a file that is open as a generation, or that only parked
  * ones need; NULL: none is. */
-const char *needed_listed(struct goaudit *ga, const char *path);
+const char *needed_listed(struct reloads *rl, const char *path);
 
 /* Is a library that the generation needs another one by now?  Without locks; reads files
  * whose stamps do not tell. */
-bool needed_changed(struct goaudit *ga, const struct generation *gen);
+bool needed_changed(struct reloads *rl, const struct generation *gen);
 
 /* The names of the files of a guest, its own first; *n of them, to be freed, each and all.
  * NULL: out of memory.  Without locks. */
-char **needed_names(struct goaudit *ga, const struct guest *guest, unsigned *n);
+char **needed_names(struct reloads *rl, const struct guest *guest, unsigned *n);
 
 /* Has it to be in the link map for others?  In a transaction. */
-bool needed_wanted(const struct goaudit *ga, const struct generation *gen);
+bool needed_wanted(const struct reloads *rl, const struct generation *gen);
 
 /* A generation has left the link map or come back: so does what only it needs.  In a
  * transaction. */
-void needed_follow(struct goaudit *ga, struct generation *gen);
+void needed_follow(struct reloads *rl, struct generation *gen);
 
 /* The generation `gen` needs `other`.  Returns false when out of memory.  In a transaction. */
-bool needed_add(struct goaudit *ga, struct generation *gen, struct generation *other);
+bool needed_add(struct reloads *rl, struct generation *gen, struct generation *other);
 
 /* Around the dlclose of a generation: what it needs is in ld.so's list, where that takes
  * the closed object's search list out of theirs; debuggers do not see it.  In a
  * transaction. */
-void needed_expose(struct goaudit *ga, struct generation *gen);
-void needed_cover(struct goaudit *ga, struct generation *gen);
+void needed_expose(struct reloads *rl, struct generation *gen);
+void needed_cover(struct reloads *rl, struct generation *gen);
 
 /* It is gone, and needs nothing any more.  In a transaction. */
-void needed_release(struct goaudit *ga, struct generation *gen);
+void needed_release(struct reloads *rl, struct generation *gen);
+
+/* Takes a generation out of the link map or puts it back, with what only it needs, and
+ * tells the debugger if there is one.  In a transaction, without our lock. */
+void needed_hide(struct reloads *rl, struct generation *gen);
+void needed_reinsert(struct reloads *rl, struct generation *gen);
 
 #endif

@@ -1,15 +1,31 @@
 #include "reload/reaper.h"
 
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <time.h>
 
+#include "adapter/adapters.h"
+#include "adapter/gort.h"
 #include "core/clock.h"
+#include "core/core.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "entry/calls.h"
 #include "go/protocol.h"
-#include "reload/holders.h"
-#include "loader/host.h"
+#include "goaudit.h"
+#include "guest/guests.h"
 #include "guest/records.h"
+#include "guest/retired.h"
+#include "loader/host.h"
+#include "loader/ldso.h"
+#include "loader/transaction.h"
+#include "reload/holders.h"
+#include "reload/linger.h"
+#include "reload/reloads.h"
 #include "reload/retire.h"
-#include "api/goaudit.h"
 
 #define BATCH 32
 
@@ -28,7 +44,7 @@
 #define BUSY_TRIES 10
 
 struct batch {
-	struct goaudit *ga;
+	struct reloads *rl;
 	unsigned n;
 	struct generation *gen[BATCH];
 	struct go_module module[BATCH];
@@ -36,45 +52,16 @@ struct batch {
 	char holders[sizeof ((struct goaudit_generation *)0)->holders];
 };
 
-static void enqueue(struct reaper *r, struct generation *gen)
-{
-	if (!r->tail)
-		r->tail = &r->queue;
-	gen->next_retired = NULL;
-	*r->tail = gen;
-	r->tail = &gen->next_retired;
-}
-
-void reaper_add(struct goaudit *ga, struct generation *gen)
-{
-	enqueue(&ga->reaper, gen);
-	ga->reaper.queued++;
-	reaper_wake(ga);
-}
-
-void reaper_wake(struct goaudit *ga)
-{
-	ga->reaper.wanted++;
-	pthread_cond_signal(&ga->reaper.work);
-}
-
-void reaper_collected(struct goaudit *ga)
-{
-	pthread_mutex_lock(&ga->lock);
-	ga->reaper.collected = true;
-	pthread_cond_signal(&ga->reaper.work);
-	pthread_mutex_unlock(&ga->lock);
-}
-
 /* The time before which no round begins unless a thread waits for it: the reaper
  * takes its share of a processor and no more. */
-static uint64_t next_round(const struct goaudit *ga)
+static uint64_t next_round(const struct reloads *rl)
 {
-	const struct reaper *r = &ga->reaper;
-	unsigned share = ga->settings.reaper_share;	/* not 0 */
+	const struct reaper *r = &rl->reaper;
+	const struct retired *q = &rl->guests->retired;
+	unsigned share = rl->core->settings.reaper_share;	/* not 0 */
 	uint64_t due = r->ended + r->spent * (100 - share) / share, soon;
 
-	if (r->done != r->wanted || r->collected)
+	if (r->done != q->wanted || q->collected)
 		return due;
 	soon = r->ended + ((uint64_t)SOON_NS << (r->soon < SOON_DOUBLED_MAX ?
 							 r->soon : SOON_DOUBLED_MAX));
@@ -83,39 +70,40 @@ static uint64_t next_round(const struct goaudit *ga)
 
 /* Is a round to begin?  If not, waits for whatever may change that.  With our
  * lock. */
-static bool wait_for_round(struct goaudit *ga)
+static bool wait_for_round(struct reloads *rl)
 {
-	struct reaper *r = &ga->reaper;
-	bool asked = r->done != r->wanted;
+	struct reaper *r = &rl->reaper;
+	struct retired *q = &rl->guests->retired;
+	bool asked = r->done != q->wanted;
 	uint64_t due, now;
 	struct timespec end;
 
 	if (asked && r->hurry)
 		return true;
-	if (!ga->settings.reaper_share ||
-	    (!asked && (!r->queue || (!r->collected && !r->soon)))) {
-		pthread_cond_wait(&r->work, &ga->lock);
+	if (!rl->core->settings.reaper_share ||
+	    (!asked && (!q->queue || (!q->collected && !r->soon)))) {
+		pthread_cond_wait(&q->work, &rl->core->lock);
 		return false;
 	}
-	due = next_round(ga);
+	due = next_round(rl);
 	now = clock_ns();
 	if (now >= due) {
 		if (!asked)
-			r->wanted++;
+			q->wanted++;
 		return true;
 	}
 	end = clock_deadline(due - now);
-	clock_wait(&r->work, &ga->lock, &end);
+	clock_wait(&q->work, &rl->core->lock, &end);
 	return false;
 }
 
 /* Takes those out of the queue that have not been tried in this round. */
-static void take_batch(struct goaudit *ga, struct batch *b, uint64_t round)
+static void take_batch(struct reloads *rl, struct batch *b, uint64_t round)
 {
 	struct generation *gen;
 
 	b->n = 0;
-	for (gen = ga->reaper.queue; gen && b->n < BATCH; gen = gen->next_retired) {
+	for (gen = rl->guests->retired.queue; gen && b->n < BATCH; gen = gen->next_retired) {
 		if (gen->tried == round || gen->kept)
 			continue;
 		gen->tried = round;
@@ -127,37 +115,24 @@ static void take_batch(struct goaudit *ga, struct batch *b, uint64_t round)
 	}
 }
 
-static void leave_queue(struct reaper *r, struct generation *gen)
-{
-	struct generation **p = &r->queue;
-
-	while (*p && *p != gen)
-		p = &(*p)->next_retired;
-	if (!*p)
-		return;
-	*p = gen->next_retired;
-	if (r->tail == &gen->next_retired)
-		r->tail = p;
-}
-
 /* What an attempt has found, for those who ask.  Names are looked up before the
  * lock is taken: that may cost a millisecond. */
 static void record(struct batch *b, struct generation *gen, const struct go_module *m)
 {
-	struct goaudit *ga = b->ga;
+	struct reloads *rl = b->rl;
 
-	held_text(ga, gen, m, b->holders, sizeof b->holders);
-	pthread_mutex_lock(&ga->lock);
-	journal_begin();
+	holders_text(rl, gen, m, b->holders, sizeof b->holders);
+	pthread_mutex_lock(&rl->core->lock);
+	records_begin();
 	gen->info->attempts++;
 	gen->info->holder = m->verdict == GO_HELD ? m->holder : GO_HOLDER_NONE;
 	gen->info->goroutine = m->goroutine;
 	memcpy(gen->info->holder_text, m->text, sizeof gen->info->holder_text);
 	memcpy(gen->info->holders, b->holders, sizeof b->holders);
-	journal_end();
-	pthread_mutex_unlock(&ga->lock);
+	records_end();
+	pthread_mutex_unlock(&rl->core->lock);
 	if (m->verdict == GO_HELD)
-		goaudit_log(ga, "%s: generation %u is held:\n%s", gen->guest->path,
+		log_line(rl->core, "%s: generation %u is held:\n%s", gen->guest->path,
 			    gen->info->number, gen->info->holders);
 }
 
@@ -165,7 +140,7 @@ static void record(struct batch *b, struct generation *gen, const struct go_modu
  * about. */
 static bool leave_out_busy(struct batch *b)
 {
-	struct goaudit *ga = b->ga;
+	struct reloads *rl = b->rl;
 	static const struct go_module held = {
 		.verdict = GO_HELD, .holder = GO_HOLDER_CALL,
 		.text = "a call of the host is under way",
@@ -173,16 +148,16 @@ static bool leave_out_busy(struct batch *b)
 	static struct go_module ending;		/* there is one reaper */
 	unsigned n = 0, all = b->n;
 
-	gate_settle(ga);
+	calls_barrier(rl->entries);
 	for (unsigned i = 0; i < b->n; i++) {
-		if (gate_busy(ga, b->gen[i])) {
+		if (calls_under_way(rl->entries, b->gen[i])) {
 			record(b, b->gen[i], &held);
 			continue;
 		}
 		if (b->gen[i]->unseen) {
 			ending.verdict = GO_HELD;
 			ending.holder = GO_HOLDER_LOADER;
-			linger_name(ga, b->gen[i], false, ending.text, sizeof ending.text);
+			linger_name(rl, b->gen[i], false, ending.text, sizeof ending.text);
 			record(b, b->gen[i], &ending);
 			continue;
 		}
@@ -200,14 +175,14 @@ static void put_back(struct batch *b)
 	static const struct go_module held = {
 		.verdict = GO_HELD, .holder = GO_HOLDER_LOADER, .text = LDSO_NOT_CALLED,
 	};
-	struct goaudit *ga = b->ga;
+	struct reloads *rl = b->rl;
 
 	for (unsigned i = 0; i < b->n; i++) {
 		record(b, b->gen[i], &held);
-		pthread_mutex_lock(&ga->lock);
+		pthread_mutex_lock(&rl->core->lock);
 		b->gen[i]->unmapping = false;
-		enqueue(&ga->reaper, b->gen[i]);
-		pthread_mutex_unlock(&ga->lock);
+		retired_queue(rl->guests, b->gen[i]);
+		pthread_mutex_unlock(&rl->core->lock);
 	}
 }
 
@@ -216,32 +191,32 @@ static void unmap(void *arg)
 	struct batch *b = arg;
 
 	for (unsigned i = 0; i < b->n; i++)
-		retire_unmap(b->ga, b->gen[i]);
+		retire_unmap(b->rl, b->gen[i]);
 }
 
 /* Notes the answers, and leaves in the batch what is to be unmapped.  A generation
  * whose names a newer one is taking over stays for another round, in which the
  * runtime will not know it any more (GO_NOT_FOUND). */
-static void settle(struct batch *b, uint64_t share)
+static void take_verdicts(struct batch *b, uint64_t share)
 {
-	struct goaudit *ga = b->ga;
+	struct reloads *rl = b->rl;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < b->n; i++)
 		record(b, b->gen[i], &b->module[i]);
-	pthread_mutex_lock(&ga->lock);
+	pthread_mutex_lock(&rl->core->lock);
 	for (unsigned i = 0; i < b->n; i++) {
 		struct generation *gen = b->gen[i];
 
 		if (b->module[i].verdict == GO_HELD || gen->kept)
 			continue;
-		leave_queue(&ga->reaper, gen);
+		retired_remove(rl->guests, gen);
 		gen->unmapping = true;
 		gen->info->unload_ns = share;
 		b->gen[n++] = gen;
 	}
 	b->n = n;
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_unlock(&rl->core->lock);
 }
 
 /* The runtime is asked without ld.so's lock: it may have to wait for a garbage
@@ -249,22 +224,22 @@ static void settle(struct batch *b, uint64_t share)
  * that are held are worth another try soon. */
 static bool reap(struct batch *b)
 {
-	struct goaudit *ga = b->ga;
+	struct reloads *rl = b->rl;
 	static const struct timespec grace = { .tv_nsec = GRACE_NS };
 	uint64_t begin = clock_ns();
 	bool soon = leave_out_busy(b);
 
 	if (b->n) {
-		soon |= gort_unlink(ga, b->module, b->n);
-		settle(b, (clock_ns() - begin) / b->n);
+		soon |= gort_unlink(rl->adapters, b->module, b->n);
+		take_verdicts(b, (clock_ns() - begin) / b->n);
 	}
-	ga->reaper.spent += clock_ns() - begin;		/* only this thread does so */
+	rl->reaper.spent += clock_ns() - begin;		/* only this thread does so */
 	if (!b->n)
 		return soon;
 	/* Who has read the module list before the commit, a signal handler or a
 	 * goroutine in the middle of a walk, may still stand on a module. */
 	nanosleep(&grace, NULL);
-	if (ldso_transaction(ga, unmap, b))
+	if (transaction_run(rl->loader, unmap, b))
 		return soon;
 	put_back(b);
 	return true;
@@ -272,215 +247,174 @@ static bool reap(struct batch *b)
 
 static void *reaper_thread(void *arg)
 {
-	struct goaudit *ga = arg;
-	struct reaper *r = &ga->reaper;
+	struct reloads *rl = arg;
+	struct reaper *r = &rl->reaper;
+	struct retired *q = &rl->guests->retired;
 	static struct batch batch;	/* there is one reaper; 150 KB are much for a stack */
 	uint64_t round;
 	bool soon;
 
-	batch.ga = ga;
-	pthread_mutex_lock(&ga->lock);
+	batch.rl = rl;
+	pthread_mutex_lock(&rl->core->lock);
 	while (!r->stop) {
-		if (!wait_for_round(ga))
+		if (!wait_for_round(rl))
 			continue;
-		round = r->wanted;
-		r->queued = 0;
-		r->collected = soon = false;
+		round = q->wanted;
+		q->queued = 0;
+		q->collected = soon = false;
 		r->spent = 0;
-		for (take_batch(ga, &batch, round); batch.n && !r->stop;
-		     take_batch(ga, &batch, round)) {
-			pthread_mutex_unlock(&ga->lock);
+		for (take_batch(rl, &batch, round); batch.n && !r->stop;
+		     take_batch(rl, &batch, round)) {
+			pthread_mutex_unlock(&rl->core->lock);
 			soon = reap(&batch) || soon;
-			pthread_mutex_lock(&ga->lock);
-			pthread_cond_broadcast(&ga->changed);
+			pthread_mutex_lock(&rl->core->lock);
+			pthread_cond_broadcast(&rl->core->changed);
 		}
-		pthread_mutex_unlock(&ga->lock);
-		retire_try(ga, false);
-		pthread_mutex_lock(&ga->lock);
+		pthread_mutex_unlock(&rl->core->lock);
+		retire_try(rl, false);
+		pthread_mutex_lock(&rl->core->lock);
 		r->ended = clock_ns();
 		r->soon = soon ? r->soon + 1 : 0;
 		r->done = round;
-		pthread_cond_broadcast(&ga->changed);
+		pthread_cond_broadcast(&rl->core->changed);
 	}
 	r->started = false;
-	pthread_cond_broadcast(&ga->changed);
-	pthread_mutex_unlock(&ga->lock);
+	pthread_cond_broadcast(&rl->core->changed);
+	pthread_mutex_unlock(&rl->core->lock);
 	return NULL;
 }
 
-void reaper_start(struct goaudit *ga)
+void reaper_start(struct reloads *rl)
 {
 	int error;
 
-	pthread_mutex_lock(&ga->lock);
-	if (ga->reaper.started || ga->exiting || !gort_runs_here(&ga->gort)) {
-		pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_lock(&rl->core->lock);
+	if (rl->reaper.started || rl->core->exiting || !gort_runs_here(&rl->adapters->gort)) {
+		pthread_mutex_unlock(&rl->core->lock);
 		return;
 	}
-	ga->reaper.started = true;
-	pthread_mutex_unlock(&ga->lock);
-	error = host_start_thread(ga, reaper_thread, ga);
+	rl->reaper.started = true;
+	pthread_mutex_unlock(&rl->core->lock);
+	error = host_start_thread(rl->loader, reaper_thread, rl);
 	if (error == 0)
 		return;
-	goaudit_log(ga, "no thread for the reaper: error %d: nothing is unmapped "
+	log_line(rl->core, "no thread for the reaper: error %d: nothing is unmapped "
 		    "until the next guest is opened", error);
-	pthread_mutex_lock(&ga->lock);
-	ga->reaper.started = false;
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_lock(&rl->core->lock);
+	rl->reaper.started = false;
+	pthread_mutex_unlock(&rl->core->lock);
 }
 
 /* A thread waits for a round, or does no more.  With our lock. */
-static void hurry(struct reaper *r, int more)
+static void hurry(struct reloads *rl, int more)
 {
-	r->hurry += more;
+	rl->reaper.hurry += more;
 	if (more > 0)
-		pthread_cond_signal(&r->work);
+		pthread_cond_signal(&rl->guests->retired.work);
 }
 
-void reaper_throttle(struct goaudit *ga)
+void reaper_throttle(struct reloads *rl)
 {
-	struct reaper *r = &ga->reaper;
+	struct reaper *r = &rl->reaper;
+	struct retired *q = &rl->guests->retired;
 
 	/* In a constructor this thread holds the lock that the reaper needs. */
-	if (ldso_lock_is_mine(ga, true))
+	if (transaction_lock_is_mine(rl->loader, true))
 		return;
-	pthread_mutex_lock(&ga->lock);
-	hurry(r, 1);
-	while (r->queued > REAPER_BACKLOG && r->started)
-		pthread_cond_wait(&ga->changed, &ga->lock);
-	hurry(r, -1);
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_lock(&rl->core->lock);
+	hurry(rl, 1);
+	while (q->queued > REAPER_BACKLOG && r->started)
+		pthread_cond_wait(&rl->core->changed, &rl->core->lock);
+	hurry(rl, -1);
+	pthread_mutex_unlock(&rl->core->lock);
 }
 
-struct held_total {
-	unsigned n;
-	uint64_t bytes;
-	const struct generation *oldest;
-};
-
-/* What has been retired and is not unmapped.  With our lock. */
-static struct held_total count_held(const struct goaudit *ga)
+static bool is_too_much(const struct reloads *rl, const struct retired_total *t)
 {
-	struct held_total t = { 0 };
-
-	/* In the queue, or held by ld.so. */
-	for (struct generation *g = ga->registry.live; g; g = g->next_live) {
-		if (g->info->state != GOAUDIT_RETIRED || !g->info->is_go)
-			continue;
-		t.n++;
-		t.bytes += g->info->hi - g->info->lo;
-		t.oldest = g;
-	}
-	return t;
+	return t->n && (t->n >= rl->core->settings.held_max ||
+			t->bytes >= rl->core->settings.held_bytes);
 }
 
-static bool is_too_much(const struct goaudit *ga, const struct held_total *t)
+int reaper_admit(struct reloads *rl, const char *path)
 {
-	return t->n && (t->n >= ga->settings.held_max ||
-			t->bytes >= ga->settings.held_bytes);
-}
+	struct retired_total t;
 
-int reaper_admit(struct goaudit *ga, const char *path)
-{
-	struct held_total t;
-
-	pthread_mutex_lock(&ga->lock);
-	t = count_held(ga);
-	pthread_mutex_unlock(&ga->lock);
-	if (!is_too_much(ga, &t))
+	pthread_mutex_lock(&rl->core->lock);
+	t = retired_count(rl->guests);
+	pthread_mutex_unlock(&rl->core->lock);
+	if (!is_too_much(rl, &t))
 		return 0;
-	reaper_wait(ga, NULL, -1);	/* they may be free by now */
-	pthread_mutex_lock(&ga->lock);
-	t = count_held(ga);
-	if (is_too_much(ga, &t))
-		error_set(ga, "%s: %u retired generations of guests are held, %llu KB, "
+	reaper_wait(rl, NULL, -1);	/* they may be free by now */
+	pthread_mutex_lock(&rl->core->lock);
+	t = retired_count(rl->guests);
+	if (is_too_much(rl, &t))
+		error_set(rl->core, "%s: %u retired generations of guests are held, %llu KB, "
 			  "as much as GOAUDIT_HELD allows; the oldest, generation %u of "
 			  "%s, by %s: let go of them, or raise GOAUDIT_HELD", path, t.n,
 			  (unsigned long long)t.bytes >> 10, t.oldest->info->number,
 			  t.oldest->guest->path, t.oldest->info->holder_text);
-	pthread_mutex_unlock(&ga->lock);
-	return is_too_much(ga, &t) ? -1 : 0;
+	pthread_mutex_unlock(&rl->core->lock);
+	return is_too_much(rl, &t) ? -1 : 0;
 }
 
-/* Has it been retired, and is it the guest's (NULL: anyone's)? */
-static bool is_left(const struct generation *gen, const struct guest *guest)
+int reaper_wait(struct reloads *rl, struct guest *guest, int timeout_ms)
 {
-	return gen->info->state == GOAUDIT_RETIRED && (!guest || gen->guest == guest);
-}
-
-static int count_left(struct goaudit *ga, const struct guest *guest)
-{
-	int n = 0;
-
-	for (struct generation *g = ga->registry.live; g; g = g->next_live)
-		n += is_left(g, guest);
-	return n;
-}
-
-/* Is any of them held only because the check had no end? */
-static bool any_busy(struct goaudit *ga, const struct guest *guest)
-{
-	for (struct generation *g = ga->registry.live; g; g = g->next_live)
-		if (is_left(g, guest) && g->info->holder == GO_HOLDER_BUSY)
-			return true;
-	return false;
-}
-
-int reaper_wait(struct goaudit *ga, struct guest *guest, int timeout_ms)
-{
-	struct reaper *r = &ga->reaper;
+	struct reaper *r = &rl->reaper;
+	struct retired *q = &rl->guests->retired;
 	struct timespec end = clock_deadline(timeout_ms * 1000000ull);
 	struct timespec *deadline = timeout_ms < 0 ? NULL : &end;
 	bool in_time = true;
 	uint64_t round;
 	int left;
 
-	if (!ldso_lock_is_mine(ga, true))
-		retire_try(ga, true);
-	pthread_mutex_lock(&ga->lock);
-	left = count_left(ga, guest);
+	if (!transaction_lock_is_mine(rl->loader, true))
+		retire_try(rl, true);
+	pthread_mutex_lock(&rl->core->lock);
+	left = retired_left(rl->guests, guest);
 	/* In a constructor this thread holds the lock that the reaper needs. */
-	if (ldso_lock_is_mine(ga, false)) {
-		reaper_wake(ga);
-		pthread_mutex_unlock(&ga->lock);
+	if (transaction_lock_is_mine(rl->loader, false)) {
+		retired_ask(rl->guests);
+		pthread_mutex_unlock(&rl->core->lock);
 		return left;
 	}
 	for (int i = 0; left && in_time && i < BUSY_TRIES; i++) {
-		if (i > 0 && !any_busy(ga, guest))
+		if (i > 0 && !retired_any_busy(rl->guests, guest))
 			break;
-		reaper_wake(ga);
-		round = r->wanted;
-		hurry(r, 1);
+		retired_ask(rl->guests);
+		round = q->wanted;
+		hurry(rl, 1);
 		while (r->done < round && r->started && in_time)
-			in_time = clock_wait(&ga->changed, &ga->lock, deadline);
-		hurry(r, -1);
-		left = count_left(ga, guest);
+			in_time = clock_wait(&rl->core->changed, &rl->core->lock, deadline);
+		hurry(rl, -1);
+		left = retired_left(rl->guests, guest);
 	}
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_unlock(&rl->core->lock);
 	return left;
 }
 
-void reaper_forked(struct goaudit *ga)
+void reaper_forked(struct reloads *rl)
 {
-	struct reaper *r = &ga->reaper;
+	struct reaper *r = &rl->reaper;
+	struct retired *q = &rl->guests->retired;
 
 	r->started = false;
 	r->hurry = 0;
-	pthread_cond_init(&r->work, NULL);
+	pthread_cond_init(&q->work, NULL);
 }
 
-void reaper_finish(struct goaudit *ga)
+void reaper_finish(struct reloads *rl)
 {
-	struct reaper *r = &ga->reaper;
+	struct reaper *r = &rl->reaper;
+	struct retired *q = &rl->guests->retired;
 	struct timespec end = clock_deadline(FINISH_NS);
 	bool in_time = true;
 
-	pthread_mutex_lock(&ga->lock);
+	pthread_mutex_lock(&rl->core->lock);
 	r->stop = true;
-	pthread_cond_signal(&r->work);
+	pthread_cond_signal(&q->work);
 	/* It is in the middle of a round for a moment only; a host that calls
 	 * exit inside a constructor must not wait for it for ever. */
 	while (r->started && in_time)
-		in_time = clock_wait(&ga->changed, &ga->lock, &end);
-	pthread_mutex_unlock(&ga->lock);
+		in_time = clock_wait(&rl->core->changed, &rl->core->lock, &end);
+	pthread_mutex_unlock(&rl->core->lock);
 }

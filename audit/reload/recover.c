@@ -1,27 +1,41 @@
 #include "reload/recover.h"
 
-#include "core/arch.h"
-#include "loader/debugger.h"
-#include "guest/records.h"
-#include "reload/retire.h"
+#include <link.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../dlbind/linkmap.h"
 #include "api/goaudit.h"
+#include "core/arch.h"
+#include "core/core.h"
 #include "core/text.h"
+#include "goaudit.h"
+#include "guest/guests.h"
+#include "guest/records.h"
+#include "guest/registry.h"
+#include "loader/ldso.h"
+#include "loader/loader.h"
+#include "reload/needed.h"
+#include "reload/reloads.h"
+#include "reload/retire.h"
 
 /* It is kept mapped for ever.  With our lock. */
-static void keep(struct goaudit *ga, struct generation *gen, const char *why)
+static void keep(struct reloads *rl, struct generation *gen, const char *why)
 {
 	gen->kept = 1;
 	gen->tried = UINT64_MAX;
 	if (gen->info->state != GOAUDIT_RETIRED)
-		registry_set_state(ga, gen, GOAUDIT_RETIRED);
-	journal_begin();
+		registry_set_state(rl->guests, gen, GOAUDIT_RETIRED);
+	records_begin();
 	text_copy(gen->info->holder_text, sizeof gen->info->holder_text, why);
 	text_copy(gen->info->holders, sizeof gen->info->holders, why);
-	journal_end();
+	records_end();
 }
 
 /* The thread that loads or initialises it is no more.  With our lock. */
-static void give_up(struct goaudit *ga, struct generation *gen)
+static void give_up(struct reloads *rl, struct generation *gen)
 {
 	struct guest *guest = gen->guest;
 
@@ -29,35 +43,35 @@ static void give_up(struct goaudit *ga, struct generation *gen)
 		guest->current = gen->before;
 	gen->owner = NULL;
 	gen->rolled_back = true;
-	if (gen->map) {
-		keep(ga, gen, "a thread that was initialising it when this process was "
+	if (gen->object.map) {
+		keep(rl, gen, "a thread that was initialising it when this process was "
 			      "forked");
 		return;
 	}
 	guest->generations--;
-	registry_set_state(ga, gen, GOAUDIT_GONE);
+	retire_gone(rl, gen);
 }
 
-void recover_forked(struct goaudit *ga)
+void recover_forked(struct reloads *rl)
 {
 	const void *self = arch_thread_pointer();
 	struct generation *gen, *next;
 
-	for (gen = ga->registry.live; gen; gen = next) {
+	for (gen = rl->guests->registry.live; gen; gen = next) {
 		next = gen->next_live;
 		gen->kept = 0;		/* by threads that are no more */
 		if (gen->owner && gen->owner != self)
-			give_up(ga, gen);
-		else if (gen->unmapping && !ga->calls)
-			keep(ga, gen, "a thread that was unmapping it when this process "
+			give_up(rl, gen);
+		else if (gen->unmapping && !rl->loader->calls)
+			keep(rl, gen, "a thread that was unmapping it when this process "
 				      "was forked");
 	}
-	ga->interrupted = ga->registry.live != NULL;
+	rl->interrupted = rl->guests->registry.live != NULL;
 }
 
-static bool is_listed(const struct goaudit *ga, const struct link_map *map)
+static bool is_listed(const struct reloads *rl, const struct link_map *map)
 {
-	const struct link_map *m = ga->ldso.ns->loaded;
+	const struct link_map *m = rl->loader->ldso.ns->loaded;
 
 	while (m && m != map)
 		m = m->l_next;
@@ -65,44 +79,44 @@ static bool is_listed(const struct goaudit *ga, const struct link_map *map)
 }
 
 /* Follows the interrupted commit of a newer one. */
-static void replace(struct goaudit *ga, struct generation *gen)
+static void replace(struct reloads *rl, struct generation *gen)
 {
 	if (retire_is_unreferenced(gen)) {
-		retire_generation(ga, gen);
+		retire_generation(rl, gen);
 		return;
 	}
-	pthread_mutex_lock(&ga->lock);
-	registry_set_state(ga, gen, GOAUDIT_SUPERSEDED);
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_lock(&rl->core->lock);
+	registry_set_state(rl->guests, gen, GOAUDIT_SUPERSEDED);
+	pthread_mutex_unlock(&rl->core->lock);
 }
 
-static void settle(struct goaudit *ga, struct generation *gen)
+static void settle(struct reloads *rl, struct generation *gen)
 {
 	const struct generation *current = gen->guest->current;
 	enum goaudit_state state = gen->info->state;
 
-	gen->hidden = !is_listed(ga, gen->map);
-	if (!gen->hidden && state != GOAUDIT_OPEN && state != GOAUDIT_SUPERSEDED)
-		gen->rolled_back ? debugger_hide(ga, gen) : retire_hide(ga, gen);
+	gen->object.hidden = !is_listed(rl, gen->object.map);
+	if (!gen->object.hidden && state != GOAUDIT_OPEN && state != GOAUDIT_SUPERSEDED)
+		gen->rolled_back ? needed_hide(rl, gen) : retire_hide(rl, gen);
 	else if (state == GOAUDIT_OPEN && gen == current)
-		retire_undo(ga, gen);
+		retire_undo(rl, gen);
 	else if (state == GOAUDIT_OPEN && current)
-		replace(ga, gen);
+		replace(rl, gen);
 }
 
-void recover(struct goaudit *ga)
+void recover(struct reloads *rl)
 {
 	const void *self = arch_thread_pointer();
 	struct generation *gen, *next;
 
-	if (!ga->interrupted || ldso_validate(ga))
+	if (!rl->interrupted || ldso_validate(rl->loader))
 		return;
-	ga->interrupted = false;
-	for (gen = ga->registry.live; gen; gen = next) {
+	rl->interrupted = false;
+	for (gen = rl->guests->registry.live; gen; gen = next) {
 		next = gen->next_live;
 		/* What this thread was in the middle of goes on. */
-		if (gen->map && !gen->unmapping &&
+		if (gen->object.map && !gen->unmapping &&
 		    !(gen->guest->current && gen->guest->current->owner == self))
-			settle(ga, gen);
+			settle(rl, gen);
 	}
 }

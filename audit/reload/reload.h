@@ -12,56 +12,43 @@
  * at its last dlclose.
  *
  * Every step that the link map sees is one transaction under ld.so's load lock
- * (ldso_transaction), which also orders them: no two of them are ever under
+ * (transaction_run), which also orders them: no two of them are ever under
  * way, and a constructor that opens, closes or reloads waits for nobody.  What
  * takes long is outside of it: reading the file before, Go's package inits
  * after; while these run the generation is INITIALISING, and other threads
  * that open the same guest wait for it. */
-#ifndef GOAUDIT_RELOAD_H
-#define GOAUDIT_RELOAD_H
+#ifndef GOAUDIT_RELOAD_RELOAD_H
+#define GOAUDIT_RELOAD_RELOAD_H
 
 #include <stdbool.h>
 
-#include "guest/registry.h"
-
-struct goaudit;
-
-struct open_request {
-	const char *path;	/* absolute, resolved */
-	const char *name;	/* absolute: what the host has asked for, or ld.so found */
-	int fd;			/* the open file; stays the caller's */
-	int mode;		/* dlopen's, without the bits that are ours */
-	bool reloadable;
-	bool guarded;		/* RTLD_PANIC_RETURN */
-	bool raw;		/* RTLD_RAW */
-};
+struct goaudit_reload_options;
+struct open_request;
+struct reloads;
 
 /* dlopen of a file of ours: handle, or NULL with dlerror set. */
-void *reload_open(struct goaudit *ga, const struct open_request *request);
+void *reload_open(struct reloads *rl, const struct open_request *request);
 
 /* dlopen of a path whose file is gone: one more reference to the open object.
  * false: it is not open. */
-bool reload_open_existing(struct goaudit *ga, const char *path, void **handle);
+bool reload_open_existing(struct reloads *rl, const char *path, void **handle);
 
 /* A handle that ld.so returned.  If the object is one of ours, the reference
  * that it has cost there becomes one of ours.  false: it has been closed since;
  * path (PATH_MAX bytes) is the file to open again. */
-bool reload_adopt(struct goaudit *ga, void **handle, char *path);
+bool reload_adopt(struct reloads *rl, void **handle, char *path);
 
 /* Is it a handle of ours? */
-bool reload_knows(struct goaudit *ga, const void *handle);
+bool reload_knows(struct reloads *rl, const void *handle);
 
 /* dlreload: see goaudit.h. */
-void *reload_reload(struct goaudit *ga, void *handle,
+void *reload_reload(struct reloads *rl, void *handle,
 		    const struct goaudit_reload_options *options);
 
 /* Is the open file a guest over a shared Go runtime? */
-bool reload_is_go_guest(struct goaudit *ga, int fd);
-
-/* la_objopen's part: a generation has been mapped. */
-void reload_mapped(struct goaudit *ga, struct link_map *map);
+bool reload_is_go_guest(struct reloads *rl, int fd);
 
 /* At exit: puts every hidden object back, so that its destructors run. */
-void reload_finish(struct goaudit *ga);
+void reload_finish(struct reloads *rl);
 
 #endif

@@ -1,17 +1,35 @@
 #include "reload/retire.h"
 
 #include <dlfcn.h>
+#include <link.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "loader/transaction.h"
 #include "core/clock.h"
-#include "loader/debugger.h"
-#include "go/protocol.h"
-#include "guest/records.h"
-#include "reload/needed.h"
-#include "api/goaudit.h"
+#include "core/core.h"
+#include "core/log.h"
 #include "core/text.h"
+#include "dlbind.h"
+#include "entry/calls.h"
+#include "entry/entry.h"
+#include "go/protocol.h"
+#include "goaudit.h"
+#include "guest/guests.h"
+#include "guest/records.h"
+#include "guest/registry.h"
+#include "guest/retired.h"
+#include "loader/debugger.h"
+#include "loader/folder.h"
+#include "loader/ldso.h"
+#include "loader/transaction.h"
+#include "reload/linger.h"
+#include "reload/needed.h"
+#include "reload/pins.h"
+#include "reload/reloads.h"
 
 bool retire_is_unreferenced(const struct generation *gen)
 {
@@ -19,208 +37,208 @@ bool retire_is_unreferenced(const struct generation *gen)
 }
 
 /* Its record says who holds it, and retire_try looks at it again. */
-static void set_waiting(struct goaudit *ga, struct generation *gen)
+static void set_waiting(struct reloads *rl, struct generation *gen)
 {
-	ga->linger.waiting += !gen->waiting;
+	rl->linger.waiting += !gen->waiting;
 	gen->waiting = true;
 }
 
-static void held_by(struct goaudit *ga, struct generation *gen, uint32_t holder,
+static void held_by(struct reloads *rl, struct generation *gen, uint32_t holder,
 		    const char *text)
 {
 	struct goaudit_generation *info = gen->info;
 	bool new;
 
-	pthread_mutex_lock(&ga->lock);
+	pthread_mutex_lock(&rl->core->lock);
 	new = strcmp(info->holders, text) != 0;
-	journal_begin();
+	records_begin();
 	info->attempts++;
 	info->holder = holder;
 	info->goroutine = 0;
 	text_copy(info->holders, sizeof info->holders, text);
 	snprintf(info->holder_text, sizeof info->holder_text, "%.*s",
 		 (int)strcspn(text, "\n"), text);
-	journal_end();
-	pthread_mutex_unlock(&ga->lock);
+	records_end();
+	pthread_mutex_unlock(&rl->core->lock);
 	if (new)
-		goaudit_log(ga, "%s: generation %u is held:\n%s", gen->guest->path,
+		log_line(rl->core, "%s: generation %u is held:\n%s", gen->guest->path,
 			    info->number, text);
 }
 
 /* Nothing of it is mapped any more. */
-static void gone(struct goaudit *ga, struct generation *gen)
+static void gone(struct reloads *rl, struct generation *gen)
 {
-	snapshot_remove(ga, gen->info->snapshot);
-	pthread_mutex_lock(&ga->lock);
+	folder_remove(rl->loader, gen->info->snapshot);
+	pthread_mutex_lock(&rl->core->lock);
 	if (gen->guest->current == gen)
 		gen->guest->current = NULL;
-	registry_set_state(ga, gen, GOAUDIT_GONE);
-	pthread_mutex_unlock(&ga->lock);
+	retire_gone(rl, gen);
+	pthread_mutex_unlock(&rl->core->lock);
 }
 
 /* Gives our reference back; returns whether ld.so has unmapped the object. */
-static bool close_map(struct goaudit *ga, struct generation *gen)
+static bool close_map(struct reloads *rl, struct generation *gen)
 {
 	const char *name = gen->info->snapshot;
 	struct call plain = { .kind = CALL_PLAIN };
-	struct link_map *map = gen->map;
-	bool hidden = gen->hidden;
+	struct link_map *map = gen->object.map;
+	bool hidden = gen->object.hidden;
 
-	if (gen->closed && !hidden && !ldso_lists(ga, map, name))
+	if (gen->closed && !hidden && !ldso_lists(rl->loader, map, name))
 		return true;
 	/* _dl_close_worker counts the objects in the list, so it must be back in
 	 * it; the debugger is not told. */
 	if (hidden)
-		ldso_reinsert(ga, map, gen->global);
-	gen->hidden = false;
+		ldso_reinsert(rl->loader, map, gen->object.global);
+	gen->object.hidden = false;
 	if (gen->closed) {		/* a reference to give back once more */
-		call_push(ga, &plain);
+		call_push(rl->loader, &plain);
 		map = dlmopen(LM_ID_BASE, name, RTLD_LAZY | RTLD_NOLOAD);
-		call_pop(ga, &plain);
+		call_pop(rl->loader, &plain);
 		if (!map)
-			return !ldso_lists(ga, gen->map, name);
+			return !ldso_lists(rl->loader, gen->object.map, name);
 	}
 	gen->closed = true;
-	needed_expose(ga, gen);
+	needed_expose(rl, gen);
 	if (hidden)
-		debugger_close(ga, map);
+		debugger_close(rl->loader, map);
 	else
 		dlclose(map);
-	needed_cover(ga, gen);
-	return !ldso_lists(ga, map, name);
+	needed_cover(rl, gen);
+	return !ldso_lists(rl->loader, map, name);
 }
 
 /* ld.so has not unmapped it.  What it is needed for is the same for a parked one: code and
  * data where they are.  A dlclose that is under way may take it yet, but only from the
  * link map. */
-static void linger(struct goaudit *ga, struct generation *gen)
+static void linger(struct reloads *rl, struct generation *gen)
 {
 	char text[sizeof gen->info->holders];
-	bool nested = ldso_is_closing(ga);
+	bool nested = ldso_is_closing(rl->loader);
 
-	linger_name(ga, gen, nested, text, sizeof text);
+	linger_name(rl, gen, nested, text, sizeof text);
 	if (nested) {
-		pins_release(ga, gen);
+		pins_release(rl, gen);
 	} else {
 		if (!gen->pins.bound)	/* given back, or none yet */
-			pins_take_needed(ga, gen);
-		retire_hide(ga, gen);
+			pins_take_needed(rl, gen);
+		retire_hide(rl, gen);
 	}
-	pthread_mutex_lock(&ga->lock);
-	set_waiting(ga, gen);
+	pthread_mutex_lock(&rl->core->lock);
+	set_waiting(rl, gen);
 	if (!gen->tries)
-		gen->tried_at = ga->linger.step + 1;	/* not at this step's end */
-	ga->linger.leaving += nested - gen->leaving;
+		gen->tried_at = rl->linger.step + 1;	/* not at this step's end */
+	rl->linger.leaving += nested - gen->leaving;
 	gen->leaving = nested;
-	pthread_mutex_unlock(&ga->lock);
-	held_by(ga, gen, GO_HOLDER_LOADER, text);
+	pthread_mutex_unlock(&rl->core->lock);
+	held_by(rl, gen, GO_HOLDER_LOADER, text);
 }
 
-void retire_unmap(struct goaudit *ga, struct generation *gen)
+void retire_unmap(struct reloads *rl, struct generation *gen)
 {
 	uint64_t begin = clock_ns();
 	bool out;
 
 	gen->unmapping = true;
-	out = close_map(ga, gen);
+	out = close_map(rl, gen);
 	if (out) {
-		pins_release(ga, gen);
+		pins_release(rl, gen);
 		/* Before anybody reads that it is gone. */
 		gen->info->unload_ns += clock_ns() - begin;
-		gone(ga, gen);
+		gone(rl, gen);
 	} else {
-		linger(ga, gen);
+		linger(rl, gen);
 	}
 }
 
-void retire_failed(struct goaudit *ga, struct generation *gen)
+void retire_failed(struct reloads *rl, struct generation *gen)
 {
-	pthread_mutex_lock(&ga->lock);
+	pthread_mutex_lock(&rl->core->lock);
 	gen->owner = NULL;
 	gen->rolled_back = gen->unmapping = gen->closed = true;
-	registry_set_state(ga, gen, GOAUDIT_RETIRED);
-	pthread_mutex_unlock(&ga->lock);
-	linger(ga, gen);
+	registry_set_state(rl->guests, gen, GOAUDIT_RETIRED);
+	pthread_mutex_unlock(&rl->core->lock);
+	linger(rl, gen);
 }
 
 /* Those that a dlclose further up the stack was to take: it has come to its end. */
-void retire_look(struct goaudit *ga)
+void retire_look(struct reloads *rl)
 {
 	struct generation *gen, *out;
 
-	if (!__atomic_load_n(&ga->linger.leaving, __ATOMIC_RELAXED))
+	if (!__atomic_load_n(&rl->linger.leaving, __ATOMIC_RELAXED))
 		return;
 	do {
-		pthread_mutex_lock(&ga->lock);
-		for (gen = ga->registry.live, out = NULL; gen && !out; gen = gen->next_live)
-			if (gen->leaving && !ldso_lists(ga, gen->map, gen->info->snapshot))
+		pthread_mutex_lock(&rl->core->lock);
+		for (gen = rl->guests->registry.live, out = NULL; gen && !out; gen = gen->next_live)
+			if (gen->leaving && !ldso_lists(rl->loader, gen->object.map, gen->info->snapshot))
 				out = gen;
-		pthread_mutex_unlock(&ga->lock);
+		pthread_mutex_unlock(&rl->core->lock);
 		if (out)
-			gone(ga, out);
+			gone(rl, out);
 	} while (out);
 }
 
 /* May a C generation still be executing, or be looked at? */
-static bool is_busy(struct goaudit *ga, const struct generation *gen)
+static bool is_busy(struct reloads *rl, const struct generation *gen)
 {
 	if (gen->kept || gen->unmapping || gen->unseen || gen->users)
 		return true;
 	if (!gen->entered)
 		return false;
-	gate_settle(ga);
-	return gate_busy(ga, gen);
+	calls_barrier(rl->entries);
+	return calls_under_way(rl->entries, gen);
 }
 
 /* It is retired and is_busy. */
-static void wait_until_left(struct goaudit *ga, struct generation *gen)
+static void wait_until_left(struct reloads *rl, struct generation *gen)
 {
 	char text[sizeof gen->info->holders];
 
 	if (gen->unmapping)
 		return;
 	if (gen->unseen)
-		linger_name(ga, gen, false, text, sizeof text);
+		linger_name(rl, gen, false, text, sizeof text);
 	else if (gen->users)
 		text_copy(text, sizeof text, "a guest that needs it");
 	else
 		text_copy(text, sizeof text, "a call of the host is under way");
-	pthread_mutex_lock(&ga->lock);
-	set_waiting(ga, gen);
-	pthread_mutex_unlock(&ga->lock);
-	held_by(ga, gen, gen->unseen || gen->users ? GO_HOLDER_LOADER : GO_HOLDER_CALL, text);
+	pthread_mutex_lock(&rl->core->lock);
+	set_waiting(rl, gen);
+	pthread_mutex_unlock(&rl->core->lock);
+	held_by(rl, gen, gen->unseen || gen->users ? GO_HOLDER_LOADER : GO_HOLDER_CALL, text);
 }
 
 /* Takes a generation out of the link map.  In a transaction. */
-void retire_hide(struct goaudit *ga, struct generation *gen)
+void retire_hide(struct reloads *rl, struct generation *gen)
 {
-	pins_take_bound(ga, gen);
-	debugger_hide(ga, gen);
+	pins_take_bound(rl, gen);
+	needed_hide(rl, gen);
 }
 
 /* Nobody refers to a hidden generation any more.  In a transaction. */
-void retire_generation(struct goaudit *ga, struct generation *gen)
+void retire_generation(struct reloads *rl, struct generation *gen)
 {
 	bool go = gen->info->is_go;
 
-	pthread_mutex_lock(&ga->lock);
+	pthread_mutex_lock(&rl->core->lock);
 	if (gen->guest->current == gen)
 		gen->guest->current = NULL;
-	registry_set_state(ga, gen, GOAUDIT_RETIRED);
+	registry_set_state(rl->guests, gen, GOAUDIT_RETIRED);
 	if (go)
-		reaper_add(ga, gen);
-	pthread_mutex_unlock(&ga->lock);
+		retired_add(rl->guests, gen);
+	pthread_mutex_unlock(&rl->core->lock);
 	if (go)
 		return;
-	if (is_busy(ga, gen))
-		wait_until_left(ga, gen);	/* for retire_try */
+	if (is_busy(rl, gen))
+		wait_until_left(rl, gen);	/* for retire_try */
 	else
-		retire_unmap(ga, gen);
+		retire_unmap(rl, gen);
 }
 
 /* A C generation that dlreload has replaced may still be executing below the
  * caller; there is no way to know.  It is kept until the guest's next step. */
-void retire_replaced(struct goaudit *ga, struct guest *guest)
+void retire_replaced(struct reloads *rl, struct guest *guest)
 {
 	struct generation *gen, *next;
 
@@ -229,78 +247,78 @@ void retire_replaced(struct goaudit *ga, struct guest *guest)
 		/* Its own destructors may bring us here again. */
 		if (gen->info->state != GOAUDIT_RETIRED || gen->info->is_go)
 			continue;
-		if (is_busy(ga, gen))
-			wait_until_left(ga, gen);
+		if (is_busy(rl, gen))
+			wait_until_left(rl, gen);
 		else
-			retire_unmap(ga, gen);
+			retire_unmap(rl, gen);
 	}
 }
 
 /* A generation that was hidden to make way for one that failed. */
-void retire_undo(struct goaudit *ga, struct generation *old)
+void retire_undo(struct reloads *rl, struct generation *old)
 {
-	if (!old || old->info->state != GOAUDIT_OPEN || !old->hidden)
+	if (!old || old->info->state != GOAUDIT_OPEN || !old->object.hidden)
 		return;
-	if (!retire_is_unreferenced(old) || needed_wanted(ga, old)) {
-		debugger_reinsert(ga, old);
+	if (!retire_is_unreferenced(old) || needed_wanted(rl, old)) {
+		needed_reinsert(rl, old);
 		return;
 	}
 	/* All have closed it meanwhile (close_step). */
 	if (!old->reloadable && !old->users) {
-		retire_generation(ga, old);
+		retire_generation(rl, old);
 		return;
 	}
-	pthread_mutex_lock(&ga->lock);
-	registry_set_state(ga, old, GOAUDIT_PARKED);
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_lock(&rl->core->lock);
+	registry_set_state(rl->guests, old, GOAUDIT_PARKED);
+	pthread_mutex_unlock(&rl->core->lock);
 }
 
 /* The caller of dlreload has left a generation, and may be executing in it. */
-void retire_below_caller(struct goaudit *ga, struct generation *gen)
+void retire_below_caller(struct reloads *rl, struct generation *gen)
 {
 	if (gen->info->is_go) {
-		retire_generation(ga, gen);
+		retire_generation(rl, gen);
 		return;
 	}
-	pthread_mutex_lock(&ga->lock);
-	registry_set_state(ga, gen, GOAUDIT_RETIRED);	/* until retire_replaced */
-	pthread_mutex_unlock(&ga->lock);
-	held_by(ga, gen, GO_HOLDER_CALL, "the caller of dlreload may be executing in it, "
+	pthread_mutex_lock(&rl->core->lock);
+	registry_set_state(rl->guests, gen, GOAUDIT_RETIRED);	/* until retire_replaced */
+	pthread_mutex_unlock(&rl->core->lock);
+	held_by(rl, gen, GO_HOLDER_CALL, "the caller of dlreload may be executing in it, "
 		"until the guest's next step");
 }
 
 /* --- those that could not go ---------------------------------------------- */
 
 /* What ld.so did not let us do (LDSO_NOT_CALLED). */
-static void unstrand(struct goaudit *ga, struct generation *gen)
+static void unstrand(struct reloads *rl, struct generation *gen)
 {
 	struct generation *current = gen->guest->current;
 
-	pthread_mutex_lock(&ga->lock);
-	ga->linger.waiting--;
+	pthread_mutex_lock(&rl->core->lock);
+	rl->linger.waiting--;
 	gen->stranded = gen->waiting = false;
-	pthread_mutex_unlock(&ga->lock);
-	retire_hide(ga, gen);
-	retire_generation(ga, gen);
-	if (current && current->hidden)
-		retire_undo(ga, current);
+	pthread_mutex_unlock(&rl->core->lock);
+	retire_hide(rl, gen);
+	retire_generation(rl, gen);
+	if (current && current->object.hidden)
+		retire_undo(rl, current);
 }
 
-void retire_strand(struct goaudit *ga, struct generation *gen)
+void retire_strand(struct reloads *rl, struct generation *gen)
 {
-	pthread_mutex_lock(&ga->lock);
+	pthread_mutex_lock(&rl->core->lock);
 	gen->stranded = true;
-	set_waiting(ga, gen);
-	registry_set_state(ga, gen, GOAUDIT_RETIRED);
-	pthread_mutex_unlock(&ga->lock);
-	held_by(ga, gen, GO_HOLDER_LOADER, LDSO_NOT_CALLED);
+	set_waiting(rl, gen);
+	registry_set_state(rl->guests, gen, GOAUDIT_RETIRED);
+	pthread_mutex_unlock(&rl->core->lock);
+	held_by(rl, gen, GO_HOLDER_LOADER, LDSO_NOT_CALLED);
 }
 
 /* Is it worth a try?  Not while a thread has destructors in it; the others are tried
  * more and more seldom, for a try costs ld.so a look at all objects. */
-static bool is_due(const struct goaudit *ga, const struct generation *gen, bool all)
+static bool is_due(const struct reloads *rl, const struct generation *gen, bool all)
 {
-	uint64_t now = ga->linger.step;
+	uint64_t now = rl->linger.step;
 
 	if (!gen->waiting || gen->kept || gen->tried_at == now ||
 	    (gen->threads && (gen->closed || gen->unseen)))
@@ -311,37 +329,37 @@ static bool is_due(const struct goaudit *ga, const struct generation *gen, bool 
 #define TRIED_TOGETHER 16
 
 struct retry {
-	struct goaudit *ga;
+	struct reloads *rl;
 	bool all;
 };
 
 static unsigned take_due(const struct retry *r, struct generation **due)
 {
-	struct goaudit *ga = r->ga;
+	struct reloads *rl = r->rl;
 	unsigned n = 0;
 
-	pthread_mutex_lock(&ga->lock);
-	for (struct generation *g = ga->registry.live; g && n < TRIED_TOGETHER;
+	pthread_mutex_lock(&rl->core->lock);
+	for (struct generation *g = rl->guests->registry.live; g && n < TRIED_TOGETHER;
 	     g = g->next_live)
-		if (is_due(ga, g, r->all)) {
-			g->tried_at = ga->linger.step;
+		if (is_due(rl, g, r->all)) {
+			g->tried_at = rl->linger.step;
 			g->tries++;
 			due[n++] = g;
 		}
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_unlock(&rl->core->lock);
 	return n;
 }
 
 static void try_waiting(void *arg)
 {
 	const struct retry *r = arg;
-	struct goaudit *ga = r->ga;
+	struct reloads *rl = r->rl;
 	struct generation *due[TRIED_TOGETHER];
 	unsigned n;
 
-	pthread_mutex_lock(&ga->lock);
-	ga->linger.step++;
-	pthread_mutex_unlock(&ga->lock);
+	pthread_mutex_lock(&rl->core->lock);
+	rl->linger.step++;
+	pthread_mutex_unlock(&rl->core->lock);
 	do {
 		n = take_due(r, due);
 		for (unsigned i = 0; i < n; i++) {
@@ -349,19 +367,27 @@ static void try_waiting(void *arg)
 			if (!due[i]->waiting || due[i]->kept)
 				continue;
 			if (due[i]->stranded)
-				unstrand(ga, due[i]);
-			else if (due[i]->closed || !is_busy(ga, due[i]))
-				retire_unmap(ga, due[i]);
+				unstrand(rl, due[i]);
+			else if (due[i]->closed || !is_busy(rl, due[i]))
+				retire_unmap(rl, due[i]);
 		}
 	} while (r->all && n == TRIED_TOGETHER);
 }
 
-void retire_try(struct goaudit *ga, bool all)
+void retire_try(struct reloads *rl, bool all)
 {
-	struct retry r = { .ga = ga, .all = all };
+	struct retry r = { .rl = rl, .all = all };
 
-	if (__atomic_load_n(&ga->linger.waiting, __ATOMIC_RELAXED) && !ga->exiting &&
-	    !ldso_transaction(ga, try_waiting, &r))
-		goaudit_log(ga, "retired generations are not unmapped now: %s",
+	if (__atomic_load_n(&rl->linger.waiting, __ATOMIC_RELAXED) && !rl->core->exiting &&
+	    !transaction_run(rl->loader, try_waiting, &r))
+		log_line(rl->core, "retired generations are not unmapped now: %s",
 			    LDSO_NOT_CALLED);
+}
+void retire_gone(struct reloads *rl, struct generation *gen)
+{
+	entry_forget(rl->entries, gen);
+	rl->linger.waiting -= gen->waiting;
+	rl->linger.leaving -= gen->leaving;
+	gen->waiting = gen->leaving = false;
+	registry_set_state(rl->guests, gen, GOAUDIT_GONE);
 }

@@ -4,49 +4,54 @@
  * if somebody may be executing in it, at a later step: opening, closing or reloading of a
  * guest, and goaudit_reclaim.  All functions are called without our lock, and in a
  * transaction where nothing else is said. */
-#ifndef GOAUDIT_RETIRE_H
-#define GOAUDIT_RETIRE_H
+#ifndef GOAUDIT_RELOAD_RETIRE_H
+#define GOAUDIT_RELOAD_RETIRE_H
 
 #include <stdbool.h>
 
+#include "goaudit.h"
+
 struct generation;
-struct goaudit;
 struct guest;
+struct reloads;
 
 bool retire_is_unreferenced(const struct generation *gen);
 
 /* Takes a generation out of the link map; what it needs stays. */
-void retire_hide(struct goaudit *ga, struct generation *gen);
+void retire_hide(struct reloads *rl, struct generation *gen);
 
 /* Nobody refers to a hidden generation any more. */
-void retire_generation(struct goaudit *ga, struct generation *gen);
+void retire_generation(struct reloads *rl, struct generation *gen);
 
 /* The same, but the caller of dlreload has been its last user, and may be
  * executing in it: a C generation is kept until retire_replaced. */
-void retire_below_caller(struct goaudit *ga, struct generation *gen);
-void retire_replaced(struct goaudit *ga, struct guest *guest);
+void retire_below_caller(struct reloads *rl, struct generation *gen);
+void retire_replaced(struct reloads *rl, struct guest *guest);
 
 /* A generation was hidden to make way for one that failed: as you were. */
-void retire_undo(struct goaudit *ga, struct generation *old);
+void retire_undo(struct reloads *rl, struct generation *old);
 
 /* Unmaps a generation that nobody needs: back into the link map, a true
  * dlclose, and its snapshot removed.  If ld.so still needs it (linger.h) it stays retired,
  * and is tried again. */
-void retire_unmap(struct goaudit *ga, struct generation *gen);
+void retire_unmap(struct reloads *rl, struct generation *gen);
 
 /* The same for one whose dlopen has failed, and that a dlclose further up the stack still
  * has to take out. */
-void retire_failed(struct goaudit *ga, struct generation *gen);
+void retire_failed(struct reloads *rl, struct generation *gen);
 
 /* A generation that has failed, and ld.so did not let us take it out: later.  Not in a
  * transaction. */
-void retire_strand(struct goaudit *ga, struct generation *gen);
+void retire_strand(struct reloads *rl, struct generation *gen);
 
 /* Tries those again that could not go: a part of them, or all.  Cheap if there are
  * none.  Not in a transaction. */
-void retire_try(struct goaudit *ga, bool all);
+void retire_try(struct reloads *rl, bool all);
 
 /* la_activity(LA_ACT_CONSISTENT): a dlclose may have taken some. */
-void retire_look(struct goaudit *ga);
+void retire_look(struct reloads *rl);
+
+/* It is out of the process, or never was in it: the record's end.  With core.lock. */
+void retire_gone(struct reloads *rl, struct generation *gen);
 
 #endif

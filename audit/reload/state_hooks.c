@@ -1,10 +1,18 @@
 #include "reload/state_hooks.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 
-#include "api/goaudit.h"
+#include "core/error.h"
+#include "dlbind.h"
+#include "goaudit.h"
+#include "guest/guests.h"
+#include "loader/elf.h"
+#include "loader/loader.h"
+#include "reload/reloads.h"
 
-bool handover(struct goaudit *ga, const struct generation *old,
+bool state_hooks_run(struct reloads *rl, const struct generation *old,
 	      const struct generation *gen)
 {
 	goaudit_save_function *save;
@@ -15,24 +23,24 @@ bool handover(struct goaudit *ga, const struct generation *old,
 	void *data;
 	int result;
 
-	if (!old || !old->map)
+	if (!old || !old->object.map)
 		return true;
-	save = (goaudit_save_function *)ldso_lookup(old->map, "goaudit_save");
-	load = (goaudit_load_function *)ldso_lookup(gen->map, "goaudit_load");
+	save = (goaudit_save_function *)elf_lookup(old->object.map, "goaudit_save");
+	load = (goaudit_load_function *)elf_lookup(gen->object.map, "goaudit_load");
 	if (!save || !load)
 		return true;
 	data = save(&size, &version);
 	if (!data && size == 0)
 		return true;		/* it has none */
 	if (!data) {
-		error_set(ga, "%s: goaudit_save of the old generation has failed: see "
+		error_set(rl->core, "%s: goaudit_save of the old generation has failed: see "
 			  "what it says", path);
 		return false;
 	}
 	result = load(data, size, version);
-	ga->host.free(data);
+	rl->loader->host.free(data);
 	if (result != 0)
-		error_set(ga, "%s: the new build does not take the state over "
+		error_set(rl->core, "%s: the new build does not take the state over "
 			  "(goaudit_load returned %d, of version %u, %zu bytes): have it "
 			  "accept that version", path, result, version, size);
 	return result == 0;

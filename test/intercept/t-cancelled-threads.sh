@@ -7,7 +7,7 @@
 [ -d "$ROOT/audit" ] || skip "the sources are not here"
 
 cd "$ROOT/audit"
-sed -nE '/struct target targets\[\]/,/^};/s/.*\{ "([a-z_0-9]+)", ([a-z_0-9]+),.*/\1 \2/p' intercept.c >"$TEST_DIR/targets"
+sed -nE '/define TARGETS/,/^$/s/.*T\([0-9]+, "([a-z_0-9]+)", ([a-z_0-9]+),.*/\1 \2/p' api/targets.c >"$TEST_DIR/targets"
 sed -n '/^GOAUDIT_1.0/,/^local/p' libgoaudit.map | grep -oE '[a-z_0-9]+;' | tr -d ';' |
 	grep -vxE 'goaudit_debug(_event)?' >"$TEST_DIR/exports"
 cd "$TEST_DIR"
@@ -17,12 +17,12 @@ cd "$TEST_DIR"
 	sed 's/.* //; s/^entry_/decide_/' targets
 	cat exports
 	# fork, exit, a collection, a panic, a module, the entries' library, ld.so's resolvers
-	echo before_fork at_exit collected panicked gort_module_found enlist called_in_vain unwound resolve
+	echo before_fork at_exit collected panicked gort_module_found calls_enlist called_in_vain unwound resolve
 } | tr ' ' '\n' | sort -u >doors
 # begins FILE... : the functions whose text has CANCEL_OFF (before_fork keeps it over the fork)
 awk '/^[A-Za-z_].*\(/ && !/;$/ { head = $0; n = split(head, w, /\(/); name = "";
 		for (i = 1; i < n && name == ""; i++) { m = split(w[i], v, /[ *]+/); if (v[m] != "__attribute__" && v[m] != "") name = v[m] } }
-	/CANCEL_OFF\(\);|= cancel_off\(\)/ { print name }' "$ROOT"/audit/*.c | sort -u >closed
+	/CANCEL_OFF\(\);|= cancel_off\(\)/ { print name }' $(module_sources '*.c') | sort -u >closed
 comm -23 doors closed >open
 [ ! -s open ] || fail "doors without CANCEL_OFF: $(tr '\n' ' ' <open)"
 

@@ -3,7 +3,7 @@
 # and manual have the same table.
 . "$(dirname "$0")/../lib.sh"
 
-table=$ROOT/audit/settings.c manual=$ROOT/audit/man/goaudit.7
+table=$ROOT/audit/core/settings.c manual=$ROOT/audit/man/goaudit.7
 # "NAME<tab>DEFAULT" of the table, and the names in the manual.
 sed -n 's/^	{ "\(GOAUDIT_[A-Z_]*\)", "\([^"]*\)",.*/\1	\2/p' "$table" | sort >code.txt
 [ "$(wc -l <code.txt)" -gt 5 ] || fail "the table of settings.c was not found"
@@ -15,7 +15,7 @@ while IFS='	' read -r name default; do
 		fail "goaudit(7): $name: its default is not \"$default\", as in settings.c"
 done <code.txt
 # Nobody else reads such a variable (but for the tests' build).
-strangers=$(grep -n 'getenv("GOAUDIT' "$ROOT"/audit/*.c "$ROOT"/dlbind/*.c | grep -v 'GOAUDIT_TEST_' || true)
+strangers=$(grep -n 'getenv("GOAUDIT' $(module_sources '*.c') "$ROOT"/dlbind/*.c | grep -v 'GOAUDIT_TEST_' || true)
 [ -z "$strangers" ] || fail "read without the table:
 $strangers"
 

@@ -5,21 +5,18 @@
 # parent is not affected.
 . "$(dirname "$0")/../lib.sh"
 
-# --- every lock of the module is known to its fork handlers (host.c, before_fork) ------
+# --- every lock of the module is known to its fork handlers (api/process.c, before_fork) ------
 if [ -d "$ROOT/audit" ]; then
 	sed -nE 's/^(extern |static )?pthread_(mutex|rwlock|spinlock)_t \*?([a-z_]*lock)\b.*/\3/p
 		s/^\t+pthread_(mutex|rwlock|spinlock)_t \*?([a-z_]*lock);.*/\2/p' \
-		"$ROOT"/audit/*.[ch] | sort | uniq -c | sed 's/^ *//' >locks
-	# goaudit.lock, errors.lock and guard.lock are one name; write_lock and tls_lock are ld.so's;
-	# memory_lock is defined and declared.
+		$(module_sources '*.[ch]') | sort | uniq -c | sed 's/^ *//' >locks
+	# core.lock, errors.lock and panics.lock are one name; ld.so's have others.  memory_lock is defined and declared.
 	diff - locks <<'L' || fail "a lock that before_fork does not know, or that is gone"
 1 calls_lock
 3 lock
 2 memory_lock
-1 tls_lock
-1 write_lock
 L
-	! grep -nE 'pthread_once|sem_wait|flockfile|fopen|setenv' "$ROOT"/audit/*.c ||
+	! grep -nE 'pthread_once|sem_wait|flockfile|fopen|setenv' $(module_sources '*.c') ||
 		fail "state of the auditor's libc that a fork does not mend"
 fi
 

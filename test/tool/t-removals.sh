@@ -11,9 +11,9 @@ audit/package/install.mk install rm-rf : of the last installation, in the folder
 audit/package/install.mk uninstall rm-f : the names that install gives
 audit/package/install.mk uninstall rmdir--ignore-fail-on-non-empty : goaudit's own folder
 audit/package/install.mk uninstall rm-rf : the folders that install makes anew
-audit/snapshot.c remove_place rmdir : snapshot_make's, and only if it is empty
-audit/snapshot.c snapshot_remove unlink : a snapshot of this process's
-audit/snapshot.c write_file unlink : has just made it, O_EXCL
+audit/loader/folder.c folder_remove_place rmdir : snapshot_make's, and only if it is empty
+audit/loader/folder.c folder_remove unlink : a snapshot of this process's
+audit/guest/snapshot.c write_file unlink : has just made it, O_EXCL
 audit/tool/runtime/cached.c cached_remove remove_tree : runtime_is_ours
 audit/tool/runtime/cached.c cached_remove unlink : a link in by-abi that leads to it
 audit/tool/cmd_toolexec.c answer_link unlink : what go asks the linker to write

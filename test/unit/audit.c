@@ -11,8 +11,16 @@
 #include <unistd.h>
 
 #include "api/globs.h"
-#include "guest/records.h"
 #include "api/goaudit.h"
+#include "core/error.h"
+#include "dlbind.h"
+#include "guest/records.h"
+#include "guest/registry.h"
+#include "guest/snapshot.h"
+#include "goaudit-debug.h"
+#include "guest/stamp.h"
+#include "loader/folder.h"
+#include "../dlbind/private.h"
 
 static struct goaudit *const ga = &goaudit_state;
 static const char *build;
@@ -22,8 +30,9 @@ static void setup(void)
 {
 	strcpy(folder, "/tmp/goaudit-unit-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
-	registry_init(ga);
-	snprintf(ga->home, sizeof ga->home, "%s", build);
+	goaudit_init(ga);
+	registry_init(&ga->guests);
+	snprintf(ga->core.home, sizeof ga->core.home, "%s", build);
 }
 
 static void teardown(void)
@@ -38,10 +47,10 @@ static void teardown(void)
 
 static struct generation *add(struct guest *guest, uintptr_t handle)
 {
-	struct generation *gen = registry_generation(ga, guest);
+	struct generation *gen = registry_generation(&ga->guests, guest);
 
 	ck_assert_ptr_nonnull(gen);
-	gen->map = (struct link_map *)handle;
+	gen->object.map = (struct link_map *)handle;
 	gen->info->handle = handle;
 	gen->info->lo = handle;
 	gen->info->hi = handle + 0x1000;
@@ -50,36 +59,36 @@ static struct generation *add(struct guest *guest, uintptr_t handle)
 
 START_TEST(generations_are_found_and_forgotten)
 {
-	struct guest *guest = registry_guest(ga, "/x/a.so", "/x/a.so");
+	struct guest *guest = registry_guest(&ga->guests, "/x/a.so", "/x/a.so");
 	struct generation *one = add(guest, 0x10000), *two = add(guest, 0x20000);
 
-	ck_assert_ptr_eq(registry_guest(ga, "/x/a.so", "/x/a.so"), guest);
-	ck_assert_ptr_null(registry_find_path(ga, "/x/b.so"));
+	ck_assert_ptr_eq(registry_guest(&ga->guests, "/x/a.so", "/x/a.so"), guest);
+	ck_assert_ptr_null(registry_find_path(&ga->guests, "/x/b.so"));
 	ck_assert_uint_eq(one->info->number, 1);
 	ck_assert_uint_eq(two->info->number, 2);
-	ck_assert_ptr_eq(registry_find_handle(ga, (void *)0x10000), one);
-	ck_assert_ptr_eq(registry_find_address(ga, 0x20fff), two);
-	ck_assert_ptr_null(registry_find_address(ga, 0x21000));
-	registry_set_state(ga, one, GOAUDIT_GONE);
-	ck_assert_ptr_null(registry_find_handle(ga, (void *)0x10000));
-	ck_assert_ptr_eq(registry_guest_of_handle(ga, (void *)0x10000), guest);
-	ck_assert_ptr_null(registry_guest_of_handle(ga, (void *)0x30000));
+	ck_assert_ptr_eq(registry_find_handle(&ga->guests, (void *)0x10000), one);
+	ck_assert_ptr_eq(registry_find_address(&ga->guests, 0x20fff), two);
+	ck_assert_ptr_null(registry_find_address(&ga->guests, 0x21000));
+	registry_set_state(&ga->guests, one, GOAUDIT_GONE);
+	ck_assert_ptr_null(registry_find_handle(&ga->guests, (void *)0x10000));
+	ck_assert_ptr_eq(registry_guest_of_handle(&ga->guests, (void *)0x10000), guest);
+	ck_assert_ptr_null(registry_guest_of_handle(&ga->guests, (void *)0x30000));
 }
 END_TEST
 
 START_TEST(records_are_used_again_after_their_history)
 {
-	struct guest *guest = registry_guest(ga, "/x/a.so", "/x/a.so");
+	struct guest *guest = registry_guest(&ga->guests, "/x/a.so", "/x/a.so");
 	static struct goaudit_generation out[2 * REGISTRY_HISTORY];
 	struct generation *kept = add(guest, 0x1000);
 	size_t n;
 
 	for (unsigned i = 0; i < 5 * REGISTRY_HISTORY; i++)
-		registry_set_state(ga, add(guest, 0x100000 + i * 0x1000),
+		registry_set_state(&ga->guests, add(guest, 0x100000 + i * 0x1000),
 				   GOAUDIT_GONE);
 	ck_assert_uint_le(goaudit_debug.records, REGISTRY_HISTORY + 4);
-	ck_assert_ptr_eq(registry_find_handle(ga, (void *)0x1000), kept);
-	n = registry_copy(ga, out, 2 * REGISTRY_HISTORY, sizeof *out, sizeof *out);
+	ck_assert_ptr_eq(registry_find_handle(&ga->guests, (void *)0x1000), kept);
+	n = registry_copy(&ga->guests, out, 2 * REGISTRY_HISTORY, sizeof *out, sizeof *out);
 	ck_assert_uint_eq(n, goaudit_debug.records);
 	for (size_t i = 1; i < n; i++)
 		ck_assert_uint_ge(out[i].opened_at, out[i - 1].opened_at);
@@ -91,7 +100,7 @@ END_TEST
 START_TEST(records_outgrow_their_area)
 {
 	const unsigned n = 2 * REGISTRY_FIRST + 1;
-	struct guest *guest = registry_guest(ga, "/x/a.so", "/x/a.so");
+	struct guest *guest = registry_guest(&ga->guests, "/x/a.so", "/x/a.so");
 	struct generation **gens = calloc(n, sizeof *gens);
 	uint64_t area = 0;
 
@@ -103,9 +112,9 @@ START_TEST(records_outgrow_their_area)
 	ck_assert_uint_ne(goaudit_debug.generations, area);
 	ck_assert_uint_ge(goaudit_debug.records, n);
 	for (unsigned i = 0; i < n; i++) {
-		ck_assert_ptr_eq(gens[i]->info, journal_record(gens[i]->index));
+		ck_assert_ptr_eq(gens[i]->info, records_at(gens[i]->index));
 		ck_assert_uint_eq(gens[i]->info->number, i + 1);
-		ck_assert_ptr_eq(registry_find_handle(ga, (void *)(uintptr_t)(0x100000 + i * 0x1000)),
+		ck_assert_ptr_eq(registry_find_handle(&ga->guests, (void *)(uintptr_t)(0x100000 + i * 0x1000)),
 				 gens[i]);
 	}
 	ck_assert_uint_eq(goaudit_debug.sequence % 2, 0);
@@ -140,8 +149,8 @@ START_TEST(a_smaller_record_gets_the_fields_it_knows)
 	struct goaudit_generation out[2];
 
 	memset(out, 0x55, sizeof out);
-	add(registry_guest(ga, "/x/a.so", "/x/a.so"), 0x1000);
-	ck_assert_uint_eq(registry_copy(ga, out, 1, sizeof *out, 16), 1);
+	add(registry_guest(&ga->guests, "/x/a.so", "/x/a.so"), 0x1000);
+	ck_assert_uint_eq(registry_copy(&ga->guests, out, 1, sizeof *out, 16), 1);
 	ck_assert_uint_eq(out[0].number, 1);
 	ck_assert_uint_eq(out[0].goroutine, 0x5555555555555555);
 }
@@ -151,17 +160,17 @@ START_TEST(a_fresh_stamp_is_not_trusted)
 {
 	char name[100];
 	struct stat st;
-	struct signature s;
+	struct file_stamp s;
 	int fd;
 
 	snprintf(name, sizeof name, "%s/f", folder);
 	fd = open(name, O_CREAT | O_WRONLY, 0600);
 	ck_assert_int_eq(fstat(fd, &st), 0);
-	ck_assert(signature_of(&st).racy);
+	ck_assert(stamp_of(&st).racy);
 	st.st_ctim.tv_sec -= 10;
-	s = signature_of(&st);
+	s = stamp_of(&st);
 	ck_assert(!s.racy);
-	ck_assert(signature_same(&s, &s));
+	ck_assert(stamp_same(&s, &s));
 	close(fd);
 }
 END_TEST
@@ -171,7 +180,7 @@ END_TEST
 static void *other_thread(void *arg)
 {
 	(void)arg;
-	return (void *)error_take(ga);
+	return (void *)error_take(&ga->core);
 }
 
 START_TEST(an_error_is_the_thread_s_own_and_told_once)
@@ -179,16 +188,16 @@ START_TEST(an_error_is_the_thread_s_own_and_told_once)
 	pthread_t t;
 	void *seen;
 
-	error_set(ga, "%s: bad: mend it", "x.so");
+	error_set(&ga->core, "%s: bad: mend it", "x.so");
 	pthread_create(&t, NULL, other_thread, NULL);
 	pthread_join(t, &seen);
 	ck_assert_ptr_null(seen);
-	ck_assert_str_eq(error_take(ga), "x.so: bad: mend it");
-	ck_assert_ptr_null(error_take(ga));
-	error_set(ga, "again");
-	error_clear(ga);
-	ck_assert_ptr_null(error_take(ga));
-	ck_assert_ptr_null(ga->errors.pending);
+	ck_assert_str_eq(error_take(&ga->core), "x.so: bad: mend it");
+	ck_assert_ptr_null(error_take(&ga->core));
+	error_set(&ga->core, "again");
+	error_clear(&ga->core);
+	ck_assert_ptr_null(error_take(&ga->core));
+	ck_assert_ptr_null(ga->core.errors.pending);
 }
 END_TEST
 
@@ -201,13 +210,13 @@ static int make(char *snapshots, struct snapshot *s)
 
 	/* Any shared object will do. */
 	snprintf(path, sizeof path, "%s/libgoaudit-entries.so", build);
-	ga->settings.snapshots = snapshots;
+	ga->core.settings.snapshots = snapshots;
 	fd = open(path, O_RDONLY);
 	ck_assert_int_ge(fd, 0);
 	memset(s, 0, sizeof *s);
-	result = snapshot_read(ga, fd, path, s);
+	result = snapshot_read(&ga->guests, fd, path, s);
 	if (result == 0)
-		result = snapshot_make(ga, path, s);
+		result = snapshot_make(&ga->guests, path, s);
 	close(fd);
 	snapshot_release(s);
 	return result;
@@ -224,11 +233,11 @@ START_TEST(a_snapshot_is_private_and_immutable)
 	ck_assert_uint_eq(a.hash[0], b.hash[0]);
 	ck_assert_int_eq(stat(a.file, &st), 0);
 	ck_assert_uint_eq(st.st_mode & 07777, 0400);
-	ck_assert(snapshot_is_ours(ga, a.file));
-	ck_assert(!snapshot_is_ours(ga, "/usr/lib/x.so"));
-	snapshot_remove(ga, a.file);
+	ck_assert(folder_has(&ga->loader, a.file));
+	ck_assert(!folder_has(&ga->loader, "/usr/lib/x.so"));
+	folder_remove(&ga->loader, a.file);
 	ck_assert_int_eq(stat(a.file, &st), -1);
-	snapshot_finish(ga);
+	folder_finish(&ga->loader);
 	ck_assert_int_eq(stat(b.file, &st), -1);
 }
 END_TEST
@@ -239,7 +248,7 @@ START_TEST(a_folder_that_others_can_enter_is_refused)
 
 	chmod(folder, 0755);
 	ck_assert_int_eq(make(folder, &s), -1);
-	ck_assert_ptr_nonnull(strstr(error_take(ga), "only this user"));
+	ck_assert_ptr_nonnull(strstr(error_take(&ga->core), "only this user"));
 	ck_assert_str_eq(s.file, "");
 }
 END_TEST

@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "core/arguments.h"
-#include "base/wide.h"
+#include "core/rows.h"
+#include "entry/host/wide.h"
 
 #define SPARSE (UINT64_C(64) << 20)	/* bytes that an image may take beyond its file's */
 

@@ -1,11 +1,11 @@
 /* In libgoaudit-entries.so: what the exports of a guest call in place of
- * crosscall2 when a panic is to end the call only (guard.h).  It lies in the
+ * crosscall2 when a panic is to end the call only (adapter/panic.h).  It lies in the
  * host's namespace, so that debuggers can unwind through it.  No libc here. */
-#include "../adapter/panic.h"
+#include "../panic_calls.h"
 
-#include "../go/protocol.h"
+#include "../../go/protocol.h"
 
-struct guard_calls goaudit_guard_calls;
+struct panic_calls goaudit_guard_calls;
 
 /* The number of this thread's last panic, 0 before the first one.  A new thread has
  * 0, whatever thread has had its number or its address before. */

@@ -1,4 +1,4 @@
-/* In libgoaudit-entries.so: the personality routine of entries (gate.h).  An exception
+/* In libgoaudit-entries.so: the personality routine of entries (entry/entry.h).  An exception
  * that leaves a call of a guest ends it, so the call is counted as ended.  No libc
  * here. */
 #include <stddef.h>

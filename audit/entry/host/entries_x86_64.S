@@ -1,4 +1,4 @@
-/* libgoaudit-entries.so: what the entries of guests' functions (arch_x86_64.S) share.
+/* libgoaudit-entries.so: what the entries of guests' functions (entry_x86_64.S) share.
  *
  * Loaded into the host's namespace, so that debuggers and unwinders know it. */
 
@@ -34,7 +34,7 @@
 	.section .tbss, "awT", @nobits
 	.p2align 3
 	.type	thread_block, @object
-thread_block:			/* struct gate_thread * */
+thread_block:			/* struct entry_thread * */
 	.zero	8
 	.size	thread_block, 8
 
@@ -43,7 +43,7 @@ thread_block:			/* struct gate_thread * */
 	.globl	goaudit_entry_enlister
 	.type	goaudit_entry_enlister, @object
 	.p2align 3
-goaudit_entry_enlister:		/* struct gate_thread *(*)(void) */
+goaudit_entry_enlister:		/* struct entry_thread *(*)(void) */
 	.zero	8
 	.size	goaudit_entry_enlister, 8
 	.globl	goaudit_entry_in_vain

@@ -2,7 +2,7 @@
 #ifndef GOAUDIT_BASE_WIDE_H
 #define GOAUDIT_BASE_WIDE_H
 
-#define STACK_WORDS 16		/* GATE_STACK_WORDS; a power of 2 */
+#define STACK_WORDS 16		/* ENTRY_STACK_WORDS; a power of 2 */
 
 /* Offsets in struct gate_table. */
 #define WIDE_TABLE 24

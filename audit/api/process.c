@@ -1,0 +1,132 @@
+#include "api/process.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../dlbind/embed.h"
+#include "adapter/adapters.h"
+#include "adapter/gort.h"
+#include "api/goaudit.h"
+#include "api/watch.h"
+#include "core/cancel.h"
+#include "core/core.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "entry/calls.h"
+#include "entry/entries.h"
+#include "goaudit.h"
+#include "loader/folder.h"
+#include "loader/ldso.h"
+#include "loader/loader.h"
+#include "loader/transaction.h"
+#include "reload/linger.h"
+#include "reload/reaper.h"
+#include "reload/recover.h"
+#include "reload/reload.h"
+
+/* The locks after goaudit.lock and libdlbind's. */
+#define FORK_LOCKS(ga) \
+	{ &(ga)->loader.calls_lock, &(ga)->core.errors.lock, &(ga)->adapters.panics.lock, &memory_lock }
+#define FORK_LEAVES 4
+
+/* exit(3): before the destructors of the objects in the link map run. */
+static void at_exit(void *unused)
+{
+	struct goaudit *ga = &goaudit_state;
+	bool again;
+	CANCEL_OFF();
+
+	(void)unused;
+	reaper_finish(&ga->reloads);
+	pthread_mutex_lock(&ga->core.lock);
+	again = ga->core.exiting;
+	ga->core.exiting = true;
+	pthread_mutex_unlock(&ga->core.lock);
+	if (again)
+		return;
+	reload_finish(&ga->reloads);
+	folder_finish(&ga->loader);
+}
+
+/* All locks that a thread which is no more in the child could have held there, in their
+ * order.  What else there is of this kind:
+ *
+ *   ld.so's load lock, TLS lock    the host's fork makes them anew (posix/fork.c)
+ *   the host's libc                its fork does
+ *   the auditor's libc             malloc by memory_lock; its stdio, locale, environment
+ *                                  and exit handlers are not used
+ *   libelf, libdw                  have locks in what they allocate, for one use
+ *   the Go runtime                 never runs in the child
+ *   what waits for a thread        gort_forked, recover_forked, watch_forked
+ *
+ * test/process/t-fork-any-time.sh compares this list with the locks that there are. */
+static void before_fork(void)
+{
+	struct goaudit *ga = &goaudit_state;
+	pthread_mutex_t *const locks[] = FORK_LOCKS(ga);
+	int cancel = cancel_off();
+	bool taken;
+
+	call_forking(&ga->loader);
+	taken = ldso_forking(&ga->loader);
+	pthread_mutex_lock(&ga->core.lock);
+	calls_forking(&ga->entries);
+	folder_forking(&ga->loader);
+	dlbind_forking();
+	for (unsigned i = 0; i < FORK_LEAVES; i++)
+		pthread_mutex_lock(locks[i]);
+	ga->loader.host.fork_cancel = cancel;
+	ga->loader.host.fork_write_lock = taken;
+}
+
+static void release_leaves(struct goaudit *ga)
+{
+	pthread_mutex_t *const locks[] = FORK_LOCKS(ga);
+
+	for (unsigned i = FORK_LEAVES; i-- > 0;)
+		pthread_mutex_unlock(locks[i]);
+}
+
+static void after_fork_parent(void)
+{
+	struct goaudit *ga = &goaudit_state;
+	bool taken = ga->loader.host.fork_write_lock;
+	int cancel = ga->loader.host.fork_cancel;
+
+	call_forked_parent(&ga->loader);
+	release_leaves(ga);
+	dlbind_forked(false);
+	folder_forked_parent(&ga->loader);
+	pthread_mutex_unlock(&ga->core.lock);
+	if (taken)
+		ldso_forked(&ga->loader, false);
+	cancel_restore(&cancel);
+}
+
+static void after_fork_child(void)
+{
+	struct goaudit *ga = &goaudit_state;
+	int cancel = ga->loader.host.fork_cancel;
+
+	ldso_forked(&ga->loader, true);
+	call_forked_child(&ga->loader);
+	error_forked(&ga->core, ga->entries.forking);
+	release_leaves(ga);
+	dlbind_forked(true);
+	ga->core.forked = true;
+	pthread_cond_init(&ga->core.changed, NULL);
+	calls_forked(&ga->entries);
+	linger_forked(&ga->reloads);
+	gort_forked(&ga->adapters);
+	reaper_forked(&ga->reloads);
+	watch_forked(ga);
+	recover_forked(&ga->reloads);
+	folder_forked_child(&ga->loader);
+	pthread_mutex_unlock(&ga->core.lock);
+	cancel_restore(&cancel);
+}
+const struct host_handlers process_handlers = {
+	.at_exit = at_exit, .before_fork = before_fork,
+	.after_fork_parent = after_fork_parent, .after_fork_child = after_fork_child,
+};

@@ -1,0 +1,44 @@
+/* The host's own functions, past all that is redirected to us. */
+#ifndef GOAUDIT_LOADER_REAL_H
+#define GOAUDIT_LOADER_REAL_H
+
+#include <dlfcn.h>
+#include <link.h>
+#include <stdbool.h>
+
+#include "dlbind.h"
+
+struct loader;
+
+typedef int real_thread_atexit_function(void (*destructor)(void *), void *object, void *dso);
+
+/* Set when the first object that calls them is relocated; read by api/dlcalls_*.S. */
+extern __typeof__(dlopen) *real_dlopen;
+extern __typeof__(dlmopen) *real_dlmopen;
+extern __typeof__(dlclose) *real_dlclose;
+extern __typeof__(dlsym) *real_dlsym;
+extern __typeof__(dlvsym) *real_dlvsym;
+extern __typeof__(dlerror) *real_dlerror;
+extern __typeof__(dladdr) *real_dladdr;
+extern __typeof__(dladdr1) *real_dladdr1;
+extern __typeof__(dlinfo) *real_dlinfo;
+extern real_thread_atexit_function *real_thread_atexit;	/* __cxa_thread_atexit_impl */
+
+/* Finds those of them that nobody has asked for so far.  From la_preinit, and again at
+ * need: an IFUNC's resolver runs before. */
+void real_find(struct loader *ld);
+
+/* Drops the text that the host's dlerror would return next. */
+void real_forget_error(void);
+
+/* dlopen in the name of the object that `caller` lies in; its dlerror is the
+ * host's own. */
+void *real_dlopen_as(struct loader *ld, const char *file, int mode, const void *caller);
+
+/* For arch_call_as: a return instruction in the object that `caller` lies in. */
+const void *real_ret_in_caller(struct loader *ld, const void *caller);
+
+/* Is it the C library? */
+bool real_is_libc(const struct link_map *map);
+
+#endif

@@ -1,0 +1,152 @@
+#include "reload/commit.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/core.h"
+#include "core/error.h"
+#include "entry/entry.h"
+#include "goaudit.h"
+#include "guest/guests.h"
+#include "guest/records.h"
+#include "guest/registry.h"
+#include "reload/close.h"
+#include "reload/job.h"
+#include "reload/reloads.h"
+#include "reload/retire.h"
+
+void job_out_of_memory(struct job *job)
+{
+	error_set(job->rl->core, "%s: out of memory: close some guests", job->guest->path);
+}
+
+void commit_add_reference(struct generation *gen, int mode)
+{
+	records_begin();
+	gen->info->references++;
+	records_end();
+	gen->permanent |= (mode & RTLD_NODELETE) != 0;
+}
+
+void commit_show_map(struct job *job)
+{
+	const struct link_map *map = job->handle;
+	struct link_map *shown = &job->guest->handle;
+
+	if (job->outcome != DONE || !map)
+		return;
+	shown->l_addr = map->l_addr;
+	shown->l_name = map->l_name;
+	shown->l_ld = map->l_ld;
+}
+
+/* A newer generation has taken over from this one.  In a transaction. */
+static void supersede(struct job *job, struct generation *gen)
+{
+	struct reloads *rl = job->rl;
+
+	if (!retire_is_unreferenced(gen)) {
+		pthread_mutex_lock(&rl->core->lock);
+		registry_set_state(rl->guests, gen, GOAUDIT_SUPERSEDED);
+		pthread_mutex_unlock(&rl->core->lock);
+	} else if (job->reloading) {
+		retire_below_caller(rl, gen);
+	} else {
+		retire_generation(rl, gen);
+	}
+}
+
+void commit_roll_back(void *arg)
+{
+	struct job *job = arg;
+	struct reloads *rl = job->rl;
+
+	entry_discard(rl->entries, job->table);
+	retire_hide(rl, job->gen);
+	pthread_mutex_lock(&rl->core->lock);
+	job->gen->owner = NULL;
+	job->gen->rolled_back = true;
+	pthread_mutex_unlock(&rl->core->lock);
+	retire_generation(rl, job->gen);
+	pthread_mutex_lock(&rl->core->lock);
+	job->guest->current = job->old;
+	pthread_mutex_unlock(&rl->core->lock);
+	retire_undo(rl, job->old);
+	job->outcome = FAILED;
+	job->handle = NULL;
+}
+
+/* Whose references the new generation gets.  With our lock. */
+static void take_references(struct job *job)
+{
+	struct generation *old = job->old, *gen = job->gen, *mine = job->reloading;
+
+	if (!job->guest->raw && old) {
+		records_begin();
+		gen->info->references += old->info->references;
+		old->info->references = 0;
+		records_end();
+		mine = NULL;
+	}
+	if (mine)
+		close_drop_reference(mine);
+	if (mine || !job->reloading)
+		commit_add_reference(gen, job->request->mode);
+}
+
+/* From one moment on handle, entries and references are the new generation's.
+ * Returns false when out of memory. */
+static bool switch_over(struct job *job)
+{
+	struct reloads *rl = job->rl;
+	const char *lacks;
+
+	for (;;) {
+		pthread_mutex_lock(&rl->core->lock);
+		if (job->turned &&
+		    !registry_turn(job->guest, job->request->path, job->request->name)) {
+			pthread_mutex_unlock(&rl->core->lock);
+			return false;
+		}
+		if (entry_switch(rl->entries, job->gen, job->table))
+			break;
+		pthread_mutex_unlock(&rl->core->lock);
+		/* Functions have been looked up meanwhile. */
+		entry_discard(rl->entries, job->table);
+		if (!entry_prepare(rl->entries, job->gen, &job->table, &lacks))
+			return false;
+	}
+	job->table = NULL;
+	job->gen->owner = NULL;
+	take_references(job);
+	registry_set_state(rl->guests, job->gen, GOAUDIT_OPEN);
+	pthread_mutex_unlock(&rl->core->lock);
+	return true;
+}
+
+void commit_switch(void *arg)
+{
+	struct job *job = arg;
+	struct reloads *rl = job->rl;
+	struct generation *old = job->old, *gen = job->gen, *mine = job->reloading;
+
+	if (!switch_over(job)) {
+		job_out_of_memory(job);
+		commit_roll_back(job);
+		return;
+	}
+	job->outcome = DONE;
+	commit_show_map(job);
+	retire_replaced(rl, job->guest);
+	if (old)
+		supersede(job, old);
+	/* The caller may have come from an older one still. */
+	if (mine && mine != old && retire_is_unreferenced(mine))
+		retire_below_caller(rl, mine);
+	/* All have closed it while it was reloaded. */
+	if (retire_is_unreferenced(gen))
+		close_unreferenced(rl, gen);
+}

@@ -1,0 +1,61 @@
+/* The layer of changes: generations open, close, replace one another, and go. */
+#ifndef GOAUDIT_RELOAD_RELOADS_H
+#define GOAUDIT_RELOAD_RELOADS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct adapters;
+struct core;
+struct entries;
+struct guests;
+struct loader;
+
+struct open_request {
+	const char *path;	/* absolute, resolved */
+	const char *name;	/* absolute: what the host has asked for, or ld.so found */
+	int fd;			/* the open file; stays the caller's */
+	int mode;		/* dlopen's, without the bits that are ours */
+	bool reloadable;
+	bool panic_return;		/* RTLD_PANIC_RETURN */
+	bool raw;		/* RTLD_RAW */
+};
+
+/* A queue this long makes the thread that adds to it wait for a round, so that
+ * a host that reloads in a loop cannot outrun the reaper. */
+#define REAPER_BACKLOG 32
+
+/* How long a constructor waits for what another thread does with a guest: it
+ * holds ld.so's lock, and the other one may need it. */
+#define CONSTRUCTOR_WAIT_NS 10000000000ull
+
+/* All L. */
+struct reaper {
+	bool started, stop;
+	uint64_t done;				/* rounds finished */
+	unsigned soon;				/* so many in a row ended with a holder that was
+						 * about to let go */
+	uint64_t spent, ended;			/* the last round's work, and its end; ns */
+	unsigned hurry;				/* threads that wait for a round */
+};
+
+/* Guarded by goaudit.lock. */
+struct linger {
+	struct linger_thread *threads;	/* that will run destructors in guests */
+	unsigned waiting;		/* retired generations that are to be tried again */
+	unsigned leaving;		/* of these, those that a dlclose under way will take */
+	uint64_t step;			/* counts retire_try */
+};
+
+struct reloads {
+	struct core *core;
+	struct loader *loader;
+	struct guests *guests;
+	struct entries *entries;
+	struct adapters *adapters;
+	struct reaper reaper;
+	struct linger linger;
+	bool interrupted;		/* D: recover has to look */
+};
+
+#endif
