@@ -110,7 +110,7 @@ $B/libgoaudit-dwarf.so: $(COMPARE_OBJS) $B/audit/image/elf.c.o
 
 # Without debug information of the entries: gdb is to step through them.
 $B/libgoaudit-entries.so: audit/entry/host/entries_x86_64.S audit/entry/host/panic.c \
-		audit/entry/host/unwound.c audit/entry/host/wide.h audit/entry/panic_calls.h audit/go/protocol.h
+		audit/entry/host/unwound.c audit/core/layout.h audit/entry/panic_calls.h audit/go/protocol.h
 	@mkdir -p $(@D)/audit/entry/host
 	@$(CC) $(CFLAGS) -g0 -fPIC -c -o $B/audit/entry/host/entries.o audit/entry/host/entries_x86_64.S
 	@$(CC) $(CFLAGS) -fPIC -c -o $B/audit/entry/host/panic.o audit/entry/host/panic.c

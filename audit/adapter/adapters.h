@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include "dlbind.h"
 #include "goaudit.h"
@@ -59,5 +60,11 @@ struct adapters {
 
 /* Once, from la_version. */
 void adapters_init(struct adapters *ad);
+
+/* Calls an entry point of the Go runtime (go/protocol.h).  Without locks. */
+static inline void adapters_call(struct adapters *ad, void *fn, void *request)
+{
+	ad->gort.crosscall2(fn, request, 0, 0);
+}
 
 #endif

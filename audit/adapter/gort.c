@@ -31,12 +31,6 @@
 #include "loader/loader.h"
 #include "loader/tiny.h"
 #include "loader/transaction.h"
-#include "reload/reloads.h"
-
-void gort_call(struct adapters *ad, void *fn, void *request)
-{
-	ad->gort.crosscall2(fn, request, 0, 0);
-}
 
 /* The vector that the runtime reads (runtime.sysargs, goenvs): arguments, then
  * the environment as the host has it now, then the kernel's auxiliary vector.
@@ -154,7 +148,7 @@ static int bind(struct adapters *ad, struct gort *rt)
 			  "runtime with `goaudit runtime`", rt->path);
 		return -1;
 	}
-	gort_call(ad, hello, &h);
+	adapters_call(ad, hello, &h);
 	if (h.protocol != GO_PROTOCOL) {
 		error_set(ad->core, "%s: built by another release of goaudit (protocol "
 			  "%llu, here %d): build it again with `goaudit runtime`",
@@ -333,7 +327,7 @@ void gort_init(struct adapters *ad, struct generation *gen,
 	}
 	init->others = ranges;
 	init->others_n = ranges ? n : 0;	/* out of memory: names may clash */
-	gort_call(ad, ad->gort.init, init);
+	adapters_call(ad, ad->gort.init, init);
 	free(ranges);
 	pthread_mutex_lock(&ad->core->lock);
 	gen->info->init_ns = clock_ns() - begin;
@@ -360,7 +354,7 @@ void gort_end_takeover(struct adapters *ad, const struct generation *gen, bool f
 		.failed = failed,
 	};
 
-	gort_call(ad, ad->gort.settle, &s);
+	adapters_call(ad, ad->gort.settle, &s);
 }
 
 bool gort_unlink(struct adapters *ad, struct go_module *modules, unsigned n)
@@ -370,7 +364,7 @@ bool gort_unlink(struct adapters *ad, struct go_module *modules, unsigned n)
 		.flags = unlink_flags(ad),
 	};
 
-	gort_call(ad, ad->gort.unlink, &u);
+	adapters_call(ad, ad->gort.unlink, &u);
 	log_line(ad->core, "check of %u modules: %llu us, %llu stops, the longest "
 		    "%llu us; %llu objects, %llu KB; written meanwhile %llu KB, "
 		    "%llu rounds", n, (unsigned long long)u.total_ns / 1000,
@@ -391,7 +385,7 @@ int gort_stats(struct adapters *ad, struct goaudit_runtime *out, int collect)
 			  "process: open a guest first");
 		return -1;
 	}
-	gort_call(ad, rt->stats, &s);
+	adapters_call(ad, rt->stats, &s);
 	out->heap_live = s.heap_live;
 	out->heap_objects = s.heap_objects;
 	out->other_sys = s.other_sys;
@@ -412,6 +406,6 @@ int gort_move(struct adapters *ad, struct go_move *request)
 			  "with `goaudit runtime`", ad->gort.path);
 		return -1;
 	}
-	gort_call(ad, fn, request);
+	adapters_call(ad, fn, request);
 	return 0;
 }

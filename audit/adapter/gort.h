@@ -59,9 +59,6 @@ bool gort_unlink(struct adapters *ad, struct go_module *modules, unsigned n);
 /* See goaudit_runtime_stats. */
 int gort_stats(struct adapters *ad, struct goaudit_runtime *out, int collect);
 
-/* Calls an entry point of the runtime (protocol.h).  Without locks. */
-void gort_call(struct adapters *ad, void *fn, void *request);
-
 /* Moves package variables from one generation to another one (protocol.h).  Returns 0 when
  * the runtime has answered, or -1 with dlerror set.  Without locks. */
 int gort_move(struct adapters *ad, struct go_move *request);

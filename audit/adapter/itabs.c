@@ -10,7 +10,6 @@
 
 #include "../dlbind/machine.h"
 #include "adapter/adapters.h"
-#include "adapter/gort.h"
 #include "core/log.h"
 #include "go/protocol.h"
 #include "goaudit.h"
@@ -55,7 +54,7 @@ bool itabs_use_library(struct adapters *ad, struct generation *gen)
 			continue;
 		c.in = *slot;
 		c.out = c.in;
-		gort_call(ad, ad->gort.canon, &c);
+		adapters_call(ad, ad->gort.canon, &c);
 		if (c.out != c.in && !store(ad, gen, slot, c.out))
 			return false;
 	}

@@ -32,7 +32,7 @@
 char *api_dlerror(void)
 {
 	CANCEL_OFF();
-	const char *text = error_take(&goaudit_state.core);
+	const char *text = error_take(&goaudit_module.core);
 
 	if (text)
 		return (char *)text;
@@ -42,7 +42,7 @@ char *api_dlerror(void)
 /* A program knows a guest by the name that it opened. */
 static void user_name(Dl_info *info)
 {
-	struct goaudit *ga = &goaudit_state;
+	struct goaudit *ga = &goaudit_module;
 	struct generation *gen;
 
 	if (!info->dli_fname || !folder_has(&ga->loader, info->dli_fname))
@@ -58,7 +58,7 @@ int api_dladdr(const void *address, Dl_info *info)
 {
 	CANCEL_OFF();
 	int found = ((int (*)(const void *, Dl_info *))real_dladdr)(
-		entry_target(&goaudit_state.entries, address), info);
+		entry_target(&goaudit_module.entries, address), info);
 
 	if (found)
 		user_name(info);
@@ -70,7 +70,7 @@ int api_dladdr1(const void *address, Dl_info *info, void **extra, int flags)
 	CANCEL_OFF();
 	int found = ((int (*)(const void *, Dl_info *, void **,
 			      int))real_dladdr1)(
-		entry_target(&goaudit_state.entries, address), info, extra, flags);
+		entry_target(&goaudit_module.entries, address), info, extra, flags);
 
 	if (found)
 		user_name(info);
@@ -79,7 +79,7 @@ int api_dladdr1(const void *address, Dl_info *info, void **extra, int flags)
 
 int api_dlinfo(void *handle, int request, void *arg)
 {
-	struct goaudit *ga = &goaudit_state;
+	struct goaudit *ga = &goaudit_module;
 	struct generation *gen;
 	struct guest *lasting;
 	void *map = handle;
@@ -117,8 +117,8 @@ int api_thread_atexit(void (*destructor)(void *), void *object, void *dso)
 {
 	CANCEL_OFF();
 
-	if (__atomic_load_n(&goaudit_state.loader.folders.all, __ATOMIC_ACQUIRE))
-		linger_note(&goaudit_state.reloads, dso);
+	if (__atomic_load_n(&goaudit_module.loader.folders.all, __ATOMIC_ACQUIRE))
+		linger_note(&goaudit_module.reloads, dso);
 	return ((int (*)(void (*)(void *), void *,
 			 void *))real_thread_atexit)(destructor, object,
 							       dso);
@@ -128,8 +128,8 @@ EXPORT void *dlreload2(void *handle, const struct goaudit_reload_options *option
 {
 	CANCEL_OFF();
 
-	error_clear(&goaudit_state.core);
-	return reload_reload(&goaudit_state.reloads, handle, options);
+	error_clear(&goaudit_module.core);
+	return reload_reload(&goaudit_module.reloads, handle, options);
 }
 
 EXPORT void *dlreload(void *handle)
@@ -141,7 +141,7 @@ EXPORT void *dlreload(void *handle)
 
 EXPORT int goaudit_reclaim(void *handle, int timeout_ms)
 {
-	struct goaudit *ga = &goaudit_state;
+	struct goaudit *ga = &goaudit_module;
 	struct guest *guest = NULL;
 	CANCEL_OFF();
 
@@ -161,7 +161,7 @@ EXPORT int goaudit_reclaim(void *handle, int timeout_ms)
 
 EXPORT int goaudit_watch(void *handle, goaudit_watch_function *callback, void *arg)
 {
-	struct goaudit *ga = &goaudit_state;
+	struct goaudit *ga = &goaudit_module;
 	CANCEL_OFF();
 
 	error_clear(&ga->core);
@@ -174,20 +174,20 @@ EXPORT int dlbind_relist(struct link_map *map, void (*between)(void *), void *ar
 {
 	CANCEL_OFF();
 
-	return debugger_relist(&goaudit_state.loader, map, between, arg) ? 0 : -1;
+	return debugger_relist(&goaudit_module.loader, map, between, arg) ? 0 : -1;
 }
 
 EXPORT size_t goaudit_last_panic(char *text, size_t size)
 {
 	CANCEL_OFF();
 
-	return panic_last(&goaudit_state.adapters, text, size);
+	return panic_last(&goaudit_module.adapters, text, size);
 }
 
 EXPORT size_t goaudit_generations(struct goaudit_generation *records,
 				  size_t count, size_t record_size)
 {
-	struct goaudit *ga = &goaudit_state;
+	struct goaudit *ga = &goaudit_module;
 	size_t size = sizeof *records < record_size ? sizeof *records : record_size;
 	size_t n;
 	CANCEL_OFF();
@@ -204,8 +204,8 @@ EXPORT int goaudit_runtime_stats(struct goaudit_runtime *runtime, size_t size,
 	struct goaudit_runtime full;
 	CANCEL_OFF();
 
-	error_clear(&goaudit_state.core);
-	if (gort_stats(&goaudit_state.adapters, &full, collect) != 0)
+	error_clear(&goaudit_module.core);
+	if (gort_stats(&goaudit_module.adapters, &full, collect) != 0)
 		return -1;
 	memset(runtime, 0, size);
 	memcpy(runtime, &full, size < sizeof full ? size : sizeof full);

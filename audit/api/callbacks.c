@@ -10,6 +10,7 @@
 #include "adapter/find.h"
 #include "api/goaudit.h"
 #include "api/open.h"
+#include "api/start.h"
 #include "api/targets.h"
 #include "core/cancel.h"
 #include "core/core.h"
@@ -37,12 +38,12 @@
 /* ld.so hands the process's own vector to an auditor's constructors. */
 __attribute__((constructor)) static void remember_arguments(int argc, char **argv)
 {
-	host_remember(&goaudit_state.loader.host, argc, argv);
+	host_remember(&goaudit_module.loader.host, argc, argv);
 }
 
 EXPORT unsigned int la_version(unsigned int version)
 {
-	struct goaudit *ga = &goaudit_state;
+	struct goaudit *ga = &goaudit_module;
 	int glibc;
 	CANCEL_OFF();
 
@@ -68,7 +69,7 @@ EXPORT unsigned int la_version(unsigned int version)
 
 EXPORT unsigned int la_objopen(struct link_map *map, Lmid_t ns, uintptr_t *cookie)
 {
-	struct goaudit *ga = &goaudit_state;
+	struct goaudit *ga = &goaudit_module;
 	CANCEL_OFF();
 
 	*cookie = (uintptr_t)map;
@@ -90,10 +91,10 @@ EXPORT unsigned int la_objclose(uintptr_t *cookie)
 {
 	CANCEL_OFF();
 
-	if (goaudit_state.core.idle)
+	if (goaudit_module.core.idle)
 		return 0;
-	wide_forget(&goaudit_state.entries.wide);
-	tables_closed(&goaudit_state.loader, (const struct link_map *)*cookie);
+	wide_forget(&goaudit_module.entries.wide);
+	tables_closed(&goaudit_module.loader, (const struct link_map *)*cookie);
 	return 0;
 }
 
@@ -102,14 +103,14 @@ EXPORT void la_preinit(uintptr_t *cookie)
 	CANCEL_OFF();
 
 	(void)cookie;
-	if (goaudit_state.core.idle)
+	if (goaudit_module.core.idle)
 		return;
-	host_begins(&goaudit_state.loader);
+	host_begins(&goaudit_module.loader);
 }
 
 EXPORT char *la_objsearch(const char *name, uintptr_t *cookie, unsigned int flag)
 {
-	struct goaudit *ga = &goaudit_state;
+	struct goaudit *ga = &goaudit_module;
 	struct call *call;
 	CANCEL_OFF();
 
@@ -148,15 +149,15 @@ EXPORT void la_activity(uintptr_t *cookie, unsigned int flag)
 	(void)cookie;
 	struct call *call;
 
-	if (goaudit_state.core.idle)
+	if (goaudit_module.core.idle)
 		return;
-	if (flag == LA_ACT_CONSISTENT && (call = call_innermost(&goaudit_state.loader)) &&
+	if (flag == LA_ACT_CONSISTENT && (call = call_innermost(&goaudit_module.loader)) &&
 	    call->needed)
 		call->needed->over = true;	/* constructors come next */
 	if (flag == LA_ACT_DELETE) {
-		tables_unmapped(&goaudit_state.loader);
-		debugger_activity_delete(&goaudit_state.loader);
+		tables_unmapped(&goaudit_module.loader);
+		debugger_activity_delete(&goaudit_module.loader);
 	} else if (flag == LA_ACT_CONSISTENT) {
-		retire_look(&goaudit_state.reloads);
+		retire_look(&goaudit_module.reloads);
 	}
 }

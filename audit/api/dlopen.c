@@ -15,7 +15,7 @@ struct decision decide_dlopen(const char *file, uint64_t mode, uint64_t a,
 	CANCEL_OFF();
 
 	(void)a, (void)b;
-	return open_call(&goaudit_state, file, mode, caller, &handle) ?
+	return open_call(&goaudit_module, file, mode, caller, &handle) ?
 		       OURS(handle) : NOT_OURS;
 }
 
@@ -36,6 +36,6 @@ struct decision decide_dlclose(void *handle, uint64_t a, uint64_t b, uint64_t c,
 	CANCEL_OFF();
 
 	(void)a, (void)b, (void)c, (void)caller;
-	return close_handle(&goaudit_state.reloads, handle, &result) ?
+	return close_handle(&goaudit_module.reloads, handle, &result) ?
 		       OURS((int64_t)result) : NOT_OURS;
 }

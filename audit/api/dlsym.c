@@ -130,7 +130,7 @@ static void *look_up_target(struct goaudit *ga, const struct lookup *l,
 static struct decision decide_symbol(void *real, void *handle, const char *name,
 				     const char *version, const void *caller)
 {
-	struct goaudit *ga = &goaudit_state;
+	struct goaudit *ga = &goaudit_module;
 	struct lookup l = { .real = real, .name = name, .version = version };
 	bool ours = false;
 	void *found;

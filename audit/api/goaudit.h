@@ -20,9 +20,6 @@ struct goaudit {
 };
 
 /* For who comes in without an argument of ours: ld.so, and the host's calls. */
-extern struct goaudit goaudit_state;
-
-/* Points the layers at each other.  Once, before anything else. */
-void goaudit_init(struct goaudit *ga);
+extern struct goaudit goaudit_module;
 
 #endif

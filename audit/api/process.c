@@ -33,7 +33,7 @@
 /* exit(3): before the destructors of the objects in the link map run. */
 static void at_exit(void *unused)
 {
-	struct goaudit *ga = &goaudit_state;
+	struct goaudit *ga = &goaudit_module;
 	bool again;
 	CANCEL_OFF();
 
@@ -63,7 +63,7 @@ static void at_exit(void *unused)
  * test/process/t-fork-any-time.sh compares this list with the locks that there are. */
 static void before_fork(void)
 {
-	struct goaudit *ga = &goaudit_state;
+	struct goaudit *ga = &goaudit_module;
 	pthread_mutex_t *const locks[] = FORK_LOCKS(ga);
 	int cancel = cancel_off();
 	bool taken;
@@ -90,7 +90,7 @@ static void release_leaves(struct goaudit *ga)
 
 static void after_fork_parent(void)
 {
-	struct goaudit *ga = &goaudit_state;
+	struct goaudit *ga = &goaudit_module;
 	bool taken = ga->loader.host.fork_write_lock;
 	int cancel = ga->loader.host.fork_cancel;
 
@@ -106,7 +106,7 @@ static void after_fork_parent(void)
 
 static void after_fork_child(void)
 {
-	struct goaudit *ga = &goaudit_state;
+	struct goaudit *ga = &goaudit_module;
 	int cancel = ga->loader.host.fork_cancel;
 
 	ldso_forked(&ga->loader, true);

@@ -67,7 +67,7 @@ static const struct redirection guest_target = {
 
 static void *resolver_panic(void)
 {
-	return goaudit_state.adapters.panics.entry;
+	return goaudit_module.adapters.panics.entry;
 }
 
 /* For those opened with RTLD_PANIC_RETURN. */
@@ -103,7 +103,7 @@ static void *first_definition(struct goaudit *ga, const char *name, bool *libc)
 /* Runs inside ld.so, while it relocates an object. */
 static void *resolve(unsigned number)
 {
-	struct goaudit *ga = &goaudit_state;
+	struct goaudit *ga = &goaudit_module;
 	const struct target *t = &targets[number];
 	bool libc = false;
 	void *p;

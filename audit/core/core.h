@@ -72,6 +72,10 @@ struct settings {
 };
 
 
+/* How long a constructor waits for what another thread does with a guest: it
+ * holds ld.so's lock, and the other one may need it. */
+#define CONSTRUCTOR_WAIT_NS 10000000000ull
+
 struct core {
 	struct settings settings;	/* c */
 	struct log log;

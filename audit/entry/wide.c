@@ -9,10 +9,10 @@
 
 #include "core/arguments.h"
 #include "core/cancel.h"
+#include "core/layout.h"
 #include "core/rows.h"
 #include "dlbind.h"
 #include "entry/entries.h"
-#include "entry/host/wide.h"
 #include "goaudit.h"
 #include "loader/elf.h"
 

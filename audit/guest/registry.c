@@ -11,7 +11,6 @@
 #include <time.h>
 
 #include "../dlbind/machine.h"
-#include "api/goaudit.h"
 #include "core/core.h"
 #include "core/log.h"
 #include "core/text.h"

@@ -13,7 +13,6 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include "api/goaudit.h"
 #include "dlbind.h"
 #include "goaudit.h"
 

@@ -5,7 +5,6 @@
 #include <stddef.h>
 
 #include "core/core.h"
-#include "go/protocol.h"
 #include "goaudit.h"
 #include "guest/guests.h"
 
@@ -83,12 +82,4 @@ int retired_left(struct guests *gs, const struct guest *guest)
 	for (struct generation *g = gs->registry.live; g; g = g->next_live)
 		n += is_left(g, guest);
 	return n;
-}
-
-bool retired_any_busy(struct guests *gs, const struct guest *guest)
-{
-	for (struct generation *g = gs->registry.live; g; g = g->next_live)
-		if (is_left(g, guest) && g->info->holder == GO_HOLDER_BUSY)
-			return true;
-	return false;
 }

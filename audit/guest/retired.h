@@ -3,7 +3,6 @@
 #ifndef GOAUDIT_GUEST_RETIRED_H
 #define GOAUDIT_GUEST_RETIRED_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "dlbind.h"
@@ -37,9 +36,6 @@ struct retired_total retired_count(const struct guests *gs);
 
 /* How many are left of a guest (NULL: of all). */
 int retired_left(struct guests *gs, const struct guest *guest);
-
-/* Is any of them held only because the check had no end? */
-bool retired_any_busy(struct guests *gs, const struct guest *guest);
 
 /* Puts one into the queue, or back into it. */
 void retired_queue(struct guests *gs, struct generation *gen);

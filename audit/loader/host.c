@@ -15,6 +15,7 @@
 #include "core/cancel.h"
 #include "core/core.h"
 #include "goaudit.h"
+#include "loader/debugger.h"
 #include "loader/elf.h"
 #include "loader/loader.h"
 #include "loader/real.h"
@@ -149,7 +150,7 @@ void host_init(struct loader *ld)
 		h->environ = found.environ;
 		ld->libc = libc;
 		ld->base_ret = libc ? elf_find_ret(libc) : NULL;
-		tiny_init(ld);
+		tiny_init(ld, debugger_relist);
 		__atomic_store_n(&h->state, HOST_KNOWN, __ATOMIC_RELEASE);
 		/* Before any handler of the host's, so that theirs run outside of ours
 		 * in both directions: they may call dlopen. */

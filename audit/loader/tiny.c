@@ -13,7 +13,6 @@
 #include "core/error.h"
 #include "dlbind.h"
 #include "goaudit.h"
-#include "loader/debugger.h"
 #include "loader/folder.h"
 #include "loader/loader.h"
 #include "loader/transaction.h"
@@ -48,18 +47,22 @@ static void *thread_text(size_t size, bool make)
 	return error_place(loader->core, size, make);
 }
 
+/* Who tells debuggers stands above this file. */
+static tiny_relist *tell;
+
 static int relist(struct link_map *map, void (*between)(void *), void *arg)
 {
-	return debugger_relist(loader, map, between, arg) ? 0 : -1;
+	return tell(loader, map, between, arg) ? 0 : -1;
 }
 
-void tiny_init(struct loader *ld)
+void tiny_init(struct loader *ld, tiny_relist *how)
 {
 	static const struct dlbind_loader functions = {
 		open_here, close_here, dlerror, folder, thread_text, relist
 	};
 
 	loader = ld;
+	tell = how;
 	dlbind_use_loader(&functions);
 }
 

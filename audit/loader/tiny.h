@@ -6,10 +6,17 @@
 #ifndef GOAUDIT_LOADER_TINY_H
 #define GOAUDIT_LOADER_TINY_H
 
+#include <link.h>
+#include <stdbool.h>
+
 struct loader;
 
+/* debugger_relist. */
+typedef bool tiny_relist(struct loader *ld, struct link_map *map, void (*between)(void *),
+			 void *arg);
+
 /* Once, from la_preinit. */
-void tiny_init(struct loader *ld);
+void tiny_init(struct loader *ld, tiny_relist *how);
 
 /* An object that does nothing: opening and closing it makes ld.so take its locks,
  * call the auditor, and tell the debugger.  Returns its path; NULL: no memory or disk

@@ -5,7 +5,6 @@
 #include <stddef.h>
 
 #include "../dlbind/linkmap.h"
-#include "api/goaudit.h"
 #include "core/core.h"
 #include "core/error.h"
 #include "goaudit.h"
@@ -16,10 +15,10 @@
 #include "loader/loader.h"
 #include "loader/real.h"
 #include "loader/transaction.h"
-#include "reload/needed.h"
 #include "reload/recover.h"
 #include "reload/reloads.h"
 #include "reload/retire.h"
+#include "reload/users.h"
 
 void close_drop_reference(struct generation *gen)
 {
@@ -39,7 +38,7 @@ static enum goaudit_state settle(struct reloads *rl, struct generation *gen)
 	if (!retire_is_unreferenced(gen) || rl->core->exiting || gen->owner ||
 	    (before == GOAUDIT_OPEN && gen->object.hidden))
 		return GOAUDIT_FREE;
-	if (before == GOAUDIT_OPEN && needed_wanted(rl, gen))
+	if (before == GOAUDIT_OPEN && users_wanted(rl, gen))
 		return GOAUDIT_FREE;
 	if (before == GOAUDIT_OPEN && (gen->reloadable || gen->users))
 		after = GOAUDIT_PARKED;

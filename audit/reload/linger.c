@@ -24,6 +24,7 @@
 #include "loader/elf.h"
 #include "loader/loader.h"
 #include "loader/real.h"
+#include "reload/reloads.h"
 
 /* --- threads -------------------------------------------------------------- */
 

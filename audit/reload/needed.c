@@ -13,13 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "api/goaudit.h"
 #include "core/arch.h"
 #include "core/core.h"
 #include "core/error.h"
 #include "dlbind.h"
-#include "entry/entries.h"
-#include "entry/entry.h"
 #include "goaudit.h"
 #include "guest/guests.h"
 #include "guest/registry.h"
@@ -34,6 +31,7 @@
 #include "reload/pins.h"
 #include "reload/reloads.h"
 #include "reload/retire.h"
+#include "reload/users.h"
 
 /* Folders whose libraries are the system's: they are loaded as ld.so does. */
 static const char *const system_folders[] = {
@@ -42,83 +40,6 @@ static const char *const system_folders[] = {
 };
 
 #define COUNT(a) (sizeof (a) / sizeof *(a))
-
-/* --- who needs whom ----------------------------------------------------------- */
-
-static bool needs(const struct generation *gen, const struct generation *other)
-{
-	for (unsigned i = 0; i < gen->pins.needs; i++)
-		if (gen->pins.need[i] == other || needs(gen->pins.need[i], other))
-			return true;
-	return false;
-}
-
-static bool needs_directly(const struct generation *gen, const struct generation *other)
-{
-	for (unsigned i = 0; i < gen->pins.needs; i++)
-		if (gen->pins.need[i] == other)
-			return true;
-	return false;
-}
-
-bool needed_add(struct reloads *rl, struct generation *gen, struct generation *other)
-{
-	struct pins *pins = &gen->pins;
-	struct generation **more;
-
-	/* In a circle nobody would be the first to go. */
-	if (gen == other || needs_directly(gen, other) || needs(other, gen))
-		return true;
-	pthread_mutex_lock(&rl->core->lock);
-	more = realloc(pins->need, (pins->needs + 1) * sizeof *more);
-	if (more) {
-		pins->need = more;
-		more[pins->needs++] = other;
-		other->users++;
-	}
-	pthread_mutex_unlock(&rl->core->lock);
-	return more != NULL;
-}
-
-bool needed_wanted(const struct reloads *rl, const struct generation *gen)
-{
-	if (gen->info->references || !gen->users)
-		return gen->info->references;
-	if (gen->outside)
-		return true;
-	for (const struct generation *user = rl->guests->registry.live; user; user = user->next_live)
-		if (user->object.map && !user->object.hidden && needs_directly(user, gen))
-			return true;
-	return false;
-}
-
-static void set_state(struct reloads *rl, struct generation *gen, enum goaudit_state state)
-{
-	pthread_mutex_lock(&rl->core->lock);
-	registry_set_state(rl->guests, gen, state);
-	pthread_mutex_unlock(&rl->core->lock);
-}
-
-void needed_follow(struct reloads *rl, struct generation *gen)
-{
-	for (unsigned i = 0; i < gen->pins.needs; i++) {
-		struct generation *need = gen->pins.need[i];
-		enum goaudit_state state = need->info->state;
-		bool wanted = needed_wanted(rl, need);
-
-		if (need->info->references || need->object.hidden != wanted)
-			continue;
-		if (wanted && (state == GOAUDIT_PARKED || state == GOAUDIT_SUPERSEDED)) {
-			needed_reinsert(rl, need);
-			if (state == GOAUDIT_PARKED)
-				set_state(rl, need, GOAUDIT_OPEN);
-		} else if (!wanted && (state == GOAUDIT_OPEN || state == GOAUDIT_SUPERSEDED)) {
-			retire_hide(rl, need);
-			if (need->object.hidden && state == GOAUDIT_OPEN)
-				set_state(rl, need, GOAUDIT_PARKED);
-		}
-	}
-}
 
 /* --- which file ---------------------------------------------------------------- */
 
@@ -235,7 +156,7 @@ static bool is_bound_to(const struct reloads *rl, const struct generation *gen,
 	size_t n = elf_symbol_count(gen->object.map);
 
 	for (user = rl->guests->registry.live; user; user = user->next_live)
-		if (user->object.map && needs_directly(user, gen)) {
+		if (user->object.map && users_reach_directly(user, gen)) {
 			if (user->guest != guest)
 				return false;
 			own = user;
@@ -273,7 +194,7 @@ static bool fits(struct reloads *rl, const struct needed_load *load, struct gene
 
 static void put_aside(struct reloads *rl, struct needed_load *load, struct generation *gen)
 {
-	needed_hide(rl, gen);
+	retire_unlist(rl, gen);
 	if (!gen->object.hidden)
 		return;
 	gen->next_needed = load->aside;
@@ -331,7 +252,7 @@ static const char *load_new(struct reloads *rl, struct needed_load *load, const 
 static void relist_within(struct reloads *rl, struct generation *gen)
 {
 	debugger_reinsert_within(rl->loader, &gen->object);
-	set_state(rl, gen, GOAUDIT_OPEN);
+	users_set_state(rl, gen, GOAUDIT_OPEN);
 	for (unsigned i = 0; i < gen->pins.needs; i++)
 		if (gen->pins.need[i]->object.hidden &&
 		    gen->pins.need[i]->info->state == GOAUDIT_PARKED)
@@ -385,22 +306,6 @@ const char *needed_search(struct reloads *rl, struct needed_load *load,
 	return file;
 }
 
-/* Handle and entries of the library's guest lead to it. */
-static void serve(struct reloads *rl, struct generation *gen)
-{
-	struct target_table *table;
-	const char *lacks;
-	bool done = false;
-
-	while (!done && entry_prepare(rl->entries, gen, &table, &lacks)) {
-		pthread_mutex_lock(&rl->core->lock);
-		done = entry_switch(rl->entries, gen, table);
-		pthread_mutex_unlock(&rl->core->lock);
-		if (!done)
-			entry_discard(rl->entries, table);
-	}
-}
-
 /* It did not come: it never was. */
 static void discard(struct reloads *rl, struct generation *gen)
 {
@@ -429,11 +334,11 @@ static void keep(struct reloads *rl, struct generation *gen)
 	/* The reference that retire_unmap gives back. */
 	dlmopen(LM_ID_BASE, gen->info->snapshot, RTLD_LAZY | RTLD_NOLOAD);
 	gen->owner = NULL;
-	set_state(rl, gen, GOAUDIT_OPEN);
+	users_set_state(rl, gen, GOAUDIT_OPEN);
 	pins_take_needed(rl, gen);
-	serve(rl, gen);
+	retire_serve(rl, gen);
 	if (old && old->info->state <= GOAUDIT_PARKED && old->users)
-		set_state(rl, old, GOAUDIT_SUPERSEDED);
+		users_set_state(rl, old, GOAUDIT_SUPERSEDED);
 	else if (old && old->info->state == GOAUDIT_PARKED)
 		retire_generation(rl, old);
 }
@@ -457,10 +362,10 @@ void needed_settle(struct reloads *rl, struct needed_load *load)
 
 	for (gen = load->aside; gen; gen = next) {
 		next = gen->next_needed;
-		if (needed_wanted(rl, gen))
-			needed_reinsert(rl, gen);
+		if (users_wanted(rl, gen))
+			retire_relist(rl, gen);
 		else if (gen->info->state == GOAUDIT_OPEN)
-			set_state(rl, gen, GOAUDIT_PARKED);
+			users_set_state(rl, gen, GOAUDIT_PARKED);
 	}
 }
 
@@ -500,33 +405,6 @@ const char *needed_listed(struct reloads *rl, const char *path)
 	return gen->object.hidden || gen->info->state != GOAUDIT_OPEN ? NULL : gen->info->snapshot;
 }
 
-/* --- closing ---------------------------------------------------------------------- */
-
-void needed_expose(struct reloads *rl, struct generation *gen)
-{
-	for (unsigned i = 0; i < gen->pins.needs; i++) {
-		struct generation *need = gen->pins.need[i];
-
-		if (need->object.hidden && need->object.map && !need->exposed) {
-			need->exposed = true;
-			debugger_expose(rl->loader, need->object.map, true);
-		}
-		needed_expose(rl, need);
-	}
-}
-
-void needed_cover(struct reloads *rl, struct generation *gen)
-{
-	for (unsigned i = 0; i < gen->pins.needs; i++) {
-		struct generation *need = gen->pins.need[i];
-
-		if (need->exposed)
-			debugger_expose(rl->loader, need->object.map, false);
-		need->exposed = false;
-		needed_cover(rl, need);
-	}
-}
-
 /* --- looking ---------------------------------------------------------------------- */
 
 /* All that a generation needs, what comes by others included, each once.  With our lock;
@@ -542,7 +420,7 @@ static struct generation **collect(const struct reloads *rl, const struct genera
 		room++;
 	all = malloc((room + 1) * sizeof *all);
 	for (struct generation *g = rl->guests->registry.live; all && g; g = g->next_live)
-		if (g->users && needs(gen, g))
+		if (g->users && users_reach(gen, g))
 			all[(*n)++] = g;
 	return all;
 }
@@ -595,69 +473,4 @@ char **needed_names(struct reloads *rl, const struct guest *guest, unsigned *n)
 		return names;
 	free(names);
 	return NULL;
-}
-
-/* --- the end ---------------------------------------------------------------------- */
-
-/* What is left of the library's guest when a generation goes that was current. */
-static void fall_back(struct reloads *rl, struct guest *guest)
-{
-	struct generation *gen;
-
-	for (gen = guest->all; gen; gen = gen->next)
-		if (gen->users && gen->object.map && !gen->unmapping &&
-		    gen->info->state == GOAUDIT_SUPERSEDED)
-			break;
-	if (!gen)
-		return;
-	pthread_mutex_lock(&rl->core->lock);
-	guest->current = gen;
-	registry_set_state(rl->guests, gen, gen->object.hidden ? GOAUDIT_PARKED : GOAUDIT_OPEN);
-	pthread_mutex_unlock(&rl->core->lock);
-	serve(rl, gen);
-}
-
-static void leave(struct reloads *rl, struct generation *gen)
-{
-	bool current = gen->guest->current == gen;
-
-	pthread_mutex_lock(&rl->core->lock);
-	gen->users--;
-	pthread_mutex_unlock(&rl->core->lock);
-	if (gen->users || gen->owner || !retire_is_unreferenced(gen))
-		return;
-	if (gen->info->state == GOAUDIT_RETIRED) {
-		retire_replaced(rl, gen->guest);
-	} else if (gen->reloadable && current) {
-		/* The host has opened it, too: it is kept for a reopen. */
-		if (!gen->object.hidden)
-			retire_hide(rl, gen);
-		set_state(rl, gen, GOAUDIT_PARKED);
-	} else {
-		retire_hide(rl, gen);
-		retire_generation(rl, gen);
-		if (current && !gen->guest->current)
-			fall_back(rl, gen->guest);
-	}
-}
-
-void needed_release(struct reloads *rl, struct generation *gen)
-{
-	struct pins *pins = &gen->pins;
-
-	while (pins->needs)
-		leave(rl, pins->need[--pins->needs]);
-	free(pins->need);
-	pins->need = NULL;
-}
-void needed_hide(struct reloads *rl, struct generation *gen)
-{
-	debugger_hide(rl->loader, &gen->object);
-	needed_follow(rl, gen);
-}
-
-void needed_reinsert(struct reloads *rl, struct generation *gen)
-{
-	debugger_reinsert(rl->loader, &gen->object);
-	needed_follow(rl, gen);
 }

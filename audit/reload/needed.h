@@ -56,28 +56,4 @@ bool needed_changed(struct reloads *rl, const struct generation *gen);
  * NULL: out of memory.  Without locks. */
 char **needed_names(struct reloads *rl, const struct guest *guest, unsigned *n);
 
-/* Has it to be in the link map for others?  In a transaction. */
-bool needed_wanted(const struct reloads *rl, const struct generation *gen);
-
-/* A generation has left the link map or come back: so does what only it needs.  In a
- * transaction. */
-void needed_follow(struct reloads *rl, struct generation *gen);
-
-/* The generation `gen` needs `other`.  Returns false when out of memory.  In a transaction. */
-bool needed_add(struct reloads *rl, struct generation *gen, struct generation *other);
-
-/* Around the dlclose of a generation: what it needs is in ld.so's list, where that takes
- * the closed object's search list out of theirs; debuggers do not see it.  In a
- * transaction. */
-void needed_expose(struct reloads *rl, struct generation *gen);
-void needed_cover(struct reloads *rl, struct generation *gen);
-
-/* It is gone, and needs nothing any more.  In a transaction. */
-void needed_release(struct reloads *rl, struct generation *gen);
-
-/* Takes a generation out of the link map or puts it back, with what only it needs, and
- * tells the debugger if there is one.  In a transaction, without our lock. */
-void needed_hide(struct reloads *rl, struct generation *gen);
-void needed_reinsert(struct reloads *rl, struct generation *gen);
-
 #endif

@@ -19,8 +19,8 @@
 #include "loader/elf.h"
 #include "loader/loader.h"
 #include "loader/transaction.h"
-#include "reload/needed.h"
 #include "reload/reloads.h"
+#include "reload/users.h"
 
 /* An object's address range that needs no (further) reference. */
 struct range {
@@ -44,7 +44,7 @@ static void keep(struct reloads *rl, struct generation *gen, void *handle)
 	pthread_mutex_lock(&rl->core->lock);
 	other = registry_find_map(rl->guests, handle);
 	pthread_mutex_unlock(&rl->core->lock);
-	if (other && !other->info->is_go && needed_add(rl, gen, other)) {
+	if (other && !other->info->is_go && users_add(rl, gen, other)) {
 		dlclose(handle);	/* it has its own reference */
 		return;
 	}
@@ -154,11 +154,12 @@ void pins_take_bound(struct reloads *rl, struct generation *gen)
 	call_pop(rl->loader, &plain);
 }
 
-void pins_release(struct reloads *rl, struct generation *gen)
+void pins_release(struct generation *gen)
 {
 	for (unsigned i = 0; i < gen->pins.n; i++)
 		dlclose(gen->pins.handle[i]);
 	free(gen->pins.handle);
-	needed_release(rl, gen);
-	memset(&gen->pins, 0, sizeof gen->pins);
+	gen->pins.handle = NULL;
+	gen->pins.n = gen->pins.room = 0;
+	gen->pins.bound = false;
 }

@@ -18,6 +18,6 @@ void pins_take_needed(struct reloads *rl, struct generation *gen);
 void pins_take_bound(struct reloads *rl, struct generation *gen);
 
 /* Gives all back.  In a transaction, after its dlclose. */
-void pins_release(struct reloads *rl, struct generation *gen);
+void pins_release(struct generation *gen);
 
 #endif

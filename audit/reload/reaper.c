@@ -357,6 +357,15 @@ int reaper_admit(struct reloads *rl, const char *path)
 	return is_too_much(rl, &t) ? -1 : 0;
 }
 
+/* Is any of them held only because the check had no end? */
+static bool any_busy(struct reloads *rl, const struct guest *guest)
+{
+	for (struct generation *g = rl->guests->registry.live; g; g = g->next_live)
+		if (g->info->state == GOAUDIT_RETIRED && (!guest || g->guest == guest) && g->info->holder == GO_HOLDER_BUSY)
+			return true;
+	return false;
+}
+
 int reaper_wait(struct reloads *rl, struct guest *guest, int timeout_ms)
 {
 	struct reaper *r = &rl->reaper;
@@ -378,7 +387,7 @@ int reaper_wait(struct reloads *rl, struct guest *guest, int timeout_ms)
 		return left;
 	}
 	for (int i = 0; left && in_time && i < BUSY_TRIES; i++) {
-		if (i > 0 && !retired_any_busy(rl->guests, guest))
+		if (i > 0 && !any_busy(rl, guest))
 			break;
 		retired_ask(rl->guests);
 		round = q->wanted;

@@ -7,7 +7,6 @@
 #include <stdint.h>
 
 #include "../dlbind/linkmap.h"
-#include "api/goaudit.h"
 #include "core/arch.h"
 #include "core/core.h"
 #include "core/text.h"
@@ -17,7 +16,6 @@
 #include "guest/registry.h"
 #include "loader/ldso.h"
 #include "loader/loader.h"
-#include "reload/needed.h"
 #include "reload/reloads.h"
 #include "reload/retire.h"
 
@@ -97,7 +95,7 @@ static void settle(struct reloads *rl, struct generation *gen)
 
 	gen->object.hidden = !is_listed(rl, gen->object.map);
 	if (!gen->object.hidden && state != GOAUDIT_OPEN && state != GOAUDIT_SUPERSEDED)
-		gen->rolled_back ? needed_hide(rl, gen) : retire_hide(rl, gen);
+		gen->rolled_back ? retire_unlist(rl, gen) : retire_hide(rl, gen);
 	else if (state == GOAUDIT_OPEN && gen == current)
 		retire_undo(rl, gen);
 	else if (state == GOAUDIT_OPEN && current)

@@ -230,7 +230,7 @@ static void open_step(void *arg)
 	} else if (job->request->mode & RTLD_NOLOAD) {
 		job->handle = NULL;
 	} else if (state == GOAUDIT_PARKED && job->unchanged && cur == job->seen) {
-		needed_reinsert(rl, cur);
+		retire_relist(rl, cur);
 		pthread_mutex_lock(&rl->core->lock);
 		commit_add_reference(cur, job->request->mode);
 		registry_set_state(rl->guests, cur, GOAUDIT_OPEN);
@@ -517,15 +517,15 @@ static void reload_step(void *arg)
 	} else if (cur != job->seen) {
 		job->outcome = BUSY;	/* look again */
 	} else if (job->unchanged && cur == gen) {
-		needed_hide(rl, gen);
-		needed_reinsert(rl, gen);
+		retire_unlist(rl, gen);
+		retire_relist(rl, gen);
 		job->handle = gen->object.map;
 	} else if (job->unchanged && cur) {
 		/* Somebody else has brought the new file in: move over to it. */
 		pthread_mutex_lock(&rl->core->lock);
 		if (cur->info->state == GOAUDIT_PARKED) {
 			pthread_mutex_unlock(&rl->core->lock);
-			needed_reinsert(rl, cur);
+			retire_relist(rl, cur);
 			pthread_mutex_lock(&rl->core->lock);
 			registry_set_state(rl->guests, cur, GOAUDIT_OPEN);
 		}

@@ -25,10 +25,6 @@ struct open_request {
  * a host that reloads in a loop cannot outrun the reaper. */
 #define REAPER_BACKLOG 32
 
-/* How long a constructor waits for what another thread does with a guest: it
- * holds ld.so's lock, and the other one may need it. */
-#define CONSTRUCTOR_WAIT_NS 10000000000ull
-
 /* All L. */
 struct reaper {
 	bool started, stop;

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/clock.h"
@@ -15,6 +16,7 @@
 #include "core/text.h"
 #include "dlbind.h"
 #include "entry/calls.h"
+#include "entry/entries.h"
 #include "entry/entry.h"
 #include "go/protocol.h"
 #include "goaudit.h"
@@ -27,9 +29,9 @@
 #include "loader/ldso.h"
 #include "loader/transaction.h"
 #include "reload/linger.h"
-#include "reload/needed.h"
 #include "reload/pins.h"
 #include "reload/reloads.h"
+#include "reload/users.h"
 
 bool retire_is_unreferenced(const struct generation *gen)
 {
@@ -99,12 +101,12 @@ static bool close_map(struct reloads *rl, struct generation *gen)
 			return !ldso_lists(rl->loader, gen->object.map, name);
 	}
 	gen->closed = true;
-	needed_expose(rl, gen);
+	users_expose(rl, gen);
 	if (hidden)
 		debugger_close(rl->loader, map);
 	else
 		dlclose(map);
-	needed_cover(rl, gen);
+	users_cover(rl, gen);
 	return !ldso_lists(rl->loader, map, name);
 }
 
@@ -118,7 +120,8 @@ static void linger(struct reloads *rl, struct generation *gen)
 
 	linger_name(rl, gen, nested, text, sizeof text);
 	if (nested) {
-		pins_release(rl, gen);
+		pins_release(gen);
+		retire_needed(rl, gen);
 	} else {
 		if (!gen->pins.bound)	/* given back, or none yet */
 			pins_take_needed(rl, gen);
@@ -142,7 +145,8 @@ void retire_unmap(struct reloads *rl, struct generation *gen)
 	gen->unmapping = true;
 	out = close_map(rl, gen);
 	if (out) {
-		pins_release(rl, gen);
+		pins_release(gen);
+		retire_needed(rl, gen);
 		/* Before anybody reads that it is gone. */
 		gen->info->unload_ns += clock_ns() - begin;
 		gone(rl, gen);
@@ -209,11 +213,47 @@ static void wait_until_left(struct reloads *rl, struct generation *gen)
 	held_by(rl, gen, gen->unseen || gen->users ? GO_HOLDER_LOADER : GO_HOLDER_CALL, text);
 }
 
+/* What only it needs leaves and comes with it.  They call each other. */
+static void follow(struct reloads *rl, struct generation *gen);
+
+void retire_unlist(struct reloads *rl, struct generation *gen)
+{
+	debugger_hide(rl->loader, &gen->object);
+	follow(rl, gen);
+}
+
 /* Takes a generation out of the link map.  In a transaction. */
 void retire_hide(struct reloads *rl, struct generation *gen)
 {
 	pins_take_bound(rl, gen);
-	needed_hide(rl, gen);
+	retire_unlist(rl, gen);
+}
+
+void retire_relist(struct reloads *rl, struct generation *gen)
+{
+	debugger_reinsert(rl->loader, &gen->object);
+	follow(rl, gen);
+}
+
+static void follow(struct reloads *rl, struct generation *gen)
+{
+	for (unsigned i = 0; i < gen->pins.needs; i++) {
+		struct generation *need = gen->pins.need[i];
+		enum goaudit_state state = need->info->state;
+		bool wanted = users_wanted(rl, need);
+
+		if (need->info->references || need->object.hidden != wanted)
+			continue;
+		if (wanted && (state == GOAUDIT_PARKED || state == GOAUDIT_SUPERSEDED)) {
+			retire_relist(rl, need);
+			if (state == GOAUDIT_PARKED)
+				users_set_state(rl, need, GOAUDIT_OPEN);
+		} else if (!wanted && (state == GOAUDIT_OPEN || state == GOAUDIT_SUPERSEDED)) {
+			retire_hide(rl, need);
+			if (need->object.hidden && state == GOAUDIT_OPEN)
+				users_set_state(rl, need, GOAUDIT_PARKED);
+		}
+	}
 }
 
 /* Nobody refers to a hidden generation any more.  In a transaction. */
@@ -259,8 +299,8 @@ void retire_undo(struct reloads *rl, struct generation *old)
 {
 	if (!old || old->info->state != GOAUDIT_OPEN || !old->object.hidden)
 		return;
-	if (!retire_is_unreferenced(old) || needed_wanted(rl, old)) {
-		needed_reinsert(rl, old);
+	if (!retire_is_unreferenced(old) || users_wanted(rl, old)) {
+		retire_relist(rl, old);
 		return;
 	}
 	/* All have closed it meanwhile (close_step). */
@@ -390,4 +430,72 @@ void retire_gone(struct reloads *rl, struct generation *gen)
 	rl->linger.leaving -= gen->leaving;
 	gen->waiting = gen->leaving = false;
 	registry_set_state(rl->guests, gen, GOAUDIT_GONE);
+}
+
+/* Handle and entries of the library's guest lead to it. */
+void retire_serve(struct reloads *rl, struct generation *gen)
+{
+	struct target_table *table;
+	const char *lacks;
+	bool done = false;
+
+	while (!done && entry_prepare(rl->entries, gen, &table, &lacks)) {
+		pthread_mutex_lock(&rl->core->lock);
+		done = entry_switch(rl->entries, gen, table);
+		pthread_mutex_unlock(&rl->core->lock);
+		if (!done)
+			entry_discard(rl->entries, table);
+	}
+}
+
+/* What is left of the library's guest when a generation goes that was current. */
+static void fall_back(struct reloads *rl, struct guest *guest)
+{
+	struct generation *gen;
+
+	for (gen = guest->all; gen; gen = gen->next)
+		if (gen->users && gen->object.map && !gen->unmapping &&
+		    gen->info->state == GOAUDIT_SUPERSEDED)
+			break;
+	if (!gen)
+		return;
+	pthread_mutex_lock(&rl->core->lock);
+	guest->current = gen;
+	registry_set_state(rl->guests, gen, gen->object.hidden ? GOAUDIT_PARKED : GOAUDIT_OPEN);
+	pthread_mutex_unlock(&rl->core->lock);
+	retire_serve(rl, gen);
+}
+
+static void leave(struct reloads *rl, struct generation *gen)
+{
+	bool current = gen->guest->current == gen;
+
+	pthread_mutex_lock(&rl->core->lock);
+	gen->users--;
+	pthread_mutex_unlock(&rl->core->lock);
+	if (gen->users || gen->owner || !retire_is_unreferenced(gen))
+		return;
+	if (gen->info->state == GOAUDIT_RETIRED) {
+		retire_replaced(rl, gen->guest);
+	} else if (gen->reloadable && current) {
+		/* The host has opened it, too: it is kept for a reopen. */
+		if (!gen->object.hidden)
+			retire_hide(rl, gen);
+		users_set_state(rl, gen, GOAUDIT_PARKED);
+	} else {
+		retire_hide(rl, gen);
+		retire_generation(rl, gen);
+		if (current && !gen->guest->current)
+			fall_back(rl, gen->guest);
+	}
+}
+
+void retire_needed(struct reloads *rl, struct generation *gen)
+{
+	struct pins *pins = &gen->pins;
+
+	while (pins->needs)
+		leave(rl, pins->need[--pins->needs]);
+	free(pins->need);
+	pins->need = NULL;
 }

@@ -54,4 +54,15 @@ void retire_look(struct reloads *rl);
 /* It is out of the process, or never was in it: the record's end.  With core.lock. */
 void retire_gone(struct reloads *rl, struct generation *gen);
 
+/* Takes a generation out of the link map or puts it back, with what only it needs, and
+ * tells the debugger if there is one.  In a transaction, without our lock. */
+void retire_unlist(struct reloads *rl, struct generation *gen);
+void retire_relist(struct reloads *rl, struct generation *gen);
+
+/* Handle and entries of a library's guest lead to the generation.  In a transaction. */
+void retire_serve(struct reloads *rl, struct generation *gen);
+
+/* It is gone, and needs nothing any more.  In a transaction. */
+void retire_needed(struct reloads *rl, struct generation *gen);
+
 #endif

@@ -12,6 +12,7 @@
 
 #include "api/globs.h"
 #include "api/goaudit.h"
+#include "api/start.h"
 #include "core/error.h"
 #include "dlbind.h"
 #include "guest/records.h"
@@ -22,7 +23,7 @@
 #include "loader/folder.h"
 #include "../dlbind/private.h"
 
-static struct goaudit *const ga = &goaudit_state;
+static struct goaudit *const ga = &goaudit_module;
 static const char *build;
 static char folder[64];
 

@@ -13,23 +13,27 @@ layers = {
     "dlbind": "",
     "audit/core": "dlbind",
     "audit/loader": "dlbind audit/core",
-    "audit/guest": "dlbind audit/core audit/loader audit/image",
+    "audit/guest": "dlbind audit/core audit/loader audit/image audit/image/compare",
     "audit/entry": "dlbind audit/core audit/loader audit/guest",
-    "audit/entry/host": "audit/go audit/entry",
+    "audit/entry/host": "audit/core audit/go audit/entry",
     "audit/adapter": "dlbind audit/core audit/loader audit/guest audit/entry audit/go audit/image",
-    "audit/reload": "dlbind audit/core audit/loader audit/guest audit/entry audit/adapter audit/image audit/go",
+    "audit/reload": "dlbind audit/core audit/loader audit/guest audit/entry audit/adapter audit/image audit/image/compare audit/go",
     "audit/api": "dlbind audit/core audit/loader audit/guest audit/entry audit/adapter audit/reload audit/image",
     "audit/image": "audit/go dlbind",
     "audit/image/compare": "audit/image audit/go",
 }
 tool = {
     "audit/tool/base": "",
-    "audit/tool/runtime": "audit/tool/base audit/image",
-    "audit/tool/build": "audit/tool/base audit/tool/runtime audit/image",
-    "audit/tool/inspect": "audit/tool/base audit/tool/runtime audit/image",
-    "audit/tool/live": "audit/tool/base audit/tool/build",
-    "audit/tool": "audit/tool/base audit/tool/build audit/tool/runtime audit/tool/inspect audit/tool/live audit/image",
+    "audit/tool/runtime": "audit/tool/base",
+    "audit/tool/inspect": "audit/tool/base audit/tool/runtime",
+    "audit/tool/build": "audit/tool/base audit/tool/runtime audit/tool/inspect",
+    "audit/tool/live": "audit/tool/base audit/tool/inspect audit/tool/build",
+    "audit/tool": "audit/tool/base audit/tool/runtime audit/tool/inspect audit/tool/build audit/tool/live",
+    "audit/tool/dfly": "",
 }
+for folder in tool:
+    if folder != "audit/tool/dfly":
+        tool[folder] += " audit/core audit/image audit/go dlbind"
 layers.update(tool)
 bad = 0
 graph = {}
@@ -96,4 +100,7 @@ sed -i '1i #include "reload/reaper.h"' tree/audit/guest/registry.c
 python3 layers.py tree >out && fail "an include that goes up is not seen"
 grep -q 'registry.c: includes audit/reload/reaper.h, which is not below it' out
 cp "$ROOT/audit/guest/registry.c" tree/audit/guest
-sed -i '1i #include "loader/folder.h"' tree/audit/loader/private.h 2>/dev/null || :
+sed -i '1i #include "guest/registry.h"' tree/audit/guest/stamp.h
+sed -i '1i #include "guest/stamp.h"' tree/audit/guest/registry.h
+python3 layers.py tree >out && fail "a circle is not seen"
+grep -q 'audit/guest/stamp: includes itself through others' out

@@ -5,7 +5,7 @@
 #include <asm/errno.h>
 #include <asm/unistd.h>
 
-#include "wide.h"
+#include "../../core/layout.h"
 
 #define PAGE 4096
 

@@ -7,7 +7,7 @@
 
 #include "core/arguments.h"
 #include "core/rows.h"
-#include "entry/host/wide.h"
+#include "core/layout.h"
 
 #define SPARSE (UINT64_C(64) << 20)	/* bytes that an image may take beyond its file's */
 

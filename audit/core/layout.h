@@ -1,6 +1,6 @@
-/* What audit/wide.c and libgoaudit-entries.so have in common; read by the assembler, too. */
-#ifndef GOAUDIT_BASE_WIDE_H
-#define GOAUDIT_BASE_WIDE_H
+/* Numbers that C and assembly of entries have in common; read by the assembler, too. */
+#ifndef GOAUDIT_CORE_LAYOUT_H
+#define GOAUDIT_CORE_LAYOUT_H
 
 #define STACK_WORDS 16		/* ENTRY_STACK_WORDS; a power of 2 */
 
