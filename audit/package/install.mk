@@ -84,6 +84,7 @@ deb: all
 		find . -name '*.so*' -type f ! -name '*.py' -exec strip --strip-unneeded {} + && \
 		strip --strip-debug usr/lib/*/libdlbind.a && strip usr/bin/goaudit usr/lib/*/goaudit/goaudit-dfly && \
 		install -D -m 644 $(CURDIR)/LICENSE usr/share/doc/goaudit/copyright && \
+		gzip -9nc $(CURDIR)/audit/package/changelog >usr/share/doc/goaudit/changelog.gz && \
 		find usr -type f -exec md5sum {} + >DEBIAN/md5sums && \
 		echo 'activate-noawait ldconfig' >DEBIAN/triggers && \
 		{ sed -n '/^Package:/,$$p' ../control; echo "Version: $(VERSION)"; \
