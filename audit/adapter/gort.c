@@ -217,7 +217,7 @@ static int check_hash(struct adapters *ad, const struct gort *rt,
 	return -1;
 }
 
-/* Takes goaudit.lock once no other thread starts the runtime.  That one needs ld.so's lock,
+/* Takes core.lock once no other thread starts the runtime.  That one needs ld.so's lock,
  * so a constructor, which holds it, does not wait for ever. */
 static bool lock_when_started(struct adapters *ad, struct gort *rt,
 			   const char *guest_path)

@@ -32,7 +32,7 @@ int gort_ensure(struct adapters *ad, const struct image_facts *facts,
 /* Is there a runtime that runs in this process? */
 bool gort_runs_here(const struct gort *rt);
 
-/* In a forked child, with goaudit.lock: what has been started runs in the parent. */
+/* In a forked child, with core.lock: what has been started runs in the parent. */
 void gort_forked(struct adapters *ad);
 
 /* What a guest's constructor calls in place of runtime.addmoduledata: notes the

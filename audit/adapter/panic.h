@@ -1,6 +1,6 @@
 /* Panics that end a call and not the process (RTLD_PANIC_RETURN).
  *
- * Exports of a guest so opened reach Go through base/guard.c: intercept.c points
+ * Exports of a guest so opened reach Go through entry/host/panic.c: api/targets.c points
  * their crosscall2 there.  The last texts are kept for goaudit_last_panic. */
 #ifndef GOAUDIT_ADAPTER_PANIC_H
 #define GOAUDIT_ADAPTER_PANIC_H

@@ -6,7 +6,7 @@
 
 #include "goaudit.h"
 
-/* Answer of a decide_* function: what the entry in arch_*.S is to do. */
+/* Answer of a decide_* function: what the entry in dlcalls_*.S is to do. */
 struct decision {
 	uint64_t ours;		/* 0: jump to the real function */
 	uint64_t value;		/* otherwise: return this */

@@ -19,10 +19,6 @@
 #include "guest/registry.h"
 #include "loader/real.h"
 
-/* What the entries ask (arch_*.S): the call's first four arguments, and the
- * caller's return address. */
-
-
 /* What a handle of ours stands for, which is not unmapped until registry_let_go.
  * *lasting: it is a lasting one, whatever it stands for. */
 static struct generation *pin(struct goaudit *ga, const void *handle, bool *lasting)

@@ -25,7 +25,7 @@
 #include "reload/recover.h"
 #include "reload/reload.h"
 
-/* The locks after goaudit.lock and libdlbind's. */
+/* The locks after core.lock and libdlbind's. */
 #define FORK_LOCKS(ga) \
 	{ &(ga)->loader.calls_lock, &(ga)->core.errors.lock, &(ga)->adapters.panics.lock, &memory_lock }
 #define FORK_LEAVES 4

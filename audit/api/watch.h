@@ -11,7 +11,7 @@ int watch_start(struct goaudit *ga, void *handle, goaudit_watch_function *callba
 		void *arg);
 int watch_stop(struct goaudit *ga, void *handle);
 
-/* In a forked child, with goaudit.lock: the threads are the parent's. */
+/* In a forked child, with core.lock: the threads are the parent's. */
 void watch_forked(struct goaudit *ga);
 
 #endif

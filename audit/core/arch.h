@@ -1,7 +1,6 @@
 /* What depends on the machine and is the module's alone; the rest is in
- * dlbind/machine.h.  x86-64 is the only one so far: another one is another *_x86_64.[cS] here, in
- * entry/ and in api/ and
- * another branch of the table below. */
+ * dlbind/machine.h.  x86-64 is the only one so far: another one has files beside each
+ * *_x86_64.[chS], and a branch below (HACKING says which). */
 #ifndef GOAUDIT_CORE_ARCH_H
 #define GOAUDIT_CORE_ARCH_H
 

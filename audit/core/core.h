@@ -39,12 +39,12 @@ struct error_place {
 };
 
 struct errors {
-	pthread_mutex_t lock;		/* guards the lists */
+	pthread_mutex_t lock;		/* the letter E: the lists; a leaf */
 	struct error_text *pending;
 	struct error_place *places;	/* of threads that are gone, too */
 };
 
-/* Constant once log_start has returned.  A host may close all descriptors, as daemons do,
+/* c once log_start has returned.  A host may close all descriptors, as daemons do,
  * and open files of its own under the same numbers: so each line looks first whether the
  * descriptor is still the log's, and goes to the file by its name where it is not. */
 struct log {

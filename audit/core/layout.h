@@ -4,7 +4,7 @@
 
 #define STACK_WORDS 16		/* ENTRY_STACK_WORDS; a power of 2 */
 
-/* Offsets in struct gate_table. */
+/* Offsets in struct target_table. */
 #define WIDE_TABLE 24
 #define WIDE_TARGETS 32
 

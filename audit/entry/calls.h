@@ -16,7 +16,7 @@ void calls_barrier(struct entries *es);
  * calls_barrier? */
 bool calls_under_way(const struct entries *es, const struct generation *gen);
 
-/* Before fork(2), with goaudit.lock; and in the child, whose one thread keeps its
+/* Before fork(2), with core.lock; and in the child, whose one thread keeps its
  * block under its new number. */
 void calls_forking(struct entries *es);
 void calls_forked(struct entries *es);

@@ -23,7 +23,7 @@ struct entrylib_data {
 };
 
 struct entrylib {
-	struct entrylib *next;		/* of the guest; constant */
+	struct entrylib *next;		/* c: of the guest */
 	const struct guest *guest;
 	void *library;			/* dlbind.h's */
 	struct entrylib_data *data;
@@ -32,34 +32,34 @@ struct entrylib {
 #define ENTRYLIB_CHUNK 16			/* entries */
 
 struct entrylib_chunk {
-	struct entrylib_chunk *next;	/* of all guests'; constant */
-	struct entrylib *entrylib;		/* constant */
-	uintptr_t code;			/* of the first entry; constant */
-	char *alias;			/* where it is written; constant */
-	unsigned used;			/* guarded by goaudit.lock */
+	struct entrylib_chunk *next;	/* c: of all guests' */
+	struct entrylib *entrylib;		/* c */
+	uintptr_t code;			/* c: of the first entry */
+	char *alias;			/* c: where it is written */
+	unsigned used;			/* L */
 	uint32_t target[ENTRYLIB_CHUNK];	/* of the used ones: index in the table */
 };
 
-#define ENTRY_STACK_WORDS 16	/* as in arch_*.S */
+#define ENTRY_STACK_WORDS 16	/* STACK_WORDS in entry_x86_64.S */
 #define CALL_SLOTS 16382	/* more generations than a process may have mappings for */
 #define TARGET_SIZES 20		/* of tables: powers of 2 */
 
 /* A thread's counts.  Blocks are never freed, and used again when their thread
  * is gone.  Only the thread writes its counts; a call is under way while the two of
- * its column differ.  (Two, so that a call does not wait for the last one's store.)
- * Low columns are taken first: of a block's pages one is touched, as a rule. */
+ * its slot differ.  (Two, so that a call does not wait for the last one's store.)
+ * Low slots are taken first: of a block's pages one is touched, as a rule. */
 struct entry_thread {
 	int32_t tid;			/* 0: nobody's */
 	uint32_t unused;
-	struct entry_thread *next;	/* constant */
+	struct entry_thread *next;	/* c */
 	struct call_count { uint32_t begun, ended; } calls[CALL_SLOTS];
 };
 
 /* Where the entries of a guest lead.  Until its generation is gone a call under way
- * may read it.  Later it is used again as a table of the same column, and never freed: a
+ * may read it.  Later it is used again as a table of the same slot, and never freed: a
  * thread may have read its address and not counted its call yet. */
 struct target_table {
-	uint64_t slot;		/* offset of the counts in a thread's block; constant */
+	uint64_t slot;		/* c: offset of the counts in a thread's block */
 	uint32_t n;			/* targets */
 	uint32_t size;			/* capacity is 1 << size */
 	struct target_table *next;	/* of the same generation, or free */
@@ -99,7 +99,7 @@ struct entries {
 	struct loader *loader;
 	struct guests *guests;
 	struct entry_thread *threads;	/* grows at the head, by compare and swap */
-	struct entrylib_chunk *chunks;	/* grows at the head, with goaudit.lock */
+	struct entrylib_chunk *chunks;	/* L: grows at the head; read without, atomic */
 	/* Of libgoaudit-entries.so. */
 	void (*prepare)(void);		/* goaudit_entry_prepare; NULL: not loaded (yet) */
 	const void *enlist, *copy;	/* goaudit_entry_enlist, goaudit_entry_copy */
@@ -112,8 +112,8 @@ struct entries {
 	bool failed;			/* this machine cannot count calls */
 	bool lost;			/* some calls are not counted */
 	int forking;			/* the thread that forks */
-	/* The rest is guarded by goaudit.lock. */
-	uint32_t slots;		/* that have ever been used; atomic */
+	/* L: all the rest. */
+	uint32_t slots;		/* that have ever been used; read without, atomic */
 	struct call_slot slot[CALL_SLOTS];
 };
 

@@ -30,7 +30,7 @@
 #include "loader/elf.h"
 #include "loader/transaction.h"
 
-/* arch_*.S */
+/* entry_x86_64.S */
 _Static_assert(offsetof(struct target_table, slot) == 0, "an entry reads it there");
 _Static_assert(offsetof(struct call_count, begun) == 0, "an entry counts there");
 _Static_assert(offsetof(struct call_count, ended) == 4, "an entry counts there");
@@ -207,7 +207,7 @@ static bool add_entry(struct guest_entries *d, const char *name, const char *ver
 	return false;
 }
 
-/* Has the guest's table, which is gen's, have room for a door more: entries read no
+/* Has the guest's table, which is gen's, have room for an entry more: entries read no
  * target but their own, so it grows in place up to its capacity. */
 static bool reserve(struct entries *es, struct generation *gen)
 {
@@ -232,8 +232,8 @@ static bool reserve(struct entries *es, struct generation *gen)
 	return true;
 }
 
-/* A door more, to address in gen, with `words` of it (wide.h); there is room for its
- * entry.  NULL: out of memory.  With goaudit.lock. */
+/* An entry more, to address in gen, with `words` of it (wide.h); there is room for it in
+ * d->room.  NULL: out of memory.  With core.lock. */
 static struct entry *make_entry(struct entries *es, struct generation *gen, const char *name,
 			      const char *version, void *address, int64_t words)
 {
@@ -290,7 +290,7 @@ static bool make_chunk_room(struct entries *es, struct guest *guest)
 	return true;
 }
 
-/* The door's entry, once it is executable.  Without locks. */
+/* The entry's address, once it is executable.  Without locks. */
 static void *show(struct entries *es, struct guest *guest, uint32_t n,
 		  const struct entry *entry, bool made)
 {
@@ -360,7 +360,7 @@ bool entry_for(struct entries *es, struct generation *gen, const char *name,
 	}
 }
 
-/* The function in gen that a door is to lead to. */
+/* The function in gen that an entry is to lead to. */
 static void *look_up(const struct generation *gen, const struct entry *entry)
 {
 	void *p = entry->version ? dlvsym(gen->object.map, entry->name, entry->version) :
@@ -369,7 +369,7 @@ static void *look_up(const struct generation *gen, const struct entry *entry)
 	return p && is_function(gen, entry->name, p) ? p : NULL;
 }
 
-/* The nth door; names live for ever.  Without our lock. */
+/* The nth entry; names live as long as the process.  Without our lock. */
 static bool entry_at(struct entries *es, const struct guest_entries *d, uint32_t i,
 		    struct entry *entry)
 {

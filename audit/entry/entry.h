@@ -1,7 +1,6 @@
-/* The gate: who is inside a guest, on the host's side of the stack, and where a
- * call goes.
+/* Entries: what the host calls in place of a guest's functions.
  *
- * The functions that dlsym finds in a guest are given out as entries (facade.h).  An
+ * The functions that dlsym finds in a guest are given out as entries (entrylib.h).  An
  * entry is for a name of a guest: it calls the function of that name in the generation
  * that the guest's table is of, so it outlives a reload, which replaces the table.  And
  * it counts the calls under way, per thread and generation: the Go runtime sees
@@ -55,7 +54,7 @@ bool entry_prepare(struct entries *es, struct generation *gen, struct target_tab
 bool entry_is_complete(struct entries *es, const struct generation *gen,
 		      const struct target_table *table);
 
-/* Leads all entries of the guest, and its handle, to gen.  With goaudit.lock, in a
+/* Leads all entries of the guest, and its handle, to gen.  With core.lock, in a
  * transaction.  Returns false if functions have been looked up since the table was made:
  * another one is needed. */
 bool entry_switch(struct entries *es, struct generation *gen, struct target_table *table);
@@ -63,7 +62,7 @@ bool entry_switch(struct entries *es, struct generation *gen, struct target_tabl
 /* Gives a table back that entry_switch has not taken.  NULL is allowed.  Without locks. */
 void entry_discard(struct entries *es, struct target_table *table);
 
-/* A generation is gone: entries that lead to it trap.  With goaudit.lock. */
+/* A generation is gone: entries that lead to it trap.  With core.lock. */
 void entry_forget(struct entries *es, struct generation *gen);
 
 /* The function behind an address if that is an entry in use, else the address. */

@@ -8,7 +8,7 @@
  * and unwinders know it.  (One that is full is followed by another one, and a forked
  * child that needs more entries makes one of its own.)
  *
- * Entries are made from arch_*.S and belong to chunks.  Nothing is ever given back. */
+ * Entries are made from entry_x86_64.S and belong to chunks.  Nothing is ever given back. */
 #ifndef GOAUDIT_ENTRY_ENTRYLIB_H
 #define GOAUDIT_ENTRY_ENTRYLIB_H
 
@@ -32,7 +32,7 @@ struct entrylib_chunk *entrylib_make_chunk(struct entries *es, const struct gues
 void entrylib_discard(struct entrylib_chunk *chunk);
 
 /* The next entry of a chunk that has room.  Nobody may call it before entrylib_show.  With
- * goaudit.lock. */
+ * core.lock. */
 void *entrylib_make_entry(struct entrylib_chunk *chunk, int32_t block, uint32_t target);
 
 /* Makes the entry executable; with a name, binds it to that.  An entry without a name

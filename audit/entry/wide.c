@@ -18,7 +18,7 @@
 
 #define STEPS 100000			/* of reading a function: under a millisecond */
 
-/* audit/base/entries_x86_64.S */
+/* entry/host/entries_x86_64.S */
 _Static_assert(offsetof(struct target_table, wide) == WIDE_TABLE, "read there");
 _Static_assert(offsetof(struct target_table, target) == WIDE_TARGETS, "read there");
 _Static_assert(sizeof(struct wide_target) == 2 * sizeof(void *), "found there");

@@ -1,7 +1,7 @@
 /* Functions with more arguments on the stack than an entry passes by itself, or with
- * nobody knows how many.  Their entry leads to goaudit_entry_wide (audit/base), which calls
- * them with as many words as they read (arguments.h), else with all of the caller's frame
- * as its unwind tables tell; where it has none, with WIDE_GUESS words. */
+ * nobody knows how many.  Their entry leads to goaudit_entry_wide (entry/host), which calls
+ * them with as many words as they read (core/arguments.h), else with all of the caller's
+ * frame as its unwind tables tell; where it has none, with WIDE_GUESS words. */
 #ifndef GOAUDIT_ENTRY_WIDE_H
 #define GOAUDIT_ENTRY_WIDE_H
 
@@ -23,7 +23,7 @@ void wide_init(struct wide *wide, const struct link_map *library);
 int64_t wide_words(const struct link_map *map, const void *function);
 
 /* Has a table's nth entry lead to a function, with that many words.  False: out of memory.
- * The table is nobody else's, or goaudit.lock is held. */
+ * The table is nobody else's, or core.lock is held. */
 bool wide_aim(const struct wide *wide, struct target_table *t, uint32_t n, void *function,
 	      int64_t words);
 

@@ -73,8 +73,8 @@ enum go_holder {
 	GO_HOLDER_STRING,	/* a string that cannot be copied at the moment */
 	GO_HOLDER_BUSY,		/* no proof this time: it may succeed soon */
 	/* Not of the Go side's finding. */
-	GO_HOLDER_CALL = 64,	/* a call of the host is under way (gate.h) */
-	GO_HOLDER_LOADER,	/* ld.so does not let it go (linger.h) */
+	GO_HOLDER_CALL = 64,	/* a call of the host is under way (entry/calls.h) */
+	GO_HOLDER_LOADER,	/* ld.so does not let it go (reload/linger.h) */
 };
 
 #define GO_HELD_MAX 8
@@ -97,7 +97,7 @@ struct go_range {
 /* Registers and initialises one module and runs its package inits on this
  * thread.  The guest's DSO has been loaded.  Its constructor has not put its
  * moduledata on the list itself (runtime.addmoduledata does so without a lock)
- * but handed it to us (intercept.h), so that the list has one writer: the Go
+ * but handed it to us (api/targets.c), so that the list has one writer: the Go
  * side, under its own lock. */
 struct go_init {
 	uint64_t size;		/* in */

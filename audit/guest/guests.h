@@ -29,8 +29,7 @@ struct pins {
 	unsigned n, room;
 	void **handle;		/* of dlmopen, or NULL */
 	unsigned needs;
-	struct generation **need;	/* generations that it needs, see needed.h; changed with
-					 * goaudit.lock, in transactions */
+	struct generation **need;	/* DL: generations that it needs, see needed.h */
 	bool bound;		/* those that it is bound to are among them */
 };
 
@@ -47,8 +46,9 @@ struct file_stamp {
 #define GENERATION_EXPANDED 8
 
 struct generation {
-	struct goaudit_generation *info;	/* the public half: state, references, figures; it
-						 * moves when the area of all records grows */
+	struct goaudit_generation *info;	/* the public half: state (DL), references and
+						 * figures (L); it moves when the area of all
+						 * records grows */
 	struct guest *guest;
 	uint32_t index;				/* of the record */
 	struct generation *next;		/* of the guest's, newest first */
@@ -58,16 +58,16 @@ struct generation {
 	struct generation *next_retired;	/* reaper's queue, oldest first */
 	struct listed object;			/* in the link map, or out of it */
 	void *module;				/* Go: its moduledata */
-	const void *owner;			/* the thread that loads or initialises it */
+	const void *owner;			/* L: the thread that loads or initialises it */
 	struct file_stamp stamp;			/* of the file it was made from */
 	uint64_t hash[2];			/* of that file's content */
 	bool opened_global;			/* with RTLD_GLOBAL */
-	bool described;				/* its file can tell of signatures */
+	bool described;				/* has DWARF to compare functions by */
 	bool reloadable;			/* opened with RTLD_RELOADABLE, or by GOAUDIT_RELOADABLE */
 	bool panic_return;				/* Go: a panic ends a call only */
 	bool permanent;				/* RTLD_NODELETE: one reference is never given back */
 	uint64_t tried;				/* reaper round of the last attempt */
-	bool rolled_back;			/* never became current: it has no names */
+	bool rolled_back;			/* never became current: std has no names of it */
 	bool unmapping;				/* on the way out, past all return */
 	bool closed;				/* our reference is given back (linger.h) */
 	bool waiting;				/* retired, and retire_try is to look at it: it is */
@@ -82,7 +82,7 @@ struct generation {
 	struct generation *replaced;		/* of its guest, when it came as something needed */
 	bool outside;				/* an object that is none of ours needs it, too */
 	bool exposed;				/* listed for a moment, see debugger_expose */
-	unsigned kept;				/* not 0: must not be unmapped for now */
+	unsigned kept;				/* L; not 0: must not be unmapped for now */
 	struct pins pins;			/* see pins.h */
 	unsigned slot;			/* of its calls, entry/calls.h */
 	bool entered;				/* entries have led to it */
@@ -110,12 +110,12 @@ struct guest {
 	struct guest *next;
 	uint32_t id;
 	uint32_t generations;			/* how many there have been */
-	struct generation *current;		/* newest that loaded; NULL if none is kept */
-	struct generation *serving;		/* what handle and entries stand for: current,
+	struct generation *current;		/* DL: newest that loaded; NULL if none is kept */
+	struct generation *serving;		/* DL: what handle and entries stand for: current,
 						 * but for one that is not initialised yet */
 	struct link_map handle;			/* what dlopen returns, for the process's life:
 						 * name and address are those of `serving` */
-	uint32_t others;			/* ldso.others when ld.so was asked for the path */
+	uint32_t others;			/* loader.others when ld.so was asked for the path */
 	bool raw;				/* RTLD_RAW: neither handle nor entries */
 	struct guest_entries entries;		/* L: the entry layer's */
 	struct generation *all;

@@ -1,4 +1,5 @@
-/* The records that others read: goaudit-debug.h's side of the registry. */
+/* Public records (goaudit-debug.h), written under a sequence count, so that another process
+ * can read them at any time. */
 #ifndef GOAUDIT_GUEST_RECORDS_H
 #define GOAUDIT_GUEST_RECORDS_H
 
@@ -11,14 +12,14 @@ extern struct goaudit_debug goaudit_debug;
 void records_init(struct goaudit_generation *records);
 struct goaudit_generation *records_at(uint32_t index);
 
-/* Around every change of a record or of goaudit_debug; with goaudit.lock. They
+/* Around every change of a record or of goaudit_debug; with core.lock. They
  * do not nest. */
 void records_begin(void);
 void records_end(void);
 
 const char *records_state_name(uint32_t state);
 
-/* A debugger's place to stop: called after each change, with goaudit.lock. */
+/* A debugger's place to stop: called after each change, with core.lock. */
 void goaudit_debug_event(void);
 
 #endif

@@ -4,7 +4,8 @@
  * is current.  Records are never freed: a guest lives as long as the process,
  * a generation's slot is used again once it is gone and old enough.
  *
- * Everything here is guarded by goaudit.lock. */
+ * The letter of the list, and of all functions here that do not say otherwise, is L: the
+ * caller has core.lock. */
 #ifndef GOAUDIT_GUEST_REGISTRY_H
 #define GOAUDIT_GUEST_REGISTRY_H
 
@@ -75,7 +76,7 @@ void registry_describe(struct generation *gen, const struct snapshot *snapshot,
 void registry_set_state(struct guests *gs, struct generation *gen,
 			enum goaudit_state state);
 
-/* Gives back one of gen->kept.  Without goaudit.lock. */
+/* Gives back one of gen->kept.  Without core.lock. */
 void registry_let_go(struct guests *gs, struct generation *gen);
 
 #endif

@@ -12,10 +12,10 @@ struct generation;
 struct guest;
 struct guests;
 
-/* Queues a retired generation and wakes the thread.  With goaudit.lock. */
+/* Queues a retired generation and wakes the thread.  With core.lock. */
 void retired_add(struct guests *gs, struct generation *gen);
 
-/* Asks for another round.  With goaudit.lock. */
+/* Asks for another round.  With core.lock. */
 void retired_ask(struct guests *gs);
 
 /* Go has collected garbage, and something is held.  Without our lock. */

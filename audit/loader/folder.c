@@ -202,7 +202,7 @@ static uint64_t serial_of(const struct process_folder *f, const char *file)
 }
 
 /* In a forked child: takes locks of its own in place of those that it shares with its
- * relatives.  Is it the folder's only user now?  With goaudit.lock. */
+ * relatives.  Is it the folder's only user now?  With core.lock. */
 static bool is_alone(struct loader *ld, struct private_own *own)
 {
 	int fd = private_lock_file(own);
@@ -229,7 +229,7 @@ static bool is_alone(struct loader *ld, struct private_own *own)
 }
 
 /* May a forked child, or whom this process was forked from, need the snapshot?  With
- * goaudit.lock. */
+ * core.lock. */
 static bool is_needed(struct loader *ld, const struct snapshot_left *l)
 {
 	struct process_folders *s = &ld->folders;
@@ -240,7 +240,7 @@ static bool is_needed(struct loader *ld, const struct snapshot_left *l)
 	       private_is_held(l->folder->own, l->serial);
 }
 
-/* Takes what nobody needs any more out of the list.  With goaudit.lock. */
+/* Takes what nobody needs any more out of the list.  With core.lock. */
 static struct snapshot_left *take_unneeded(struct loader *ld)
 {
 	struct snapshot_left **link = &ld->folders.left, *l, *unneeded = NULL;

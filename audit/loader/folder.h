@@ -19,12 +19,12 @@ void folder_finish(struct loader *ld);
 
 /* Before a fork: takes the locks that the child is to have, for the parent may end
  * before the child has run at all.  And after it in the parent, or when it has failed, and
- * in the child, which may only use system calls.  All with goaudit.lock. */
+ * in the child, which may only use system calls.  All with core.lock. */
 void folder_forking(struct loader *ld);
 void folder_forked_parent(struct loader *ld);
 void folder_forked_child(struct loader *ld);
 
-/* The folder beside the snapshots for what made.h makes; NULL: it cannot be made, and
+/* The folder beside the snapshots for what tiny.h makes; NULL: it cannot be made, and
  * errno says why. */
 const char *folder_made(struct loader *ld);
 

@@ -47,20 +47,20 @@ struct snapshot_left {
 };
 
 struct process_folder {
-	struct private_own *own;	/* constant; its mappings are guarded by goaudit.lock */
-	struct process_folder *next;	/* constant */
-	char made[272];			/* constant */
+	struct private_own *own;	/* c; its mappings: L */
+	struct process_folder *next;	/* c */
+	char made[272];			/* c */
 };
 
 struct process_folders {
-	struct process_folder *all; /* NULL: none yet; grows at the head with
-					 * goaudit.lock, atomic */
+	struct process_folder *all; /* L: grows at the head; read without, atomic;
+					 * NULL: none yet */
 	struct process_folder *current; /* where snapshots are made; the same */
-	struct snapshot_left *left;	/* guarded by goaudit.lock */
-	uint64_t inherited;		/* in a forked child: N of the last one that others
-					 * may have, too; guarded by goaudit.lock */
-	uint64_t unheld;		/* N of the last one that a child may have without a
-					 * lock; guarded by goaudit.lock */
+	struct snapshot_left *left;	/* L */
+	uint64_t inherited;		/* L; in a forked child: N of the last one that others
+					 * may have, too */
+	uint64_t unheld;		/* L; N of the last one that a child may have without a
+					 * lock */
 	uint64_t serial;		/* N; atomic */
 };
 
@@ -74,7 +74,7 @@ struct host_handlers {
 };
 
 /* Functions of the host's own libc, for what must run there: threads and exit
- * handlers.  Set by host_init. */
+ * handlers.  c once host_init has set `state` to HOST_KNOWN. */
 struct host {
 	int (*pthread_create)(pthread_t *, const pthread_attr_t *,
 			      void *(*)(void *), void *);
@@ -90,8 +90,8 @@ struct host {
 	char **env;			/* the environment's vector, which is the host's, */
 	char **auxv;			/* and the kernel's one behind it: pairs up to AT_NULL */
 	enum host_state state;		/* atomic */
-	bool hooked;			/* the exit handler is registered; guarded by lock */
-	/* Of the fork under way; guarded by lock. */
+	bool hooked;			/* L: the exit handler is registered */
+	/* Of the fork under way: L. */
 	int fork_cancel;		/* the thread's cancel state before it */
 	bool fork_write_lock;		/* ld.so's has been taken */
 };
@@ -120,7 +120,7 @@ struct loader {
 	struct glibc_locks locks;
 	pthread_mutex_t calls_lock;	/* the letter K: the list of calls; a leaf */
 	struct call *calls;		/* K */
-	pthread_cond_t calls_changed;	/* with calls_lock: a call has ended, or a fork */
+	pthread_cond_t calls_changed;	/* with K: a call has ended, or a fork */
 	unsigned forks;			/* K: threads that are about to fork */
 	struct tiny tiny;
 	struct process_folders folders;

@@ -1,5 +1,5 @@
 /* What the module makes with libdlbind, which is linked into it: the objects that
- * ld.so and the Go runtime need from us, and the libraries of entries (facade.h).
+ * ld.so and the Go runtime need from us, and the libraries of entries (entry/entrylib.h).
  *
  * Their files lie in a folder of their own in that of the snapshots.  libdlbind calls
  * ld.so, so all of this is called without locks of ours. */

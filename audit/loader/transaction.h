@@ -26,17 +26,17 @@ enum call_kind {
 };
 
 struct call {
-	struct call *outer;		/* the list; guarded by goaudit.calls_lock */
+	struct call *outer;		/* K: the list */
 	const void *thread;
 	enum call_kind kind;
-	bool begun;			/* it may have changed something: a fork waits for
-					 * its end; guarded by goaudit.calls_lock */
+	bool begun;			/* K: it may have changed something, so a fork waits
+					 * for its end */
 	bool ran;
 	void (*fn)(void *);		/* CALL_TRANSACTION, CALL_NOTIFY */
 	void *arg;
 	const char *name;		/* CALL_WATCH: what was asked for */
 	bool flagged;			/* CALL_WATCH: any kind of object is ours */
-	bool over;			/* CALL_WATCH: ld.so has gone on to something else */
+	bool over;			/* CALL_WATCH: ld.so looks for a dependency by now */
 	bool found;			/* CALL_WATCH: path is set */
 	void *module;			/* CALL_PLAIN: the moduledata of the Go guest that
 					 * was loaded by it */

@@ -10,7 +10,7 @@ struct reloads;
 /* dlclose.  false: not ours.  Otherwise *result is what dlclose returns. */
 bool close_handle(struct reloads *rl, void *handle, int *result);
 
-/* Counts a reference less.  With goaudit.lock. */
+/* Counts a reference less.  With core.lock. */
 void close_drop_reference(struct generation *gen);
 
 /* Parks or retires a generation if nobody refers to it.  In a transaction. */

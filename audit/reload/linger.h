@@ -19,7 +19,7 @@ struct reloads;
  * lies in.  Without locks. */
 void linger_note(struct reloads *rl, const void *dso);
 
-/* In a forked child, with goaudit.lock: only this thread is left. */
+/* In a forked child, with core.lock: only this thread is left. */
 void linger_forked(struct reloads *rl);
 
 /* Who holds a generation: lines of text.  nested: a dlclose is under way above us.  In a

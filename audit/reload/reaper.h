@@ -27,7 +27,7 @@ int reaper_admit(struct reloads *rl, const char *path);
  * of all) are left; see goaudit_reclaim. */
 int reaper_wait(struct reloads *rl, struct guest *guest, int timeout_ms);
 
-/* In a forked child, with goaudit.lock: there is no thread. */
+/* In a forked child, with core.lock: there is no thread. */
 void reaper_forked(struct reloads *rl);
 
 /* Stops the thread; at exit. */

@@ -4,7 +4,7 @@
 
 struct reloads;
 
-/* In the child, with goaudit.lock: a generation that another thread was loading or
+/* In the child, with core.lock: a generation that another thread was loading or
  * initialising never becomes current, one that it was unmapping stays as it is.  Both
  * stay mapped, if they are, and are not touched any more: the thread may have held
  * locks of theirs.  The guest's old generation is the current one again. */

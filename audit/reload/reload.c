@@ -70,7 +70,8 @@ static bool has_all_functions(struct job *job)
 	return !lacks;
 }
 
-/* Who has an address of an open guest calls it with the arguments that he knows. */
+/* Callers keep passing the arguments of the build whose address they took, so signatures
+ * must not change while the guest is open. */
 static bool has_same_signatures(struct job *job)
 {
 	const char **names;

@@ -35,7 +35,7 @@ struct reaper {
 	unsigned hurry;				/* threads that wait for a round */
 };
 
-/* Guarded by goaudit.lock. */
+/* All L. */
 struct linger {
 	struct linger_thread *threads;	/* that will run destructors in guests */
 	unsigned waiting;		/* retired generations that are to be tried again */

@@ -28,7 +28,8 @@ void retire_generation(struct reloads *rl, struct generation *gen);
 void retire_below_caller(struct reloads *rl, struct generation *gen);
 void retire_replaced(struct reloads *rl, struct guest *guest);
 
-/* A generation was hidden to make way for one that failed: as you were. */
+/* Undoes retire_hide after the successor has failed: reinserts old, or parks or retires it
+ * if its last reference has gone meanwhile. */
 void retire_undo(struct reloads *rl, struct generation *old);
 
 /* Unmaps a generation that nobody needs: back into the link map, a true

@@ -1,7 +1,7 @@
 #!/bin/bash
 # A thread with a cancellation pending comes back from every function of the module, and
-# leaves no lock behind: each door (a function by which a thread of the host comes in)
-# begins with CANCEL_OFF.  The doors are taken from the sources: the table of intercepted
+# leaves no lock behind: each way in (a function by which a thread of the host comes in)
+# begins with CANCEL_OFF.  They are taken from the sources: the table of intercepted
 # functions, the version script, and what is given to others to call.
 . "$(dirname "$0")/../lib.sh"
 [ -d "$ROOT/audit" ] || skip "the sources are not here"

@@ -152,7 +152,7 @@ consider(struct inspector *in, const struct object *guest, char *path,
 	}
 }
 
-/* In the order of the audit module (gort_find.c): RUNPATH, then the cache. */
+/* In the order of the audit module (adapter/find.c): RUNPATH, then the cache. */
 static void
 find_runtime(struct inspector *in, struct object *o, struct object **fits,
 	     struct object **other)

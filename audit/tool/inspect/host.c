@@ -144,7 +144,7 @@ judge_symbol(const struct closure *host, const struct object *o, size_t i, struc
 	    GELF_ST_BIND(sym.st_info) == STB_LOCAL ||
 	    GELF_ST_VISIBILITY(sym.st_other) != STV_DEFAULT)
 		return;
-	/* Names of Go's are settled by the audit module (scope.c). */
+	/* Names of Go's are settled by the audit module (adapter/binding.c). */
 	if (o->facts.kind == IMAGE_GO_GUEST && strpbrk(name, ".:") != NULL)
 		return;
 	by = definer(host, 0, name, &theirs);

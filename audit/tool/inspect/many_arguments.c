@@ -1,5 +1,5 @@
 /* Functions that are called with all of their arguments, however many words of the stack
- * those take, but in a slower way (audit/wide.h). */
+ * those take, but in a slower way (entry/wide.h). */
 #include "tool/inspect/many_arguments.h"
 
 #include <stdlib.h>

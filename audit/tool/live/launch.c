@@ -18,7 +18,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define OLDEST_GLIBC 34		/* 2.x; as in audit.c */
+#define OLDEST_GLIBC 34		/* 2.x; as in api/callbacks.c */
 #define NEWEST_GLIBC 41		/* that has been tried */
 #define SCRIPTS_MAX 4		/* interpreters that are scripts themselves */
 #define GO_RUNTIME_MB 900	/* of address space, beside the program; as in gort.c */
