@@ -209,8 +209,9 @@ static int check_hash(struct adapters *ad, const struct gort *rt,
 	if (rt->abi_hash_len == facts->abi_hash_len &&
 	    memcmp(rt->abi_hash, facts->abi_hash, rt->abi_hash_len) == 0)
 		return 0;
-	image_hex(facts->abi_hash, facts->abi_hash_len, want);
-	image_hex(rt->abi_hash, rt->abi_hash_len, have);
+	/* As much of them as people compare. */
+	image_hex(facts->abi_hash, facts->abi_hash_len < 8 ? facts->abi_hash_len : 8, want);
+	image_hex(rt->abi_hash, rt->abi_hash_len < 8 ? rt->abi_hash_len : 8, have);
 	error_set(ad->core, "%s: built for another Go runtime (ABI hash %s, the one of "
 		  "this process is %s): rebuild it with `goaudit build`",
 		  guest_path, want, have);

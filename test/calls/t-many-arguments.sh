@@ -284,7 +284,7 @@ struct link_map;
 int64_t __wrap_wide_words(const struct link_map *map, const void *function) { return -1; }
 C
 LD_AUDIT=$PWD/blind/libgoaudit.so ./host >actual.txt 2>&1 && fail "it works without"
-grep -q '^line [0-9]*: not so: ' actual.txt || fail "$(cat actual.txt)"
+grep -q '^host.c:[0-9]*: not so: ' actual.txt || fail "$(cat actual.txt)"
 
 # inspect names them.
 cc_so few.so -I. -O2 <<'C'
