@@ -222,7 +222,6 @@ void retire_unlist(struct reloads *rl, struct generation *gen)
 	follow(rl, gen);
 }
 
-/* Takes a generation out of the link map.  In a transaction. */
 void retire_hide(struct reloads *rl, struct generation *gen)
 {
 	pins_take_bound(rl, gen);
@@ -256,7 +255,6 @@ static void follow(struct reloads *rl, struct generation *gen)
 	}
 }
 
-/* Nobody refers to a hidden generation any more.  In a transaction. */
 void retire_generation(struct reloads *rl, struct generation *gen)
 {
 	bool go = gen->info->is_go;
@@ -294,7 +292,6 @@ void retire_replaced(struct reloads *rl, struct guest *guest)
 	}
 }
 
-/* A generation that was hidden to make way for one that failed. */
 void retire_undo(struct reloads *rl, struct generation *old)
 {
 	if (!old || old->info->state != GOAUDIT_OPEN || !old->object.hidden)
@@ -313,7 +310,6 @@ void retire_undo(struct reloads *rl, struct generation *old)
 	pthread_mutex_unlock(&rl->core->lock);
 }
 
-/* The caller of dlreload has left a generation, and may be executing in it. */
 void retire_below_caller(struct reloads *rl, struct generation *gen)
 {
 	if (gen->info->is_go) {

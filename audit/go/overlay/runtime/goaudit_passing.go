@@ -1,6 +1,6 @@
 package runtime
 
-// Who is on its way.
+// Goroutines in transit: stopped with something of a guest in hand that no root shows.
 //
 // A goroutine may have been stopped in code of the library with something of a
 // guest in its hands: a type that it has just read from a table, the list of

@@ -2,7 +2,7 @@
 
 package runtime
 
-// Variables that do not hold what they lead to.
+// Variables exempt from the proof: tables of the runtime, and caches until they are purged.
 //
 // Some belong to the tables from which a guest is taken when it is unlinked:
 // they are not roots.  Some are caches, which are purged before the verdict
