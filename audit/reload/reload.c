@@ -381,7 +381,7 @@ static void *run(struct job *job, void (*first)(void *))
 		else if (job->outcome == PREPARE)
 			going = prepare(job);
 		else
-			going = false;
+			going = job->outcome == RETRY;
 	}
 	if (job->outcome == INITIALISE)
 		initialise(job);
@@ -516,7 +516,7 @@ static void reload_step(void *arg)
 			  "reload it: do so later", job->guest->path);
 		job->outcome = FAILED;
 	} else if (cur != job->seen) {
-		job->outcome = BUSY;	/* look again */
+		job->outcome = RETRY;
 	} else if (job->unchanged && cur == gen) {
 		retire_unlist(rl, gen);
 		retire_relist(rl, gen);

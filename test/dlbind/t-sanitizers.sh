@@ -30,7 +30,7 @@ if printf 'int main(void) { return 0; }' | cc_host probe -fsanitize=thread 2>/de
 		-fsanitize=thread -rdynamic -o races "$ROOT/test/unit/dlbind_threads.c" \
 		"$ROOT"/dlbind/*.c $(pkg-config --cflags --libs check)
 	# It does not see ld.so unmap a library whose address another one gets.
-	echo 'race:image_loaded' >suppressions
+	echo 'race:sections_loaded' >suppressions
 	export TSAN_OPTIONS=suppressions=$PWD/suppressions
 	CK_FORK=no ./races >races.txt 2>&1 || fail "$(cat races.txt)"
 fi

@@ -177,7 +177,7 @@ lacking() { # COMPANION GUEST MODE
 	LD_AUDIT=$PWD/lacking/libgoaudit.so ./opener "$2" "$3" 2>&1
 }
 expect_output lacking image ./plain.so 0 <<'E'
-cannot open shared object file: No such file or directory: install it beside libgoaudit.so
+cannot open shared object file: No such file or directory: free memory, or install it beside libgoaudit.so
 E
 expect_output lacking entries ./small.so $((panic_return)) <<'E'
 panics cannot be returned from: libgoaudit-entries.so is not beside libgoaudit.so: install it
