@@ -30,8 +30,8 @@ EXPORT void *dlcreate(const char *name)
 	return dlcreate_with_options(name, NULL);
 }
 
-EXPORT void *dlcreate_with_mmap(const char *name, void *(*map)(void *, size_t, int, int,
-							      int, off_t))
+EXPORT void *dlcreate_with_mmap(const char *name,
+				void *(*map)(void *, size_t, int, int, int, off_t))
 {
 	struct dlbind_options o = { .size = sizeof o, .mmap = map };
 
@@ -48,15 +48,14 @@ EXPORT int dldelete(void *library)
 static struct arena *arena_for(struct library *lib, unsigned flags)
 {
 	switch (flags & ~(unsigned)SHF_ALLOC) {
-	case SHF_EXECINSTR:
-		return &lib->arenas[ARENA_TEXT];
-	case SHF_WRITE:
-		return &lib->arenas[ARENA_DATA];
-	case 0:
-		return &lib->arenas[ARENA_RODATA];
+	case SHF_EXECINSTR: return &lib->arenas[ARENA_TEXT];
+	case SHF_WRITE: return &lib->arenas[ARENA_DATA];
+	case 0: return &lib->arenas[ARENA_RODATA];
 	}
-	error_set(EINVAL, "%s: memory with flags %#x cannot be had: give SHF_EXECINSTR, "
-		  "SHF_WRITE or neither", lib->name, flags);
+	error_set(EINVAL,
+		  "%s: memory with flags %#x cannot be had: give SHF_EXECINSTR, "
+		  "SHF_WRITE or neither",
+		  lib->name, flags);
 	return NULL;
 }
 
@@ -77,15 +76,16 @@ static uintptr_t alloc_locked(struct library *lib, size_t size, size_t alignment
 		return 0;
 	if (size == 0 || alignment == 0 || alignment & (alignment - 1) ||
 	    alignment > 1ul << 30) {
-		error_set(EINVAL, "%s: %zu bytes aligned to %zu cannot be allocated: give "
-			  "a size, and a power of two up to 2^30", lib->name, size,
-			  alignment);
+		error_set(EINVAL,
+			  "%s: %zu bytes aligned to %zu cannot be allocated: give "
+			  "a size, and a power of two up to 2^30",
+			  lib->name, size, alignment);
 		return 0;
 	}
 	if (alignment < GRANULE)
 		alignment = GRANULE;
 	if (size > SIZE_MAX / 2)
-		size = SIZE_MAX / 2;	/* more than there is; and no overflow */
+		size = SIZE_MAX / 2; /* more than there is; and no overflow */
 	if (has_own_pages(a)) {
 		size = pages_up(size);
 		alignment = alignment < PAGE ? PAGE : alignment;
@@ -101,8 +101,7 @@ static uintptr_t alloc_locked(struct library *lib, size_t size, size_t alignment
 	return at;
 }
 
-EXPORT void *dlalloc_aligned(void *library, size_t size, size_t alignment,
-			     unsigned flags)
+EXPORT void *dlalloc_aligned(void *library, size_t size, size_t alignment, unsigned flags)
 {
 	struct library *lib = library_lock(library);
 	uintptr_t at;
@@ -120,8 +119,8 @@ EXPORT void *dlalloc(void *library, size_t size, unsigned flags)
 }
 
 /* A block of the client's, which `address` lies in. */
-static struct arena *find_block(struct library *lib, const void *address,
-				uint32_t *start, uint32_t *granules)
+static struct arena *find_block(struct library *lib, const void *address, uint32_t *start,
+				uint32_t *granules)
 {
 	for (int kind = ARENA_TEXT; kind <= ARENA_DATA; kind++)
 		if (arena_block(&lib->arenas[kind], (uintptr_t)address, start, granules))
@@ -131,14 +130,16 @@ static struct arena *find_block(struct library *lib, const void *address,
 	return NULL;
 }
 
-static struct arena *find_start(struct library *lib, const void *block,
-				uint32_t *start, uint32_t *granules)
+static struct arena *find_start(struct library *lib, const void *block, uint32_t *start,
+				uint32_t *granules)
 {
 	struct arena *a = find_block(lib, block, start, granules);
 
 	if (a && arena_address(a, *start) != (uintptr_t)block) {
-		error_set(EINVAL, "%p: in the middle of a block of %s: give what dlalloc "
-			  "returned", block, lib->name);
+		error_set(EINVAL,
+			  "%p: in the middle of a block of %s: give what dlalloc "
+			  "returned",
+			  block, lib->name);
 		return NULL;
 	}
 	return a;
@@ -152,9 +153,10 @@ static int check_unused(struct arena *a, uint32_t from, uint32_t to)
 				 (void *)arena_address(a, from), a->library->name);
 	if (a->kind == ARENA_TEXT &&
 	    frames_in(a->library, arena_address(a, from), arena_address(a, to)))
-		return error_set(EBUSY, "%p: an unwind entry of %s is for it: take it away "
-				 "with dlunframe first", (void *)arena_address(a, from),
-				 a->library->name);
+		return error_set(EBUSY,
+				 "%p: an unwind entry of %s is for it: take it away "
+				 "with dlunframe first",
+				 (void *)arena_address(a, from), a->library->name);
 	return 0;
 }
 
@@ -219,8 +221,10 @@ static int resize_locked(struct library *lib, void *block, size_t size)
 		return -1;
 	open = has_own_pages(a) && granule_test(a->open, start);
 	if (has_own_pages(a) && !open && size > (size_t)granules * GRANULE)
-		return error_set(EPERM, "%p: sealed: allocate another block, or use "
-				 "DLBIND_WRITE_ALIAS", block);
+		return error_set(EPERM,
+				 "%p: sealed: allocate another block, or use "
+				 "DLBIND_WRITE_ALIAS",
+				 block);
 	if (has_own_pages(a) && size < (size_t)granules * GRANULE)
 		publish_close(a, start + size / GRANULE, granules - size / GRANULE);
 	if (arena_resize(a, start, size) != 0)
@@ -260,8 +264,10 @@ EXPORT void *dlwritable(void *library, const void *address)
 	else if (a && lib->flags & DLBIND_WRITE_ALIAS)
 		at = a->alias + ((uintptr_t)address - a->base);
 	else if (a)
-		error_set(EPERM, "%p: sealed: allocate another block, or use "
-			  "DLBIND_WRITE_ALIAS", address);
+		error_set(EPERM,
+			  "%p: sealed: allocate another block, or use "
+			  "DLBIND_WRITE_ALIAS",
+			  address);
 	library_unlock(lib);
 	return at;
 }
@@ -293,8 +299,10 @@ EXPORT void *dlbind_symbol(void *library, const struct dlbind_symbol *asked)
 
 	if (!asked || asked->struct_size < offsetof(struct dlbind_symbol, version) ||
 	    asked->struct_size > sizeof s) {
-		error_set(EINVAL, "dlbind: the symbol's struct_size is %zu: set it to "
-			  "sizeof(struct dlbind_symbol)", asked ? asked->struct_size : 0);
+		error_set(EINVAL,
+			  "dlbind: the symbol's struct_size is %zu: set it to "
+			  "sizeof(struct dlbind_symbol)",
+			  asked ? asked->struct_size : 0);
 		return NULL;
 	}
 	memcpy(&s, asked, asked->struct_size);
@@ -306,11 +314,13 @@ EXPORT void *dlbind_symbol(void *library, const struct dlbind_symbol *asked)
 	return result == 0 ? library : NULL;
 }
 
-EXPORT void *dlbind(void *library, const char *name, void *object, size_t size,
-		    Elf64_Word type)
+EXPORT void *dlbind(void *library, const char *name, void *object, size_t size, Elf64_Word type)
 {
 	struct dlbind_symbol s = {
-		.struct_size = sizeof s, .name = name, .object = object, .size = size,
+		.struct_size = sizeof s,
+		.name = name,
+		.object = object,
+		.size = size,
 		.type = type > 15 ? 15 : type,
 	};
 
@@ -346,8 +356,7 @@ EXPORT int dlbind_addr(const void *address, Dl_info *info)
 		registry_put(lib);
 		return dladdr(address, info);
 	}
-	*info = (Dl_info){ .dli_fname = lib->map->l_name,
-			   .dli_fbase = (void *)lib->base };
+	*info = (Dl_info){ .dli_fname = lib->map->l_name, .dli_fbase = (void *)lib->base };
 	pthread_mutex_lock(&lib->lock);
 	for (int kind = ARENA_TEXT; kind <= ARENA_DATA; kind++) {
 		struct arena *a = &lib->arenas[kind];

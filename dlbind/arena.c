@@ -31,8 +31,7 @@ static size_t lowest_words(size_t size)
 
 size_t arena_side_words(size_t size)
 {
-	return 2 * bits_upper_words(size / GRANULE) + size / PAGE / 64 + 1 +
-	       lowest_words(size);
+	return 2 * bits_upper_words(size / GRANULE) + size / PAGE / 64 + 1 + lowest_words(size);
 }
 
 uint64_t *arena_place(struct arena *a, uint64_t *words)
@@ -124,16 +123,15 @@ static void unback(struct arena *a, size_t from, size_t to)
 		backing_remove(a->library, a->base - a->library->base + from * PAGE,
 			       (to - from) * PAGE);
 	else
-		madvise((void *)(a->base + from * PAGE), (to - from) * PAGE,
-			MADV_DONTNEED);
+		madvise((void *)(a->base + from * PAGE), (to - from) * PAGE, MADV_DONTNEED);
 	mark_pages(a, from, to, false);
 }
 
 /* The granules [from, to) have become free, and belong to the hole
  * [hole_from, hole_to): pages that are wholly in it, and had a part in what was
  * freed, are empty now. */
-static void release(struct arena *a, uint32_t from, uint32_t to,
-		    uint32_t hole_from, uint32_t hole_to)
+static void release(struct arena *a, uint32_t from, uint32_t to, uint32_t hole_from,
+		    uint32_t hole_to)
 {
 	const uint32_t n = PAGE / GRANULE;
 	size_t first = from / n, last = (to + n - 1) / n;
@@ -297,8 +295,7 @@ static uint64_t align(const struct arena *a, uint32_t g, size_t alignment)
 	return (((address + alignment - 1) & -alignment) - a->base) / GRANULE;
 }
 
-static bool fits(const struct arena *a, const struct hole *h, uint32_t n,
-		 size_t alignment)
+static bool fits(const struct arena *a, const struct hole *h, uint32_t n, size_t alignment)
 {
 	return align(a, h->start, alignment) + n <= (uint64_t)h->start + h->size;
 }
@@ -337,8 +334,7 @@ static void mark_used(struct arena *a, uint32_t start, uint32_t n)
 
 /* Out of [from, to), which is free and has no record, [start, start + n) is
  * going to be used. */
-static void split(struct arena *a, uint32_t from, uint32_t to, uint32_t start,
-		  uint32_t n)
+static void split(struct arena *a, uint32_t from, uint32_t to, uint32_t start, uint32_t n)
 {
 	if (from < start) {
 		bits_set(&a->starts, from);
@@ -372,8 +368,10 @@ uintptr_t arena_alloc(struct arena *a, size_t size, size_t alignment)
 	}
 	start = align(a, old_top, alignment);
 	if (n > a->limit || start + n > a->limit) {
-		error_set(ENOMEM, "%s: no address space for %zu bytes more: create it "
-			  "with larger limits, or free some", a->library->name, size);
+		error_set(ENOMEM,
+			  "%s: no address space for %zu bytes more: create it "
+			  "with larger limits, or free some",
+			  a->library->name, size);
 		return 0;
 	}
 	if (back(a, start, start + n) != 0)
@@ -443,8 +441,10 @@ int arena_resize(struct arena *a, uint32_t start, size_t size)
 	else if (!granule_test(a->used, end))
 		room = end_of(a, end);
 	if (n > room - start)
-		return error_set(ENOMEM, "%s: no room for %zu bytes in place: allocate "
-				 "another block", a->library->name, size);
+		return error_set(ENOMEM,
+				 "%s: no room for %zu bytes in place: allocate "
+				 "another block",
+				 a->library->name, size);
 	if (back(a, end, start + n) != 0)
 		return -1;
 	a->granules += n - have;
@@ -463,8 +463,7 @@ int arena_resize(struct arena *a, uint32_t start, size_t size)
 	return 0;
 }
 
-bool arena_block(const struct arena *a, uintptr_t address, uint32_t *start,
-		 uint32_t *granules)
+bool arena_block(const struct arena *a, uintptr_t address, uint32_t *start, uint32_t *granules)
 {
 	size_t g, s;
 

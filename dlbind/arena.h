@@ -14,8 +14,7 @@ void arena_free(struct arena *a, uint32_t start);
 int arena_resize(struct arena *a, uint32_t start, size_t size);
 
 /* The used block that an address lies in: its first granule, and how many. */
-bool arena_block(const struct arena *a, uintptr_t address, uint32_t *start,
-		 uint32_t *granules);
+bool arena_block(const struct arena *a, uintptr_t address, uint32_t *start, uint32_t *granules);
 
 /* The flags of granules, which stand among the words of the two sets. */
 #define ARENA_STRIDE 4

@@ -9,7 +9,7 @@
 #include "error.h"
 
 #ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23	/* Linux 5.14 */
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
 
 /* For older kernels: FUTEX_WAKE_OP makes the kernel add 0 to a word of each page;
@@ -35,8 +35,10 @@ int backing_add(struct library *lib, size_t offset, size_t bytes)
 			continue;
 		if (errno == EINVAL && touch(from, to) == 0)
 			break;
-		return error_set(ENOSPC, "%s: no memory for its file: free space in the "
-				 "file system of %s", lib->name, lib->path);
+		return error_set(ENOSPC,
+				 "%s: no memory for its file: free space in the "
+				 "file system of %s",
+				 lib->name, lib->path);
 	}
 	return 0;
 }

@@ -14,8 +14,7 @@ size_t bits_upper_words(size_t n)
 	return total;
 }
 
-void bits_place(struct bits *b, size_t n, uint64_t *lowest, unsigned stride,
-		uint64_t *upper)
+void bits_place(struct bits *b, size_t n, uint64_t *lowest, unsigned stride, uint64_t *upper)
 {
 	b->level[0] = lowest;
 	b->stride = stride;
@@ -69,7 +68,7 @@ size_t bits_next(const struct bits *b, size_t i)
 				i = i * 64 + __builtin_ctzll(*word(b, l, i));
 			return i;
 		}
-		i = i / 64 + 1;	/* behind the last word is one that stays 0 */
+		i = i / 64 + 1; /* behind the last word is one that stays 0 */
 	}
 	return BITS_NONE;
 }

@@ -49,7 +49,7 @@ int error_set(int code, const char *format, ...)
 	va_list ap;
 
 	if (t) {
-		errno = code;	/* for %m */
+		errno = code; /* for %m */
 		va_start(ap, format);
 		vsnprintf(t->text, sizeof t->text, format, ap);
 		va_end(ap);

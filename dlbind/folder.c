@@ -34,8 +34,7 @@ static bool choose_root(char *root, size_t size)
 
 	if (asked && asked[0]) {
 		/* No second choice. */
-		if ((size_t)snprintf(root, size, "%s", asked) < size &&
-		    asked[0] == '/')
+		if ((size_t)snprintf(root, size, "%s", asked) < size && asked[0] == '/')
 			return private_folder(root);
 		errno = EINVAL;
 		return false;
@@ -69,9 +68,8 @@ static bool is_leaving(int at, const char *name, struct leaving *l)
 
 static bool newer(const struct leaving *a, const struct leaving *b)
 {
-	return a->changed.tv_sec != b->changed.tv_sec ?
-		       a->changed.tv_sec > b->changed.tv_sec :
-		       a->changed.tv_nsec > b->changed.tv_nsec;
+	return a->changed.tv_sec != b->changed.tv_sec ? a->changed.tv_sec > b->changed.tv_sec :
+							a->changed.tv_nsec > b->changed.tv_nsec;
 }
 
 static void collect(const char *root)
@@ -104,8 +102,10 @@ int folder_accept(const char *path)
 {
 	if (private_folder(path))
 		return 0;
-	return error_set(errno, "%s: not a folder that only this user can enter and map "
-			 "code from: %m: name another one", path);
+	return error_set(errno,
+			 "%s: not a folder that only this user can enter and map "
+			 "code from: %m: name another one",
+			 path);
 }
 
 int folder_prepare(void)
@@ -115,14 +115,17 @@ int folder_prepare(void)
 	char root[400];
 
 	if (!choose_root(root, sizeof root))
-		return error_set(errno, "%s: no folder that only this user can enter "
+		return error_set(errno,
+				 "%s: no folder that only this user can enter "
 				 "and map code from: %m: name one in DLBIND_FOLDER",
 				 root);
 	collect(root);
 	own = private_make(root, KIND);
 	if (!own)
-		return error_set(errno, "%s: no folder can be made there: %m: free space, or "
-				 "name another one in DLBIND_FOLDER", root);
+		return error_set(errno,
+				 "%s: no folder can be made there: %m: free space, or "
+				 "name another one in DLBIND_FOLDER",
+				 root);
 	own->next = s->own;
 	s->own = own;
 	__atomic_store_n(&s->folder, own->path, __ATOMIC_RELEASE);
@@ -136,7 +139,7 @@ int folder_given(void)
 
 	if (!folder)
 		return error_set(errno, "dlcreate: no folder for its "
-				 "file: %m: free space, or name another one");
+					"file: %m: free space, or name another one");
 	__atomic_store_n(&s->folder, folder, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -161,8 +164,10 @@ int folder_allows(const char *name, size_t size)
 
 	if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || size <= limit.rlim_cur)
 		return 0;
-	return error_set(EFBIG, "%s: its file of %zu bytes (not of memory) is larger than "
-			 "RLIMIT_FSIZE: create it with smaller limits", name, size);
+	return error_set(EFBIG,
+			 "%s: its file of %zu bytes (not of memory) is larger than "
+			 "RLIMIT_FSIZE: create it with smaller limits",
+			 name, size);
 }
 
 /* The one for new files: who has become another user does not map what the last one
@@ -188,21 +193,23 @@ int folder_file(const char *folder, const char *name, char path[PATH_MAX])
 		const char *own = current_folder();
 		uint64_t n = __atomic_add_fetch(&s->serial, 1, __ATOMIC_RELAXED);
 
-		if (snprintf(path, PATH_MAX, "%s/%s.%llu", folder ? folder : own,
-			     name, (unsigned long long)n) >= PATH_MAX)
-			return error_set(ENAMETOOLONG, "%s: the path of its file is too "
-					 "long: choose a shorter folder", name);
-		fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-			  0600);
+		if (snprintf(path, PATH_MAX, "%s/%s.%llu", folder ? folder : own, name,
+			     (unsigned long long)n) >= PATH_MAX)
+			return error_set(ENAMETOOLONG,
+					 "%s: the path of its file is too "
+					 "long: choose a shorter folder",
+					 name);
+		fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (fd >= 0)
 			return fd;
 		if (errno == EEXIST)
 			continue;
-		if (folder || chosen || (errno != ENOENT && errno != EACCES &&
-					 errno != EPERM && errno != EROFS))
-			return error_set(errno, "%s: cannot be made: %m: free space, or "
-					 "name another folder%s", path,
-					 s->loader.folder ? "" : " in DLBIND_FOLDER");
+		if (folder || chosen ||
+		    (errno != ENOENT && errno != EACCES && errno != EPERM && errno != EROFS))
+			return error_set(errno,
+					 "%s: cannot be made: %m: free space, or "
+					 "name another folder%s",
+					 path, s->loader.folder ? "" : " in DLBIND_FOLDER");
 		chosen = true;
 		if (!choose_anew(own))
 			return -1;

@@ -20,7 +20,7 @@ int folder_given(void);
 /* Makes `path`, or accepts it if it is a folder that only this user can enter and
  * map code from.  -1 with the error set. */
 int folder_accept(const char *path);
-void folder_keep(void);		/* nobody removes the folder */
+void folder_keep(void); /* nobody removes the folder */
 void folder_finish(void);
 
 #endif

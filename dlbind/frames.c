@@ -22,28 +22,53 @@
 #include "error.h"
 #include "sections.h"
 
-#define ENC_OMIT 0xff
-#define ENC_FORMAT 0x0f
+#define ENC_OMIT        0xff
+#define ENC_FORMAT      0x0f
 #define ENC_APPLICATION 0x70
-#define ENC_PCREL 0x10
-#define ENC_SDATA4 0x0b
-#define ENC_UDATA4 0x03
-#define ENC_DATAREL 0x30
+#define ENC_PCREL       0x10
+#define ENC_SDATA4      0x0b
+#define ENC_UDATA4      0x03
+#define ENC_DATAREL     0x30
 
 struct header {
 	uint8_t version, frame_enc, count_enc, table_enc;
 	int32_t frame;
 	uint32_t count;
 	struct {
-		int32_t address, fde;	/* from the header */
+		int32_t address, fde; /* from the header */
 	} table[];
 };
 
 /* The block at the start of .eh_frame: a CIE, and an FDE that covers nothing. */
 static const unsigned char nothing[48] = {
-	20, 0, 0, 0, 0, 0, 0, 0, 1, 'z', 'R', 0, 1, MACHINE_CFI_DATA_ALIGN,
-	MACHINE_CFI_RETURN, 1, ENC_PCREL | ENC_SDATA4, MACHINE_CFI_START, 0, 0,
-	20, 0, 0, 0, 28, 0, 0, 0,
+	20,
+	0,
+	0,
+	0,
+	0,
+	0,
+	0,
+	0,
+	1,
+	'z',
+	'R',
+	0,
+	1,
+	MACHINE_CFI_DATA_ALIGN,
+	MACHINE_CFI_RETURN,
+	1,
+	ENC_PCREL | ENC_SDATA4,
+	MACHINE_CFI_START,
+	0,
+	0,
+	20,
+	0,
+	0,
+	0,
+	28,
+	0,
+	0,
+	0,
 };
 
 #define NOTHING_FDE 24
@@ -57,7 +82,7 @@ struct record {
 struct frame {
 	uint8_t enc, lsda_enc;
 	bool has_data;
-	const unsigned char *personality, *pc, *lsda;	/* the fields; NULL: none */
+	const unsigned char *personality, *pc, *lsda; /* the fields; NULL: none */
 	uint8_t personality_enc;
 	uintptr_t begin, size;
 };
@@ -111,10 +136,11 @@ static unsigned size_of(uint8_t enc)
 	if ((enc & ENC_APPLICATION) != 0 && (enc & ENC_APPLICATION) != ENC_PCREL)
 		return 0;
 	switch (enc & ENC_FORMAT) {
-	case 0x00: case 0x04: case 0x0c:
-		return 8;
-	case 0x03: case 0x0b:
-		return 4;
+	case 0x00:
+	case 0x04:
+	case 0x0c: return 8;
+	case 0x03:
+	case 0x0b: return 4;
 	}
 	return 0;
 }
@@ -170,8 +196,8 @@ static bool move(const unsigned char *from, unsigned char *to, uintptr_t to_addr
 }
 
 /* The next record of [p, end); false at the end, or at a terminator. */
-static bool next_record(const unsigned char *p, const unsigned char *end,
-			struct record *r, bool *broken)
+static bool next_record(const unsigned char *p, const unsigned char *end, struct record *r,
+			bool *broken)
 {
 	uint32_t length;
 
@@ -226,10 +252,9 @@ static bool parse_cie(struct record r, struct frame *f)
 			if (!get_byte(&r, &f->enc))
 				return false;
 			break;
-		case 'S': case 'B':
-			break;
-		default:
-			return false;
+		case 'S':
+		case 'B': break;
+		default: return false;
 		}
 	return true;
 }
@@ -246,8 +271,7 @@ static bool parse_fde(struct record r, const unsigned char *first, struct frame 
 	if (back > (size_t)(r.start + 4 - first) ||
 	    !next_record(r.start + 4 - back, r.start, &cie, &broken) ||
 	    get32(cie.start + 4) != 0 || !parse_cie(cie, f) ||
-	    !get_pointer(&r, f->enc, &f->pc) ||
-	    !get_pointer(&r, f->enc & ENC_FORMAT, &range))
+	    !get_pointer(&r, f->enc, &f->pc) || !get_pointer(&r, f->enc & ENC_FORMAT, &range))
 		return false;
 	f->begin = pointer(f->pc, f->enc);
 	f->size = raw(range, f->enc & ENC_FORMAT & ~0x08);
@@ -256,8 +280,7 @@ static bool parse_fde(struct record r, const unsigned char *first, struct frame 
 		return true;
 	if (!get_leb(&r, &length) || length > (size_t)(r.end - r.at))
 		return false;
-	return f->lsda_enc == ENC_OMIT || length == 0 ||
-	       get_pointer(&r, f->lsda_enc, &f->lsda);
+	return f->lsda_enc == ENC_OMIT || length == 0 || get_pointer(&r, f->lsda_enc, &f->lsda);
 }
 
 static bool parse(struct record r, const unsigned char *first, struct frame *f)
@@ -292,7 +315,7 @@ static int extend(struct library *lib, uint32_t entry)
 	if (more <= count)
 		return 0;
 	if (backing_add(lib, lib->at.frame_hdr + sizeof *h + 8ul * count,
-			 8ul * (more - count)) != 0)
+			8ul * (more - count)) != 0)
 		return -1;
 	for (uint32_t i = count; i < more; i++) {
 		h->table[i].address = address_of(lib, i);
@@ -331,8 +354,8 @@ static int init(struct library *lib)
 
 /* Changes the entries of [begin, begin + size) from one FDE to another; false when it
  * meets one that has another. */
-static bool set_entries(struct library *lib, uintptr_t begin, uintptr_t size,
-			int32_t from, int32_t to)
+static bool set_entries(struct library *lib, uintptr_t begin, uintptr_t size, int32_t from,
+			int32_t to)
 {
 	struct header *h = header_of(lib);
 	uint32_t first = entry_of(lib, begin), last = entry_of(lib, begin + size - 1);
@@ -387,8 +410,8 @@ static void fill_hole(struct library *lib, uint32_t granule)
 
 /* Copies the records to the block at `address`.  Whatever fills it up belongs to
  * the last one, as DW_CFA_nop. */
-static bool copy(const unsigned char *from, size_t size, unsigned char *to,
-		 uintptr_t address, size_t block)
+static bool copy(const unsigned char *from, size_t size, unsigned char *to, uintptr_t address,
+		 size_t block)
 {
 	const unsigned char *p = from;
 	unsigned char *last = to;
@@ -401,13 +424,12 @@ static bool copy(const unsigned char *from, size_t size, unsigned char *to,
 	memset(to + size, 0, block - size);
 	while (next_record(p, from + size, &r, &broken)) {
 		if (!parse(r, from, &f) ||
-		    (f.personality && !move(f.personality, to + (f.personality - from),
-					    address + (f.personality - from),
-					    f.personality_enc)) ||
-		    (f.pc && !move(f.pc, to + (f.pc - from), address + (f.pc - from),
-				   f.enc)) ||
-		    (f.lsda && !move(f.lsda, to + (f.lsda - from),
-				     address + (f.lsda - from), f.lsda_enc)))
+		    (f.personality &&
+		     !move(f.personality, to + (f.personality - from),
+			   address + (f.personality - from), f.personality_enc)) ||
+		    (f.pc && !move(f.pc, to + (f.pc - from), address + (f.pc - from), f.enc)) ||
+		    (f.lsda && !move(f.lsda, to + (f.lsda - from), address + (f.lsda - from),
+				     f.lsda_enc)))
 			return false;
 		last = to + (p - from);
 		p = r.end;
@@ -422,18 +444,23 @@ static int check_fde(struct library *lib, const struct frame *f)
 	uint32_t start, granules;
 
 	if (f->begin % GRANULE)
-		return error_set(EINVAL, "%p: an FDE's function does not start at a "
-				 "multiple of 16: align it", (void *)f->begin);
+		return error_set(EINVAL,
+				 "%p: an FDE's function does not start at a "
+				 "multiple of 16: align it",
+				 (void *)f->begin);
 	if (f->size == 0 ||
 	    !arena_block(&lib->arenas[ARENA_TEXT], f->begin, &start, &granules) ||
-	    f->size > lib->arenas[ARENA_TEXT].base +
-			      ((uintptr_t)start + granules) * GRANULE - f->begin)
-		return error_set(EINVAL, "%p: an FDE is for %zu bytes that are not in a "
+	    f->size > lib->arenas[ARENA_TEXT].base + ((uintptr_t)start + granules) * GRANULE -
+			      f->begin)
+		return error_set(EINVAL,
+				 "%p: an FDE is for %zu bytes that are not in a "
 				 "block of %s: allocate them with SHF_EXECINSTR",
 				 (void *)f->begin, (size_t)f->size, lib->name);
 	if (frames_in(lib, f->begin, f->begin + f->size))
-		return error_set(EEXIST, "%p: there is an FDE for it: take that away with "
-				 "dlunframe first", (void *)f->begin);
+		return error_set(EEXIST,
+				 "%p: there is an FDE for it: take that away with "
+				 "dlunframe first",
+				 (void *)f->begin);
 	return extend(lib, entry_of(lib, f->begin + f->size - 1));
 }
 
@@ -447,7 +474,8 @@ static size_t check(struct library *lib, const unsigned char *from, size_t size)
 
 	while (next_record(p, from + size, &r, &broken)) {
 		if (!parse(r, from, &f)) {
-			error_set(EINVAL, "%s: byte %zu of the unwind table is not understood: "
+			error_set(EINVAL,
+				  "%s: byte %zu of the unwind table is not understood: "
 				  "give an .eh_frame section of 32-bit records",
 				  lib->name, (size_t)(p - from));
 			return 0;
@@ -457,8 +485,10 @@ static size_t check(struct library *lib, const unsigned char *from, size_t size)
 		p = r.end;
 	}
 	if (broken || p == from) {
-		error_set(EINVAL, "%s: the unwind table is cut off at byte %zu: give whole "
-			  "records", lib->name, (size_t)(p - from));
+		error_set(EINVAL,
+			  "%s: the unwind table is cut off at byte %zu: give whole "
+			  "records",
+			  lib->name, (size_t)(p - from));
 		return 0;
 	}
 	return p - from;
@@ -512,14 +542,18 @@ int frames_add(struct library *lib, const void *eh_frame, size_t size, void **to
 	if (!copy(eh_frame, size, (unsigned char *)a->alias + offset, block,
 		  (size_t)granules * GRANULE)) {
 		free_block(lib, start);
-		return error_set(ERANGE, "%s: what the unwind table refers to is too far "
-				 "away: use 8-byte or absolute pointers", lib->name);
+		return error_set(ERANGE,
+				 "%s: what the unwind table refers to is too far "
+				 "away: use 8-byte or absolute pointers",
+				 lib->name);
 	}
 	if (!enter(lib, offset, (size_t)granules * GRANULE, true)) {
 		enter(lib, offset, (size_t)granules * GRANULE, false);
 		free_block(lib, start);
-		return error_set(EINVAL, "%s: two functions of the unwind table share 16 "
-				 "bytes: align them", lib->name);
+		return error_set(EINVAL,
+				 "%s: two functions of the unwind table share 16 "
+				 "bytes: align them",
+				 lib->name);
 	}
 	if (token)
 		*token = (void *)block;
@@ -534,8 +568,10 @@ int frames_remove(struct library *lib, void *token)
 
 	if (!arena_block(a, (uintptr_t)token, &start, &granules) || start == 0 ||
 	    a->base + (uintptr_t)start * GRANULE != (uintptr_t)token)
-		return error_set(EINVAL, "%p: not of dlframe of %s: give the token that it "
-				 "returned", token, lib->name);
+		return error_set(EINVAL,
+				 "%p: not of dlframe of %s: give the token that it "
+				 "returned",
+				 token, lib->name);
 	enter(lib, (size_t)start * GRANULE, (size_t)granules * GRANULE, false);
 	free_block(lib, start);
 	lib->changed = true;

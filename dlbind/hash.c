@@ -103,8 +103,7 @@ static int back_table(struct library *lib, const struct hash_table *t, uint32_t 
 {
 	size_t offset = t->offset + (from ? 8 + 4 * (t->buckets + (size_t)from) : 0);
 
-	return backing_add(lib, offset,
-			    t->offset + 8 + 4 * (t->buckets + (size_t)to) - offset);
+	return backing_add(lib, offset, t->offset + 8 + 4 * (t->buckets + (size_t)to) - offset);
 }
 
 int hash_back(struct library *lib, uint32_t from, uint32_t to)
@@ -115,9 +114,8 @@ int hash_back(struct library *lib, uint32_t from, uint32_t to)
 	    (lib->hash.phase != HASH_STEADY &&
 	     back_table(lib, &lib->hash.next, from, to) != 0) ||
 	    backing_add(lib, lib->at.dynsym + from * sizeof(Elf64_Sym),
-			 n * sizeof(Elf64_Sym)) != 0 ||
-	    backing_add(lib, lib->at.gnu_hash + (GNU_WORDS + (size_t)from) * 4,
-			 n * 4) != 0 ||
+			n * sizeof(Elf64_Sym)) != 0 ||
+	    backing_add(lib, lib->at.gnu_hash + (GNU_WORDS + (size_t)from) * 4, n * 4) != 0 ||
 	    (lib->version_count &&
 	     backing_add(lib, lib->at.versym + 2 * (size_t)from, n * 2) != 0))
 		return -1;
@@ -130,8 +128,7 @@ void hash_unback(struct library *lib, uint32_t from, uint32_t to)
 	size_t n = to - from;
 
 	backing_remove(lib, t->offset + 8 + 4 * (t->buckets + (size_t)from), 4 * n);
-	backing_remove(lib, lib->at.dynsym + from * sizeof(Elf64_Sym),
-		       n * sizeof(Elf64_Sym));
+	backing_remove(lib, lib->at.dynsym + from * sizeof(Elf64_Sym), n * sizeof(Elf64_Sym));
 	backing_remove(lib, lib->at.gnu_hash + (GNU_WORDS + (size_t)from) * 4, 4 * n);
 	if (lib->version_count)
 		backing_remove(lib, lib->at.versym + 2 * (size_t)from, 2 * n);
@@ -149,7 +146,8 @@ int hash_init(struct library *lib)
 
 	h->now = (struct hash_table){
 		.words = (uint32_t *)(lib->alias + lib->at.hash[0]),
-		.offset = lib->at.hash[0], .buckets = HASH_FIRST,
+		.offset = lib->at.hash[0],
+		.buckets = HASH_FIRST,
 	};
 	if (hash_back(lib, 0, 1) != 0)
 		return -1;
@@ -285,8 +283,7 @@ static void begin(struct library *lib)
 	__atomic_store_n(lib->map_chain,
 			 (const uint32_t *)(lib->base + next->offset) + 2 + 2 * n,
 			 __ATOMIC_RELEASE);
-	__atomic_store_n(lib->map_buckets,
-			 (const uint32_t *)(lib->base + next->offset) + 2,
+	__atomic_store_n(lib->map_buckets, (const uint32_t *)(lib->base + next->offset) + 2,
 			 __ATOMIC_RELEASE);
 	lib->hash.phase = HASH_BOTH;
 }
@@ -318,13 +315,10 @@ void hash_step(struct library *lib)
 			begin(lib);
 		break;
 	case HASH_BOTH:
-		__atomic_store_n(lib->map_nbuckets, lib->hash.next.buckets,
-				 __ATOMIC_RELEASE);
+		__atomic_store_n(lib->map_nbuckets, lib->hash.next.buckets, __ATOMIC_RELEASE);
 		lib->hash.phase = HASH_SWITCHED;
 		sections_update_hash(lib, &lib->hash.next);
 		break;
-	case HASH_SWITCHED:
-		cut(lib);
-		break;
+	case HASH_SWITCHED: cut(lib); break;
 	}
 }

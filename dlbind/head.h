@@ -5,19 +5,39 @@
 #include "state.h"
 
 enum { /* program headers */
-	PH_TABLES, PH_TEXT, PH_RODATA, PH_DYNAMIC_PAGE, PH_DATA, PH_DYNAMIC, PH_FRAMES,
-	PH_STACK, PH_COUNT
+       PH_TABLES,
+       PH_TEXT,
+       PH_RODATA,
+       PH_DYNAMIC_PAGE,
+       PH_DATA,
+       PH_DYNAMIC,
+       PH_FRAMES,
+       PH_STACK,
+       PH_COUNT
 };
 
 enum { /* sections */
-	SEC_NULL, SEC_DYNSYM, SEC_DYNSTR, SEC_GNU_HASH, SEC_HASH, SEC_VERSYM,
-	SEC_VERDEF, SEC_FRAME_HDR, SEC_FRAMES, SEC_TEXT, SEC_RODATA, SEC_DYNAMIC,
-	SEC_DATA, SEC_SHSTRTAB, SEC_COUNT,
-	SEC_EMPTY_TEXT = SEC_COUNT, SEC_COUNT_STUBS
+       SEC_NULL,
+       SEC_DYNSYM,
+       SEC_DYNSTR,
+       SEC_GNU_HASH,
+       SEC_HASH,
+       SEC_VERSYM,
+       SEC_VERDEF,
+       SEC_FRAME_HDR,
+       SEC_FRAMES,
+       SEC_TEXT,
+       SEC_RODATA,
+       SEC_DYNAMIC,
+       SEC_DATA,
+       SEC_SHSTRTAB,
+       SEC_COUNT,
+       SEC_EMPTY_TEXT = SEC_COUNT,
+       SEC_COUNT_STUBS
 };
 
 /* Names of the sections, in the order above. */
-#define SECTION_NAMES \
+#define SECTION_NAMES                                                          \
 	"\0.dynsym\0.dynstr\0.gnu.hash\0.hash\0.gnu.version\0.gnu.version_d\0" \
 	".eh_frame_hdr\0.eh_frame\0.text\0.rodata\0.dynamic\0.data\0.shstrtab"
 
@@ -48,15 +68,16 @@ static inline Elf64_Dyn *dynamic_of(const struct library *lib)
 }
 
 /* An object's header, as far as it is the same for all that are made here. */
-#define OBJECT_HEADER \
-	.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, \
-		     EV_CURRENT }, \
-	.e_type = ET_DYN, .e_machine = MACHINE_ELF, .e_version = EV_CURRENT, \
+#define OBJECT_HEADER                                                                           \
+	.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT }, \
+	.e_type = ET_DYN, .e_machine = MACHINE_ELF, .e_version = EV_CURRENT,                    \
 	.e_ehsize = sizeof(Elf64_Ehdr), .e_phentsize = sizeof(Elf64_Phdr)
 
-#define SEGMENT(t, f, from, to) \
-	(Elf64_Phdr){ .p_type = t, .p_flags = f, .p_offset = from, .p_vaddr = from, \
-		.p_paddr = from, .p_filesz = (to) - (from), .p_memsz = (to) - (from), \
-		.p_align = PAGE }
+#define SEGMENT(t, f, from, to)                                                                \
+	(Elf64_Phdr)                                                                           \
+	{                                                                                      \
+		.p_type = t, .p_flags = f, .p_offset = from, .p_vaddr = from, .p_paddr = from, \
+		.p_filesz = (to) - (from), .p_memsz = (to) - (from), .p_align = PAGE           \
+	}
 
 #endif

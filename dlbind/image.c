@@ -34,8 +34,10 @@ int image_layout(struct library *lib, const struct dlbind_options *o)
 
 	if (symbols > 128 << 20 || names >= UINT32_MAX || text > 1ul << 30 ||
 	    rodata > 512ul << 20 || data > 16ul << 30)
-		return error_set(EINVAL, "%s: a limit is larger than a library can be: "
-				 "see dlcreate(3)", lib->name);
+		return error_set(EINVAL,
+				 "%s: a limit is larger than a library can be: "
+				 "see dlcreate(3)",
+				 lib->name);
 	while (buckets < symbols)
 		buckets *= 2;
 	/* Room for the soname, the versions and a short name. */
@@ -91,8 +93,8 @@ static void write_segments(struct library *lib)
 	ph[PH_DYNAMIC].p_align = 8;
 	ph[PH_FRAMES] = SEGMENT(PT_GNU_EH_FRAME, PF_R, l->frame_hdr, l->frame_hdr + 12);
 	ph[PH_FRAMES].p_align = 4;
-	ph[PH_STACK] = (Elf64_Phdr){ .p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W,
-				     .p_align = 16 };
+	ph[PH_STACK] =
+		(Elf64_Phdr){ .p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W, .p_align = 16 };
 }
 
 static void write_sections(struct library *lib)
@@ -103,29 +105,33 @@ static void write_sections(struct library *lib)
 	Elf64_Shdr *sh = h->shdrs;
 	uint32_t name = 0;
 
-#define SECTION(t, f, at, l_, i, a, e) \
-	(Elf64_Shdr){ .sh_type = t, .sh_flags = f, .sh_addr = at, .sh_offset = at, \
-		.sh_link = l_, .sh_info = i, .sh_addralign = a, .sh_entsize = e }
-	sh[SEC_DYNSYM] = SECTION(SHT_DYNSYM, SHF_ALLOC, l->dynsym, SEC_DYNSTR, 1, 8,
-				 sizeof(Elf64_Sym));
+#define SECTION(t, f, at, l_, i, a, e)   \
+	(Elf64_Shdr){ .sh_type = t,      \
+		      .sh_flags = f,     \
+		      .sh_addr = at,     \
+		      .sh_offset = at,   \
+		      .sh_link = l_,     \
+		      .sh_info = i,      \
+		      .sh_addralign = a, \
+		      .sh_entsize = e }
+	sh[SEC_DYNSYM] =
+		SECTION(SHT_DYNSYM, SHF_ALLOC, l->dynsym, SEC_DYNSTR, 1, 8, sizeof(Elf64_Sym));
 	sh[SEC_DYNSTR] = SECTION(SHT_STRTAB, SHF_ALLOC, l->dynstr, 0, 0, 1, 0);
-	sh[SEC_GNU_HASH] = SECTION(SHT_GNU_HASH, SHF_ALLOC, l->gnu_hash, SEC_DYNSYM, 0,
-				   8, 0);
+	sh[SEC_GNU_HASH] = SECTION(SHT_GNU_HASH, SHF_ALLOC, l->gnu_hash, SEC_DYNSYM, 0, 8, 0);
 	sh[SEC_HASH] = SECTION(SHT_HASH, SHF_ALLOC, l->hash[0], SEC_DYNSYM, 0, 8, 4);
 	if (lib->version_count) {
-		sh[SEC_VERSYM] = SECTION(SHT_GNU_versym, SHF_ALLOC, l->versym,
-					 SEC_DYNSYM, 0, 2, 2);
+		sh[SEC_VERSYM] =
+			SECTION(SHT_GNU_versym, SHF_ALLOC, l->versym, SEC_DYNSYM, 0, 2, 2);
 		sh[SEC_VERDEF] = SECTION(SHT_GNU_verdef, SHF_ALLOC, l->verdef, SEC_DYNSTR,
 					 lib->version_count + 1, 8, 0);
 		sh[SEC_VERDEF].sh_size = (lib->version_count + 1) * VERDEF_SIZE;
 	}
 	sh[SEC_FRAME_HDR] = SECTION(SHT_PROGBITS, SHF_ALLOC, l->frame_hdr, 0, 0, 4, 0);
 	sh[SEC_FRAMES] = SECTION(SHT_PROGBITS, SHF_ALLOC, l->frames, 0, 0, 8, 0);
-	sh[SEC_TEXT] = SECTION(SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, l->text, 0, 0,
-			       16, 0);
+	sh[SEC_TEXT] = SECTION(SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, l->text, 0, 0, 16, 0);
 	sh[SEC_RODATA] = SECTION(SHT_PROGBITS, SHF_ALLOC, l->rodata, 0, 0, 16, 0);
-	sh[SEC_DYNAMIC] = SECTION(SHT_DYNAMIC, SHF_ALLOC | SHF_WRITE, l->dynamic,
-				  SEC_DYNSTR, 0, 8, sizeof(Elf64_Dyn));
+	sh[SEC_DYNAMIC] = SECTION(SHT_DYNAMIC, SHF_ALLOC | SHF_WRITE, l->dynamic, SEC_DYNSTR, 0,
+				  8, sizeof(Elf64_Dyn));
 	sh[SEC_DYNAMIC].sh_size = 16 * sizeof(Elf64_Dyn);
 	sh[SEC_DATA] = SECTION(SHT_NOBITS, SHF_ALLOC | SHF_WRITE, l->data, 0, 0, 16, 0);
 	sh[SEC_SHSTRTAB] = SECTION(SHT_STRTAB, 0, 0, 0, 0, 1, 0);
@@ -147,8 +153,10 @@ static void write_sections(struct library *lib)
 static void write_ehdr(struct library *lib)
 {
 	head_of(lib)->ehdr = (Elf64_Ehdr){
-		OBJECT_HEADER, .e_phoff = offsetof(struct head, phdrs),
-		.e_shoff = offsetof(struct head, shdrs), .e_phnum = PH_COUNT,
+		OBJECT_HEADER,
+		.e_phoff = offsetof(struct head, phdrs),
+		.e_shoff = offsetof(struct head, shdrs),
+		.e_phnum = PH_COUNT,
 		.e_shentsize = sizeof(Elf64_Shdr),
 		.e_shnum = lib->flags & DLBIND_STUBS ? SEC_COUNT_STUBS : SEC_COUNT,
 		.e_shstrndx = SEC_SHSTRTAB,
@@ -194,7 +202,9 @@ static void write_verdef(struct library *lib, uint32_t soname)
 		Elf64_Verdef *def = (void *)p;
 
 		*def = (Elf64_Verdef){
-			.vd_version = VER_DEF_CURRENT, .vd_ndx = i + 1, .vd_cnt = 1,
+			.vd_version = VER_DEF_CURRENT,
+			.vd_ndx = i + 1,
+			.vd_cnt = 1,
 			.vd_flags = v ? 0 : VER_FLG_BASE,
 			.vd_hash = v ? v->hash : hash_of(lib->name),
 			.vd_aux = sizeof *def,
@@ -213,8 +223,7 @@ int image_write(struct library *lib, const struct dlbind_options *o)
 
 	for (unsigned i = 0; i < lib->version_count; i++)
 		strings += strlen(o->versions[i]) + 1;
-	if (backing_add(lib, 0, l->dynsym) != 0 ||
-	    backing_add(lib, l->dynamic, PAGE) != 0 ||
+	if (backing_add(lib, 0, l->dynsym) != 0 || backing_add(lib, l->dynamic, PAGE) != 0 ||
 	    symbols_back_strings(lib, strings) != 0)
 		return -1;
 	lib->symbols.strings_top = 1;

@@ -61,7 +61,7 @@ static void *open_tiny(const char *path, int mode)
 	void *tiny = l->open(path, mode);
 
 	if (!tiny)
-		l->error();	/* not the client's business */
+		l->error(); /* not the client's business */
 	return tiny;
 }
 
@@ -80,8 +80,7 @@ bool ldso_grace(void)
 	if (__atomic_exchange_n(&s->grace_busy, 1, __ATOMIC_ACQUIRE))
 		return false;
 	if (!s->grace_path[0] || !private_file(s->grace_path)) {
-		if (tiny_make("grace", 0, path) != 0 ||
-		    strlen(path) >= sizeof s->grace_path)
+		if (tiny_make("grace", 0, path) != 0 || strlen(path) >= sizeof s->grace_path)
 			goto out;
 		strcpy(s->grace_path, path);
 	}
@@ -212,7 +211,9 @@ bool ldso_relist(struct library *lib, void (*between)(struct library *))
 {
 	struct state *s = &dlbind_state;
 	struct job j = {
-		.thread = pthread_self(), .library = lib, .between = between,
+		.thread = pthread_self(),
+		.library = lib,
+		.between = between,
 		.ns = dlsym(RTLD_DEFAULT, "_rtld_global"),
 	};
 	int (*relist)(struct link_map *, void (*)(void *), void *) =

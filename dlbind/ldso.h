@@ -12,8 +12,8 @@ void ldso_find_hash(struct library *lib, const uint32_t *table);
  * had now. */
 bool ldso_grace(void);
 
-bool ldso_debugger_at_brk(void);	/* cheap; gdb without probes */
-bool ldso_debugger_attached(void);	/* any tracer; microseconds */
+bool ldso_debugger_at_brk(void);   /* cheap; gdb without probes */
+bool ldso_debugger_attached(void); /* any tracer; microseconds */
 
 /* Takes the object out of the link map and puts it back, with the debugger
  * watching; `between` runs when it is out. */

@@ -26,23 +26,29 @@ static int check_options(const char *name, const struct dlbind_options *asked,
 	size_t size = asked ? asked->size : 0;
 
 	*o = (struct dlbind_options){ .size = sizeof *o };
-	if (asked && (size < offsetof(struct dlbind_options, max_code) ||
-		      size > sizeof *o))
-		return error_set(EINVAL, "dlcreate: the options' size is %zu: set it to "
-				 "sizeof(struct dlbind_options)", size);
+	if (asked && (size < offsetof(struct dlbind_options, max_code) || size > sizeof *o))
+		return error_set(EINVAL,
+				 "dlcreate: the options' size is %zu: set it to "
+				 "sizeof(struct dlbind_options)",
+				 size);
 	if (asked)
 		memcpy(o, asked, size);
-	if ((o->flags & ~(DLBIND_GLOBAL | DLBIND_WRITE_ALIAS | DLBIND_KEEP_FILE |
-			  DLBIND_STUBS)) || o->reserved)
-		return error_set(EINVAL, "dlcreate: the options have unknown flags %#x: "
-				 "use those of dlbind.h", o->flags);
+	if ((o->flags &
+	     ~(DLBIND_GLOBAL | DLBIND_WRITE_ALIAS | DLBIND_KEEP_FILE | DLBIND_STUBS)) ||
+	    o->reserved)
+		return error_set(EINVAL,
+				 "dlcreate: the options have unknown flags %#x: "
+				 "use those of dlbind.h",
+				 o->flags);
 	if (name && (!name[0] || strchr(name, '/') || strlen(name) > 200))
-		return error_set(EINVAL, "%.200s: not a name for a library: give one of 1 "
-				 "to 200 characters without a slash", name);
+		return error_set(EINVAL,
+				 "%.200s: not a name for a library: give one of 1 "
+				 "to 200 characters without a slash",
+				 name);
 	for (const char *const *v = o->versions; v && *v; v++)
 		if (!(*v)[0] || strlen(*v) > 200)
 			return error_set(EINVAL, "dlcreate: a version's name must have 1 to "
-					 "200 characters");
+						 "200 characters");
 	if (!dlbind_state.loader.folder && secure_getenv("DLBIND_KEEP"))
 		o->flags |= DLBIND_KEEP_FILE;
 	return 0;
@@ -120,11 +126,13 @@ static int make_file(struct library *lib, const struct dlbind_options *o)
 		unlink(path);
 		error_set(ENOMEM, "%s: no memory for a library: delete some", lib->name);
 	} else if (ftruncate(fd, size) != 0) {
-		error_set(errno, "%s: cannot be made %zu bytes long: %m: create it with "
-			  "smaller limits", path, size);
+		error_set(errno,
+			  "%s: cannot be made %zu bytes long: %m: create it with "
+			  "smaller limits",
+			  path, size);
 	} else {
-		alias = map(NULL, size, PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_NORESERVE, fd, 0);
+		alias = map(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd,
+			    0);
 		if (alias != MAP_FAILED && alias != NULL) {
 			/* A file system on a disk would read holes ahead; and a core
 			 * dump has no use for what is reserved. */
@@ -134,8 +142,10 @@ static int make_file(struct library *lib, const struct dlbind_options *o)
 			close(fd);
 			return 0;
 		}
-		error_set(ENOMEM, "%s: cannot be mapped: no address space: create it with "
-			  "smaller limits, or delete some libraries", path);
+		error_set(ENOMEM,
+			  "%s: cannot be mapped: no address space: create it with "
+			  "smaller limits, or delete some libraries",
+			  path);
 	}
 	close(fd);
 	return -1;
@@ -166,15 +176,17 @@ static int make_arenas(struct library *lib)
 		a->size = place[i].to - place[i].from;
 		a->alias = i == ARENA_DATA ? NULL : lib->alias + place[i].from;
 		a->protection = place[i].protection;
-		a->base = place[i].from;	/* library_make adds its base */
+		a->base = place[i].from; /* library_make adds its base */
 		words += arena_side_words(a->size);
 	}
 	lib->side_bytes = pages_up(words * sizeof *at);
 	at = mmap(NULL, lib->side_bytes, PROT_READ | PROT_WRITE,
 		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (at == MAP_FAILED)
-		return error_set(ENOMEM, "%s: no address space for its records: create it "
-				 "with smaller limits", lib->name);
+		return error_set(ENOMEM,
+				 "%s: no address space for its records: create it "
+				 "with smaller limits",
+				 lib->name);
 	madvise(at, lib->side_bytes, MADV_DONTDUMP);
 	lib->side = at;
 	bits_place(free_slots, slots, at + upper, 1, at);
@@ -203,27 +215,29 @@ static int load(struct library *lib)
 	struct dlbind_loader *loader = &dlbind_state.loader;
 	struct link_map *map;
 
-	map = loader->open(lib->path, RTLD_NOW | (lib->flags & DLBIND_GLOBAL ?
-							  RTLD_GLOBAL : RTLD_LOCAL));
+	map = loader->open(lib->path,
+			   RTLD_NOW | (lib->flags & DLBIND_GLOBAL ? RTLD_GLOBAL : RTLD_LOCAL));
 	if (!map) {
 		const char *why = loader->error();
 
-		return error_set(ENOMEM, "%s: the loader refuses it: %s: create it with "
-				 "smaller limits, or in another folder", lib->name,
-				 why ? why : "no reason given");
+		return error_set(ENOMEM,
+				 "%s: the loader refuses it: %s: create it with "
+				 "smaller limits, or in another folder",
+				 lib->name, why ? why : "no reason given");
 	}
 	lib->map = map;
 	lib->base = map->l_addr;
 	madvise((void *)lib->base, lib->at.data, MADV_RANDOM);
 	madvise((void *)lib->base, lib->at.text, MADV_DONTDUMP);
-	madvise((void *)(lib->base + lib->at.data), lib->at.end - lib->at.data,
-		MADV_DONTDUMP);
+	madvise((void *)(lib->base + lib->at.data), lib->at.end - lib->at.data, MADV_DONTDUMP);
 	for (int i = 0; i < ARENAS; i++)
 		lib->arenas[i].base += lib->base;
 	if (!views_agree(lib)) {
 		loader->close(map);
-		return error_set(ENOTSUP, "%s: its file system does not share pages between "
-				 "mappings: use another folder", lib->path);
+		return error_set(ENOTSUP,
+				 "%s: its file system does not share pages between "
+				 "mappings: use another folder",
+				 lib->path);
 	}
 	sections_loaded(lib, hash_visible(lib));
 	ldso_find_hash(lib, (const uint32_t *)(lib->base + lib->at.hash[0]));
@@ -244,9 +258,9 @@ struct library *library_make(const char *name, const struct dlbind_options *aske
 	lib = new_library(name ? name : "dlbind", &o);
 	if (!lib)
 		return NULL;
-	if (image_layout(lib, &o) != 0 || make_file(lib, &o) != 0 ||
-	    make_arenas(lib) != 0 || hash_init(lib) != 0 || symbols_init(lib) != 0 ||
-	    image_write(lib, &o) != 0 || load(lib) != 0) {
+	if (image_layout(lib, &o) != 0 || make_file(lib, &o) != 0 || make_arenas(lib) != 0 ||
+	    hash_init(lib) != 0 || symbols_init(lib) != 0 || image_write(lib, &o) != 0 ||
+	    load(lib) != 0) {
 		lib->flags &= ~DLBIND_KEEP_FILE;
 		discard(lib);
 		return NULL;
@@ -265,8 +279,10 @@ int library_destroy(void *handle)
 	void *still;
 
 	if (!lib)
-		return error_set(EINVAL, "%p: not a library of dlcreate: give the handle "
-				 "that it returned", handle);
+		return error_set(EINVAL,
+				 "%p: not a library of dlcreate: give the handle "
+				 "that it returned",
+				 handle);
 	pthread_mutex_lock(&lib->lock);
 	while (lib->users)
 		pthread_cond_wait(&lib->idle, &lib->lock);
@@ -277,9 +293,11 @@ int library_destroy(void *handle)
 	if (still) {
 		/* There was room for it before. */
 		registry_add(lib);
-		return error_set(EBUSY, "%s: it is needed, or somebody has it open, or the "
+		return error_set(EBUSY,
+				 "%s: it is needed, or somebody has it open, or the "
 				 "program has a name of it through RTLD_DEFAULT: close "
-				 "what needs it, or free what is in it", lib->name);
+				 "what needs it, or free what is in it",
+				 lib->name);
 	}
 	loader->error();
 	discard(lib);
@@ -292,8 +310,10 @@ void library_figures(struct library *lib, struct dlbind_figures *f)
 	struct stat st;
 
 	*f = (struct dlbind_figures){
-		.symbols = s->live, .buckets = hash_visible(lib)->buckets,
-		.notices = lib->notices, .grace_periods = lib->grace_periods,
+		.symbols = s->live,
+		.buckets = hash_visible(lib)->buckets,
+		.notices = lib->notices,
+		.grace_periods = lib->grace_periods,
 		.private_bytes = sizeof *lib + s->side_size * sizeof *s->side +
 				 s->heads_size * sizeof *s->heads,
 	};
@@ -302,8 +322,8 @@ void library_figures(struct library *lib, struct dlbind_figures *f)
 	for (int i = 0; i < ARENAS; i++) {
 		const struct arena *a = &lib->arenas[i];
 
-		f->private_bytes += a->holes_size * sizeof *a->holes +
-				    a->index_size * sizeof *a->index;
+		f->private_bytes +=
+			a->holes_size * sizeof *a->holes + a->index_size * sizeof *a->index;
 		if (i == ARENA_TEXT || i == ARENA_RODATA)
 			f->table_bytes -= a->backed_pages * PAGE;
 		if (i == ARENA_FRAMES)
@@ -322,8 +342,10 @@ struct library *library_lock(void *handle)
 	if (!lib)
 		return NULL;
 	if (lib->inherited) {
-		error_set(EPERM, "%s: it belongs to the process that this one was forked "
-			  "from: create another one", lib->name);
+		error_set(EPERM,
+			  "%s: it belongs to the process that this one was forked "
+			  "from: create another one",
+			  lib->name);
 		registry_put(lib);
 		return NULL;
 	}

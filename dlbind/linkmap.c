@@ -8,8 +8,7 @@
 /* The kernel looks at the signal set before it looks at the bad first argument. */
 bool linkmap_readable(const void *p)
 {
-	return p && (syscall(SYS_rt_sigprocmask, ~0, p, NULL, 8) == 0 ||
-		     errno != EFAULT);
+	return p && (syscall(SYS_rt_sigprocmask, ~0, p, NULL, 8) == 0 || errno != EFAULT);
 }
 
 bool linkmap_has(const struct linkmap_namespace *ns, const struct link_map *map)
@@ -51,7 +50,7 @@ const char *linkmap_check(const struct linkmap_namespace *ns, const struct r_deb
 struct change {
 	struct linkmap_namespace *ns;
 	struct link_map *map;
-	bool insert, global;	/* global: the search list is changed, too */
+	bool insert, global; /* global: the search list is changed, too */
 };
 
 static void replace_in_searchlist(struct linkmap_namespace *ns, struct link_map *from,
@@ -99,8 +98,7 @@ static int change_list(struct dl_phdr_info *info, size_t size, void *data)
 			c->global = is_in_searchlist(ns, map);
 		if (c->global)
 			replace_in_searchlist(ns, map, ns->loaded);
-		__atomic_store_n(&map->l_prev->l_next, map->l_next,
-				 __ATOMIC_RELEASE);
+		__atomic_store_n(&map->l_prev->l_next, map->l_next, __ATOMIC_RELEASE);
 		if (map->l_next)
 			map->l_next->l_prev = map->l_prev;
 		ns->nloaded--;
@@ -119,9 +117,7 @@ void linkmap_remove(struct linkmap_namespace *ns, struct link_map *map, bool *wa
 
 void linkmap_insert(struct linkmap_namespace *ns, struct link_map *map, bool was_global)
 {
-	struct change c = {
-		.ns = ns, .map = map, .insert = true, .global = was_global
-	};
+	struct change c = { .ns = ns, .map = map, .insert = true, .global = was_global };
 
 	dl_iterate_phdr(change_list, &c);
 }

@@ -15,7 +15,7 @@ struct linkmap_namespace {
 	struct linkmap_searchlist {
 		struct link_map **list;
 		unsigned int n;
-	} *main_searchlist;
+	} * main_searchlist;
 };
 
 /* Is the layout the one above?  Pointers, chain, counts and search list must agree, and

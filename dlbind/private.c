@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define MARK_SIZE 160
-#define NAMES 1000		/* of folders that are tried for one process */
+#define NAMES     1000 /* of folders that are tried for one process */
 
 /* --- folders that only this user can enter ------------------------------------------- */
 
@@ -31,8 +31,8 @@ bool private_folder(const char *path)
 
 	if (mkdir(path, 0700) != 0 && errno != EEXIST)
 		return false;
-	if (lstat(path, &st) != 0 || !S_ISDIR(st.st_mode) ||
-	    st.st_uid != geteuid() || st.st_mode & 077) {
+	if (lstat(path, &st) != 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
+	    st.st_mode & 077) {
 		errno = EPERM;
 		return false;
 	}
@@ -46,8 +46,7 @@ bool private_root(const char *name, char *root, size_t size)
 {
 	const char *run = secure_getenv("XDG_RUNTIME_DIR");
 
-	if (run && run[0] == '/' &&
-	    (size_t)snprintf(root, size, "%s/%s", run, name) < size &&
+	if (run && run[0] == '/' && (size_t)snprintf(root, size, "%s/%s", run, name) < size &&
 	    private_folder(root))
 		return true;
 	snprintf(root, size, "/dev/shm/%s-%u", name, geteuid());
@@ -80,14 +79,19 @@ static unsigned long long start_time(void)
 /* What the mark says.  With the folder's own number: a copy of the folder is not ours. */
 static size_t mark_text(char text[MARK_SIZE], const char *kind, const struct stat *folder)
 {
-	return snprintf(text, MARK_SIZE, "%s: files of one process, folder %llu: removed when "
-			"it has ended\n", kind, (unsigned long long)folder->st_ino);
+	return snprintf(text, MARK_SIZE,
+			"%s: files of one process, folder %llu: removed when "
+			"it has ended\n",
+			kind, (unsigned long long)folder->st_ino);
 }
 
 bool private_lock(int fd, short type, uint64_t first, uint64_t n)
 {
 	struct flock lock = {
-		.l_type = type, .l_whence = SEEK_SET, .l_start = first, .l_len = n,
+		.l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = first,
+		.l_len = n,
 	};
 
 	return fcntl(fd, F_OFD_SETLK, &lock) == 0;
@@ -124,7 +128,10 @@ int private_lock_file(const struct private_own *own)
 bool private_is_held(const struct private_own *own, uint64_t n)
 {
 	struct flock lock = {
-		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = n, .l_len = 1,
+		.l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_start = n,
+		.l_len = 1,
 	};
 	int fd = private_lock_file(own);
 	bool held;

@@ -26,15 +26,15 @@ bool private_root(const char *name, char *root, size_t size);
  * the kernel takes it back at exec and at the end, whatever the process's number is in
  * which namespace.  Further bytes are for who makes the folder. */
 #define PRIVATE_MARK ".private"
-#define PRIVATE_KEEP "keep"	/* a file: the folder is to stay */
+#define PRIVATE_KEEP "keep" /* a file: the folder is to stay */
 
 struct private_own {
-	struct private_own *next;	/* made earlier; constant, and never freed */
-	uid_t user;			/* whose it is: for no others' files; constant */
-	char path[256];			/* constant */
-	void *held;			/* the mapping with the lock of byte 0 */
-	void *inherited;		/* in a forked child: the one made for it at the fork */
-	void *forking;			/* between a fork's handlers */
+	struct private_own *next; /* made earlier; constant, and never freed */
+	uid_t user;               /* whose it is: for no others' files; constant */
+	char path[256];           /* constant */
+	void *held;               /* the mapping with the lock of byte 0 */
+	void *inherited;          /* in a forked child: the one made for it at the fork */
+	void *forking;            /* between a fork's handlers */
 };
 
 /* Makes one in `root`, for `kind`, a word that tells programs' folders apart.  NULL: errno
@@ -65,7 +65,7 @@ bool private_lock(int fd, short type, uint64_t first, uint64_t n);
 /* A mapping that keeps fd's locks until it is unmapped in all processes that it was
  * forked into; NULL: none, errno says why.  Closes fd. */
 void *private_hold(int fd);
-void private_release(void **held);	/* NULL is allowed; becomes NULL */
+void private_release(void **held); /* NULL is allowed; becomes NULL */
 
 /* Does anybody hold byte n by another open file?  Yes, where no memory or descriptor
  * is left to look; no, where the folder is out of reach. */

@@ -23,10 +23,11 @@
 
 static int protect(struct arena *a, uint32_t start, uint32_t granules, int protection)
 {
-	if (mprotect((void *)arena_address(a, start), (size_t)granules * GRANULE,
-		     protection) == 0)
+	if (mprotect((void *)arena_address(a, start), (size_t)granules * GRANULE, protection) ==
+	    0)
 		return 0;
-	return error_set(errno, "%s: the protection of memory cannot be changed: %m: "
+	return error_set(errno,
+			 "%s: the protection of memory cannot be changed: %m: "
 			 "close some libraries, or use DLBIND_WRITE_ALIAS",
 			 a->library->name);
 }
@@ -51,8 +52,7 @@ int publish_open(struct arena *a, uint32_t start, uint32_t granules)
 void publish_close(struct arena *a, uint32_t start, uint32_t granules)
 {
 	drop(arena_address(a, start), (size_t)granules * GRANULE);
-	mprotect((void *)arena_address(a, start), (size_t)granules * GRANULE,
-		 a->protection);
+	mprotect((void *)arena_address(a, start), (size_t)granules * GRANULE, a->protection);
 	granule_set(a->open, start, false);
 }
 

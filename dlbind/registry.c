@@ -44,8 +44,7 @@ static size_t position(struct library *const *sorted, size_t count, key_of *key,
 	return lo;
 }
 
-static void insert(struct library **sorted, size_t count, key_of *key,
-		   struct library *lib)
+static void insert(struct library **sorted, size_t count, key_of *key, struct library *lib)
 {
 	size_t i = position(sorted, count, key, key(lib));
 
@@ -53,8 +52,7 @@ static void insert(struct library **sorted, size_t count, key_of *key,
 	sorted[i] = lib;
 }
 
-static void take(struct library **sorted, size_t count, key_of *key,
-		 struct library *lib)
+static void take(struct library **sorted, size_t count, key_of *key, struct library *lib)
 {
 	size_t i = position(sorted, count, key, key(lib)) - 1;
 
@@ -77,7 +75,7 @@ static int reserve(void)
 		s->by_base = by_base;
 	if (!by_handle || !by_base)
 		return error_set(ENOMEM, "dlcreate: no memory for another library: "
-				 "delete some");
+					 "delete some");
 	s->size = size;
 	return 0;
 }
@@ -145,8 +143,10 @@ struct library *registry_get(void *handle)
 	struct library *lib = registry_find(handle);
 
 	if (!lib)
-		error_set(EINVAL, "%p: not a library of dlcreate: give the handle that "
-			  "it returned", handle);
+		error_set(EINVAL,
+			  "%p: not a library of dlcreate: give the handle that "
+			  "it returned",
+			  handle);
 	return lib;
 }
 

@@ -4,11 +4,11 @@
 
 #include "state.h"
 
-struct library *registry_get(void *handle);	/* NULL with the error set */
-struct library *registry_find(void *handle);	/* NULL: it is not ours; no error */
-struct library *registry_at(uintptr_t address);	/* the same */
+struct library *registry_get(void *handle);     /* NULL with the error set */
+struct library *registry_find(void *handle);    /* NULL: it is not ours; no error */
+struct library *registry_at(uintptr_t address); /* the same */
 void registry_put(struct library *lib);
-int registry_add(struct library *lib);	/* cannot fail after registry_take */
+int registry_add(struct library *lib); /* cannot fail after registry_take */
 struct library *registry_take(void *handle);
 /* Handlers, and this process's folder. */
 int registry_prepare(void);

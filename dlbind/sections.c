@@ -4,9 +4,7 @@
 
 unsigned sections_index(enum arena_kind kind)
 {
-	static const unsigned section[ARENAS] = {
-		SEC_TEXT, SEC_RODATA, SEC_DATA, SEC_FRAMES
-	};
+	static const unsigned section[ARENAS] = { SEC_TEXT, SEC_RODATA, SEC_DATA, SEC_FRAMES };
 
 	return section[kind];
 }

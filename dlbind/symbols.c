@@ -46,7 +46,8 @@ static uint16_t *version_of(const struct library *lib, uint32_t slot)
 /* No one's symbol.  It is not local, for locals have to come first in a symbol
  * table; ld.so and tools pass over it because it is undefined and hidden. */
 static const union first_word nobody = {
-	.info = ELF64_ST_INFO(STB_WEAK, STT_NOTYPE), .other = STV_HIDDEN,
+	.info = ELF64_ST_INFO(STB_WEAK, STT_NOTYPE),
+	.other = STV_HIDDEN,
 	.section = SHN_UNDEF,
 };
 
@@ -80,8 +81,7 @@ int symbols_back_strings(struct library *lib, uint32_t end)
 		return 0;
 	if (more > s->strings_limit)
 		more = s->strings_limit;
-	if (backing_add(lib, lib->at.dynstr + s->strings_backed,
-			 more - s->strings_backed) != 0)
+	if (backing_add(lib, lib->at.dynstr + s->strings_backed, more - s->strings_backed) != 0)
 		return -1;
 	s->strings_backed = more;
 	return 0;
@@ -95,8 +95,10 @@ static uint32_t string_alloc(struct library *lib, const char *name, size_t size)
 	unsigned class;
 
 	if (size > s->strings_limit / 2) {
-		error_set(ENOMEM, "%s: a name of %zu bytes is too long: create it with a "
-			  "larger max_names", lib->name, size);
+		error_set(ENOMEM,
+			  "%s: a name of %zu bytes is too long: create it with a "
+			  "larger max_names",
+			  lib->name, size);
 		return 0;
 	}
 	class = class_of(size, &rounded);
@@ -106,8 +108,10 @@ static uint32_t string_alloc(struct library *lib, const char *name, size_t size)
 	} else {
 		at = (s->strings_top + 3) & ~3u;
 		if (rounded > s->strings_limit - at) {
-			error_set(ENOMEM, "%s: no room for more names: create it with a "
-				  "larger max_names", lib->name);
+			error_set(ENOMEM,
+				  "%s: no room for more names: create it with a "
+				  "larger max_names",
+				  lib->name);
 			return 0;
 		}
 		if (symbols_back_strings(lib, at + rounded) != 0)
@@ -138,8 +142,7 @@ static int grow_side(struct library *lib, uint32_t slots)
 		return 0;
 	side = realloc(s->side, size * sizeof *side);
 	if (!side)
-		return error_set(ENOMEM, "%s: no memory to bind names: unbind some",
-				 lib->name);
+		return error_set(ENOMEM, "%s: no memory to bind names: unbind some", lib->name);
 	s->side = side;
 	s->side_size = size;
 	return 0;
@@ -180,8 +183,10 @@ static uint32_t find_slot(struct library *lib)
 	if (slot != BITS_NONE)
 		return slot;
 	if (s->slots >= s->limit) {
-		error_set(ENOMEM, "%s: it has as many names as it can: create it with a "
-			  "larger max_symbols", lib->name);
+		error_set(ENOMEM,
+			  "%s: it has as many names as it can: create it with a "
+			  "larger max_symbols",
+			  lib->name);
 		return 0;
 	}
 	if (grow_side(lib, s->slots + 1) != 0 || grow_backing(lib, s->slots + 1) != 0)
@@ -207,8 +212,10 @@ static int grow_heads(struct library *lib)
 	bigger.heads = calloc(bigger.heads_size, sizeof *bigger.heads);
 	if (!bigger.heads)
 		return s->heads ? 0 :
-				  error_set(ENOMEM, "%s: no memory to bind names: free "
-					    "some", lib->name);
+				  error_set(ENOMEM,
+					    "%s: no memory to bind names: free "
+					    "some",
+					    lib->name);
 	for (uint32_t i = 0; i < s->heads_size; i++)
 		for (uint32_t slot = s->heads[i], next; slot; slot = next) {
 			uint32_t *head = head_at(&bigger, entry(lib, slot)->st_value);
@@ -279,8 +286,7 @@ static uint32_t best_in_granule(struct library *lib, uint64_t granule, uint64_t 
 	const struct symbols *s = &lib->symbols;
 	uint32_t best = 0;
 
-	for (uint32_t slot = *head_at(s, granule * GRANULE); slot;
-	     slot = s->side[slot].next) {
+	for (uint32_t slot = *head_at(s, granule * GRANULE); slot; slot = s->side[slot].next) {
 		const Elf64_Sym *sym = entry(lib, slot), *b = entry(lib, best);
 
 		if (sym->st_value / GRANULE != granule || value < sym->st_value ||
@@ -320,21 +326,21 @@ bool symbols_at(struct arena *a, uintptr_t address, Elf64_Sym *found)
 static int version_index(const struct library *lib, const char *version)
 {
 	if (!version)
-		return 1;	/* VER_NDX_GLOBAL */
+		return 1; /* VER_NDX_GLOBAL */
 	for (unsigned i = 0; i < lib->version_count; i++)
 		if (strcmp(string(lib, lib->versions[i].name), version) == 0)
 			return i + 2;
-	return error_set(EINVAL, "%s: it has no version %s: name it in "
-			 "dlbind_options.versions", lib->name, version);
+	return error_set(EINVAL,
+			 "%s: it has no version %s: name it in "
+			 "dlbind_options.versions",
+			 lib->name, version);
 }
 
-static uint32_t find(const struct library *lib, const char *name, uint32_t hash,
-		     int version)
+static uint32_t find(const struct library *lib, const char *name, uint32_t hash, int version)
 {
 	for (uint32_t slot = hash_first(lib, hash); slot; slot = hash_next(lib, slot))
 		if (strcmp(string(lib, entry(lib, slot)->st_name), name) == 0 &&
-		    (!lib->version_count ||
-		     (*version_of(lib, slot) & 0x7fff) == version))
+		    (!lib->version_count || (*version_of(lib, slot) & 0x7fff) == version))
 			return slot;
 	return 0;
 }
@@ -344,11 +350,14 @@ static int check(const struct library *lib, const struct dlbind_symbol *s)
 	if (!s->name || !s->name[0])
 		return error_set(EINVAL, "%s: a name is empty: give it one", lib->name);
 	if (s->type == STT_TLS)
-		return error_set(ENOTSUP, "%s: thread-local symbols cannot be bound: "
-				 "bind a function that returns the address", s->name);
+		return error_set(ENOTSUP,
+				 "%s: thread-local symbols cannot be bound: "
+				 "bind a function that returns the address",
+				 s->name);
 	if (s->type != STT_NOTYPE && s->type != STT_OBJECT && s->type != STT_FUNC &&
 	    s->type != STT_GNU_IFUNC)
-		return error_set(EINVAL, "%s: a symbol of type %u cannot be bound: give "
+		return error_set(EINVAL,
+				 "%s: a symbol of type %u cannot be bound: give "
 				 "STT_FUNC, STT_OBJECT, STT_NOTYPE or STT_GNU_IFUNC",
 				 s->name, s->type);
 	return 0;
@@ -366,23 +375,23 @@ static struct arena *check_place(struct library *lib, const struct dlbind_symbol
 		if (!arena_block(a, at, &start, &granules))
 			continue;
 		if (s->size > a->base + ((uintptr_t)start + granules) * GRANULE - at) {
-			error_set(EINVAL, "%s: %zu bytes go beyond its block: allocate a "
-				  "larger one", s->name, s->size);
+			error_set(EINVAL,
+				  "%s: %zu bytes go beyond its block: allocate a "
+				  "larger one",
+				  s->name, s->size);
 			return NULL;
 		}
-		if (kind == ARENA_TEXT &&
-		    publish_seal(a, start, granules, at, s->size) != 0)
+		if (kind == ARENA_TEXT && publish_seal(a, start, granules, at, s->size) != 0)
 			return NULL;
 		return a;
 	}
-	error_set(EINVAL, "%s: %p is not in a block of %s: allocate it with dlalloc",
-		  s->name, s->object, lib->name);
+	error_set(EINVAL, "%s: %p is not in a block of %s: allocate it with dlalloc", s->name,
+		  s->object, lib->name);
 	return NULL;
 }
 
-static void write_symbol(struct library *lib, const struct dlbind_symbol *s,
-			 uint32_t slot, uint32_t name, int version,
-			 const struct arena *a)
+static void write_symbol(struct library *lib, const struct dlbind_symbol *s, uint32_t slot,
+			 uint32_t name, int version, const struct arena *a)
 {
 	union first_word w = {
 		.name = name,
@@ -409,8 +418,8 @@ int symbols_bind(struct library *lib, const struct dlbind_symbol *s)
 		return -1;
 	hash = hash_of(s->name);
 	if (find(lib, s->name, hash, version))
-		return error_set(EEXIST, "%s: it is bound in %s: unbind it first",
-				 s->name, lib->name);
+		return error_set(EEXIST, "%s: it is bound in %s: unbind it first", s->name,
+				 lib->name);
 	slot = find_slot(lib);
 	if (!slot || grow_heads(lib) != 0 || !(a = check_place(lib, s)))
 		return -1;
@@ -471,7 +480,7 @@ void symbols_begin_grace(struct library *lib)
 	struct symbols *s = &lib->symbols;
 
 	if (s->waiting)
-		return;		/* one has failed */
+		return; /* one has failed */
 	s->waiting = s->retired;
 	s->retired = s->retired_count = 0;
 }
@@ -496,8 +505,7 @@ static void trim(struct library *lib)
 		s->strings_top = s->strings_first;
 		first = pages_up(s->strings_first);
 		if (first < s->strings_backed) {
-			backing_remove(lib, lib->at.dynstr + first,
-				       s->strings_backed - first);
+			backing_remove(lib, lib->at.dynstr + first, s->strings_backed - first);
 			s->strings_backed = first;
 		}
 	}

@@ -20,7 +20,10 @@ struct tiny {
 
 static struct tiny tiny_with(uintptr_t init)
 {
-#define AT(field) { offsetof(struct tiny, field) }
+#define AT(field)                            \
+	{                                    \
+		offsetof(struct tiny, field) \
+	}
 	return (struct tiny){
 		.ehdr = {
 			OBJECT_HEADER, .e_phoff = offsetof(struct tiny, phdrs),

@@ -30,33 +30,33 @@ extern "C" {
 
 /* The library's names are found through RTLD_DEFAULT, and by objects that are
  * loaded later (dlopen's RTLD_GLOBAL). */
-#define DLBIND_GLOBAL		0x1u
+#define DLBIND_GLOBAL 0x1u
 
 /* Code and read-only data are written at a second address, dlwritable().
  * Without it, they have one address and are sealed after writing: a block of
  * them is writable until dlseal(), or for code dlbind(), makes it executable
  * or read-only; each such block takes whole pages. */
-#define DLBIND_WRITE_ALIAS	0x2u
+#define DLBIND_WRITE_ALIAS 0x2u
 
 /* The library's file outlives dldelete() and the process, for `perf report`. */
-#define DLBIND_KEEP_FILE	0x4u
+#define DLBIND_KEEP_FILE 0x4u
 
 /* Address space is reserved, memory is not: a limit costs nothing.  0 stands
  * for the default. */
 struct dlbind_options {
-	size_t size;			/* sizeof(struct dlbind_options) */
-	unsigned flags;			/* DLBIND_* */
-	unsigned reserved;		/* 0 */
-	size_t max_code;		/* bytes; default 512 MB, at the most 1 GB */
-	size_t max_rodata;		/* bytes; default 256 MB, at the most 512 MB */
-	size_t max_data;		/* bytes; default 512 MB, at the most 16 GB */
-	size_t max_symbols;		/* default 8,388,608, at the most 134,217,728 */
-	size_t max_names;		/* bytes of all names; default 32 a symbol */
-	const char *const *versions;	/* names of its symbol versions, then NULL;
+	size_t size;                 /* sizeof(struct dlbind_options) */
+	unsigned flags;              /* DLBIND_* */
+	unsigned reserved;           /* 0 */
+	size_t max_code;             /* bytes; default 512 MB, at the most 1 GB */
+	size_t max_rodata;           /* bytes; default 256 MB, at the most 512 MB */
+	size_t max_data;             /* bytes; default 512 MB, at the most 16 GB */
+	size_t max_symbols;          /* default 8,388,608, at the most 134,217,728 */
+	size_t max_names;            /* bytes of all names; default 32 a symbol */
+	const char *const *versions; /* names of its symbol versions, then NULL;
 					 * NULL: none */
-	const char *folder;		/* where its file is made; NULL: see dlcreate(3) */
+	const char *folder;          /* where its file is made; NULL: see dlcreate(3) */
 	void *(*mmap)(void *, size_t, int, int, int, off_t);
-					/* maps the write alias; NULL: mmap(2) */
+	/* maps the write alias; NULL: mmap(2) */
 };
 
 /* Makes a library.
@@ -68,8 +68,7 @@ struct dlbind_options {
  * Returns its handle, as dlopen(3) would.  The caller owns it and gives it up
  * with dldelete(). */
 void *dlcreate(const char *name);
-void *dlcreate_with_mmap(const char *name,
-			 void *(*mmap)(void *, size_t, int, int, int, off_t));
+void *dlcreate_with_mmap(const char *name, void *(*mmap)(void *, size_t, int, int, int, off_t));
 void *dlcreate_with_options(const char *name, const struct dlbind_options *options);
 
 /* Takes a library away: its names, its memory, its file.  Nobody may execute
@@ -119,18 +118,17 @@ int dlseal(void *library, const void *address);
  *                 is refused.
  *
  * Returns `library`; NULL with EEXIST if the name is bound. */
-void *dlbind(void *library, const char *name, void *object, size_t size,
-	     Elf64_Word type);
+void *dlbind(void *library, const char *name, void *object, size_t size, Elf64_Word type);
 
 struct dlbind_symbol {
-	size_t struct_size;	/* sizeof(struct dlbind_symbol) */
+	size_t struct_size; /* sizeof(struct dlbind_symbol) */
 	const char *name;
 	void *object;
 	size_t size;
-	const char *version;	/* one of dlbind_options.versions; NULL: none */
-	unsigned char type;	/* STT_* */
-	unsigned char weak;	/* STB_WEAK */
-	unsigned char hidden;	/* found with its version only (name@VERSION) */
+	const char *version;  /* one of dlbind_options.versions; NULL: none */
+	unsigned char type;   /* STT_* */
+	unsigned char weak;   /* STB_WEAK */
+	unsigned char hidden; /* found with its version only (name@VERSION) */
 };
 
 /* The same with what dlbind() has no parameter for. */
@@ -141,7 +139,7 @@ void *dlbind_symbol(void *library, const struct dlbind_symbol *symbol);
 int dlunbind(void *library, const char *name);
 int dlunbind_version(void *library, const char *name, const char *version);
 
-#ifdef _GNU_SOURCE	/* for Dl_info */
+#ifdef _GNU_SOURCE /* for Dl_info */
 /* dladdr(3), fast for the libraries made here: it does not walk their symbols.
  * Other addresses are passed on to dladdr(). */
 int dlbind_addr(const void *address, Dl_info *info);
@@ -179,14 +177,14 @@ void *dlreload(void *library);
 const char *dlbind_error(void);
 
 struct dlbind_figures {
-	size_t symbols;		/* bound now */
-	size_t blocks;		/* allocated now */
-	size_t bytes;		/* in them, rounded as they are */
-	size_t file_bytes;	/* of the file that are backed by memory or disk */
-	size_t table_bytes;	/* of them, for names and their tables */
-	size_t private_bytes;	/* the allocator's own records */
-	size_t buckets;		/* of the hash table that ld.so uses */
-	size_t notices;		/* how often a debugger has been told */
+	size_t symbols;       /* bound now */
+	size_t blocks;        /* allocated now */
+	size_t bytes;         /* in them, rounded as they are */
+	size_t file_bytes;    /* of the file that are backed by memory or disk */
+	size_t table_bytes;   /* of them, for names and their tables */
+	size_t private_bytes; /* the allocator's own records */
+	size_t buckets;       /* of the hash table that ld.so uses */
+	size_t notices;       /* how often a debugger has been told */
 	size_t grace_periods;
 };
 

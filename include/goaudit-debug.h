@@ -16,22 +16,22 @@
 
 #include "goaudit.h"
 
-#define GOAUDIT_DEBUG_MAGIC "goaudit"	/* with its NUL: 8 bytes */
-#define GOAUDIT_DEBUG_VERSION 1		/* raised when a field changes its meaning */
+#define GOAUDIT_DEBUG_MAGIC   "goaudit" /* with its NUL: 8 bytes */
+#define GOAUDIT_DEBUG_VERSION 1         /* raised when a field changes its meaning */
 
 struct goaudit_debug {
 	char magic[8];
 	uint32_t version;
-	uint32_t size;			/* sizeof(struct goaudit_debug) */
+	uint32_t size; /* sizeof(struct goaudit_debug) */
 	uint64_t sequence;
-	uint64_t changes;		/* state changes since the start */
-	uint32_t record_size;		/* sizeof(struct goaudit_generation) */
-	uint32_t records;		/* how many at `generations` are in use */
-	uint64_t generations;		/* address of the array */
-	uint32_t guests;		/* how many guests there have been */
-	uint32_t go_running;		/* a Go runtime has been started or found */
-	struct goaudit_runtime runtime;	/* version, path, start_ns; figures are 0 */
-	char refusal[256];		/* why reloading is off in this process, or "" */
+	uint64_t changes;               /* state changes since the start */
+	uint32_t record_size;           /* sizeof(struct goaudit_generation) */
+	uint32_t records;               /* how many at `generations` are in use */
+	uint64_t generations;           /* address of the array */
+	uint32_t guests;                /* how many guests there have been */
+	uint32_t go_running;            /* a Go runtime has been started or found */
+	struct goaudit_runtime runtime; /* version, path, start_ns; figures are 0 */
+	char refusal[256];              /* why reloading is off in this process, or "" */
 };
 
 #endif

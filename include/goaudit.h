@@ -76,11 +76,11 @@ void *dlreload(void *handle) __attribute__((weak));
 
 /* dlreload with options. */
 struct goaudit_reload_options {
-	size_t size;		/* sizeof(struct goaudit_reload_options) */
-	unsigned flags;		/* GOAUDIT_RELOAD_... */
-	const char *const *variables;	/* names up to a NULL, see below */
-	unsigned init_timeout_ms;	/* 0: GOAUDIT_INIT_TIMEOUT, see below */
-	unsigned reserved;		/* 0 */
+	size_t size;                  /* sizeof(struct goaudit_reload_options) */
+	unsigned flags;               /* GOAUDIT_RELOAD_... */
+	const char *const *variables; /* names up to a NULL, see below */
+	unsigned init_timeout_ms;     /* 0: GOAUDIT_INIT_TIMEOUT, see below */
+	unsigned reserved;            /* 0 */
 };
 
 /* A Go guest's package variables are copied into the new generation after its
@@ -165,40 +165,40 @@ size_t goaudit_last_panic(char *text, size_t size) __attribute__((weak));
 
 /* Where a generation is in its life. */
 enum goaudit_state {
-	GOAUDIT_FREE = 0,	/* the record is unused */
-	GOAUDIT_LOADING,	/* ld.so is mapping and relocating it */
-	GOAUDIT_INITIALISING,	/* Go: its package inits run */
-	GOAUDIT_OPEN,		/* in the link map, referenced */
-	GOAUDIT_PARKED,		/* closed: out of the link map, comes back on a reopen */
-	GOAUDIT_SUPERSEDED,	/* a newer one is current, this one still referenced */
-	GOAUDIT_RETIRED,	/* nobody refers to it: to be unmapped once unused */
-	GOAUDIT_GONE,		/* unmapped; the record is history */
+	GOAUDIT_FREE = 0,     /* the record is unused */
+	GOAUDIT_LOADING,      /* ld.so is mapping and relocating it */
+	GOAUDIT_INITIALISING, /* Go: its package inits run */
+	GOAUDIT_OPEN,         /* in the link map, referenced */
+	GOAUDIT_PARKED,       /* closed: out of the link map, comes back on a reopen */
+	GOAUDIT_SUPERSEDED,   /* a newer one is current, this one still referenced */
+	GOAUDIT_RETIRED,      /* nobody refers to it: to be unmapped once unused */
+	GOAUDIT_GONE,         /* unmapped; the record is history */
 };
 
 /* One generation, as goaudit_generations() and the debug interface
  * (goaudit-debug.h) show it.  Fields are only ever added at the end. */
 struct goaudit_generation {
-	uint32_t guest;		/* index of its guest, from 0, in order of first opening */
-	uint32_t number;	/* generation of that guest, from 1 */
-	uint32_t state;		/* enum goaudit_state */
-	uint32_t references;	/* opens minus closes */
-	uint32_t is_go;		/* a Go guest, else C, C++, ... */
-	uint32_t holder;	/* retired: what holds it (enum go_holder, protocol.h), 0 none */
-	uint64_t goroutine;	/* retired: the goroutine that holds it, 0 none */
-	uint64_t handle;	/* what dlopen has returned: lasting, the same for all
+	uint32_t guest;        /* index of its guest, from 0, in order of first opening */
+	uint32_t number;       /* generation of that guest, from 1 */
+	uint32_t state;        /* enum goaudit_state */
+	uint32_t references;   /* opens minus closes */
+	uint32_t is_go;        /* a Go guest, else C, C++, ... */
+	uint32_t holder;       /* retired: what holds it (enum go_holder, protocol.h), 0 none */
+	uint64_t goroutine;    /* retired: the goroutine that holds it, 0 none */
+	uint64_t handle;       /* what dlopen has returned: lasting, the same for all
 				 * generations of a guest; with RTLD_RAW the link_map */
-	uint64_t lo, hi;	/* its mapping */
-	uint64_t opened_at;	/* CLOCK_REALTIME, ns */
-	uint64_t snapshot_ns;	/* copying, checking and mending the file */
-	uint64_t load_ns;	/* ld.so: mapping, relocation, constructors */
-	uint64_t init_ns;	/* Go: registration and package inits */
-	uint64_t unload_ns;	/* gone: check, unlinking and unmapping */
-	uint64_t attempts;	/* retired: how often the check was made */
-	char holder_text[256];	/* retired: "function (file:line)" of what holds it, or the
+	uint64_t lo, hi;       /* its mapping */
+	uint64_t opened_at;    /* CLOCK_REALTIME, ns */
+	uint64_t snapshot_ns;  /* copying, checking and mending the file */
+	uint64_t load_ns;      /* ld.so: mapping, relocation, constructors */
+	uint64_t init_ns;      /* Go: registration and package inits */
+	uint64_t unload_ns;    /* gone: check, unlinking and unmapping */
+	uint64_t attempts;     /* retired: how often the check was made */
+	char holder_text[256]; /* retired: "function (file:line)" of what holds it, or the
 				 * thread, object or call */
-	char path[512];		/* the file that the program named, absolute */
-	char snapshot[512];	/* the file that is mapped */
-	char holders[2048];	/* retired: all holders found, a line each: "what <- step
+	char path[512];        /* the file that the program named, absolute */
+	char snapshot[512];    /* the file that is mapped */
+	char holders[2048];    /* retired: all holders found, a line each: "what <- step
 				 * <- step", from what is reached in it back to a
 				 * goroutine or a variable */
 };
@@ -211,26 +211,26 @@ struct goaudit_generation {
  *                built against an older header gets the fields it knows.
  *
  * Returns how many there are, which may be more than `count`. */
-size_t goaudit_generations(struct goaudit_generation *records, size_t count,
-			   size_t record_size) __attribute__((weak));
+size_t goaudit_generations(struct goaudit_generation *records, size_t count, size_t record_size)
+	__attribute__((weak));
 
 /* Figures of the one Go runtime in the process. */
 struct goaudit_runtime {
-	uint64_t heap_live;	/* bytes of objects not yet swept */
+	uint64_t heap_live; /* bytes of objects not yet swept */
 	uint64_t heap_objects;
-	uint64_t other_sys;	/* bytes of the runtime's own permanent tables */
-	uint64_t modules;	/* Go modules linked into it */
+	uint64_t other_sys; /* bytes of the runtime's own permanent tables */
+	uint64_t modules;   /* Go modules linked into it */
 	uint64_t itabs;
 	uint64_t goroutines;
-	uint64_t start_ns;	/* what its start took */
-	char version[64];	/* "go1.26.8" */
-	char path[512];		/* of the runtime library */
+	uint64_t start_ns; /* what its start took */
+	char version[64];  /* "go1.26.8" */
+	char path[512];    /* of the runtime library */
 };
 
 /* Fills *runtime (of `size` bytes); collect: how many collections to run first.
  * Returns 0, or -1 when no Go runtime runs. */
-int goaudit_runtime_stats(struct goaudit_runtime *runtime, size_t size,
-			  int collect) __attribute__((weak));
+int goaudit_runtime_stats(struct goaudit_runtime *runtime, size_t size, int collect)
+	__attribute__((weak));
 
 #ifdef __cplusplus
 }

@@ -18,19 +18,22 @@ struct guests;
 struct loader;
 
 enum gort_state {
-	GORT_NONE, GORT_STARTING, GORT_READY, GORT_FAILED,
-	GORT_PARENTS,		/* it runs in the process that this one was forked from */
+	GORT_NONE,
+	GORT_STARTING,
+	GORT_READY,
+	GORT_FAILED,
+	GORT_PARENTS, /* it runs in the process that this one was forked from */
 };
 
 /* The one Go runtime of the process.  L; constant once ready. */
 struct gort {
 	enum gort_state state;
-	int pid;				/* of the process that it runs in */
+	int pid; /* of the process that it runs in */
 	struct link_map *map;
-	bool program_seen;			/* binding.c has looked whether */
-	bool program_names;			/* the program defines names of Go's */
+	bool program_seen;  /* binding.c has looked whether */
+	bool program_names; /* the program defines names of Go's */
 	void (*crosscall2)(void *fn, void *arg, int size, uintptr_t context);
-	void *init, *canon, *unlink, *settle, *guard, *stats;	/* protocol.h's entry points */
+	void *init, *canon, *unlink, *settle, *guard, *stats; /* protocol.h's entry points */
 	uint8_t abi_hash[IMAGE_HASH_MAX];
 	unsigned abi_hash_len;
 	uint64_t start_ns;
@@ -42,11 +45,14 @@ struct gort {
 
 /* Texts of panics that ended a call (panic.c). */
 struct panics {
-	pthread_mutex_t lock;			/* the letter P: kept and count; a leaf */
-	void *entry;				/* goaudit_guard; c once set */
-	uint64_t (*last)(void);			/* goaudit_guard_last; before entry */
-	struct { uint64_t number; char *text; } kept[PANICS_KEPT];
-	uint64_t count;				/* number of the last one, from 1 */
+	pthread_mutex_t lock;   /* the letter P: kept and count; a leaf */
+	void *entry;            /* goaudit_guard; c once set */
+	uint64_t (*last)(void); /* goaudit_guard_last; before entry */
+	struct {
+		uint64_t number;
+		char *text;
+	} kept[PANICS_KEPT];
+	uint64_t count; /* number of the last one, from 1 */
 };
 
 struct adapters {

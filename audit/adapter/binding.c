@@ -36,14 +36,13 @@ static bool program_has_go_names(const struct link_map *map)
 	size_t n = syms && strings ? elf_symbol_count(map) : 0;
 
 	for (size_t i = 1; i < n; i++)
-		if (syms[i].st_shndx != SHN_UNDEF &&
-		    is_go_name(strings + syms[i].st_name))
+		if (syms[i].st_shndx != SHN_UNDEF && is_go_name(strings + syms[i].st_name))
 			return true;
 	return false;
 }
 
 /* Where the symbols can be changed, until close_symbols; NULL: nowhere. */
-static ElfW(Sym) *open_symbols(struct adapters *ad, const struct link_map *map, size_t n)
+static ElfW(Sym) * open_symbols(struct adapters *ad, const struct link_map *map, size_t n)
 {
 	static const int64_t tags[] = { DT_SYMTAB };
 	uintptr_t syms = elf_dynamic_address(map, DT_SYMTAB);
@@ -51,14 +50,15 @@ static ElfW(Sym) *open_symbols(struct adapters *ad, const struct link_map *map, 
 
 	if (tables_among_code(map, syms))
 		return tables_copy(ad->loader, map, syms, end, tags, 1) ?
-			       (void *)elf_dynamic_address(map, DT_SYMTAB) : NULL;
-	return mprotect((void *)page, end - page, PROT_READ | PROT_WRITE) == 0 ?
-		       (void *)syms : NULL;
+			       (void *)elf_dynamic_address(map, DT_SYMTAB) :
+			       NULL;
+	return mprotect((void *)page, end - page, PROT_READ | PROT_WRITE) == 0 ? (void *)syms :
+										 NULL;
 }
 
 /* That they stay writable harms nobody: they are no code. */
 static void close_symbols(struct adapters *ad, const struct link_map *map,
-			  const ElfW(Sym) *syms, size_t n)
+			  const ElfW(Sym) * syms, size_t n)
 {
 	uintptr_t page = (uintptr_t)syms & -MACHINE_PAGE;
 
@@ -69,7 +69,7 @@ static void close_symbols(struct adapters *ad, const struct link_map *map,
 static void hide_own(struct adapters *ad, const struct link_map *map)
 {
 	const char *strings = (void *)elf_dynamic_address(map, DT_STRTAB);
-	ElfW(Sym) *syms;
+	ElfW(Sym) * syms;
 	size_t n;
 
 	if (!strings || !elf_dynamic_address(map, DT_SYMTAB) || !(n = elf_symbol_count(map)))
@@ -77,7 +77,7 @@ static void hide_own(struct adapters *ad, const struct link_map *map)
 	syms = open_symbols(ad, map, n);
 	if (!syms) {
 		log_line(ad->core, "%s: its names cannot be hidden from the program's: %m",
-			    map->l_name);
+			 map->l_name);
 		return;
 	}
 	for (size_t i = 1; i < n; i++) {
@@ -106,8 +106,7 @@ void binding_bind(struct adapters *ad, const struct link_map *map)
 		needed = ad->gort.program_names;
 		for (other = ad->guests->registry.live; other && !needed;
 		     other = other->next_live)
-			needed = other != gen && other->info->is_go &&
-				 other->opened_global;
+			needed = other != gen && other->info->is_go && other->opened_global;
 	}
 	pthread_mutex_unlock(&ad->core->lock);
 	if (needed)

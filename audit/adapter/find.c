@@ -30,8 +30,7 @@
 #include "loader/transaction.h"
 
 /* The facts of a runtime library; false: no such file, or not one. */
-static bool library_facts(struct adapters *ad, const char *path,
-			  struct image_facts *facts)
+static bool library_facts(struct adapters *ad, const char *path, struct image_facts *facts)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
@@ -57,8 +56,7 @@ static void take(struct gort *rt, const char *path, const struct image_facts *fa
 {
 	char resolved[PATH_MAX];
 
-	text_copy(rt->path, sizeof rt->path,
-		  realpath(path, resolved) ? resolved : path);
+	text_copy(rt->path, sizeof rt->path, realpath(path, resolved) ? resolved : path);
 	memcpy(rt->abi_hash, facts->abi_hash, sizeof rt->abi_hash);
 	rt->abi_hash_len = facts->abi_hash_len;
 }
@@ -77,8 +75,7 @@ static bool program_is_go(struct adapters *ad)
 
 	for (size_t i = 0; ph && i < n; i++)
 		if (ph[i].p_type == PT_NOTE &&
-		    elf_notes_are_go((void *)(map->l_addr + ph[i].p_vaddr),
-				      ph[i].p_memsz))
+		    elf_notes_are_go((void *)(map->l_addr + ph[i].p_vaddr), ph[i].p_memsz))
 			return true;
 	return false;
 }
@@ -107,13 +104,15 @@ int find_loaded(struct adapters *ad, struct gort *rt)
 	if (!s.found) {
 		if (!program_is_go(ad))
 			return 0;
-		error_set(ad->core, "%s: the program carries a Go runtime of its own, and "
+		error_set(ad->core,
+			  "%s: the program carries a Go runtime of its own, and "
 			  "there can be only one: build it by goaudit build -exe",
 			  ad->loader->host.argc ? ad->loader->host.argv[0] : "this program");
 		return -1;
 	}
 	if (!library_facts(ad, s.found->l_name, &facts)) {
-		error_set(ad->core, "%s: the Go runtime in this process is not a shared "
+		error_set(ad->core,
+			  "%s: the Go runtime in this process is not a shared "
 			  "runtime library: build the program by goaudit build -exe",
 			  s.found->l_name);
 		return -1;
@@ -137,8 +136,8 @@ static bool in_folder(char *folder, size_t size, const char *library)
 	return (size_t)snprintf(folder + at, size - at, "/%s", library) < size - at;
 }
 
-static bool cached_library(struct adapters *ad, const struct image_facts *facts,
-			   char *out, size_t size)
+static bool cached_library(struct adapters *ad, const struct image_facts *facts, char *out,
+			   size_t size)
 {
 	const char *home = ad->core->settings.secure ? NULL : getenv("HOME");
 	const char *xdg = ad->core->settings.secure ? NULL : getenv("XDG_CACHE_HOME");
@@ -150,8 +149,8 @@ static bool cached_library(struct adapters *ad, const struct image_facts *facts,
 	       in_folder(out, size, facts->runtime_name);
 }
 
-int find_file(struct adapters *ad, const struct image_facts *facts,
-		   const char *guest_path, struct gort *rt)
+int find_file(struct adapters *ad, const struct image_facts *facts, const char *guest_path,
+	      struct gort *rt)
 {
 	const char *entry = facts->runpath;
 	struct image_facts have;
@@ -171,15 +170,17 @@ int find_file(struct adapters *ad, const struct image_facts *facts,
 		}
 		entry += n + (entry[n] == ':');
 	}
-	if (cached_library(ad, facts, path, sizeof path) &&
-	    library_facts(ad, path, &have) && matches(&have, facts) && have.overlay)
+	if (cached_library(ad, facts, path, sizeof path) && library_facts(ad, path, &have) &&
+	    matches(&have, facts) && have.overlay)
 		return take(rt, path, &have), 0;
 	if (wrong_entries)
-		error_set(ad->core, "%s: its Go runtime library was not built by this "
+		error_set(ad->core,
+			  "%s: its Go runtime library was not built by this "
 			  "release of goaudit: rebuild it with `goaudit build`",
 			  guest_path);
 	else
-		error_set(ad->core, "%s: its Go runtime library (%s, for %s) is not on "
+		error_set(ad->core,
+			  "%s: its Go runtime library (%s, for %s) is not on "
 			  "this machine: rebuild it with `goaudit build`",
 			  guest_path, facts->runtime_name,
 			  facts->go_version[0] ? facts->go_version : "Go");

@@ -16,8 +16,8 @@ int find_loaded(struct adapters *ad, struct gort *rt);
 /* The library that a guest was linked against, by its ABI hash: in the guest's
  * RUNPATH, then in the cache that `goaudit runtime` fills.  Fills rt's path and
  * hash.  -1 with dlerror set when there is none. */
-int find_file(struct adapters *ad, const struct image_facts *facts,
-		   const char *guest_path, struct gort *rt);
+int find_file(struct adapters *ad, const struct image_facts *facts, const char *guest_path,
+	      struct gort *rt);
 
 /* la_objsearch, LA_SER_ORIG: a Go guest asks for its runtime library.  Returns
  * the path of the one that runs, or NULL: ld.so goes on searching. */

@@ -52,7 +52,7 @@ static char **make_arguments(struct adapters *ad, int *argc)
 	at++;
 	for (size_t i = 0; i < nenv; i++)
 		if (!(v[at++] = strdup(env[i])))
-			return NULL;	/* never with a gap: what follows would be lost */
+			return NULL; /* never with a gap: what follows would be lost */
 	at++;
 	memcpy(v + at, ad->loader->host.auxv, naux * sizeof *v);
 	*argc = ad->loader->host.argc;
@@ -67,18 +67,20 @@ static void *open_global(struct adapters *ad, const char *name)
 
 /* What the Go runtime reserves at its start (runtime/mpagealloc_64bit.go, sysInit: 600 MB,
  * and its first arena); where it does not get that it ends the process. */
-#define GO_RUNTIME_MB 900	/* as in tool/live/launch.c */
+#define GO_RUNTIME_MB 900 /* as in tool/live/launch.c */
 
 static bool has_address_space(struct adapters *ad, const char *path)
 {
 	size_t size = (size_t)GO_RUNTIME_MB << 20;
-	void *p = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-		       -1, 0);
+	void *p =
+		mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (p != MAP_FAILED)
 		return munmap(p, size) == 0;
-	error_set(ad->core, "%s: the Go runtime wants %d MB of address space: %m: raise the limit "
-		  "(ulimit -v)", path, GO_RUNTIME_MB);
+	error_set(ad->core,
+		  "%s: the Go runtime wants %d MB of address space: %m: raise the limit "
+		  "(ulimit -v)",
+		  path, GO_RUNTIME_MB);
 	return false;
 }
 
@@ -93,8 +95,10 @@ static int start(struct adapters *ad, struct gort *rt)
 		return -1;
 	rt->map = open_global(ad, rt->path);
 	if (!rt->map) {
-		error_set(ad->core, "%s: the Go runtime cannot be loaded: see above, or "
-			  "build it again with `goaudit runtime`", dlerror());
+		error_set(ad->core,
+			  "%s: the Go runtime cannot be loaded: see above, or "
+			  "build it again with `goaudit runtime`",
+			  dlerror());
 		return -1;
 	}
 	rt0 = (void (*)(int, char **))elf_lookup(rt->map, "_rt0_amd64_linux_lib");
@@ -102,8 +106,10 @@ static int start(struct adapters *ad, struct gort *rt)
 	islibrary = elf_lookup(rt->map, "runtime.islibrary");
 	argv = make_arguments(ad, &argc);
 	if (!rt0 || !wait || !islibrary || !argv) {
-		error_set(ad->core, "%s: not a Go runtime library that can be started: "
-			  "build it with `goaudit runtime`", rt->path);
+		error_set(ad->core,
+			  "%s: not a Go runtime library that can be started: "
+			  "build it with `goaudit runtime`",
+			  rt->path);
 		return -1;
 	}
 	*islibrary = 1;
@@ -134,8 +140,8 @@ static int bind(struct adapters *ad, struct gort *rt)
 	void *hello = elf_lookup(rt->map, GO_FN_HELLO);
 	struct go_hello h = { .size = sizeof h, .collected = collected };
 
-	rt->crosscall2 = (void (*)(void *, void *, int, uintptr_t))elf_lookup(
-		rt->map, "crosscall2");
+	rt->crosscall2 =
+		(void (*)(void *, void *, int, uintptr_t))elf_lookup(rt->map, "crosscall2");
 	rt->init = elf_lookup(rt->map, GO_FN_INIT);
 	rt->canon = elf_lookup(rt->map, GO_FN_CANON);
 	rt->unlink = elf_lookup(rt->map, GO_FN_UNLINK);
@@ -144,13 +150,16 @@ static int bind(struct adapters *ad, struct gort *rt)
 	rt->stats = elf_lookup(rt->map, GO_FN_STATS);
 	if (!hello || !rt->crosscall2 || !rt->init || !rt->canon || !rt->unlink ||
 	    !rt->settle || !rt->guard || !rt->stats) {
-		error_set(ad->core, "%s: it lacks the entry points of goaudit: build the "
-			  "runtime with `goaudit runtime`", rt->path);
+		error_set(ad->core,
+			  "%s: it lacks the entry points of goaudit: build the "
+			  "runtime with `goaudit runtime`",
+			  rt->path);
 		return -1;
 	}
 	adapters_call(ad, hello, &h);
 	if (h.protocol != GO_PROTOCOL) {
-		error_set(ad->core, "%s: built by another release of goaudit (protocol "
+		error_set(ad->core,
+			  "%s: built by another release of goaudit (protocol "
 			  "%llu, here %d): build it again with `goaudit runtime`",
 			  rt->path, (unsigned long long)h.protocol, GO_PROTOCOL);
 		return -1;
@@ -161,33 +170,34 @@ static int bind(struct adapters *ad, struct gort *rt)
 
 static void refuse_here(struct adapters *ad, const char *what)
 {
-	error_set(ad->core, "%s: the Go runtime does not run in a forked child: exec a program "
-		  "first", what);
+	error_set(ad->core,
+		  "%s: the Go runtime does not run in a forked child: exec a program "
+		  "first",
+		  what);
 }
 
 /* Finds or starts the runtime; only one thread is ever here. */
-static int bring_up(struct adapters *ad, struct gort *rt,
-		    const struct image_facts *facts, const char *guest_path)
+static int bring_up(struct adapters *ad, struct gort *rt, const struct image_facts *facts,
+		    const char *guest_path)
 {
 	uint64_t begin = clock_ns();
 
 	if (find_loaded(ad, rt) < 0)
 		return -1;
 	if (rt->map && ad->core->forked) {
-		rt->map = NULL;		/* the program's own: it runs in the parent */
+		rt->map = NULL; /* the program's own: it runs in the parent */
 		refuse_here(ad, guest_path);
 		return -1;
 	}
 	if (!rt->map) {
-		if (find_file(ad, facts, guest_path, rt) != 0 ||
-		    start(ad, rt) != 0)
+		if (find_file(ad, facts, guest_path, rt) != 0 || start(ad, rt) != 0)
 			return -1;
 	}
 	if (bind(ad, rt) != 0)
 		return -1;
 	rt->start_ns = clock_ns() - begin;
 	log_line(ad->core, "%s: %s runs, start took %llu us", rt->path, rt->version,
-		    (unsigned long long)rt->start_ns / 1000);
+		 (unsigned long long)rt->start_ns / 1000);
 	return 0;
 }
 
@@ -212,7 +222,8 @@ static int check_hash(struct adapters *ad, const struct gort *rt,
 	/* As much of them as people compare. */
 	image_hex(facts->abi_hash, facts->abi_hash_len < 8 ? facts->abi_hash_len : 8, want);
 	image_hex(rt->abi_hash, rt->abi_hash_len < 8 ? rt->abi_hash_len : 8, have);
-	error_set(ad->core, "%s: built for another Go runtime (ABI hash %s, the one of "
+	error_set(ad->core,
+		  "%s: built for another Go runtime (ABI hash %s, the one of "
 		  "this process is %s): rebuild it with `goaudit build`",
 		  guest_path, want, have);
 	return -1;
@@ -220,20 +231,21 @@ static int check_hash(struct adapters *ad, const struct gort *rt,
 
 /* Takes core.lock once no other thread starts the runtime.  That one needs ld.so's lock,
  * so a constructor, which holds it, does not wait for ever. */
-static bool lock_when_started(struct adapters *ad, struct gort *rt,
-			   const char *guest_path)
+static bool lock_when_started(struct adapters *ad, struct gort *rt, const char *guest_path)
 {
 	bool bounded = transaction_lock_is_mine(ad->loader, true), in_time = true;
 	struct timespec end = clock_deadline(CONSTRUCTOR_WAIT_NS);
 
 	pthread_mutex_lock(&ad->core->lock);
 	while (rt->state == GORT_STARTING && in_time)
-		in_time = clock_wait(&ad->core->changed, &ad->core->lock, bounded ? &end : NULL);
+		in_time =
+			clock_wait(&ad->core->changed, &ad->core->lock, bounded ? &end : NULL);
 	/* The caller goes on under the lock: nobody else may begin now. */
 	if (in_time)
 		return true;
 	pthread_mutex_unlock(&ad->core->lock);
-	error_set(ad->core, "%s: another thread is starting the Go runtime, and this one "
+	error_set(ad->core,
+		  "%s: another thread is starting the Go runtime, and this one "
 		  "is in a constructor: open it from outside of constructors",
 		  guest_path);
 	return false;
@@ -251,8 +263,7 @@ void gort_forked(struct adapters *ad)
 		ad->gort.state = GORT_PARENTS;
 }
 
-int gort_ensure(struct adapters *ad, const struct image_facts *facts,
-		const char *guest_path)
+int gort_ensure(struct adapters *ad, const struct image_facts *facts, const char *guest_path)
 {
 	struct gort *rt = &ad->gort;
 	int result;
@@ -266,9 +277,7 @@ int gort_ensure(struct adapters *ad, const struct image_facts *facts,
 		pthread_mutex_lock(&ad->core->lock);
 		/* Nothing was mapped yet when no library was found: another
 		 * guest, or a runtime built meanwhile, may do. */
-		rt->state = result == 0 ? GORT_READY :
-			    rt->map	? GORT_FAILED :
-					  GORT_NONE;
+		rt->state = result == 0 ? GORT_READY : rt->map ? GORT_FAILED : GORT_NONE;
 		rt->pid = getpid();
 		if (result == 0) {
 			publish(rt);
@@ -283,8 +292,10 @@ int gort_ensure(struct adapters *ad, const struct image_facts *facts,
 		pthread_mutex_unlock(&ad->core->lock);
 	}
 	if (rt->state == GORT_FAILED) {
-		error_set(ad->core, "%s: the Go runtime of this process failed to start: "
-			  "restart the process", guest_path);
+		error_set(ad->core,
+			  "%s: the Go runtime of this process failed to start: "
+			  "restart the process",
+			  guest_path);
 		return -1;
 	}
 	if (!gort_runs_here(rt)) {
@@ -304,16 +315,17 @@ __attribute__((force_align_arg_pointer)) void gort_module_found(void *moduledata
 		call->module = moduledata;
 }
 
-void gort_init(struct adapters *ad, struct generation *gen,
-	       struct generation *const *others, unsigned n, struct go_init *init)
+void gort_init(struct adapters *ad, struct generation *gen, struct generation *const *others,
+	       unsigned n, struct go_init *init)
 {
 	struct go_range *ranges = calloc(n + 1, sizeof *ranges);
 	uint64_t begin = clock_ns();
 
 	memset(init, 0, sizeof *init);
 	if (!itabs_use_library(ad, gen)) {
-		init->verdict = GO_NOT_FOUND;	/* its module is not registered */
-		snprintf(init->text, sizeof init->text, "its pages cannot be made writable "
+		init->verdict = GO_NOT_FOUND; /* its module is not registered */
+		snprintf(init->text, sizeof init->text,
+			 "its pages cannot be made writable "
 			 "for the runtime library's itabs: %m: free memory or mappings");
 		free(ranges);
 		return;
@@ -327,7 +339,7 @@ void gort_init(struct adapters *ad, struct generation *gen,
 		ranges[i].hi = others[i]->info->hi;
 	}
 	init->others = ranges;
-	init->others_n = ranges ? n : 0;	/* out of memory: names may clash */
+	init->others_n = ranges ? n : 0; /* out of memory: names may clash */
 	adapters_call(ad, ad->gort.init, init);
 	free(ranges);
 	pthread_mutex_lock(&ad->core->lock);
@@ -351,7 +363,9 @@ static uint64_t unlink_flags(const struct adapters *ad)
 void gort_end_takeover(struct adapters *ad, const struct generation *gen, bool failed)
 {
 	struct go_settle s = {
-		.size = sizeof s, .lo = gen->info->lo, .hi = gen->info->hi,
+		.size = sizeof s,
+		.lo = gen->info->lo,
+		.hi = gen->info->hi,
 		.failed = failed,
 	};
 
@@ -361,17 +375,21 @@ void gort_end_takeover(struct adapters *ad, const struct generation *gen, bool f
 bool gort_unlink(struct adapters *ad, struct go_module *modules, unsigned n)
 {
 	struct go_unlink u = {
-		.size = sizeof u, .n = n, .modules = modules,
+		.size = sizeof u,
+		.n = n,
+		.modules = modules,
 		.flags = unlink_flags(ad),
 	};
 
 	adapters_call(ad, ad->gort.unlink, &u);
-	log_line(ad->core, "check of %u modules: %llu us, %llu stops, the longest "
-		    "%llu us; %llu objects, %llu KB; written meanwhile %llu KB, "
-		    "%llu rounds", n, (unsigned long long)u.total_ns / 1000,
-		    (unsigned long long)u.stops, (unsigned long long)u.longest_ns / 1000,
-		    (unsigned long long)u.objects, (unsigned long long)u.bytes >> 10,
-		    (unsigned long long)u.dirty >> 10, (unsigned long long)u.rounds);
+	log_line(ad->core,
+		 "check of %u modules: %llu us, %llu stops, the longest "
+		 "%llu us; %llu objects, %llu KB; written meanwhile %llu KB, "
+		 "%llu rounds",
+		 n, (unsigned long long)u.total_ns / 1000, (unsigned long long)u.stops,
+		 (unsigned long long)u.longest_ns / 1000, (unsigned long long)u.objects,
+		 (unsigned long long)u.bytes >> 10, (unsigned long long)u.dirty >> 10,
+		 (unsigned long long)u.rounds);
 	return u.soon;
 }
 
@@ -383,7 +401,7 @@ int gort_stats(struct adapters *ad, struct goaudit_runtime *out, int collect)
 	memset(out, 0, sizeof *out);
 	if (!gort_runs_here(rt)) {
 		error_set(ad->core, "goaudit_runtime_stats: no Go runtime runs in this "
-			  "process: open a guest first");
+				    "process: open a guest first");
 		return -1;
 	}
 	adapters_call(ad, rt->stats, &s);
@@ -403,8 +421,10 @@ int gort_move(struct adapters *ad, struct go_move *request)
 	void *fn = elf_lookup(ad->gort.map, GO_FN_MOVE);
 
 	if (!fn) {
-		error_set(ad->core, "%s: it lacks an entry point of goaudit: build the runtime "
-			  "with `goaudit runtime`", ad->gort.path);
+		error_set(ad->core,
+			  "%s: it lacks an entry point of goaudit: build the runtime "
+			  "with `goaudit runtime`",
+			  ad->gort.path);
 		return -1;
 	}
 	adapters_call(ad, fn, request);

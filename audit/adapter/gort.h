@@ -26,8 +26,7 @@ struct image_facts;
 
 /* Makes the runtime run that a guest was linked against.
  * Returns 0, or -1 with dlerror set. */
-int gort_ensure(struct adapters *ad, const struct image_facts *facts,
-		const char *guest_path);
+int gort_ensure(struct adapters *ad, const struct image_facts *facts, const char *guest_path);
 
 /* Is there a runtime that runs in this process? */
 bool gort_runs_here(const struct gort *rt);
@@ -43,8 +42,8 @@ void gort_module_found(void *moduledata);
  * inits on this thread.  others are the guest's older ones, kept.  Figures
  * go to its record; `init` gets the verdict and, after a panic, its text.
  * Without locks. */
-void gort_init(struct adapters *ad, struct generation *gen,
-	       struct generation *const *others, unsigned n, struct go_init *init);
+void gort_init(struct adapters *ad, struct generation *gen, struct generation *const *others,
+	       unsigned n, struct go_init *init);
 
 /* Ends what a successful gort_init has begun: the generation is current from now
  * on, or has failed after all.  Without locks. */

@@ -17,8 +17,7 @@
 #include "loader/elf.h"
 
 /* Stores a pointer that may lie in the read-only-after-relocation part. */
-static bool store(struct adapters *ad, struct generation *gen, uintptr_t *slot,
-		  uintptr_t value)
+static bool store(struct adapters *ad, struct generation *gen, uintptr_t *slot, uintptr_t value)
 {
 	uintptr_t page = (uintptr_t)slot & -MACHINE_PAGE;
 	bool relro = elf_segment_at(gen->object.map, PT_GNU_RELRO, slot) != NULL;
@@ -28,7 +27,7 @@ static bool store(struct adapters *ad, struct generation *gen, uintptr_t *slot,
 	*slot = value;
 	if (relro && mprotect((void *)page, MACHINE_PAGE, PROT_READ) != 0)
 		log_line(ad->core, "%s: a page with pointers at %#lx stays writable: %m",
-			    gen->guest->path, page);
+			 gen->guest->path, page);
 	return true;
 }
 
@@ -37,8 +36,7 @@ bool itabs_use_library(struct adapters *ad, struct generation *gen)
 	const ElfW(Sym) *syms = (void *)elf_dynamic_address(gen->object.map, DT_SYMTAB);
 	const char *strings = (void *)elf_dynamic_address(gen->object.map, DT_STRTAB);
 	ElfW(Rela) *r = (void *)elf_dynamic_address(gen->object.map, DT_RELA);
-	struct go_canon c = { .size = sizeof c, .lo = gen->info->lo,
-			      .hi = gen->info->hi };
+	struct go_canon c = { .size = sizeof c, .lo = gen->info->lo, .hi = gen->info->hi };
 	uint64_t size = 0, relative = 0;
 
 	if (!syms || !strings || !r || !elf_dynamic(gen->object.map, DT_RELASZ, &size))
@@ -49,8 +47,7 @@ bool itabs_use_library(struct adapters *ad, struct generation *gen)
 		uintptr_t *slot = (uintptr_t *)(gen->object.map->l_addr + r[i].r_offset);
 
 		if (!machine_stores_address(ELF64_R_TYPE(r[i].r_info)) ||
-		    strncmp(name, "go:itab.", 8) != 0 ||
-		    *slot - c.lo >= c.hi - c.lo)
+		    strncmp(name, "go:itab.", 8) != 0 || *slot - c.lo >= c.hi - c.lo)
 			continue;
 		c.in = *slot;
 		c.out = c.in;

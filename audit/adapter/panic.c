@@ -56,9 +56,11 @@ int panic_prepare(struct adapters *ad, const char *guest_path)
 	if (!entry_symbol(ad->entries, "goaudit_guard", &entry) ||
 	    !entry_symbol(ad->entries, "goaudit_guard_last", &last) ||
 	    !entry_symbol(ad->entries, "goaudit_guard_calls", &symbol)) {
-		error_set(ad->core, "%s: panics cannot be returned from: "
+		error_set(ad->core,
+			  "%s: panics cannot be returned from: "
 			  "libgoaudit-entries.so is not beside libgoaudit.so: "
-			  "install it", guest_path);
+			  "install it",
+			  guest_path);
 		return -1;
 	}
 	adapters = ad;
@@ -66,7 +68,7 @@ int panic_prepare(struct adapters *ad, const char *guest_path)
 	calls->crosscall2 = ad->gort.crosscall2;
 	calls->guard = ad->gort.guard;
 	calls->panicked = panicked;
-	ad->panics.last = (uint64_t (*)(void))last;
+	ad->panics.last = (uint64_t(*)(void))last;
 	__atomic_store_n(&ad->panics.entry, entry, __ATOMIC_RELEASE);
 	return 0;
 }

@@ -50,7 +50,7 @@ static void user_name(Dl_info *info)
 	pthread_mutex_lock(&ga->core.lock);
 	gen = registry_find_address(&ga->guests, (uintptr_t)info->dli_fbase);
 	if (gen)
-		info->dli_fname = gen->guest->path;	/* lives as long as the process */
+		info->dli_fname = gen->guest->path; /* lives as long as the process */
 	pthread_mutex_unlock(&ga->core.lock);
 }
 
@@ -69,8 +69,8 @@ int api_dladdr1(const void *address, Dl_info *info, void **extra, int flags)
 {
 	CANCEL_OFF();
 	int found = ((int (*)(const void *, Dl_info *, void **,
-			      int))real_dladdr1)(
-		entry_target(&goaudit_module.entries, address), info, extra, flags);
+			      int))real_dladdr1)(entry_target(&goaudit_module.entries, address),
+						 info, extra, flags);
 
 	if (found)
 		user_name(info);
@@ -92,7 +92,7 @@ int api_dlinfo(void *handle, int request, void *arg)
 	lasting = registry_find_lasting(&ga->guests, handle);
 	if (gen && gen->object.map) {
 		map = gen->object.map;
-		gen->kept++;		/* ld.so is asked without our lock */
+		gen->kept++; /* ld.so is asked without our lock */
 	} else {
 		gen = NULL;
 	}
@@ -106,8 +106,7 @@ int api_dlinfo(void *handle, int request, void *arg)
 		/* as with glibc, the caller's buffer has to be large enough */
 		strcpy(arg, gen->origin);
 	else
-		result = ((int (*)(void *, int, void *))real_dlinfo)(
-			map, request, arg);
+		result = ((int (*)(void *, int, void *))real_dlinfo)(map, request, arg);
 	if (gen)
 		registry_let_go(&ga->guests, gen);
 	return result;
@@ -119,9 +118,8 @@ int api_thread_atexit(void (*destructor)(void *), void *object, void *dso)
 
 	if (__atomic_load_n(&goaudit_module.loader.folders.all, __ATOMIC_ACQUIRE))
 		linger_note(&goaudit_module.reloads, dso);
-	return ((int (*)(void (*)(void *), void *,
-			 void *))real_thread_atexit)(destructor, object,
-							       dso);
+	return ((int (*)(void (*)(void *), void *, void *))real_thread_atexit)(destructor,
+									       object, dso);
 }
 
 EXPORT void *dlreload2(void *handle, const struct goaudit_reload_options *options)
@@ -151,8 +149,10 @@ EXPORT int goaudit_reclaim(void *handle, int timeout_ms)
 		guest = registry_guest_of_handle(&ga->guests, handle);
 		pthread_mutex_unlock(&ga->core.lock);
 		if (!guest) {
-			error_set(&ga->core, "%p: not a handle of a reloadable object: "
-				  "pass one that dlopen returned", handle);
+			error_set(&ga->core,
+				  "%p: not a handle of a reloadable object: "
+				  "pass one that dlopen returned",
+				  handle);
 			return -1;
 		}
 	}
@@ -165,8 +165,7 @@ EXPORT int goaudit_watch(void *handle, goaudit_watch_function *callback, void *a
 	CANCEL_OFF();
 
 	error_clear(&ga->core);
-	return callback ? watch_start(ga, handle, callback, arg) :
-			  watch_stop(ga, handle);
+	return callback ? watch_start(ga, handle, callback, arg) : watch_stop(ga, handle);
 }
 
 /* For the libdlbind of the host (dlbind/embed.h). */
@@ -184,8 +183,8 @@ EXPORT size_t goaudit_last_panic(char *text, size_t size)
 	return panic_last(&goaudit_module.adapters, text, size);
 }
 
-EXPORT size_t goaudit_generations(struct goaudit_generation *records,
-				  size_t count, size_t record_size)
+EXPORT size_t goaudit_generations(struct goaudit_generation *records, size_t count,
+				  size_t record_size)
 {
 	struct goaudit *ga = &goaudit_module;
 	size_t size = sizeof *records < record_size ? sizeof *records : record_size;
@@ -198,8 +197,7 @@ EXPORT size_t goaudit_generations(struct goaudit_generation *records,
 	return n;
 }
 
-EXPORT int goaudit_runtime_stats(struct goaudit_runtime *runtime, size_t size,
-				 int collect)
+EXPORT int goaudit_runtime_stats(struct goaudit_runtime *runtime, size_t size, int collect)
 {
 	struct goaudit_runtime full;
 	CANCEL_OFF();

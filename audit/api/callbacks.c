@@ -32,8 +32,8 @@
 #include "reload/needed.h"
 #include "reload/retire.h"
 
-#define OLDEST_GLIBC 34		/* 2.34; the command says so, too (tool/live/launch.c) */
-#define EXPORT __attribute__((visibility("default")))
+#define OLDEST_GLIBC 34 /* 2.34; the command says so, too (tool/live/launch.c) */
+#define EXPORT       __attribute__((visibility("default")))
 
 /* ld.so hands the process's own vector to an auditor's constructors. */
 __attribute__((constructor)) static void remember_arguments(int argc, char **argv)
@@ -77,14 +77,15 @@ EXPORT unsigned int la_objopen(struct link_map *map, Lmid_t ns, uintptr_t *cooki
 		return 0;
 	if (!ga->loader.head)
 		ga->loader.head = map;
-	if (!folder_has(&ga->loader, map->l_name) && strcmp(map->l_name, ga->loader.tiny.path) != 0)
+	if (!folder_has(&ga->loader, map->l_name) &&
+	    strcmp(map->l_name, ga->loader.tiny.path) != 0)
 		__atomic_add_fetch(&ga->loader.others, 1, __ATOMIC_RELEASE);
 	reload_mapped(&ga->reloads, map);
 	targets_redirect(ga, map);
 	origin_rewrite(&ga->guests, map);
 	binding_bind(&ga->adapters, map);
 	debugger_tiny_opened(&ga->loader, map);
-	return 0;		/* no symbol of it is audited */
+	return 0; /* no symbol of it is audited */
 }
 
 EXPORT unsigned int la_objclose(uintptr_t *cookie)
@@ -123,14 +124,14 @@ EXPORT char *la_objsearch(const char *name, uintptr_t *cookie, unsigned int flag
 	if (call && call->kind == CALL_WATCH && open_watch(ga, call, name, flag))
 		return NULL;
 	if (flag == LA_SER_ORIG && cookie) {
-		const char *runtime = origin_runtime(
-			&ga->adapters, (const struct link_map *)*cookie, name);
+		const char *runtime =
+			origin_runtime(&ga->adapters, (const struct link_map *)*cookie, name);
 
 		if (runtime)
 			return (char *)runtime;
 		if (call && call->kind == CALL_PLAIN && call->needed &&
-		    (runtime = needed_search(&ga->reloads, call->needed, (struct link_map *)*cookie,
-					     name)))
+		    (runtime = needed_search(&ga->reloads, call->needed,
+					     (struct link_map *)*cookie, name)))
 			return (char *)runtime;
 	}
 	if (strchr(name, '/') && (!call || call->kind == CALL_PLAIN)) {
@@ -153,7 +154,7 @@ EXPORT void la_activity(uintptr_t *cookie, unsigned int flag)
 		return;
 	if (flag == LA_ACT_CONSISTENT && (call = call_innermost(&goaudit_module.loader)) &&
 	    call->needed)
-		call->needed->over = true;	/* constructors come next */
+		call->needed->over = true; /* constructors come next */
 	if (flag == LA_ACT_DELETE) {
 		tables_unmapped(&goaudit_module.loader);
 		debugger_activity_delete(&goaudit_module.loader);

@@ -8,14 +8,13 @@
 
 /* Answer of a decide_* function: what the entry in dlcalls_*.S is to do. */
 struct decision {
-	uint64_t ours;		/* 0: jump to the real function */
-	uint64_t value;		/* otherwise: return this */
+	uint64_t ours;  /* 0: jump to the real function */
+	uint64_t value; /* otherwise: return this */
 };
 
-extern char entry_dlopen[], entry_dlmopen[], entry_dlclose[], entry_dlsym[],
-	entry_dlvsym[];
+extern char entry_dlopen[], entry_dlmopen[], entry_dlclose[], entry_dlsym[], entry_dlvsym[];
 
 #define NOT_OURS ((struct decision){ 0, 0 })
-#define OURS(v) ((struct decision){ 1, (uint64_t)(v) })
+#define OURS(v)  ((struct decision){ 1, (uint64_t)(v) })
 
 #endif

@@ -8,19 +8,19 @@
 #include "goaudit.h"
 #include "reload/close.h"
 
-struct decision decide_dlopen(const char *file, uint64_t mode, uint64_t a,
-			      uint64_t b, const void *caller)
+struct decision decide_dlopen(const char *file, uint64_t mode, uint64_t a, uint64_t b,
+			      const void *caller)
 {
 	void *handle;
 	CANCEL_OFF();
 
 	(void)a, (void)b;
-	return open_call(&goaudit_module, file, mode, caller, &handle) ?
-		       OURS(handle) : NOT_OURS;
+	return open_call(&goaudit_module, file, mode, caller, &handle) ? OURS(handle) :
+									 NOT_OURS;
 }
 
-struct decision decide_dlmopen(Lmid_t ns, const char *file, uint64_t mode,
-			       uint64_t a, const void *caller)
+struct decision decide_dlmopen(Lmid_t ns, const char *file, uint64_t mode, uint64_t a,
+			       const void *caller)
 {
 	CANCEL_OFF();
 
@@ -36,6 +36,6 @@ struct decision decide_dlclose(void *handle, uint64_t a, uint64_t b, uint64_t c,
 	CANCEL_OFF();
 
 	(void)a, (void)b, (void)c, (void)caller;
-	return close_handle(&goaudit_module.reloads, handle, &result) ?
-		       OURS((int64_t)result) : NOT_OURS;
+	return close_handle(&goaudit_module.reloads, handle, &result) ? OURS((int64_t)result) :
+									NOT_OURS;
 }

@@ -37,15 +37,15 @@ static struct generation *pin(struct goaudit *ga, const void *handle, bool *last
 }
 
 struct lookup {
-	void *real;			/* dlsym or dlvsym */
+	void *real; /* dlsym or dlvsym */
 	const char *name, *version;
-	const void *ret;		/* see arch_call_as */
+	const void *ret; /* see arch_call_as */
 };
 
 static void *look_up(const struct lookup *l, void *handle)
 {
-	return (void *)arch_call_as(l->real, handle, (uint64_t)l->name,
-				    (uint64_t)l->version, l->ret);
+	return (void *)arch_call_as(l->real, handle, (uint64_t)l->name, (uint64_t)l->version,
+				    l->ret);
 }
 
 /* dlerror's text of a failed lookup, with the user's name for the file. */
@@ -92,8 +92,10 @@ static void *look_up_in_guest(struct goaudit *ga, const struct lookup *l, void *
 		*ours = gen || lasting;
 		if (!gen) {
 			if (lasting)
-				error_set(&ga->core, "%p: the handle is not open: it was "
-					  "closed before", handle);
+				error_set(&ga->core,
+					  "%p: the handle is not open: it was "
+					  "closed before",
+					  handle);
 			return NULL;
 		}
 		found = look_up(l, gen->object.map);
@@ -109,8 +111,8 @@ static void *look_up_in_guest(struct goaudit *ga, const struct lookup *l, void *
 }
 
 /* One of our names: whoever finds the host's function finds ours. */
-static void *look_up_target(struct goaudit *ga, const struct lookup *l,
-			    const struct target *t, void *handle)
+static void *look_up_target(struct goaudit *ga, const struct lookup *l, const struct target *t,
+			    void *handle)
 {
 	void *found;
 
@@ -119,7 +121,7 @@ static void *look_up_target(struct goaudit *ga, const struct lookup *l,
 	if (t->real)
 		return found && found == *t->real ? t->entry : found;
 	if (!found)
-		real_forget_error();	/* that the name is unknown is no error now */
+		real_forget_error(); /* that the name is unknown is no error now */
 	return found ? found : t->entry;
 }
 
@@ -145,8 +147,8 @@ static struct decision decide_symbol(void *real, void *handle, const char *name,
 	return target ? OURS(look_up_target(ga, &l, target, handle)) : NOT_OURS;
 }
 
-struct decision decide_dlsym(void *handle, const char *name, uint64_t a,
-			     uint64_t b, const void *caller)
+struct decision decide_dlsym(void *handle, const char *name, uint64_t a, uint64_t b,
+			     const void *caller)
 {
 	CANCEL_OFF();
 
@@ -154,8 +156,8 @@ struct decision decide_dlsym(void *handle, const char *name, uint64_t a,
 	return decide_symbol(real_dlsym, handle, name, NULL, caller);
 }
 
-struct decision decide_dlvsym(void *handle, const char *name,
-			      const char *version, uint64_t a, const void *caller)
+struct decision decide_dlvsym(void *handle, const char *name, const char *version, uint64_t a,
+			      const void *caller)
 {
 	CANCEL_OFF();
 

@@ -91,8 +91,10 @@ bool globs_mean(struct goaudit *ga, const char *path)
 	}
 	if (!matched || (!globs_is_system(path) && !is_of_host(path)))
 		return matched;
-	log_line(&ga->core, "%s: not opened as reloadable: it belongs to the system or to the "
-		    "program's installation, and GOAUDIT_RELOADABLE names an ending only: "
-		    "name its folder there", path);
+	log_line(&ga->core,
+		 "%s: not opened as reloadable: it belongs to the system or to the "
+		 "program's installation, and GOAUDIT_RELOADABLE names an ending only: "
+		 "name its folder there",
+		 path);
 	return false;
 }

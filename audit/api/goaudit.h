@@ -16,7 +16,7 @@ struct goaudit {
 	struct entries entries;
 	struct adapters adapters;
 	struct reloads reloads;
-	struct watch *watches;		/* L */
+	struct watch *watches; /* L */
 };
 
 /* For who comes in without an argument of ours: ld.so, and the host's calls. */

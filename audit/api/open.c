@@ -49,8 +49,7 @@ static bool looks_like_go(int fd)
 	if (n < (ssize_t)sizeof eh)
 		return false;
 	memcpy(&eh, head, sizeof eh);
-	if (memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0 ||
-	    eh.e_phentsize != sizeof(ElfW(Phdr)) ||
+	if (memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0 || eh.e_phentsize != sizeof(ElfW(Phdr)) ||
 	    eh.e_phoff > (size_t)n)
 		return false;
 	for (unsigned i = 0; i < eh.e_phnum; i++) {
@@ -63,8 +62,7 @@ static bool looks_like_go(int fd)
 		memcpy(&ph, head + at, sizeof ph);
 		if (ph.p_type != PT_NOTE)
 			continue;
-		got = pread(fd, notes,
-			    ph.p_filesz < sizeof notes ? ph.p_filesz : sizeof notes,
+		got = pread(fd, notes, ph.p_filesz < sizeof notes ? ph.p_filesz : sizeof notes,
 			    ph.p_offset);
 		if (got > 0 && elf_notes_are_go(notes, got))
 			return true;
@@ -103,8 +101,8 @@ static bool is_ours(struct goaudit *ga, const char *path, const char *name, int 
 
 /* The folder of the object that makes a call; for one of ours, that of the
  * user's file. */
-static bool caller_folder(struct goaudit *ga, const void *caller, char *out,
-			  size_t size, bool *ours)
+static bool caller_folder(struct goaudit *ga, const void *caller, char *out, size_t size,
+			  bool *ours)
 {
 	struct generation *gen;
 	const struct link_map *map;
@@ -136,24 +134,24 @@ static bool caller_folder(struct goaudit *ga, const void *caller, char *out,
 /* Paths are large, and hosts have threads with small stacks: they live on the
  * heap for as long as one call takes. */
 struct names {
-	char path[PATH_MAX];		/* settled */
-	char expanded[PATH_MAX];	/* the host's, with $ORIGIN expanded */
-	char asked[PATH_MAX];		/* absolute, links not followed */
+	char path[PATH_MAX];     /* settled */
+	char expanded[PATH_MAX]; /* the host's, with $ORIGIN expanded */
+	char asked[PATH_MAX];    /* absolute, links not followed */
 	char folder[PATH_MAX];
-	bool loaded;			/* the process has the file already, not from us */
+	bool loaded; /* the process has the file already, not from us */
 };
 
 /* Expands "$ORIGIN/x".  Other names with a dollar are ld.so's business. */
-static bool expand_origin(struct goaudit *ga, const char *file,
-			  const void *caller, struct names *names, bool *ours)
+static bool expand_origin(struct goaudit *ga, const char *file, const void *caller,
+			  struct names *names, bool *ours)
 {
 	size_t skip = path_origin(file);
 
 	if (!skip || strchr(file + skip, '$') || ga->core.settings.secure ||
 	    !caller_folder(ga, caller, names->folder, PATH_MAX, ours))
 		return false;
-	return snprintf(names->expanded, PATH_MAX, "%s%s", names->folder,
-			file + skip) < PATH_MAX;
+	return snprintf(names->expanded, PATH_MAX, "%s%s", names->folder, file + skip) <
+	       PATH_MAX;
 }
 
 /* realpath, also for a file that is gone: its folder's, and its name. */
@@ -241,7 +239,7 @@ static bool is_loaded(struct goaudit *ga, const char *path, const void *caller)
 	h = real_dlopen_as(&ga->loader, path, RTLD_LAZY | RTLD_NOLOAD, caller);
 	call_pop(&ga->loader, &call);
 	if (!h) {
-		real_forget_error();	/* that it is not there is no error */
+		real_forget_error(); /* that it is not there is no error */
 		return false;
 	}
 	ours = reload_knows(&ga->reloads, h);
@@ -250,23 +248,23 @@ static bool is_loaded(struct goaudit *ga, const char *path, const void *caller)
 }
 
 /* Opens a file whose path is settled.  false: glibc's. */
-static bool open_path(struct goaudit *ga, struct names *names, const char *file,
-		      int mode, const void *caller, void **handle)
+static bool open_path(struct goaudit *ga, struct names *names, const char *file, int mode,
+		      const void *caller, void **handle)
 {
 	bool flagged = mode & RTLD_RELOADABLE, ours;
 	char *path = names->path;
 	struct open_request request = {
-		.mode = mode & ~OUR_BITS, .panic_return = mode & RTLD_PANIC_RETURN,
+		.mode = mode & ~OUR_BITS,
+		.panic_return = mode & RTLD_PANIC_RETURN,
 		.raw = mode & RTLD_RAW,
 	};
 
 	if (is_snapshot(ga, file, names))
 		file = path;
 	if (file == path)
-		;			/* settled, and `asked` is set */
-	else if (file[0] == '/' && strlen(file) < PATH_MAX &&
-		 known_guest(ga, file, NULL, NULL))
-		strcpy(path, file);	/* settled when it was first opened */
+		; /* settled, and `asked` is set */
+	else if (file[0] == '/' && strlen(file) < PATH_MAX && known_guest(ga, file, NULL, NULL))
+		strcpy(path, file); /* settled when it was first opened */
 	else if (!settle(file, names))
 		return false;
 	if (file != path)
@@ -305,24 +303,28 @@ static void *pass_on(struct goaudit *ga, const char *file, int mode, bool loaded
 		return h;
 	if (loaded) {
 		log_line(&ga->core, "%s: the process has it already, so it is not reloadable",
-			    file);
+			 file);
 		return h;
 	}
 	((int (*)(void *))real_dlclose)(h);
-	error_set(&ga->core, "%s: its path cannot be settled, so it cannot be reloadable: open it "
-		  "by its absolute path", file);
+	error_set(&ga->core,
+		  "%s: its path cannot be settled, so it cannot be reloadable: open it "
+		  "by its absolute path",
+		  file);
 	return NULL;
 }
 
 /* A bare name is looked for by ld.so itself, in the caller's name; what it
  * finds is ours to load if it is a guest (open_watch). */
-static bool open_bare(struct goaudit *ga, struct names *names, const char *file,
-		      int mode, const void *caller, void **handle)
+static bool open_bare(struct goaudit *ga, struct names *names, const char *file, int mode,
+		      const void *caller, void **handle)
 {
 	char *path = names->path;
 	struct call call = {
-		.kind = CALL_WATCH, .name = file,
-		.flagged = mode & RTLD_RELOADABLE, .path = path,
+		.kind = CALL_WATCH,
+		.name = file,
+		.flagged = mode & RTLD_RELOADABLE,
+		.path = path,
 		.asked = names->asked,
 	};
 	void *h;
@@ -331,10 +333,10 @@ static bool open_bare(struct goaudit *ga, struct names *names, const char *file,
 	h = real_dlopen_as(&ga->loader, file, mode & ~OUR_BITS, caller);
 	call_pop(&ga->loader, &call);
 	if (call.found) {
-		if (h)		/* found elsewhere after all */
+		if (h) /* found elsewhere after all */
 			((int (*)(void *))real_dlclose)(h);
 		else
-			real_forget_error();	/* refused by us: no error of the host */
+			real_forget_error(); /* refused by us: no error of the host */
 		if (open_path(ga, names, path, mode, caller, handle))
 			return true;
 		h = pass_on(ga, path, mode, names->loaded, caller);
@@ -350,20 +352,19 @@ static bool open_bare(struct goaudit *ga, struct names *names, const char *file,
 			h = pass_on(ga, file, mode, true, caller);
 		}
 	} else if ((mode & OUR_BITS) && !(mode & RTLD_RELOADABLE)) {
-		pass_on(ga, file, mode, false, caller);	/* fails in glibc's words */
+		pass_on(ga, file, mode, false, caller); /* fails in glibc's words */
 	}
 	*handle = h;
 	return true;
 }
 
-static bool open_named(struct goaudit *ga, struct names *names, const char *file,
-		       int mode, const void *caller, void **handle)
+static bool open_named(struct goaudit *ga, struct names *names, const char *file, int mode,
+		       const void *caller, void **handle)
 {
 	const char *name = file;
 	bool from_snapshot = false;
 
-	if (strchr(file, '$') &&
-	    expand_origin(ga, file, caller, names, &from_snapshot))
+	if (strchr(file, '$') && expand_origin(ga, file, caller, names, &from_snapshot))
 		name = names->expanded;
 	if (!strchr(name, '/') || strchr(name, '$'))
 		return open_bare(ga, names, file, mode, caller, handle);
@@ -391,8 +392,7 @@ bool open_call(struct goaudit *ga, const char *file, int mode, const void *calle
 	return ours;
 }
 
-bool open_watch(struct goaudit *ga, struct call *call, const char *candidate,
-		unsigned int flag)
+bool open_watch(struct goaudit *ga, struct call *call, const char *candidate, unsigned int flag)
 {
 	int fd;
 
@@ -412,9 +412,8 @@ bool open_watch(struct goaudit *ga, struct call *call, const char *candidate,
 	call->found = realpath(candidate, call->path) != NULL;
 	if (call->found)
 		make_absolute(candidate, call->path, call->asked);
-	call->found = call->found &&
-		      is_ours(ga, call->path, call->asked, fd, call->flagged);
-	call->over = !call->found;	/* ld.so takes the first that is there */
+	call->found = call->found && is_ours(ga, call->path, call->asked, fd, call->flagged);
+	call->over = !call->found; /* ld.so takes the first that is there */
 	close(fd);
 	return call->found;
 }

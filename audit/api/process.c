@@ -26,8 +26,11 @@
 #include "reload/reload.h"
 
 /* The locks after core.lock and libdlbind's. */
-#define FORK_LOCKS(ga) \
-	{ &(ga)->loader.calls_lock, &(ga)->core.errors.lock, &(ga)->adapters.panics.lock, &memory_lock }
+#define FORK_LOCKS(ga)                                             \
+	{                                                          \
+		&(ga)->loader.calls_lock, &(ga)->core.errors.lock, \
+			&(ga)->adapters.panics.lock, &memory_lock  \
+	}
 #define FORK_LEAVES 4
 
 /* exit(3): before the destructors of the objects in the link map run. */
@@ -127,6 +130,8 @@ static void after_fork_child(void)
 	cancel_restore(&cancel);
 }
 const struct host_handlers process_handlers = {
-	.at_exit = at_exit, .before_fork = before_fork,
-	.after_fork_parent = after_fork_parent, .after_fork_child = after_fork_child,
+	.at_exit = at_exit,
+	.before_fork = before_fork,
+	.after_fork_parent = after_fork_parent,
+	.after_fork_child = after_fork_child,
 };

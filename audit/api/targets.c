@@ -25,6 +25,7 @@
 
 /* The functions that are ours, by number: the name, what callers get, and the host's own
  * (NULL: the function exists only here). */
+/* clang-format off */
 #define TARGETS(T) \
 	T(0, "dlopen", entry_dlopen, &real_dlopen) \
 	T(1, "dlmopen", entry_dlmopen, &real_dlmopen) \
@@ -44,11 +45,16 @@
 	T(15, "goaudit_last_panic", goaudit_last_panic, NULL) \
 	T(16, "goaudit_generations", goaudit_generations, NULL) \
 	T(17, "goaudit_runtime_stats", goaudit_runtime_stats, NULL)
+/* clang-format on */
 
 static void *resolve(unsigned number);
 
 /* IRELATIVE resolvers take no argument, so each function has its own. */
-#define RESOLVER(n, name, entry, real) static void *resolver_##n(void) { return resolve(n); }
+#define RESOLVER(n, name, entry, real)  \
+	static void *resolver_##n(void) \
+	{                               \
+		return resolve(n);      \
+	}
 TARGETS(RESOLVER)
 
 #define TARGET(n, name, entry, real) \
@@ -61,9 +67,8 @@ static void *resolver_module(void)
 	return gort_module_found;
 }
 
-static const struct redirection guest_target = {
-	"runtime.addmoduledata.abi0", resolver_module
-};
+static const struct redirection guest_target = { "runtime.addmoduledata.abi0",
+						 resolver_module };
 
 static void *resolver_panic(void)
 {
@@ -75,8 +80,7 @@ static const struct redirection panic_target = { "crosscall2", resolver_panic };
 
 const struct target *targets_find(const char *name)
 {
-	if (!(name[0] == 'd' && name[1] == 'l') &&
-	    !(name[0] == 'g' && name[1] == 'o') &&
+	if (!(name[0] == 'd' && name[1] == 'l') && !(name[0] == 'g' && name[1] == 'o') &&
 	    !(name[0] == '_' && name[1] == '_' && name[2] == 'c'))
 		return NULL;
 	for (size_t i = 0; i < sizeof targets / sizeof *targets; i++)
@@ -111,7 +115,7 @@ static void *resolve(unsigned number)
 
 	p = first_definition(ga, t->redirection.name, &libc);
 	if (p && !libc)
-		return p;	/* libdlbind's dlreload passes guests on to ours */
+		return p; /* libdlbind's dlreload passes guests on to ours */
 	if (!t->real)
 		return t->entry;
 	real_find(&ga->loader);

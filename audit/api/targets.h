@@ -10,8 +10,8 @@ struct goaudit;
 
 struct target {
 	struct redirection redirection;
-	void *entry;		/* ours */
-	void **real;		/* the host's; NULL: the function exists only here */
+	void *entry; /* ours */
+	void **real; /* the host's; NULL: the function exists only here */
 };
 
 /* NULL: none of ours. */

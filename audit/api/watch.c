@@ -43,7 +43,7 @@
 /* A part of the file's name: a folder, and what of it leads on.  Any of them may be
  * replaced: a symbolic link turned, a folder moved away and made again. */
 struct part {
-	int wd;				/* inotify's number of the folder */
+	int wd; /* inotify's number of the folder */
 	char name[NAME_MAX + 1];
 };
 
@@ -61,17 +61,17 @@ struct watch {
 	void *handle;
 	goaudit_watch_function *callback;
 	void *arg;
-	int events;			/* inotify, on the folders of `part` */
-	int stop;			/* eventfd */
-	struct part *part;		/* malloc'ed */
+	int events;        /* inotify, on the folders of `part` */
+	int stop;          /* eventfd */
+	struct part *part; /* malloc'ed */
 	unsigned n, room;
-	struct seen *seen;		/* its file and those that it needs, malloc'ed */
+	struct seen *seen; /* its file and those that it needs, malloc'ed */
 	unsigned files;
-	const void *thread;		/* who runs it, for a stop from the callback */
-	bool ended;			/* the thread is about to return; with ga->core.lock */
-	bool parents;			/* it runs in the process that this one was forked
+	const void *thread; /* who runs it, for a stop from the callback */
+	bool ended;         /* the thread is about to return; with ga->core.lock */
+	bool parents;       /* it runs in the process that this one was forked
 					 * from; with ga->core.lock */
-	bool abandoned;			/* it frees the watch itself; with ga->core.lock */
+	bool abandoned;     /* it frees the watch itself; with ga->core.lock */
 };
 
 static void forget(struct seen *seen, unsigned n)
@@ -95,7 +95,7 @@ static void free_watch(struct watch *w)
 /* --- the way to a file ------------------------------------------------------ */
 
 struct way {
-	char at[PATH_MAX];		/* resolved so far, "" is the root */
+	char at[PATH_MAX]; /* resolved so far, "" is the root */
 	char rest[PATH_MAX];
 	char link[PATH_MAX];
 };
@@ -183,7 +183,7 @@ static int add_way(struct watch *w, const char *file, struct way *way)
 		strcpy(way->at + n + 1, name);
 		length = readlink(way->at, way->link, sizeof way->link);
 		if (length < 0)
-			continue;	/* no link, or nothing at all */
+			continue; /* no link, or nothing at all */
 		way->at[n] = 0;
 		if (++links > LINKS_MAX || !follow_link(way, length))
 			return ELOOP;
@@ -310,7 +310,8 @@ static bool read_events(struct watch *w)
 static bool wait_for_change(struct watch *w)
 {
 	struct pollfd fds[2] = {
-		{ .fd = w->events, .events = POLLIN }, { .fd = w->stop, .events = POLLIN },
+		{ .fd = w->events, .events = POLLIN },
+		{ .fd = w->stop, .events = POLLIN },
 	};
 	bool changed = false;
 	uint64_t quiet = 0, now;
@@ -350,7 +351,7 @@ static void *watch_thread(void *arg)
 		h = reload_reload(&ga->reloads, w->handle, NULL);
 		if (!h)
 			text_copy(text, sizeof text, error_take(&ga->core));
-		follow(w);		/* it may need others now */
+		follow(w); /* it may need others now */
 		w->callback(w->handle, h ? NULL : text, w->arg);
 	}
 	pthread_mutex_lock(&ga->core.lock);
@@ -377,13 +378,14 @@ static struct guest *watchable(struct goaudit *ga, const void *handle)
 	pthread_mutex_unlock(&ga->core.lock);
 	if (open)
 		return guest;
-	error_set(&ga->core, "%p: not an open handle of a reloadable object: open it with "
-		  "RTLD_RELOADABLE, without RTLD_RAW, first", handle);
+	error_set(&ga->core,
+		  "%p: not an open handle of a reloadable object: open it with "
+		  "RTLD_RELOADABLE, without RTLD_RAW, first",
+		  handle);
 	return NULL;
 }
 
-int watch_start(struct goaudit *ga, void *handle, goaudit_watch_function *callback,
-		void *arg)
+int watch_start(struct goaudit *ga, void *handle, goaudit_watch_function *callback, void *arg)
 {
 	struct guest *guest = watchable(ga, handle);
 	struct watch *w = guest ? calloc(1, sizeof *w) : NULL;
@@ -392,8 +394,11 @@ int watch_start(struct goaudit *ga, void *handle, goaudit_watch_function *callba
 	if (!guest)
 		return -1;
 	if (w) {
-		*w = (struct watch){ .ga = ga, .guest = guest, .handle = handle,
-				     .callback = callback, .arg = arg };
+		*w = (struct watch){ .ga = ga,
+				     .guest = guest,
+				     .handle = handle,
+				     .callback = callback,
+				     .arg = arg };
 		w->stop = eventfd(0, EFD_CLOEXEC);
 		w->events = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 		error = w->stop < 0 || w->events < 0 ? errno : follow(w);

@@ -7,8 +7,7 @@
 struct goaudit;
 
 /* See goaudit_watch.  Return 0, or -1 with dlerror set. */
-int watch_start(struct goaudit *ga, void *handle, goaudit_watch_function *callback,
-		void *arg);
+int watch_start(struct goaudit *ga, void *handle, goaudit_watch_function *callback, void *arg);
 int watch_stop(struct goaudit *ga, void *handle);
 
 /* In a forked child, with core.lock: the threads are the parent's. */

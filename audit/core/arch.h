@@ -26,7 +26,6 @@ static inline void *arch_thread_pointer(void)
 
 /* Calls fn(a, b, c) so that it appears to be called from the object that
  * ret_insn, the address of a return instruction, lies in. */
-uint64_t arch_call_as(void *fn, const void *a, uint64_t b, uint64_t c,
-		      const void *ret_insn);
+uint64_t arch_call_as(void *fn, const void *a, uint64_t b, uint64_t c, const void *ret_insn);
 
 #endif

@@ -7,9 +7,9 @@
 struct rows_image;
 
 enum arguments_kind {
-	ARGUMENTS_COUNTED,	/* no more than `words` */
-	ARGUMENTS_ADDRESSED,	/* it takes the address of some: a struct, va_start(3) */
-	ARGUMENTS_UNKNOWN,	/* no unwind table, a jump to another function, ... */
+	ARGUMENTS_COUNTED,   /* no more than `words` */
+	ARGUMENTS_ADDRESSED, /* it takes the address of some: a struct, va_start(3) */
+	ARGUMENTS_UNKNOWN,   /* no unwind table, a jump to another function, ... */
 };
 
 struct arguments {
@@ -19,7 +19,6 @@ struct arguments {
 
 /* Of the function that a place in the image lies in.  `left` is how many steps it may take,
  * instructions and those of unwind tables; after that it is unknown. */
-struct arguments arguments_of(const struct rows_image *image, uint64_t place,
-			      uint64_t *left);
+struct arguments arguments_of(const struct rows_image *image, uint64_t place, uint64_t *left);
 
 #endif

@@ -7,9 +7,9 @@
 #include "core/rows.h"
 #include "goaudit.h"
 
-#define JUMPS 6			/* from function to function */
-#define MARGIN 72		/* how far below the arguments an index may begin from */
-#define WORDS_ALIGNED 17	/* more than an entry passes by itself */
+#define JUMPS         6  /* from function to function */
+#define MARGIN        72 /* how far below the arguments an index may begin from */
+#define WORDS_ALIGNED 17 /* more than an entry passes by itself */
 
 enum map { MAP_PLAIN, MAP_0F, MAP_0F38, MAP_0F3A };
 
@@ -17,13 +17,13 @@ struct insn {
 	unsigned length;
 	enum map map;
 	unsigned char op, reg, mod, rm;
-	bool vector;		/* VEX or EVEX */
-	bool wide, narrow, untracked, short_addresses;	/* REX.W, 66, 3E, 67 */
-	unsigned char b, x, r;	/* bits 3 of the registers' numbers */
+	bool vector;                                   /* VEX or EVEX */
+	bool wide, narrow, untracked, short_addresses; /* REX.W, 66, 3E, 67 */
+	unsigned char b, x, r;                         /* bits 3 of the registers' numbers */
 	bool has_modrm, has_base, has_index;
 	unsigned base;
-	unsigned scale;		/* of a displacement of 8 bits */
-	int64_t displacement;	/* or a branch's */
+	unsigned scale;       /* of a displacement of 8 bits */
+	int64_t displacement; /* or a branch's */
 };
 
 static const unsigned char *prefixes(const unsigned char *p, const unsigned char *end,
@@ -31,18 +31,17 @@ static const unsigned char *prefixes(const unsigned char *p, const unsigned char
 {
 	for (; p < end; p++)
 		switch (*p) {
-		case 0x66:
-			in->narrow = true;
-			break;
-		case 0x67:
-			in->short_addresses = true;
-			break;
-		case 0x3e:
-			in->untracked = true;
-			break;
-		case 0x26: case 0x2e: case 0x36: case 0x64: case 0x65:
-		case 0xf0: case 0xf2: case 0xf3:
-			break;
+		case 0x66: in->narrow = true; break;
+		case 0x67: in->short_addresses = true; break;
+		case 0x3e: in->untracked = true; break;
+		case 0x26:
+		case 0x2e:
+		case 0x36:
+		case 0x64:
+		case 0x65:
+		case 0xf0:
+		case 0xf2:
+		case 0xf3: break;
 		default:
 			if ((*p & 0xf0) != 0x40)
 				return p;
@@ -71,7 +70,7 @@ static const unsigned char *vector_prefix(const unsigned char *p, const unsigned
 	}
 	if (n == 4) {
 		in->scale = 16u << (p[3] >> 5 & 3);
-		if (map == 5 || map == 6)	/* AVX-512 FP16: no immediates there */
+		if (map == 5 || map == 6) /* AVX-512 FP16: no immediates there */
 			map = MAP_0F38;
 	}
 	in->vector = true;
@@ -94,9 +93,10 @@ static bool is_odd(unsigned char op)
 
 static bool plain_has_modrm(unsigned char op)
 {
-	return op < 0x40 ? (op & 7) < 4 :
-	       IN(op, "\x63\x69\x6b\xc0\xc1\xc6\xc7\xd0\xd1\xd2\xd3\xf6\xf7\xfe\xff") ||
-	       (op >= 0x80 && op < 0x90) || (op >= 0xd8 && op < 0xe0);
+	return op < 0x40 ?
+		       (op & 7) < 4 :
+		       IN(op, "\x63\x69\x6b\xc0\xc1\xc6\xc7\xd0\xd1\xd2\xd3\xf6\xf7\xfe\xff") ||
+			       (op >= 0x80 && op < 0x90) || (op >= 0xd8 && op < 0xe0);
 }
 
 static unsigned plain_immediate(const struct insn *in)
@@ -133,16 +133,13 @@ static bool escaped_has_modrm(unsigned char op)
 static unsigned immediate(const struct insn *in)
 {
 	switch (in->map) {
-	case MAP_PLAIN:
-		return plain_immediate(in);
+	case MAP_PLAIN: return plain_immediate(in);
 	case MAP_0F:
 		if (in->op >= 0x80 && in->op < 0x90 && !in->vector)
 			return 4;
 		return IN(in->op, "\x70\x71\x72\x73\xa4\xac\xba\xc2\xc4\xc5\xc6");
-	case MAP_0F38:
-		return 0;
-	case MAP_0F3A:
-		return 1;
+	case MAP_0F38: return 0;
+	case MAP_0F3A: return 1;
 	}
 	return 0;
 }
@@ -252,7 +249,7 @@ static bool decode(const unsigned char *from, const unsigned char *end, struct i
 
 struct scan {
 	const struct rows_image *image;
-	uint64_t *left;			/* steps */
+	uint64_t *left; /* steps */
 	uint64_t seen[JUMPS];
 	unsigned nseen;
 	struct arguments found;
@@ -267,9 +264,9 @@ static void note(struct scan *s, enum arguments_kind kind)
 static bool is_branch(const struct insn *in)
 {
 	return in->map == MAP_PLAIN ?
-	       in->op == 0xe9 || in->op == 0xeb || (in->op & 0xf0) == 0x70 ||
-	       (in->op >= 0xe0 && in->op < 0xe4) :
-	       in->map == MAP_0F && !in->vector && (in->op & 0xf0) == 0x80;
+		       in->op == 0xe9 || in->op == 0xeb || (in->op & 0xf0) == 0x70 ||
+			       (in->op >= 0xe0 && in->op < 0xe4) :
+		       in->map == MAP_0F && !in->vector && (in->op & 0xf0) == 0x80;
 }
 
 static unsigned width(const struct insn *in)
@@ -277,8 +274,7 @@ static unsigned width(const struct insn *in)
 	return in->vector ? 64 : in->map != MAP_PLAIN || (in->op & 0xf8) == 0xd8 ? 16 : 8;
 }
 
-static void look_at_operand(struct scan *s, const struct rows_state *row,
-			    const struct insn *in)
+static void look_at_operand(struct scan *s, const struct rows_state *row, const struct insn *in)
 {
 	const bool lea = in->map == MAP_PLAIN && in->op == 0x8d;
 	int64_t at = in->displacement - row->offset;
@@ -313,8 +309,7 @@ static bool copies_stack_pointer(const struct rows_state *row, const struct insn
 
 static void scan_function(struct scan *s, uint64_t place);
 
-static void look_at(struct scan *s, const struct rows *rows, uint64_t at,
-		    const struct insn *in)
+static void look_at(struct scan *s, const struct rows *rows, uint64_t at, const struct insn *in)
 {
 	const struct rows_state *row = &rows->state;
 	uint64_t to = at + in->length + in->displacement;
@@ -356,7 +351,8 @@ static void scan_function(struct scan *s, uint64_t place)
 	for (uint64_t at = rows.lo; at < rows.hi && s->found.kind != ARGUMENTS_UNKNOWN;
 	     at += in.length) {
 		if (*s->left <= rows.steps ||
-		    !decode(image->bytes + at, image->bytes + rows.hi, &in) || !rows_at(&rows, at)) {
+		    !decode(image->bytes + at, image->bytes + rows.hi, &in) ||
+		    !rows_at(&rows, at)) {
 			note(s, ARGUMENTS_UNKNOWN);
 			break;
 		}
@@ -366,8 +362,7 @@ static void scan_function(struct scan *s, uint64_t place)
 	*s->left -= *s->left < rows.steps ? *s->left : rows.steps;
 }
 
-struct arguments arguments_of(const struct rows_image *image, uint64_t place,
-			      uint64_t *left)
+struct arguments arguments_of(const struct rows_image *image, uint64_t place, uint64_t *left)
 {
 	struct scan s = { .image = image, .left = left };
 

@@ -35,8 +35,7 @@ static inline bool clock_wait(pthread_cond_t *cond, pthread_mutex_t *mutex,
 			      const struct timespec *deadline)
 {
 	if (deadline)
-		return pthread_cond_clockwait(cond, mutex, CLOCK_MONOTONIC,
-					      deadline) == 0;
+		return pthread_cond_clockwait(cond, mutex, CLOCK_MONOTONIC, deadline) == 0;
 	return pthread_cond_wait(cond, mutex) == 0;
 }
 

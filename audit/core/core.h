@@ -25,8 +25,8 @@
 struct error_text {
 	struct error_text *next;
 	const void *thread;
-	int tid;			/* an address may come to be another thread's */
-	int shown;			/* returned by dlerror once: the next call frees it */
+	int tid;   /* an address may come to be another thread's */
+	int shown; /* returned by dlerror once: the next call frees it */
 	char text[ERROR_TEXT_MAX];
 };
 
@@ -39,9 +39,9 @@ struct error_place {
 };
 
 struct errors {
-	pthread_mutex_t lock;		/* the letter E: the lists; a leaf */
+	pthread_mutex_t lock; /* the letter E: the lists; a leaf */
 	struct error_text *pending;
-	struct error_place *places;	/* of threads that are gone, too */
+	struct error_place *places; /* of threads that are gone, too */
 };
 
 /* c once log_start has returned.  A host may close all descriptors, as daemons do,
@@ -50,43 +50,42 @@ struct errors {
 struct log {
 	bool on;
 	int fd;
-	dev_t device;			/* what fd was opened as, */
+	dev_t device; /* what fd was opened as, */
 	ino_t inode;
-	int flags;			/* and how */
-	char path[PATH_MAX];		/* "": standard error, or a file without a lasting name */
+	int flags;           /* and how */
+	char path[PATH_MAX]; /* "": standard error, or a file without a lasting name */
 };
 
 /* Texts are copies: a host may write a title over its environment. */
 struct settings {
 	bool secure;
-	char *reloadable;		/* globs, each with its NUL, and one more NUL; or NULL */
-	char *log;			/* NULL: no log */
-	char *cache, *snapshots;	/* NULL: the default */
-	unsigned reaper_share;		/* percent of a processor */
-	unsigned held_max;		/* retired generations that may be held, */
-	uint64_t held_bytes;		/* and the size of their mappings */
-	unsigned init_timeout;		/* ms; 0: no limit */
+	char *reloadable;        /* globs, each with its NUL, and one more NUL; or NULL */
+	char *log;               /* NULL: no log */
+	char *cache, *snapshots; /* NULL: the default */
+	unsigned reaper_share;   /* percent of a processor */
+	unsigned held_max;       /* retired generations that may be held, */
+	uint64_t held_bytes;     /* and the size of their mappings */
+	unsigned init_timeout;   /* ms; 0: no limit */
 	bool panic_return;
-	bool keep;			/* snapshots outlive the process */
-	bool here_only;			/* children run without the module */
+	bool keep;      /* snapshots outlive the process */
+	bool here_only; /* children run without the module */
 };
-
 
 /* How long a constructor waits for what another thread does with a guest: it
  * holds ld.so's lock, and the other one may need it. */
 #define CONSTRUCTOR_WAIT_NS 10000000000ull
 
 struct core {
-	struct settings settings;	/* c */
+	struct settings settings; /* c */
 	struct log log;
 	struct errors errors;
-	pthread_mutex_t lock;		/* the letter L: records of guests, and what says so */
-	pthread_cond_t changed;		/* a generation's state, the runtime's, or the
+	pthread_mutex_t lock;   /* the letter L: records of guests, and what says so */
+	pthread_cond_t changed; /* a generation's state, the runtime's, or the
 					 * reaper's progress has changed; with lock */
-	bool idle;			/* c: this glibc is too old: no callback does anything */
-	bool forked;			/* L: this is a forked child */
-	bool exiting;			/* L: the exit handler has run */
-	char home[512];			/* c: folder of libgoaudit.so and its companions */
+	bool idle;              /* c: this glibc is too old: no callback does anything */
+	bool forked;            /* L: this is a forked child */
+	bool exiting;           /* L: the exit handler has run */
+	char home[512];         /* c: folder of libgoaudit.so and its companions */
 };
 
 /* Finds `home` by an address in the module. */

@@ -18,7 +18,7 @@ int file_read_all(int fd, char *to, size_t size)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return -1;	/* an error, or the file has become shorter */
+			return -1; /* an error, or the file has become shorter */
 		done += n;
 	}
 	return 0;

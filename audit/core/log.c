@@ -24,7 +24,7 @@ static void move_up(struct log *log)
 	int up = fcntl(log->fd, F_DUPFD_CLOEXEC, LEAST_FD);
 
 	if (up < 0)
-		return;		/* the limit of descriptors is low */
+		return; /* the limit of descriptors is low */
 	close(log->fd);
 	log->fd = up;
 }
@@ -75,7 +75,7 @@ static void write_line(const struct log *log, const char *line, size_t n)
 			return;
 	}
 	if (write(fd, line, n) < 0)
-		n = 0;		/* a full disk must not stop the host */
+		n = 0; /* a full disk must not stop the host */
 	if (fd != log->fd)
 		close(fd);
 }

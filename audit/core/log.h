@@ -11,7 +11,6 @@ void log_start(struct log *log, const char *where);
 
 /* Appends a line, when there is a log.  From any thread, with any lock, and in signal
  * handlers.  printf-like. */
-void log_line(struct core *core, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+void log_line(struct core *core, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -25,7 +25,9 @@ static inline size_t path_origin(const char *text)
 		return 0;
 	next = text[7];
 	return (next >= 'A' && next <= 'Z') || (next >= 'a' && next <= 'z') ||
-	       (next >= '0' && next <= '9') || next == '_' ? 0 : 7;
+			       (next >= '0' && next <= '9') || next == '_' ?
+		       0 :
+		       7;
 }
 
 /* Length of the folder's name in that of a file. */
@@ -64,10 +66,10 @@ static inline bool path_expand(char *out, size_t size, const char *text, size_t 
 static inline bool path_cache(char *out, size_t size, const char *own, const char *xdg,
 			      const char *home)
 {
-	int n = own && *own		  ? snprintf(out, size, "%s", own) :
-		xdg && *xdg == '/'	  ? snprintf(out, size, "%s/goaudit", xdg) :
-		home && *home		  ? snprintf(out, size, "%s/.cache/goaudit", home) :
-					    -1;
+	int n = own && *own        ? snprintf(out, size, "%s", own) :
+		xdg && *xdg == '/' ? snprintf(out, size, "%s/goaudit", xdg) :
+		home && *home      ? snprintf(out, size, "%s/.cache/goaudit", home) :
+				     -1;
 
 	return n >= 0 && (size_t)n < size;
 }

@@ -8,16 +8,16 @@
 #include "goaudit.h"
 
 /* Encodings of addresses (LSB, DW_EH_PE_*). */
-#define OMIT 0xff
-#define PCREL 0x10
-#define DATAREL 0x30
-#define SEARCHED 0x3b		/* of the table: relative to it, 4 bytes, signed */
+#define OMIT     0xff
+#define PCREL    0x10
+#define DATAREL  0x30
+#define SEARCHED 0x3b /* of the table: relative to it, 4 bytes, signed */
 
-#define FP 6			/* psABI 3.6.2 */
+#define FP 6 /* psABI 3.6.2 */
 #define SP 7
 
-#define OP_DEREF 0x06		/* DW_OP_* */
-#define OP_FP 0x76
+#define OP_DEREF 0x06 /* DW_OP_* */
+#define OP_FP    0x76
 
 static bool get(const struct rows_image *image, uint64_t at, void *out, uint64_t n)
 {
@@ -27,8 +27,7 @@ static bool get(const struct rows_image *image, uint64_t at, void *out, uint64_t
 	return true;
 }
 
-static bool get_leb(const struct rows_image *image, uint64_t *at, uint64_t *out,
-		    bool is_signed)
+static bool get_leb(const struct rows_image *image, uint64_t *at, uint64_t *out, bool is_signed)
 {
 	uint64_t value = 0;
 	unsigned shift = 0;
@@ -55,20 +54,22 @@ static bool get_encoded(const struct rows_image *image, uint64_t *at, unsigned e
 	int32_t narrow;
 
 	switch (encoding & 0x0f) {
-	case 0x03: case 0x0b:
+	case 0x03:
+	case 0x0b:
 		if (!get(image, *at, &narrow, sizeof narrow))
 			return false;
 		*out = encoding & 0x08 ? (uint64_t)(int64_t)narrow : (uint32_t)narrow;
 		*at += sizeof narrow;
 		break;
-	case 0x00: case 0x04: case 0x0c:
+	case 0x00:
+	case 0x04:
+	case 0x0c:
 		if (!get(image, *at, &wide, sizeof wide))
 			return false;
 		*out = wide;
 		*at += sizeof wide;
 		break;
-	default:
-		return false;
+	default: return false;
 	}
 	if ((encoding & 0x70) == PCREL)
 		*out += from;
@@ -119,7 +120,7 @@ static bool get_length(const struct rows_image *image, uint64_t *at, uint64_t *e
 }
 
 struct common {
-	unsigned address, lsda;		/* encodings */
+	unsigned address, lsda; /* encodings */
 	bool augmented;
 	uint64_t code, code_end;
 };
@@ -141,7 +142,7 @@ static bool get_common(struct rows *rows, uint64_t at, struct common *c)
 	    !get_leb(image, &at, &value, true))
 		return false;
 	rows->data_factor = (int64_t)value;
-	if (!get_leb(image, &at, &value, false))	/* the return address's column */
+	if (!get_leb(image, &at, &value, false)) /* the return address's column */
 		return false;
 	c->augmented = head[5] == 'z';
 	if ((n && !c->augmented) || (n && !get_leb(image, &at, &value, false)))
@@ -158,15 +159,15 @@ static bool get_common(struct rows *rows, uint64_t at, struct common *c)
 			c->address = encoding;
 		else if (head[5 + i] == 'L')
 			c->lsda = encoding;
-		else if (head[5 + i] != 'P' || !get_encoded(image, &at, encoding & 0x0f, &value))
+		else if (head[5 + i] != 'P' ||
+			 !get_encoded(image, &at, encoding & 0x0f, &value))
 			return false;
 	}
 	return c->code <= c->code_end;
 }
 
 /* Compilers keep landing pads in their function, or say where else they are. */
-static bool has_pads_elsewhere(const struct rows_image *image, uint64_t at,
-			       unsigned encoding)
+static bool has_pads_elsewhere(const struct rows_image *image, uint64_t at, unsigned encoding)
 {
 	uint64_t lsda = 0;
 	unsigned char start;
@@ -197,8 +198,8 @@ bool rows_find(const struct rows_image *image, uint64_t place, struct rows *rows
 		return false;
 	at += sizeof back;
 	if (!get_encoded(image, &at, common.address, &rows->lo) ||
-	    !get_encoded(image, &at, common.address & 0x0f, &n) ||
-	    place - rows->lo >= n || rows->lo > image->size || n > image->size - rows->lo)
+	    !get_encoded(image, &at, common.address & 0x0f, &n) || place - rows->lo >= n ||
+	    rows->lo > image->size || n > image->size - rows->lo)
 		return false;
 	rows->hi = rows->lo + n;
 	after = at;
@@ -222,7 +223,8 @@ bool rows_find(const struct rows_image *image, uint64_t place, struct rows *rows
 static void set_base(struct rows *rows, uint64_t number)
 {
 	rows->state.base = number == SP ? ROWS_STACK_POINTER :
-			   number == FP ? ROWS_FRAME_POINTER : ROWS_UNKNOWN;
+			   number == FP ? ROWS_FRAME_POINTER :
+					  ROWS_UNKNOWN;
 }
 
 /* All but what stands below a realigned frame's pointer is unknown. */
@@ -234,8 +236,8 @@ static bool set_expression(struct rows *rows)
 	if (!get_leb(rows->image, &rows->at, &n, false) || n > rows->image->size)
 		return false;
 	rows->state = (struct rows_state){ ROWS_UNKNOWN, 0 };
-	if (n == sizeof op && get(rows->image, rows->at, op, sizeof op) &&
-	    op[0] == OP_FP && op[2] == OP_DEREF)
+	if (n == sizeof op && get(rows->image, rows->at, op, sizeof op) && op[0] == OP_FP &&
+	    op[2] == OP_DEREF)
 		rows->state.base = ROWS_ABOVE_FRAME_POINTER;
 	rows->at += n;
 	return true;
@@ -320,38 +322,36 @@ static bool remember(struct rows *rows, bool restore)
 static bool run_one(struct rows *rows, unsigned op)
 {
 	switch (op >> 6) {
-	case 1:
-		rows->until += (op & 0x3f) * rows->code_factor;
-		return true;
-	case 2:
-		return skip_lebs(rows, 1);
-	case 3:
-		return true;
+	case 1: rows->until += (op & 0x3f) * rows->code_factor; return true;
+	case 2: return skip_lebs(rows, 1);
+	case 3: return true;
 	}
 	switch (op) {
-	case 0x00:				/* nop */
-		return true;
-	case 0x02: case 0x03:			/* advance_loc1, 2 */
-		return advance(rows, op - 1);
-	case 0x04:
-		return advance(rows, 4);
-	case 0x05: case 0x09: case 0x11:	/* offset_extended, register, offset_extended_sf */
-	case 0x14: case 0x15: case 0x2f:	/* val_offset, _sf, GNU_negative_offset_extended */
+	case 0x00: /* nop */ return true;
+	case 0x02:
+	case 0x03: /* advance_loc1, 2 */ return advance(rows, op - 1);
+	case 0x04: return advance(rows, 4);
+	case 0x05:
+	case 0x09:
+	case 0x11: /* offset_extended, register, offset_extended_sf */
+	case 0x14:
+	case 0x15:
+	case 0x2f: /* val_offset, _sf, GNU_negative_offset_extended */
 		return skip_lebs(rows, 2);
-	case 0x06: case 0x07: case 0x08:	/* restore_extended, undefined, same_value */
-	case 0x2e:				/* GNU_args_size */
-		return skip_lebs(rows, 1);
-	case 0x0a: case 0x0b:			/* remember_state, restore_state */
-		return remember(rows, op == 0x0b);
-	case 0x0c: case 0x12:			/* def_cfa, _sf */
-		return set_both(rows, op == 0x12);
-	case 0x0d:				/* def_cfa_register */
-		return set_register(rows);
-	case 0x0e: case 0x13:			/* def_cfa_offset, _sf */
-		return set_offset(rows, op == 0x13);
-	case 0x0f:				/* def_cfa_expression */
-		return set_expression(rows);
-	case 0x10: case 0x16:			/* expression, val_expression */
+	case 0x06:
+	case 0x07:
+	case 0x08: /* restore_extended, undefined, same_value */
+	case 0x2e: /* GNU_args_size */ return skip_lebs(rows, 1);
+	case 0x0a:
+	case 0x0b: /* remember_state, restore_state */ return remember(rows, op == 0x0b);
+	case 0x0c:
+	case 0x12: /* def_cfa, _sf */ return set_both(rows, op == 0x12);
+	case 0x0d: /* def_cfa_register */ return set_register(rows);
+	case 0x0e:
+	case 0x13: /* def_cfa_offset, _sf */ return set_offset(rows, op == 0x13);
+	case 0x0f: /* def_cfa_expression */ return set_expression(rows);
+	case 0x10:
+	case 0x16: /* expression, val_expression */
 		return skip_lebs(rows, 1) && skip_block(rows);
 	}
 	return false;

@@ -16,15 +16,15 @@
 struct rows_image {
 	const unsigned char *bytes;
 	uint64_t size;
-	uint64_t table;			/* PT_GNU_EH_FRAME */
+	uint64_t table; /* PT_GNU_EH_FRAME */
 };
 
 /* Where the canonical frame address is, which stack arguments begin at. */
 enum rows_base {
 	ROWS_UNKNOWN,
-	ROWS_STACK_POINTER,		/* + offset */
-	ROWS_FRAME_POINTER,		/* + offset */
-	ROWS_ABOVE_FRAME_POINTER,	/* on the far side of a realigned frame */
+	ROWS_STACK_POINTER,       /* + offset */
+	ROWS_FRAME_POINTER,       /* + offset */
+	ROWS_ABOVE_FRAME_POINTER, /* on the far side of a realigned frame */
 };
 
 struct rows_state {
@@ -37,11 +37,11 @@ struct rows_state {
 /* A function's rows, read from its first to its last. */
 struct rows {
 	const struct rows_image *image;
-	uint64_t lo, hi;		/* the function */
-	bool elsewhere;			/* it has landing pads outside of it */
-	struct rows_state state;	/* from the place asked for up to `until` */
+	uint64_t lo, hi;         /* the function */
+	bool elsewhere;          /* it has landing pads outside of it */
+	struct rows_state state; /* from the place asked for up to `until` */
 	uint64_t until;
-	uint64_t steps;			/* taken so far */
+	uint64_t steps; /* taken so far */
 	/* private */
 	uint64_t code_factor, at, end;
 	int64_t data_factor;

@@ -70,7 +70,7 @@ static bool on_or_off(const char *text, bool *value)
 static bool copy(const char *text, char **value)
 {
 	*value = strdup(text);
-	return true;		/* out of memory: the default */
+	return true; /* out of memory: the default */
 }
 
 static bool take_reloadable(struct settings *s, const char *value)
@@ -187,6 +187,6 @@ void settings_read(struct core *core)
 	for (size_t i = 0; i < settings_count; i++)
 		if (strange[i])
 			log_line(core, "%s=%s: not understood, so it is %s: set it to %s",
-				    settings_table[i].name, getenv(settings_table[i].name),
-				    settings_table[i].initial, settings_table[i].wants);
+				 settings_table[i].name, getenv(settings_table[i].name),
+				 settings_table[i].initial, settings_table[i].wants);
 }

@@ -12,9 +12,9 @@ struct settings;
 /* One variable.  The table and goaudit(7) say the same: test/intercept/t-settings.sh. */
 struct setting {
 	const char *name;
-	const char *initial;		/* the default, as the manual has it */
-	const char *wants;		/* what is understood, for the log */
-	bool (*take)(struct settings *s, const char *value);	/* false: not understood,
+	const char *initial; /* the default, as the manual has it */
+	const char *wants;   /* what is understood, for the log */
+	bool (*take)(struct settings *s, const char *value); /* false: not understood,
 								 * and nothing is changed */
 };
 

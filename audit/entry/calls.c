@@ -32,31 +32,31 @@ static bool is_alive(int tid)
 static bool add_block(struct entries *es)
 {
 	struct entry_thread *t = mmap(NULL, sizeof *t, PROT_READ | PROT_WRITE,
-				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (t == MAP_FAILED)
 		return false;
 	t->next = __atomic_load_n(&es->threads, __ATOMIC_ACQUIRE);
-	while (!__atomic_compare_exchange_n(&es->threads, &t->next, t, false,
-					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+	while (!__atomic_compare_exchange_n(&es->threads, &t->next, t, false, __ATOMIC_ACQ_REL,
+					    __ATOMIC_ACQUIRE))
 		;
 	return true;
 }
 
 static struct entry_thread *take_block(struct entries *es, int tid)
 {
-	for (struct entry_thread *t = __atomic_load_n(&es->threads, __ATOMIC_ACQUIRE);
-	     t; t = t->next) {
+	for (struct entry_thread *t = __atomic_load_n(&es->threads, __ATOMIC_ACQUIRE); t;
+	     t = t->next) {
 		int32_t owner = __atomic_load_n(&t->tid, __ATOMIC_RELAXED);
 
 		/* The number of a thread that is gone may be ours now. */
 		if (owner && owner != tid && is_alive(owner))
 			continue;
-		if (!__atomic_compare_exchange_n(&t->tid, &owner, tid, false,
-						 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		if (!__atomic_compare_exchange_n(&t->tid, &owner, tid, false, __ATOMIC_ACQ_REL,
+						 __ATOMIC_RELAXED))
 			continue;
-		memset(t->calls, 0, __atomic_load_n(&es->slots, __ATOMIC_ACQUIRE) *
-					    sizeof *t->calls);
+		memset(t->calls, 0,
+		       __atomic_load_n(&es->slots, __ATOMIC_ACQUIRE) * sizeof *t->calls);
 		return t;
 	}
 	return NULL;
@@ -115,8 +115,8 @@ bool calls_under_way(const struct entries *es, const struct generation *gen)
 		return false;
 	if (__atomic_load_n(&es->lost, __ATOMIC_ACQUIRE))
 		return true;
-	for (struct entry_thread *t = __atomic_load_n(&es->threads, __ATOMIC_ACQUIRE);
-	     t; t = t->next)
+	for (struct entry_thread *t = __atomic_load_n(&es->threads, __ATOMIC_ACQUIRE); t;
+	     t = t->next)
 		if (has_calls(&t->calls[gen->slot]) && t->tid && is_alive(t->tid))
 			return true;
 	return false;

@@ -14,7 +14,6 @@ struct entrylib_data;
  * this machine cannot. */
 size_t arch_saved_registers(void);
 
-
 /* The length of an entry of a guest's function (entry.h), a multiple of 32. */
 size_t arch_entry_size(void);
 
@@ -30,7 +29,6 @@ void arch_write_entry(char *to, uintptr_t address, const struct entrylib_data *d
  * personality routine.  Returns their size, at most 64 + 32 n. */
 size_t arch_write_entry_frames(unsigned char *to, uintptr_t address, unsigned n,
 			       const void *personality);
-
 
 /* Where an entry counts a call that has got to `offset` in its code, with its frame's
  * stack pointer `sp`; NULL: it is not where it has called the function. */

@@ -17,53 +17,55 @@ struct loader;
 
 /* In the library's data: what its entries read, without a lock. */
 struct entrylib_data {
-	struct target_table *table;	/* where the guest's entries lead */
-	const void *enlist;		/* for a thread's first call */
-	const void *copy;		/* for stack arguments that may end at a page's end */
+	struct target_table *table; /* where the guest's entries lead */
+	const void *enlist;         /* for a thread's first call */
+	const void *copy;           /* for stack arguments that may end at a page's end */
 };
 
 struct entrylib {
-	struct entrylib *next;		/* c: of the guest */
+	struct entrylib *next; /* c: of the guest */
 	const struct guest *guest;
-	void *library;			/* dlbind.h's */
+	void *library; /* dlbind.h's */
 	struct entrylib_data *data;
 };
 
-#define ENTRYLIB_CHUNK 16			/* entries */
+#define ENTRYLIB_CHUNK 16 /* entries */
 
 struct entrylib_chunk {
-	struct entrylib_chunk *next;	/* c: of all guests' */
-	struct entrylib *entrylib;		/* c */
-	uintptr_t code;			/* c: of the first entry */
-	char *alias;			/* c: where it is written */
-	unsigned used;			/* L */
-	uint32_t target[ENTRYLIB_CHUNK];	/* of the used ones: index in the table */
+	struct entrylib_chunk *next;     /* c: of all guests' */
+	struct entrylib *entrylib;       /* c */
+	uintptr_t code;                  /* c: of the first entry */
+	char *alias;                     /* c: where it is written */
+	unsigned used;                   /* L */
+	uint32_t target[ENTRYLIB_CHUNK]; /* of the used ones: index in the table */
 };
 
-#define ENTRY_STACK_WORDS 16	/* STACK_WORDS in entry_x86_64.S */
-#define CALL_SLOTS 16382	/* more generations than a process may have mappings for */
-#define TARGET_SIZES 20		/* of tables: powers of 2 */
+#define ENTRY_STACK_WORDS 16    /* STACK_WORDS in entry_x86_64.S */
+#define CALL_SLOTS        16382 /* more generations than a process may have mappings for */
+#define TARGET_SIZES      20    /* of tables: powers of 2 */
 
 /* A thread's counts.  Blocks are never freed, and used again when their thread
  * is gone.  Only the thread writes its counts; a call is under way while the two of
  * its slot differ.  (Two, so that a call does not wait for the last one's store.)
  * Low slots are taken first: of a block's pages one is touched, as a rule. */
 struct entry_thread {
-	int32_t tid;			/* 0: nobody's */
+	int32_t tid; /* 0: nobody's */
 	uint32_t unused;
-	struct entry_thread *next;	/* c */
-	struct call_count { uint32_t begun, ended; } calls[CALL_SLOTS];
+	struct entry_thread *next; /* c */
+	struct call_count {
+		uint32_t begun, ended;
+	} calls[CALL_SLOTS];
 };
 
 /* Where the entries of a guest lead.  Until its generation is gone a call under way
  * may read it.  Later it is used again as a table of the same slot, and never freed: a
  * thread may have read its address and not counted its call yet. */
 struct target_table {
-	uint64_t slot;		/* c: offset of the counts in a thread's block */
-	uint32_t n;			/* targets */
-	uint32_t size;			/* capacity is 1 << size */
-	struct target_table *next;	/* of the same generation, or free */
-	struct wide_target *wide;	/* of the same capacity; NULL: none is needed */
+	uint64_t slot;             /* c: offset of the counts in a thread's block */
+	uint32_t n;                /* targets */
+	uint32_t size;             /* capacity is 1 << size */
+	struct target_table *next; /* of the same generation, or free */
+	struct wide_target *wide;  /* of the same capacity; NULL: none is needed */
 	void *target[];
 };
 
@@ -72,48 +74,48 @@ struct entry {
 	char *name, *version;
 	void *entry;
 	struct entrylib *entrylib;
-	bool shown;			/* entrylib_show is done */
+	bool shown; /* entrylib_show is done */
 };
 
 /* Of one generation at a time. */
 struct call_slot {
 	const struct generation *of;
-	struct target_table *free;	/* tables that its calls may still be reading */
+	struct target_table *free; /* tables that its calls may still be reading */
 };
 
 /* What goaudit_entry_wide reads. */
 struct wide_target {
 	void *function;
-	uint64_t words;			/* 0: of the caller's frame */
+	uint64_t words; /* 0: of the caller's frame */
 };
 
 /* Constants of libgoaudit-entries.so, and found once. */
 struct wide {
-	const void *entry;		/* goaudit_entry_wide */
-	uint64_t *frames;		/* goaudit_entry_frames: of callers; atomic */
-	int (*find_object)(const void *, void *);	/* ld.so's; NULL: before 2.35 */
+	const void *entry;                        /* goaudit_entry_wide */
+	uint64_t *frames;                         /* goaudit_entry_frames: of callers; atomic */
+	int (*find_object)(const void *, void *); /* ld.so's; NULL: before 2.35 */
 };
 
 struct entries {
 	struct core *core;
 	struct loader *loader;
 	struct guests *guests;
-	struct entry_thread *threads;	/* grows at the head, by compare and swap */
-	struct entrylib_chunk *chunks;	/* L: grows at the head; read without, atomic */
+	struct entry_thread *threads;  /* grows at the head, by compare and swap */
+	struct entrylib_chunk *chunks; /* L: grows at the head; read without, atomic */
 	/* Of libgoaudit-entries.so. */
-	void (*prepare)(void);		/* goaudit_entry_prepare; NULL: not loaded (yet) */
-	const void *enlist, *copy;	/* goaudit_entry_enlist, goaudit_entry_copy */
-	const void *personality;	/* goaudit_entry_personality */
+	void (*prepare)(void);     /* goaudit_entry_prepare; NULL: not loaded (yet) */
+	const void *enlist, *copy; /* goaudit_entry_enlist, goaudit_entry_copy */
+	const void *personality;   /* goaudit_entry_personality */
 	struct wide wide;
-	void *after_unload;		/* what entries lead to at the very end, */
-	void *lacking;			/* and where a build lacks their function */
-	int32_t block;			/* where a thread's block is pointed to */
-	size_t saved;			/* see arch_saved_registers */
-	bool failed;			/* this machine cannot count calls */
-	bool lost;			/* some calls are not counted */
-	int forking;			/* the thread that forks */
+	void *after_unload; /* what entries lead to at the very end, */
+	void *lacking;      /* and where a build lacks their function */
+	int32_t block;      /* where a thread's block is pointed to */
+	size_t saved;       /* see arch_saved_registers */
+	bool failed;        /* this machine cannot count calls */
+	bool lost;          /* some calls are not counted */
+	int forking;        /* the thread that forks */
 	/* L: all the rest. */
-	uint32_t slots;		/* that have ever been used; read without, atomic */
+	uint32_t slots; /* that have ever been used; read without, atomic */
 	struct call_slot slot[CALL_SLOTS];
 };
 

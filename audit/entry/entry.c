@@ -64,8 +64,8 @@ static void called_in_vain(uintptr_t entry, int lacking)
 {
 	struct entries *es = entries;
 	unsigned i;
-	const struct entrylib_chunk *chunk = entrylib_at(
-		__atomic_load_n(&es->chunks, __ATOMIC_ACQUIRE), entry, &i);
+	const struct entrylib_chunk *chunk =
+		entrylib_at(__atomic_load_n(&es->chunks, __ATOMIC_ACQUIRE), entry, &i);
 	const struct guest *guest = chunk ? chunk->entrylib->guest : NULL;
 	const char *name = NULL;
 	CANCEL_OFF();
@@ -75,8 +75,8 @@ static void called_in_vain(uintptr_t entry, int lacking)
 		pthread_mutex_unlock(&es->core->lock);
 	}
 	log_line(es->core, "%s: %s has been called, %s", guest ? guest->path : "a guest",
-		    name ? name : "a function",
-		    lacking ? "which its current build lacks" : "but it has been unloaded");
+		 name ? name : "a function",
+		 lacking ? "which its current build lacks" : "but it has been unloaded");
 }
 
 /* Called by an entry's personality routine: an exception ends the call.  The unwinder that
@@ -93,15 +93,16 @@ static void unwound(const void *unwinder, void *context)
 	CANCEL_OFF();
 
 	if (map) {
-		get_ip = (uintptr_t (*)(void *))elf_lookup(map, "_Unwind_GetIP");
-		get_sp = (uintptr_t (*)(void *))elf_lookup(map, "_Unwind_GetCFA");
+		get_ip = (uintptr_t(*)(void *))elf_lookup(map, "_Unwind_GetIP");
+		get_sp = (uintptr_t(*)(void *))elf_lookup(map, "_Unwind_GetCFA");
 	}
 	if (!get_ip || !get_sp)
 		return;
 	at = get_ip(context);
 	chunk = entrylib_at(__atomic_load_n(&es->chunks, __ATOMIC_ACQUIRE), at, &i);
 	calls = chunk ? arch_entry_calls(at - chunk->code - i * arch_entry_size(),
-					 get_sp(context)) : NULL;
+					 get_sp(context)) :
+			NULL;
 	if (calls)
 		__atomic_add_fetch(&calls->ended, 1, __ATOMIC_RELEASE);
 }
@@ -115,12 +116,12 @@ static bool can_count(struct entries *es)
 	if (es->failed)
 		return false;
 	es->saved = arch_saved_registers();
-	if (es->saved && syscall(SYS_membarrier,
-				   MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0)
+	if (es->saved &&
+	    syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0)
 		return true;
 	es->failed = true;
 	log_line(es->core, "calls into guests are not counted: no membarrier(2) or no XSAVE "
-		    "here");
+			   "here");
 	return false;
 }
 
@@ -133,7 +134,8 @@ static bool load_entries(struct entries *es, const struct guest *guest)
 		return true;
 	map = load_library(es);
 	if (!map) {
-		error_set(es->core, "%s: the library for the entries of its functions cannot be "
+		error_set(es->core,
+			  "%s: the library for the entries of its functions cannot be "
 			  "loaded: %s: free memory or descriptors, or install it",
 			  guest->path, dlerror());
 		return false;
@@ -150,18 +152,16 @@ static bool load_entries(struct entries *es, const struct guest *guest)
 	wide_init(&es->wide, map);
 	*(size_t *)elf_lookup(map, "goaudit_entry_saved") = es->saved;
 	*(void **)elf_lookup(map, "goaudit_entry_enlister") = calls_enlist;
-	__atomic_store_n(&es->prepare,
-			 (void (*)(void))elf_lookup(map, "goaudit_entry_prepare"),
+	__atomic_store_n(&es->prepare, (void (*)(void))elf_lookup(map, "goaudit_entry_prepare"),
 			 __ATOMIC_RELEASE);
 	return true;
 }
 
 /* Constants may lie in the segment of the code (ld -z noseparate-code, gold). */
-static bool is_function(const struct generation *gen, const char *name,
-			const void *address)
+static bool is_function(const struct generation *gen, const char *name, const void *address)
 {
 	const ElfW(Phdr) *segment = elf_segment_at(gen->object.map, PT_LOAD, address);
-	const ElfW(Sym) *sym;
+	const ElfW(Sym) * sym;
 
 	if (!segment || !(segment->p_flags & PF_X))
 		return false;
@@ -177,11 +177,10 @@ static bool same(const char *a, const char *b)
 }
 
 static struct entry *find_entry(const struct guest_entries *d, const char *name,
-			      const char *version)
+				const char *version)
 {
 	for (uint32_t i = 0; i < d->n; i++)
-		if (strcmp(d->entry[i].name, name) == 0 &&
-		    same(d->entry[i].version, version))
+		if (strcmp(d->entry[i].name, name) == 0 && same(d->entry[i].version, version))
 			return &d->entry[i];
 	return NULL;
 }
@@ -235,13 +234,12 @@ static bool reserve(struct entries *es, struct generation *gen)
 /* An entry more, to address in gen, with `words` of it (wide.h); there is room for it in
  * d->room.  NULL: out of memory.  With core.lock. */
 static struct entry *make_entry(struct entries *es, struct generation *gen, const char *name,
-			      const char *version, void *address, int64_t words)
+				const char *version, void *address, int64_t words)
 {
 	struct guest_entries *d = &gen->guest->entries;
 	struct entry *entry;
 
-	if (!reserve(es, gen) ||
-	    !wide_aim(&es->wide, d->table, d->n, address, words) ||
+	if (!reserve(es, gen) || !wide_aim(&es->wide, d->table, d->n, address, words) ||
 	    !add_entry(d, name, version))
 		return NULL;
 	d->table->n = d->n + 1;
@@ -296,7 +294,8 @@ static void *show(struct entries *es, struct guest *guest, uint32_t n,
 {
 	if (entry->shown)
 		return entry->entry;
-	entrylib_show(es, entry->entrylib, entry->entry, made ? entry->name : NULL, entry->version);
+	entrylib_show(es, entry->entrylib, entry->entry, made ? entry->name : NULL,
+		      entry->version);
 	pthread_mutex_lock(&es->core->lock);
 	guest->entries.entry[n].shown = true;
 	pthread_mutex_unlock(&es->core->lock);
@@ -304,7 +303,7 @@ static void *show(struct entries *es, struct guest *guest, uint32_t n,
 }
 
 bool entry_for(struct entries *es, struct generation *gen, const char *name,
-		   const char *version, void **address)
+	       const char *version, void **address)
 {
 	struct guest *guest = gen->guest;
 	struct guest_entries *d = &guest->entries;
@@ -364,14 +363,14 @@ bool entry_for(struct entries *es, struct generation *gen, const char *name,
 static void *look_up(const struct generation *gen, const struct entry *entry)
 {
 	void *p = entry->version ? dlvsym(gen->object.map, entry->name, entry->version) :
-				  dlsym(gen->object.map, entry->name);
+				   dlsym(gen->object.map, entry->name);
 
 	return p && is_function(gen, entry->name, p) ? p : NULL;
 }
 
 /* The nth entry; names live as long as the process.  Without our lock. */
 static bool entry_at(struct entries *es, const struct guest_entries *d, uint32_t i,
-		    struct entry *entry)
+		     struct entry *entry)
 {
 	bool there;
 
@@ -398,7 +397,7 @@ const char **entry_names(struct entries *es, const struct guest *guest, size_t *
 }
 
 bool entry_prepare(struct entries *es, struct generation *gen, struct target_table **table,
-		  const char **lacks)
+		   const char **lacks)
 {
 	struct guest_entries *d = &gen->guest->entries;
 	struct target_table *t = NULL;
@@ -442,7 +441,7 @@ static bool is_complete(const struct guest_entries *d, const struct target_table
 }
 
 bool entry_is_complete(struct entries *es, const struct generation *gen,
-		      const struct target_table *table)
+		       const struct target_table *table)
 {
 	bool complete;
 
@@ -489,8 +488,9 @@ void entry_forget(struct entries *es, struct generation *gen)
 const void *entry_target(const struct entries *es, const void *address)
 {
 	unsigned i;
-	const struct entrylib_chunk *chunk = entrylib_at(
-		__atomic_load_n(&es->chunks, __ATOMIC_ACQUIRE), (uintptr_t)address, &i);
+	const struct entrylib_chunk *chunk =
+		entrylib_at(__atomic_load_n(&es->chunks, __ATOMIC_ACQUIRE), (uintptr_t)address,
+			    &i);
 	const struct target_table *table =
 		chunk ? __atomic_load_n(&chunk->entrylib->data->table, __ATOMIC_ACQUIRE) : NULL;
 

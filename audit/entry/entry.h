@@ -36,7 +36,7 @@ bool entry_symbol(struct entries *es, const char *name, void **symbol);
  * calls; sets it to NULL, and dlerror, when no entry can be made.  Returns false when gen
  * has been replaced meanwhile: look again.  Without locks. */
 bool entry_for(struct entries *es, struct generation *gen, const char *name,
-		   const char *version, void **address);
+	       const char *version, void **address);
 
 /* The names of the guest's entries, an array from malloc(3) of *n; they live for ever.
  * NULL: out of memory.  Without locks. */
@@ -47,12 +47,12 @@ const char **entry_names(struct entries *es, const struct guest *guest, size_t *
  * trap.  Returns false when
  * out of memory.  Without locks. */
 bool entry_prepare(struct entries *es, struct generation *gen, struct target_table **table,
-		  const char **lacks);
+		   const char **lacks);
 
 /* Does it lead from all entries that the guest has now, or have more functions been
  * looked up since the table was made?  Without locks. */
 bool entry_is_complete(struct entries *es, const struct generation *gen,
-		      const struct target_table *table);
+		       const struct target_table *table);
 
 /* Leads all entries of the guest, and its handle, to gen.  With core.lock, in a
  * transaction.  Returns false if functions have been looked up since the table was made:

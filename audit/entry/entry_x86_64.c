@@ -56,16 +56,15 @@ void arch_write_entry(char *to, uintptr_t address, const struct entrylib_data *d
 /* --- unwind tables -------------------------------------------------------- */
 
 #define CFA_ADVANCE1 0x02
-#define CFA_OFFSET 0x0e
+#define CFA_OFFSET   0x0e
 
-#define ENCODING 0x1c	/* relative to the field, 8 bytes, signed */
+#define ENCODING 0x1c /* relative to the field, 8 bytes, signed */
 
-#define PERSONALITY 18	/* where it stands, as it is */
+#define PERSONALITY 18 /* where it stands, as it is */
 
 static const unsigned char common[32] = {
-	28, 0, 0, 0, 0, 0, 0, 0, 1, 'z', 'P', 'R', 0, 1, 0x78, 16, 10,
-	0, 0, 0, 0, 0, 0, 0, 0, 0, ENCODING,
-	0x0c, 7, 8, 0x90, 1,	/* CFA = rsp + 8, the return address below */
+	28, 0, 0, 0, 0, 0, 0, 0, 1, 'z',      'P',  'R', 0, 1,    0x78, 16, 10,
+	0,  0, 0, 0, 0, 0, 0, 0, 0, ENCODING, 0x0c, 7,   8, 0x90, 1, /* CFA = rsp + 8, the return address below */
 };
 
 /* From `at` on, an offset in the code, the CFA is rsp + offset. */
@@ -93,7 +92,7 @@ size_t arch_write_entry_frames(unsigned char *to, uintptr_t address, unsigned n,
 
 	memcpy(to, common, sizeof common);
 	memcpy(to + PERSONALITY, &personality, sizeof personality);
-	*p++ = 0;	/* no augmentation data */
+	*p++ = 0; /* no augmentation data */
 	for (unsigned i = 0; i < n; i++) {
 		p = row(p, &at, i * e->size + e->pushed, 16);
 		p = row(p, &at, i * e->size + e->lowered, full);

@@ -17,16 +17,19 @@
 #include "goaudit.h"
 #include "guest/guests.h"
 
-#define ENTRYLIB_ENTRIES 4096	/* in a library; a guest may have several */
-#define NAME_MAX_BOUND 4096	/* longer names stay unbound */
+#define ENTRYLIB_ENTRIES 4096 /* in a library; a guest may have several */
+#define NAME_MAX_BOUND   4096 /* longer names stay unbound */
 
 /* A library with room for n entries. */
 static struct entrylib *make_library(const struct guest *guest, size_t n)
 {
 	struct dlbind_options options = {
-		.size = sizeof options, .flags = DLBIND_WRITE_ALIAS | DLBIND_STUBS,
-		.max_code = n * arch_entry_size(), .max_rodata = MACHINE_PAGE,
-		.max_data = MACHINE_PAGE, .max_symbols = n,
+		.size = sizeof options,
+		.flags = DLBIND_WRITE_ALIAS | DLBIND_STUBS,
+		.max_code = n * arch_entry_size(),
+		.max_rodata = MACHINE_PAGE,
+		.max_data = MACHINE_PAGE,
+		.max_symbols = n,
 	};
 	struct entrylib *f = calloc(1, sizeof *f);
 	char name[200];
@@ -58,10 +61,10 @@ static struct entrylib_chunk *make_chunk(struct entrylib *f, const void *persona
 	code = dlalloc_aligned(f->library, size, 32, SHF_EXECINSTR);
 	chunk->entrylib = f;
 	chunk->code = (uintptr_t)code;
-	if (code && dlframe(f->library, frames,
-			    arch_write_entry_frames(frames, chunk->code, ENTRYLIB_CHUNK,
-						    personality),
-			    &token) == 0) {
+	if (code &&
+	    dlframe(f->library, frames,
+		    arch_write_entry_frames(frames, chunk->code, ENTRYLIB_CHUNK, personality),
+		    &token) == 0) {
 		chunk->alias = dlwritable(f->library, code);
 		memset(chunk->alias, MACHINE_FILL, size);
 		return chunk;
@@ -85,7 +88,7 @@ void entrylib_discard(struct entrylib_chunk *chunk)
 }
 
 struct entrylib_chunk *entrylib_make_chunk(struct entries *es, const struct guest *guest,
-				       struct entrylib *newest)
+					   struct entrylib *newest)
 {
 	const void *personality = es->personality;
 	/* It may be full, or our parent's. */
@@ -101,8 +104,10 @@ struct entrylib_chunk *entrylib_make_chunk(struct entries *es, const struct gues
 			discard_library(f);
 	}
 	if (!chunk)
-		error_set(es->core, "%s: no library for the entries of its functions can be made: "
-			  "%m: free memory or space, or raise the limit", guest->path);
+		error_set(es->core,
+			  "%s: no library for the entries of its functions can be made: "
+			  "%m: free memory or space, or raise the limit",
+			  guest->path);
 	return chunk;
 }
 
@@ -118,7 +123,7 @@ void *entrylib_make_entry(struct entrylib_chunk *chunk, int32_t block, uint32_t 
 }
 
 void entrylib_show(struct entries *es, struct entrylib *entrylib, void *entry, const char *name,
-		 const char *version)
+		   const char *version)
 {
 	char bound[NAME_MAX_BOUND];
 	int n = -1;
@@ -137,7 +142,7 @@ void entrylib_show(struct entries *es, struct entrylib *entrylib, void *entry, c
 }
 
 const struct entrylib_chunk *entrylib_at(const struct entrylib_chunk *chunks, uintptr_t address,
-				     unsigned *index)
+					 unsigned *index)
 {
 	size_t size = arch_entry_size();
 

@@ -26,7 +26,7 @@ struct guest;
  * else in a new one, which is then not in the guest's list yet.  NULL: none can be had, and
  * dlerror is set.  Without locks. */
 struct entrylib_chunk *entrylib_make_chunk(struct entries *es, const struct guest *guest,
-				       struct entrylib *newest);
+					   struct entrylib *newest);
 
 /* Takes a chunk in a new library away with it: nobody has seen it.  Without locks. */
 void entrylib_discard(struct entrylib_chunk *chunk);
@@ -38,11 +38,11 @@ void *entrylib_make_entry(struct entrylib_chunk *chunk, int32_t block, uint32_t 
 /* Makes the entry executable; with a name, binds it to that.  An entry without a name
  * is as good.  Without locks. */
 void entrylib_show(struct entries *es, struct entrylib *entrylib, void *entry, const char *name,
-		 const char *version);
+		   const char *version);
 
 /* The chunk that an address lies in the used part of, and its index there; NULL: none.
  * Without locks. */
 const struct entrylib_chunk *entrylib_at(const struct entrylib_chunk *chunks, uintptr_t address,
-				     unsigned *index);
+					 unsigned *index);
 
 #endif

@@ -49,7 +49,7 @@ struct target_table *target_take(struct entries *es, struct generation *gen, uin
 			return NULL;
 		t->size = size;
 		t->slot = offsetof(struct entry_thread, calls) +
-			    gen->slot * sizeof(struct call_count);
+			  gen->slot * sizeof(struct call_count);
 	}
 	t->n = n;
 	return t;
@@ -62,7 +62,7 @@ void target_give(struct entries *es, struct target_table *t)
 	if (!t)
 		return;
 	slot = &es->slot[(t->slot - offsetof(struct entry_thread, calls)) /
-			       sizeof(struct call_count)];
+			 sizeof(struct call_count)];
 	t->next = slot->free;
 	slot->free = t;
 }
@@ -78,6 +78,6 @@ void target_publish(struct entries *es, struct guest_entries *d, struct target_t
 	for (struct entrylib *f = d->libraries; f; f = f->next)
 		__atomic_store_n(&f->data->table, t, __ATOMIC_SEQ_CST);
 	if (!d->of)
-		target_give(es, old);	/* its generation is gone */
+		target_give(es, old); /* its generation is gone */
 	d->of = of;
 }

@@ -16,7 +16,7 @@
 #include "goaudit.h"
 #include "loader/elf.h"
 
-#define STEPS 100000			/* of reading a function: under a millisecond */
+#define STEPS 100000 /* of reading a function: under a millisecond */
 
 /* entry/host/entries_x86_64.S */
 _Static_assert(offsetof(struct target_table, wide) == WIDE_TABLE, "read there");
@@ -29,7 +29,7 @@ struct found {
 	unsigned long long flags;
 	void *lo, *hi;
 	struct link_map *map;
-	void *table;			/* PT_GNU_EH_FRAME */
+	void *table; /* PT_GNU_EH_FRAME */
 	unsigned long long reserved[10];
 };
 
@@ -48,8 +48,7 @@ static uint64_t frame_of(uintptr_t back)
 	struct rows rows;
 	CANCEL_OFF();
 
-	if (wide->find_object && wide->find_object((void *)(back - 1), &at) == 0 &&
-	    at.table) {
+	if (wide->find_object && wide->find_object((void *)(back - 1), &at) == 0 && at.table) {
 		image.bytes = at.lo;
 		image.size = (char *)at.hi - (char *)at.lo;
 		image.table = (char *)at.table - (char *)at.lo;
@@ -76,8 +75,8 @@ static uint64_t frame_of(uintptr_t back)
 void wide_init(struct wide *wide, const struct link_map *library)
 {
 	known = wide;
-	wide->find_object = (int (*)(const void *, void *))dlsym(RTLD_DEFAULT,
-								 "_dl_find_object");
+	wide->find_object =
+		(int (*)(const void *, void *))dlsym(RTLD_DEFAULT, "_dl_find_object");
 	wide->frames = elf_lookup(library, "goaudit_entry_frames");
 	wide->entry = elf_lookup(library, "goaudit_entry_wide");
 	*(void **)elf_lookup(library, "goaudit_entry_frame") = frame_of;

@@ -36,62 +36,62 @@
  * are initialised (runtime.cgocallbackg waits for main_init_done), which is
  * what makes a module that is opened next safe to initialise. */
 struct go_hello {
-	uint64_t size;		/* in: sizeof(struct go_hello) */
-	int (*collected)(void *);	/* in: is called with NULL, on a thread of the
+	uint64_t size;            /* in: sizeof(struct go_hello) */
+	int (*collected)(void *); /* in: is called with NULL, on a thread of the
 				 * runtime, at the end of the first collection after
 				 * an unlink that has held a module; may be NULL */
-	uint64_t protocol;	/* out: GO_PROTOCOL of the overlay */
-	uint64_t moduledata;	/* out: sizeof(moduledata), for the log */
-	char version[64];	/* out: runtime.Version() */
+	uint64_t protocol;        /* out: GO_PROTOCOL of the overlay */
+	uint64_t moduledata;      /* out: sizeof(moduledata), for the log */
+	char version[64];         /* out: runtime.Version() */
 };
 
 /* What became of an init or an unlink. */
 enum go_verdict {
-	GO_OK = 0,		/* initialised; unlinked */
-	GO_NOT_FOUND = 1,	/* no module of the list lies in [lo, hi) */
-	GO_PANIC = 2,		/* init: the guest's init panicked; the module is
+	GO_OK = 0,        /* initialised; unlinked */
+	GO_NOT_FOUND = 1, /* no module of the list lies in [lo, hi) */
+	GO_PANIC = 2,     /* init: the guest's init panicked; the module is
 				 * registered and must be unlinked like any other */
-	GO_HELD = 3,		/* unlink: something still uses the module */
+	GO_HELD = 3,      /* unlink: something still uses the module */
 };
 
 /* What holds a module (go_module.holder). */
 enum go_holder {
 	GO_HOLDER_NONE = 0,
-	GO_HOLDER_FRAME,	/* a goroutine has a frame in it */
-	GO_HOLDER_START,	/* a goroutine was started with a function of it */
-	GO_HOLDER_DEFER,	/* a deferred call or a panic in flight */
-	GO_HOLDER_TIMER,	/* a timer or ticker would call or reach it */
+	GO_HOLDER_FRAME, /* a goroutine has a frame in it */
+	GO_HOLDER_START, /* a goroutine was started with a function of it */
+	GO_HOLDER_DEFER, /* a deferred call or a panic in flight */
+	GO_HOLDER_TIMER, /* a timer or ticker would call or reach it */
 	GO_HOLDER_FINALIZER,
 	GO_HOLDER_CLEANUP,
 	/* The proof finds the rest. */
-	GO_HOLDER_POINTER,	/* a pointer to a variable of it */
-	GO_HOLDER_TYPE,		/* an interface value of a type of it */
-	GO_HOLDER_FUNC,		/* a func value */
-	GO_HOLDER_OBJECT,	/* an object of a type of it */
-	GO_HOLDER_CHAN,		/* a channel of such */
-	GO_HOLDER_STACK,	/* a goroutine's local variable */
-	GO_HOLDER_STRING,	/* a string that cannot be copied at the moment */
-	GO_HOLDER_BUSY,		/* no proof this time: it may succeed soon */
+	GO_HOLDER_POINTER, /* a pointer to a variable of it */
+	GO_HOLDER_TYPE,    /* an interface value of a type of it */
+	GO_HOLDER_FUNC,    /* a func value */
+	GO_HOLDER_OBJECT,  /* an object of a type of it */
+	GO_HOLDER_CHAN,    /* a channel of such */
+	GO_HOLDER_STACK,   /* a goroutine's local variable */
+	GO_HOLDER_STRING,  /* a string that cannot be copied at the moment */
+	GO_HOLDER_BUSY,    /* no proof this time: it may succeed soon */
 	/* Not of the Go side's finding. */
-	GO_HOLDER_CALL = 64,	/* a call of the host is under way (entry/calls.h) */
-	GO_HOLDER_LOADER,	/* ld.so does not let it go (reload/linger.h) */
+	GO_HOLDER_CALL = 64, /* a call of the host is under way (entry/calls.h) */
+	GO_HOLDER_LOADER,    /* ld.so does not let it go (reload/linger.h) */
 };
 
 #define GO_HELD_MAX 8
 
 /* One holder. */
 struct go_held {
-	uint64_t kind;		/* out: enum go_holder */
-	uint64_t goroutine;	/* out: its id, or 0 */
-	uint64_t variable;	/* out: address of the variable that the path starts
+	uint64_t kind;      /* out: enum go_holder */
+	uint64_t goroutine; /* out: its id, or 0 */
+	uint64_t variable;  /* out: address of the variable that the path starts
 				 * at, or 0: it has a name for the linker only */
-	uint64_t target;	/* out: address of what is reached in the module, or 0 */
-	char text[512];		/* out: "what <- step <- step": what is reached, then
+	uint64_t target;    /* out: address of what is reached in the module, or 0 */
+	char text[512];     /* out: "what <- step <- step": what is reached, then
 				 * the objects on the way back to the root */
 };
 
 struct go_range {
-	uint64_t lo, hi;	/* a DSO's mapping */
+	uint64_t lo, hi; /* a DSO's mapping */
 };
 
 /* Registers and initialises one module and runs its package inits on this
@@ -100,59 +100,59 @@ struct go_range {
  * but handed it to us (api/targets.c), so that the list has one writer: the Go
  * side, under its own lock. */
 struct go_init {
-	uint64_t size;		/* in */
-	uint64_t lo, hi;	/* in: the DSO's mapping */
-	uint64_t module;	/* in: address of its moduledata, not on the list yet;
+	uint64_t size;           /* in */
+	uint64_t lo, hi;         /* in: the DSO's mapping */
+	uint64_t module;         /* in: address of its moduledata, not on the list yet;
 				 * 0: it is on the list, to be found by lo and hi */
 	struct go_range *others; /* in: the older generations: names that they have */
-	uint64_t others_n;	/* registered with flag, gob and expvar are taken
+	uint64_t others_n;       /* registered with flag, gob and expvar are taken
 				 * over, or given back if the inits panic; go_settle
 				 * has to follow if they do not */
-	uint64_t begun;		/* out: becomes not 0 when the names have been taken over
+	uint64_t begun;          /* out: becomes not 0 when the names have been taken over
 				 * and the inits begin */
-	uint64_t verdict;	/* out: enum go_verdict */
-	uint64_t register_ns;	/* out: masks, types, itabs */
-	uint64_t init_ns;	/* out: package inits */
-	char text[1024];	/* out: GO_PANIC: the panic's text */
+	uint64_t verdict;        /* out: enum go_verdict */
+	uint64_t register_ns;    /* out: masks, types, itabs */
+	uint64_t init_ns;        /* out: package inits */
+	char text[1024];         /* out: GO_PANIC: the panic's text */
 };
 
 /* Ends the take-over of names that a successful init has begun.  Until then the
  * older generations cannot be unlinked.  With `failed` also for an init that is still
  * running, after which it has to be called again. */
 struct go_settle {
-	uint64_t size;		/* in */
-	uint64_t lo, hi;	/* in: the new generation's mapping */
-	uint64_t failed;	/* in: not 0: the older ones get their names back */
+	uint64_t size;   /* in */
+	uint64_t lo, hi; /* in: the new generation's mapping */
+	uint64_t failed; /* in: not 0: the older ones get their names back */
 };
 
 /* The one itab of a (interface, type) pair of the runtime library: such itabs
  * are compared by address, so the loader points the guest's relocations at the
  * library's own.  `out` is `in` when the pair has a type of the guest's. */
 struct go_canon {
-	uint64_t size;		/* in */
-	uint64_t lo, hi;	/* in: the DSO's mapping */
-	uint64_t in;		/* in: address of an itab in the guest */
-	uint64_t out;		/* out */
+	uint64_t size;   /* in */
+	uint64_t lo, hi; /* in: the DSO's mapping */
+	uint64_t in;     /* in: address of an itab in the guest */
+	uint64_t out;    /* out */
 };
 
 /* One candidate of an unlink. */
 struct go_module {
-	uint64_t lo, hi;	/* in: the DSO's mapping */
-	uint64_t verdict;	/* out: GO_OK (unlinked), GO_HELD, GO_NOT_FOUND */
-	uint64_t holder;	/* out: enum go_holder, with GO_HELD */
-	uint64_t goroutine;	/* out: its id, or 0 */
-	char text[256];		/* out: GO_HELD: "func (file:line)", one line */
-	uint64_t variable;	/* out: as in go_held, of the first holder */
-	uint64_t nheld;		/* out: how many of `held` are filled; none where
+	uint64_t lo, hi;      /* in: the DSO's mapping */
+	uint64_t verdict;     /* out: GO_OK (unlinked), GO_HELD, GO_NOT_FOUND */
+	uint64_t holder;      /* out: enum go_holder, with GO_HELD */
+	uint64_t goroutine;   /* out: its id, or 0 */
+	char text[256];       /* out: GO_HELD: "func (file:line)", one line */
+	uint64_t variable;    /* out: as in go_held, of the first holder */
+	uint64_t nheld;       /* out: how many of `held` are filled; none where
 				 * the cheap check has found a holder */
-	struct go_held *held;	/* in: GO_HELD_MAX of them, or NULL */
+	struct go_held *held; /* in: GO_HELD_MAX of them, or NULL */
 };
 
 /* How to unlink. */
 enum go_unlink_flags {
-	GO_UNLINK_PROVE = 1,	/* prove that nothing outside of a module leads to
+	GO_UNLINK_PROVE = 1,   /* prove that nothing outside of a module leads to
 				 * it; else only the cheap check is made */
-	GO_UNLINK_STOPPED = 2,	/* the proof must not run beside the program: what it
+	GO_UNLINK_STOPPED = 2, /* the proof must not run beside the program: what it
 				 * does where the kernel cannot track writes */
 	/* For tests: leave a part of the check out. */
 	GO_UNLINK_NO_TYPE_WORDS = 1 << 16,
@@ -165,7 +165,7 @@ enum go_unlink_flags {
 	GO_UNLINK_NO_TIMERS = 1 << 23,
 	GO_UNLINK_NO_FINALIZERS = 1 << 24,
 	GO_UNLINK_NO_POINTERS = 1 << 25,
-	GO_UNLINK_NO_VERDICT = 1 << 26,	/* hold everything after the purge */
+	GO_UNLINK_NO_VERDICT = 1 << 26, /* hold everything after the purge */
 };
 
 /* Unlinks those of n modules that nothing uses: purges the caches of std that
@@ -174,28 +174,28 @@ enum go_unlink_flags {
  * at least twice; overlay/runtime/goaudit_unlink.go has the order.  Verdicts are
  * per module. */
 struct go_unlink {
-	uint64_t size;		/* in */
-	uint64_t n;		/* in */
-	struct go_module *modules;	/* in, out: n of them */
-	uint64_t stopped_ns;	/* out: how long the world stood, all stops added up */
-	uint64_t total_ns;	/* out */
-	uint64_t flags;		/* in: enum go_unlink_flags */
-	uint64_t longest_ns;	/* out: the longest stop */
-	uint64_t stops;		/* out: how many */
-	uint64_t objects;	/* out: objects that the proof has marked */
-	uint64_t bytes;		/* out: of those */
-	uint64_t dirty;		/* out: bytes of pages looked at again */
-	uint64_t rounds;	/* out */
-	uint64_t soon;		/* out: not 0: something that holds a module is about
+	uint64_t size;             /* in */
+	uint64_t n;                /* in */
+	struct go_module *modules; /* in, out: n of them */
+	uint64_t stopped_ns;       /* out: how long the world stood, all stops added up */
+	uint64_t total_ns;         /* out */
+	uint64_t flags;            /* in: enum go_unlink_flags */
+	uint64_t longest_ns;       /* out: the longest stop */
+	uint64_t stops;            /* out: how many */
+	uint64_t objects;          /* out: objects that the proof has marked */
+	uint64_t bytes;            /* out: of those */
+	uint64_t dirty;            /* out: bytes of pages looked at again */
+	uint64_t rounds;           /* out */
+	uint64_t soon;             /* out: not 0: something that holds a module is about
 				 * to let go, it may be tried again in milliseconds */
 };
 
 /* Calls a Go function of one argument, an address, and recovers from its panic. */
 struct go_guard {
-	uint64_t size;		/* in */
-	uint64_t fn;		/* in: its ABIInternal address */
-	uint64_t arg;		/* in */
-	uint64_t panic;		/* out: 0, or address of the panic's text, a NUL and
+	uint64_t size;  /* in */
+	uint64_t fn;    /* in: its ABIInternal address */
+	uint64_t arg;   /* in */
+	uint64_t panic; /* out: 0, or address of the panic's text, a NUL and
 				 * nothing else in GO_PANIC_SIZE bytes that the caller unmaps */
 };
 
@@ -208,87 +208,87 @@ struct go_guard {
  * otherwise the words are copied as they are, and what they point to stays where
  * it is and is shared; none may point into the old generation. */
 enum go_move_kind {
-	GO_MOVE_COPY = 1,	/* `size` bytes without pointers */
-	GO_MOVE_STRING,		/* bytes of the old generation are copied to the heap */
-	GO_MOVE_SLICE,		/* elements that lie in the old generation (those of a
+	GO_MOVE_COPY = 1, /* `size` bytes without pointers */
+	GO_MOVE_STRING,   /* bytes of the old generation are copied to the heap */
+	GO_MOVE_SLICE,    /* elements that lie in the old generation (those of a
 				 * literal) are copied to the heap, each by the body */
-	GO_MOVE_LOOP,		/* `count` times the body, `size` bytes apart */
-	GO_MOVE_POINTER,	/* to an object of a type of the library */
+	GO_MOVE_LOOP,     /* `count` times the body, `size` bytes apart */
+	GO_MOVE_POINTER,  /* to an object of a type of the library */
 	GO_MOVE_MAP,
 	GO_MOVE_CHAN,
-	GO_MOVE_FUNC,		/* nil, or of the library */
-	GO_MOVE_EFACE,		/* interface without methods: a type word and data */
-	GO_MOVE_IFACE,		/* interface with methods: an itab and data */
-	GO_MOVE_IDLE,		/* `size` bytes of a lock: must be zero */
+	GO_MOVE_FUNC,  /* nil, or of the library */
+	GO_MOVE_EFACE, /* interface without methods: a type word and data */
+	GO_MOVE_IFACE, /* interface with methods: an itab and data */
+	GO_MOVE_IDLE,  /* `size` bytes of a lock: must be zero */
 };
 
 enum go_move_flags {
-	GO_MOVE_PLAIN = 1,	/* SLICE: elements without pointers */
-	GO_MOVE_OPAQUE = 2,	/* SLICE: without a body: its type recurs */
+	GO_MOVE_PLAIN = 1,  /* SLICE: elements without pointers */
+	GO_MOVE_OPAQUE = 2, /* SLICE: without a body: its type recurs */
 };
 
 struct go_move_op {
-	uint64_t kind;		/* enum go_move_kind */
+	uint64_t kind; /* enum go_move_kind */
 	uint64_t offset;
-	uint64_t size;		/* COPY, IDLE: bytes; SLICE, LOOP: bytes of an element */
-	uint64_t count;		/* LOOP: elements */
-	uint64_t body;		/* SLICE, LOOP: ops of the body, with theirs */
-	uint64_t type;		/* SLICE: vaddr of the element's type descriptor in the
+	uint64_t size;  /* COPY, IDLE: bytes; SLICE, LOOP: bytes of an element */
+	uint64_t count; /* LOOP: elements */
+	uint64_t body;  /* SLICE, LOOP: ops of the body, with theirs */
+	uint64_t type;  /* SLICE: vaddr of the element's type descriptor in the
 				 * new image, 0 if there is none */
-	uint64_t flags;		/* enum go_move_flags */
+	uint64_t flags; /* enum go_move_flags */
 };
 
 /* One variable; addresses are those of the image files. */
 struct go_move_var {
-	uint64_t name;		/* offset of its name in the plan's names */
-	uint64_t from, to;	/* in the old image, in the new one */
+	uint64_t name;     /* offset of its name in the plan's names */
+	uint64_t from, to; /* in the old image, in the new one */
 	uint64_t size;
-	uint64_t op, ops;	/* index of the first op, and how many */
+	uint64_t op, ops; /* index of the first op, and how many */
 };
 
 /* A type that both images describe, and alike.  Objects of more than 512 bytes
  * point to their type: those that go along then point to the new one. */
 struct go_move_type {
-	uint64_t from, to;	/* descriptors, vaddr in the old and in the new image */
+	uint64_t from, to; /* descriptors, vaddr in the old and in the new image */
 };
 
 /* Moves variables from one generation into another, all or none.  The plan is
  * image_plan_copy's.  Stops the world; no collection runs meanwhile. */
 struct go_move {
-	uint64_t size;			/* in */
-	uint64_t lo, hi;		/* in: the old DSO's mapping */
-	uint64_t to_lo, to_hi;		/* in: the new one's */
-	uint64_t from_base, to_base;	/* in: what is added to addresses of the files */
-	struct go_move_var *vars;	/* in */
+	uint64_t size;               /* in */
+	uint64_t lo, hi;             /* in: the old DSO's mapping */
+	uint64_t to_lo, to_hi;       /* in: the new one's */
+	uint64_t from_base, to_base; /* in: what is added to addresses of the files */
+	struct go_move_var *vars;    /* in */
 	uint64_t nvars;
-	struct go_move_op *ops;		/* in */
+	struct go_move_op *ops; /* in */
 	uint64_t nops;
-	struct go_move_type *types;	/* in, by `from` */
+	struct go_move_type *types; /* in, by `from` */
 	uint64_t ntypes;
-	struct go_range *named;		/* in: variables of the old image, vaddr, by lo */
+	struct go_range *named; /* in: variables of the old image, vaddr, by lo */
 	uint64_t nnamed;
-	uint64_t verdict;		/* out: GO_OK, GO_HELD: refused, GO_NOT_FOUND */
-	uint64_t var;			/* out, GO_HELD: index of the variable, or nvars */
-	uint64_t slot;			/* out, GO_HELD: address of the word that is in the way,
+	uint64_t verdict;    /* out: GO_OK, GO_HELD: refused, GO_NOT_FOUND */
+	uint64_t var;        /* out, GO_HELD: index of the variable, or nvars */
+	uint64_t slot;       /* out, GO_HELD: address of the word that is in the way,
 					 * in the variable or in what it leads to, or 0 */
-	uint64_t stopped_ns;		/* out */
-	uint64_t objects;		/* out: heap objects that the variables lead to */
-	uint64_t cloned;		/* out: bytes copied to the heap */
-	uint64_t retyped;		/* out: objects that point to the new type now */
-	char text[512];			/* out, GO_HELD: why, without the variable's name */
+	uint64_t stopped_ns; /* out */
+	uint64_t objects;    /* out: heap objects that the variables lead to */
+	uint64_t cloned;     /* out: bytes copied to the heap */
+	uint64_t retyped;    /* out: objects that point to the new type now */
+	char text[512];      /* out, GO_HELD: why, without the variable's name */
 };
 
 /* Figures for tests and the soak. */
 struct go_stats {
-	uint64_t size;		/* in */
-	uint64_t gc;		/* in: how often to run the collector first */
-	uint64_t heap_live;	/* out: bytes of live and not yet swept objects */
-	uint64_t heap_objects;	/* out */
-	uint64_t other_sys;	/* out: persistentalloc and the like, bytes */
-	uint64_t modules;	/* out: entries of the module list */
-	uint64_t itabs;		/* out: entries of itabTable */
-	uint64_t typemaps;	/* out: entries of pinnedTypemaps */
-	uint64_t goroutines;	/* out */
+	uint64_t size;         /* in */
+	uint64_t gc;           /* in: how often to run the collector first */
+	uint64_t heap_live;    /* out: bytes of live and not yet swept objects */
+	uint64_t heap_objects; /* out */
+	uint64_t other_sys;    /* out: persistentalloc and the like, bytes */
+	uint64_t modules;      /* out: entries of the module list */
+	uint64_t itabs;        /* out: entries of itabTable */
+	uint64_t typemaps;     /* out: entries of pinnedTypemaps */
+	uint64_t goroutines;   /* out */
 };
 
 #endif

@@ -72,8 +72,10 @@ static int fill(struct guests *gs, const char *library, const struct wanted *wan
 	for (size_t i = 0; i < n; i++) {
 		found[i] = dlsym(handle, wanted[i].name);
 		if (!found[i]) {
-			error_set(gs->core, "%s: it is of another release: install the one "
-				  "that came with libgoaudit.so", dlerror());
+			error_set(gs->core,
+				  "%s: it is of another release: install the one "
+				  "that came with libgoaudit.so",
+				  dlerror());
 			return -1;
 		}
 	}

@@ -27,10 +27,10 @@ struct target_table;
 
 struct pins {
 	unsigned n, room;
-	void **handle;		/* of dlmopen, or NULL */
+	void **handle; /* of dlmopen, or NULL */
 	unsigned needs;
-	struct generation **need;	/* DL: generations that it needs, see needed.h */
-	bool bound;		/* those that it is bound to are among them */
+	struct generation **need; /* DL: generations that it needs, see needed.h */
+	bool bound;               /* those that it is bound to are among them */
 };
 
 /* What tells one content of a file from another without reading it. */
@@ -39,56 +39,56 @@ struct file_stamp {
 	ino_t ino;
 	off_t size;
 	struct timespec mtime, ctime;
-	bool racy;		/* changed so shortly before it was read that another
+	bool racy; /* changed so shortly before it was read that another
 				 * change could bear the same time stamp */
 };
 
 #define GENERATION_EXPANDED 8
 
 struct generation {
-	struct goaudit_generation *info;	/* the public half: state (DL), references and
+	struct goaudit_generation *info; /* the public half: state (DL), references and
 						 * figures (L); it moves when the area of all
 						 * records grows */
 	struct guest *guest;
-	uint32_t index;				/* of the record */
-	struct generation *next;		/* of the guest's, newest first */
-	struct generation *before;		/* current until this one was loaded, and again
+	uint32_t index;                  /* of the record */
+	struct generation *next;         /* of the guest's, newest first */
+	struct generation *before;       /* current until this one was loaded, and again
 						 * if it fails */
-	struct generation *next_live;		/* the registry's list of those not gone */
-	struct generation *next_retired;	/* reaper's queue, oldest first */
-	struct listed object;			/* in the link map, or out of it */
-	void *module;				/* Go: its moduledata */
-	const void *owner;			/* L: the thread that loads or initialises it */
-	struct file_stamp stamp;			/* of the file it was made from */
-	uint64_t hash[2];			/* of that file's content */
-	bool opened_global;			/* with RTLD_GLOBAL */
-	bool described;				/* has DWARF to compare functions by */
-	bool reloadable;			/* opened with RTLD_RELOADABLE, or by GOAUDIT_RELOADABLE */
-	bool panic_return;				/* Go: a panic ends a call only */
-	bool permanent;				/* RTLD_NODELETE: one reference is never given back */
-	uint64_t tried;				/* reaper round of the last attempt */
-	bool rolled_back;			/* never became current: std has no names of it */
-	bool unmapping;				/* on the way out, past all return */
-	bool closed;				/* our reference is given back (linger.h) */
-	bool waiting;				/* retired, and retire_try is to look at it: it is */
-	bool leaving;				/* in the link map, and a dlclose will take it, */
-	bool stranded;				/* or ld.so did not let us take it out */
-	unsigned threads;			/* that will run destructors in it, and those of */
-	unsigned unseen;			/* them of which ld.so does not know */
-	unsigned tries;				/* of retire_try in a row, */
-	uint64_t tried_at;			/* and the step of the last one */
-	unsigned users;				/* generations that need it, see needed.h */
-	struct generation *next_needed;		/* in a needed_load */
-	struct generation *replaced;		/* of its guest, when it came as something needed */
-	bool outside;				/* an object that is none of ours needs it, too */
-	bool exposed;				/* listed for a moment, see debugger_expose */
-	unsigned kept;				/* L; not 0: must not be unmapped for now */
-	struct pins pins;			/* see pins.h */
-	unsigned slot;			/* of its calls, entry/calls.h */
-	bool entered;				/* entries have led to it */
-	struct target_table *tables;		/* of its entries */
-	char origin[PATH_MAX];			/* folder of the file: what $ORIGIN means */
-	char *expanded[GENERATION_EXPANDED];	/* dynamic strings that named $ORIGIN, malloc'ed */
+	struct generation *next_live;    /* the registry's list of those not gone */
+	struct generation *next_retired; /* reaper's queue, oldest first */
+	struct listed object;            /* in the link map, or out of it */
+	void *module;                    /* Go: its moduledata */
+	const void *owner;               /* L: the thread that loads or initialises it */
+	struct file_stamp stamp;         /* of the file it was made from */
+	uint64_t hash[2];                /* of that file's content */
+	bool opened_global;              /* with RTLD_GLOBAL */
+	bool described;                  /* has DWARF to compare functions by */
+	bool reloadable;   /* opened with RTLD_RELOADABLE, or by GOAUDIT_RELOADABLE */
+	bool panic_return; /* Go: a panic ends a call only */
+	bool permanent;    /* RTLD_NODELETE: one reference is never given back */
+	uint64_t tried;    /* reaper round of the last attempt */
+	bool rolled_back;  /* never became current: std has no names of it */
+	bool unmapping;    /* on the way out, past all return */
+	bool closed;       /* our reference is given back (linger.h) */
+	bool waiting;      /* retired, and retire_try is to look at it: it is */
+	bool leaving;      /* in the link map, and a dlclose will take it, */
+	bool stranded;     /* or ld.so did not let us take it out */
+	unsigned threads;  /* that will run destructors in it, and those of */
+	unsigned unseen;   /* them of which ld.so does not know */
+	unsigned tries;    /* of retire_try in a row, */
+	uint64_t tried_at; /* and the step of the last one */
+	unsigned users;    /* generations that need it, see needed.h */
+	struct generation *next_needed; /* in a needed_load */
+	struct generation *replaced;    /* of its guest, when it came as something needed */
+	bool outside;                   /* an object that is none of ours needs it, too */
+	bool exposed;                   /* listed for a moment, see debugger_expose */
+	unsigned kept;                  /* L; not 0: must not be unmapped for now */
+	struct pins pins;               /* see pins.h */
+	unsigned slot;                  /* of its calls, entry/calls.h */
+	bool entered;                   /* entries have led to it */
+	struct target_table *tables;    /* of its entries */
+	char origin[PATH_MAX];          /* folder of the file: what $ORIGIN means */
+	char *expanded[GENERATION_EXPANDED]; /* dynamic strings that named $ORIGIN, malloc'ed */
 };
 
 struct guest_text {
@@ -98,50 +98,50 @@ struct guest_text {
 
 /* What the entry layer (entry/entries.h) keeps of a guest.  L. */
 struct guest_entries {
-	struct target_table *table;	/* NULL: no entry yet; also in the libraries' data */
-	struct generation *of;		/* the generation that it leads to */
+	struct target_table *table; /* NULL: no entry yet; also in the libraries' data */
+	struct generation *of;      /* the generation that it leads to */
 	struct entry *entry;
-	uint32_t n, capacity;		/* entries; n is also the table's */
-	struct entrylib *libraries;		/* newest first */
-	struct entrylib_chunk *room;	/* the one with entries left; NULL: none */
+	uint32_t n, capacity;        /* entries; n is also the table's */
+	struct entrylib *libraries;  /* newest first */
+	struct entrylib_chunk *room; /* the one with entries left; NULL: none */
 };
 
 struct guest {
 	struct guest *next;
 	uint32_t id;
-	uint32_t generations;			/* how many there have been */
-	struct generation *current;		/* DL: newest that loaded; NULL if none is kept */
-	struct generation *serving;		/* DL: what handle and entries stand for: current,
+	uint32_t generations;         /* how many there have been */
+	struct generation *current;   /* DL: newest that loaded; NULL if none is kept */
+	struct generation *serving;   /* DL: what handle and entries stand for: current,
 						 * but for one that is not initialised yet */
-	struct link_map handle;			/* what dlopen returns, for the process's life:
+	struct link_map handle;       /* what dlopen returns, for the process's life:
 						 * name and address are those of `serving` */
-	uint32_t others;			/* loader.others when ld.so was asked for the path */
-	bool raw;				/* RTLD_RAW: neither handle nor entries */
-	struct guest_entries entries;		/* L: the entry layer's */
+	uint32_t others;              /* loader.others when ld.so was asked for the path */
+	bool raw;                     /* RTLD_RAW: neither handle nor entries */
+	struct guest_entries entries; /* L: the entry layer's */
 	struct generation *all;
-	const char *path;			/* absolute, symbolic links resolved; the text lives as
+	const char *path;         /* absolute, symbolic links resolved; the text lives as
 						 * long as the process, another one takes its place
 						 * when a link has been turned */
-	const char *name;			/* how it was opened, absolute: what leads to path */
-	struct guest_text *texts;		/* all that the two have been */
+	const char *name;         /* how it was opened, absolute: what leads to path */
+	struct guest_text *texts; /* all that the two have been */
 };
 
-#define REGISTRY_RECORDS 65536		/* at the most */
-#define REGISTRY_FIRST 512		/* that address space is reserved for at first */
-#define REGISTRY_CHUNK 64		/* that get memory at a time */
-#define REGISTRY_HISTORY 256		/* gone generations that stay readable */
+#define REGISTRY_RECORDS 65536 /* at the most */
+#define REGISTRY_FIRST   512   /* that address space is reserved for at first */
+#define REGISTRY_CHUNK   64    /* that get memory at a time */
+#define REGISTRY_HISTORY 256   /* gone generations that stay readable */
 
 struct registry {
 	struct guest *guests;
 	struct guest **guests_tail;
-	struct generation *live;		/* newest first */
-	struct generation *chunk[REGISTRY_RECORDS / REGISTRY_CHUNK];	/* parallel to the
+	struct generation *live;                                     /* newest first */
+	struct generation *chunk[REGISTRY_RECORDS / REGISTRY_CHUNK]; /* parallel to the
 						 * public records */
-	uint32_t usable;			/* records that have memory behind them */
-	uint32_t reserved;			/* public records that there is address space
+	uint32_t usable;   /* records that have memory behind them */
+	uint32_t reserved; /* public records that there is address space
 						 * for */
-	uint32_t gone;				/* records in state GOAUDIT_GONE */
-	uint32_t oldest;			/* where the search for a slot starts */
+	uint32_t gone;     /* records in state GOAUDIT_GONE */
+	uint32_t oldest;   /* where the search for a slot starts */
 };
 
 /* Companion libraries of the module, opened in the auditor's namespace at the first use:
@@ -161,20 +161,20 @@ struct companions {
 
 /* Retired generations that wait for the reaper, and what asks it for a round.  All L. */
 struct retired {
-	pthread_cond_t work;			/* what the reaper waits for; all else
+	pthread_cond_t work;              /* what the reaper waits for; all else
 						 * waits for core.changed */
-	struct generation *queue, **tail;	/* oldest first */
-	unsigned queued;			/* of them not yet tried */
-	uint64_t wanted;			/* rounds asked for */
-	bool collected;				/* Go has collected garbage since the last one */
+	struct generation *queue, **tail; /* oldest first */
+	unsigned queued;                  /* of them not yet tried */
+	uint64_t wanted;                  /* rounds asked for */
+	bool collected;                   /* Go has collected garbage since the last one */
 };
 
 struct guests {
 	struct core *core;
 	struct loader *loader;
-	struct registry registry;	/* L */
+	struct registry registry; /* L */
 	struct companions companions;
-	struct retired retired;		/* L */
+	struct retired retired; /* L */
 };
 
 #endif

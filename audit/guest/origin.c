@@ -47,8 +47,8 @@ void origin_rewrite(struct guests *gs, const struct link_map *map)
 	for (ElfW(Dyn) *d = map->l_ld; gen && d->d_tag != DT_NULL; d++) {
 		char *to;
 
-		if ((d->d_tag != DT_RUNPATH && d->d_tag != DT_RPATH &&
-		     d->d_tag != DT_NEEDED) || n == GENERATION_EXPANDED)
+		if ((d->d_tag != DT_RUNPATH && d->d_tag != DT_RPATH && d->d_tag != DT_NEEDED) ||
+		    n == GENERATION_EXPANDED)
 			continue;
 		to = expand((char *)strings + d->d_un.d_val, gen->origin);
 		if (!to)

@@ -26,8 +26,7 @@ void records_init(struct goaudit_generation *records)
 
 struct goaudit_generation *records_at(uint32_t index)
 {
-	return (struct goaudit_generation *)(uintptr_t)goaudit_debug.generations +
-	       index;
+	return (struct goaudit_generation *)(uintptr_t)goaudit_debug.generations + index;
 }
 
 void records_begin(void)

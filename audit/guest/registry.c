@@ -30,8 +30,8 @@ static size_t page_up(size_t size)
 
 static void *map_pages(size_t size, int protection)
 {
-	void *p = mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-		       -1, 0);
+	void *p = mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+		       0);
 
 	return p == MAP_FAILED ? NULL : p;
 }
@@ -67,8 +67,7 @@ static bool is_file_of(const struct guest *g, const struct stat *st)
 	if (s->size == st->st_size && s->mtime.tv_sec == st->st_mtim.tv_sec &&
 	    s->mtime.tv_nsec == st->st_mtim.tv_nsec)
 		return true;
-	return stat(g->path, &now) == 0 && now.st_dev == st->st_dev &&
-	       now.st_ino == st->st_ino;
+	return stat(g->path, &now) == 0 && now.st_dev == st->st_dev && now.st_ino == st->st_ino;
 }
 
 struct guest *registry_find_file(struct guests *gs, const struct stat *st)
@@ -150,9 +149,8 @@ struct guest *registry_guest(struct guests *gs, const char *path, const char *na
 	return g;
 }
 
-#define FOR_EACH_LIVE(gs, gen)                                                \
-	for (struct generation *gen = (gs)->registry.live; gen;               \
-	     gen = gen->next_live)
+#define FOR_EACH_LIVE(gs, gen) \
+	for (struct generation *gen = (gs)->registry.live; gen; gen = gen->next_live)
 
 struct generation *registry_find_handle(struct guests *gs, const void *handle)
 {
@@ -175,8 +173,8 @@ struct generation *registry_find_map(struct guests *gs, const void *map)
 	if (!map)
 		return NULL;
 	FOR_EACH_LIVE(gs, gen)
-		if (gen->object.map == map)
-			return gen;
+	if (gen->object.map == map)
+		return gen;
 	return NULL;
 }
 
@@ -196,16 +194,16 @@ void *registry_handle(const struct generation *gen)
 struct generation *registry_find_address(struct guests *gs, uintptr_t address)
 {
 	FOR_EACH_LIVE(gs, gen)
-		if (address - gen->info->lo < gen->info->hi - gen->info->lo)
-			return gen;
+	if (address - gen->info->lo < gen->info->hi - gen->info->lo)
+		return gen;
 	return NULL;
 }
 
 struct generation *registry_find_snapshot(struct guests *gs, const char *file)
 {
 	FOR_EACH_LIVE(gs, gen)
-		if (strcmp(gen->info->snapshot, file) == 0)
-			return gen;
+	if (strcmp(gen->info->snapshot, file) == 0)
+		return gen;
 	return NULL;
 }
 
@@ -237,8 +235,7 @@ static int by_opening(const void *a, const void *b)
 	return (x->opened_at > y->opened_at) - (x->opened_at < y->opened_at);
 }
 
-size_t registry_copy(struct guests *gs, void *records, size_t count,
-		     size_t stride, size_t size)
+size_t registry_copy(struct guests *gs, void *records, size_t count, size_t stride, size_t size)
 {
 	uint32_t n = goaudit_debug.records, used = 0;
 	struct goaudit_generation **order = malloc((n + 1) * sizeof *order);
@@ -406,8 +403,7 @@ static void held_by_nobody(struct goaudit_generation *info)
 	info->holder_text[0] = info->holders[0] = 0;
 }
 
-void registry_set_state(struct guests *gs, struct generation *gen,
-			enum goaudit_state state)
+void registry_set_state(struct guests *gs, struct generation *gen, enum goaudit_state state)
 {
 	records_begin();
 	gen->info->state = state;
@@ -424,8 +420,8 @@ void registry_set_state(struct guests *gs, struct generation *gen,
 	}
 	records_end();
 	pthread_cond_broadcast(&gs->core->changed);
-	log_line(gs->core, "%s: generation %u: %s", gen->guest->path,
-		    gen->info->number, records_state_name(state));
+	log_line(gs->core, "%s: generation %u: %s", gen->guest->path, gen->info->number,
+		 records_state_name(state));
 }
 
 void registry_let_go(struct guests *gs, struct generation *gen)
@@ -433,6 +429,6 @@ void registry_let_go(struct guests *gs, struct generation *gen)
 	pthread_mutex_lock(&gs->core->lock);
 	gen->kept--;
 	if (gen->info->state == GOAUDIT_RETIRED)
-		retired_ask(gs);	/* a round may have passed it over */
+		retired_ask(gs); /* a round may have passed it over */
 	pthread_mutex_unlock(&gs->core->lock);
 }

@@ -62,8 +62,8 @@ void *registry_handle(const struct generation *gen);
 struct guest *registry_guest_of_handle(struct guests *gs, const void *handle);
 
 /* Copies `size` bytes of each record, oldest first; see goaudit_generations. */
-size_t registry_copy(struct guests *gs, void *records, size_t count,
-		     size_t stride, size_t size);
+size_t registry_copy(struct guests *gs, void *records, size_t count, size_t stride,
+		     size_t size);
 
 /* A new generation of a guest, in state GOAUDIT_LOADING; NULL: no record free. */
 struct generation *registry_generation(struct guests *gs, struct guest *guest);
@@ -73,8 +73,7 @@ void registry_describe(struct generation *gen, const struct snapshot *snapshot,
 		       const char *path);
 
 /* Sets the state, inside records_begin/records_end, and wakes all who wait. */
-void registry_set_state(struct guests *gs, struct generation *gen,
-			enum goaudit_state state);
+void registry_set_state(struct guests *gs, struct generation *gen, enum goaudit_state state);
 
 /* Gives back one of gen->kept.  Without core.lock. */
 void registry_let_go(struct guests *gs, struct generation *gen);

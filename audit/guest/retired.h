@@ -21,7 +21,6 @@ void retired_ask(struct guests *gs);
 /* Go has collected garbage, and something is held.  Without our lock. */
 void retired_collected(struct guests *gs);
 
-
 /* Takes one out that is going to be unmapped. */
 void retired_remove(struct guests *gs, struct generation *gen);
 

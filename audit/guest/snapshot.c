@@ -84,14 +84,18 @@ int snapshot_read(struct guests *gs, int fd, const char *path, struct snapshot *
 	s->size = st.st_size;
 	s->data = malloc(s->size);
 	if (!s->data) {
-		error_set(gs->core, "%s: no memory to read its %zu bytes: close some "
-			  "guests", path, s->size);
+		error_set(gs->core,
+			  "%s: no memory to read its %zu bytes: close some "
+			  "guests",
+			  path, s->size);
 		return -1;
 	}
 	if (read_stable(fd, s) != 0) {
 		snapshot_release(s);
-		error_set(gs->core, "%s: the file cannot be read, or is being written: "
-			  "open it again when its build is done", path);
+		error_set(gs->core,
+			  "%s: the file cannot be read, or is being written: "
+			  "open it again when its build is done",
+			  path);
 		return -1;
 	}
 	s->ns = clock_ns() - begin;
@@ -109,8 +113,8 @@ static int refuse(struct guests *gs, const char *path, enum image_status status,
 {
 	const char *text = gs->companions.status_text(status);
 
-	error_set(gs->core, "%s: %s%s%s: rebuild it for this machine, or copy it again",
-		  path, text, why[0] ? ": " : "", why);
+	error_set(gs->core, "%s: %s%s%s: rebuild it for this machine, or copy it again", path,
+		  text, why[0] ? ": " : "", why);
 	return -1;
 }
 
@@ -138,13 +142,17 @@ static int check_and_mend(struct guests *gs, const char *path, struct snapshot *
 	if (status != IMAGE_OK)
 		return refuse(gs, path, status, why);
 	if (s->facts.kind == IMAGE_GO_OWN_RUNTIME) {
-		error_set(gs->core, "%s: it carries a Go runtime of its own, which cannot "
-			  "be closed: build it with `goaudit build`", path);
+		error_set(gs->core,
+			  "%s: it carries a Go runtime of its own, which cannot "
+			  "be closed: build it with `goaudit build`",
+			  path);
 		return -1;
 	}
 	if (s->facts.kind == IMAGE_GO_RUNTIME) {
-		error_set(gs->core, "%s: it is the Go runtime library itself: open a "
-			  "guest instead", path);
+		error_set(gs->core,
+			  "%s: it is the Go runtime library itself: open a "
+			  "guest instead",
+			  path);
 		return -1;
 	}
 	status = gs->companions.mend(s->data, s->size, &s->facts, why, sizeof why);
@@ -227,7 +235,8 @@ int snapshot_make(struct guests *gs, const char *path, struct snapshot *s)
 	if (!made && !s->file[0])
 		return -1;
 	if (!made || write_file(s->file, s) != 0) {
-		error_set(gs->core, "%s: cannot make a snapshot: %m: free space, raise "
+		error_set(gs->core,
+			  "%s: cannot make a snapshot: %m: free space, raise "
 			  "the limit, or name another place in GOAUDIT_SNAPSHOTS",
 			  s->file);
 		if (made)

@@ -27,20 +27,19 @@
 
 /* A file's content on its way to becoming a snapshot. */
 struct snapshot {
-	char *data;			/* its bytes, mended once the snapshot is made; */
-	size_t size;			/* NULL: not read */
+	char *data;  /* its bytes, mended once the snapshot is made; */
+	size_t size; /* NULL: not read */
 	struct file_stamp stamp;
-	uint64_t hash[2];		/* of the unmended bytes */
+	uint64_t hash[2]; /* of the unmended bytes */
 	struct image_facts facts;
-	char file[512];			/* "" : none made */
-	uint64_t ns;			/* what reading and making it took */
+	char file[512]; /* "" : none made */
+	uint64_t ns;    /* what reading and making it took */
 };
 
 /* Reads the open file fd into memory and hashes it; a file that is changed
  * meanwhile is read again.  path is its name, for messages.
  * Returns 0, or -1 with dlerror set. */
-int snapshot_read(struct guests *gs, int fd, const char *path,
-		  struct snapshot *snapshot);
+int snapshot_read(struct guests *gs, int fd, const char *path, struct snapshot *snapshot);
 
 /* Checks and mends what was read, and writes the private file.
  * Returns 0, or -1 with dlerror set; nothing is left behind then. */

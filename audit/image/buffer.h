@@ -15,8 +15,7 @@ struct out {
 	bool failed;
 };
 
-static inline void
-out_bytes(struct out *o, const void *bytes, size_t n)
+static inline void out_bytes(struct out *o, const void *bytes, size_t n)
 {
 	if (o->failed || n == 0)
 		return;
@@ -34,30 +33,42 @@ out_bytes(struct out *o, const void *bytes, size_t n)
 	o->n += n;
 }
 
-static inline void out_u8(struct out *o, uint8_t v) { out_bytes(o, &v, sizeof v); }
-static inline void out_u16(struct out *o, uint16_t v) { out_bytes(o, &v, sizeof v); }
-static inline void out_u32(struct out *o, uint32_t v) { out_bytes(o, &v, sizeof v); }
-static inline void out_u64(struct out *o, uint64_t v) { out_bytes(o, &v, sizeof v); }
+static inline void out_u8(struct out *o, uint8_t v)
+{
+	out_bytes(o, &v, sizeof v);
+}
+static inline void out_u16(struct out *o, uint16_t v)
+{
+	out_bytes(o, &v, sizeof v);
+}
+static inline void out_u32(struct out *o, uint32_t v)
+{
+	out_bytes(o, &v, sizeof v);
+}
+static inline void out_u64(struct out *o, uint64_t v)
+{
+	out_bytes(o, &v, sizeof v);
+}
 
 /* With its NUL. */
-static inline void out_text(struct out *o, const char *s) { out_bytes(o, s, strlen(s) + 1); }
+static inline void out_text(struct out *o, const char *s)
+{
+	out_bytes(o, s, strlen(s) + 1);
+}
 
-static inline void
-out_set32(struct out *o, size_t at, uint32_t v)
+static inline void out_set32(struct out *o, size_t at, uint32_t v)
 {
 	if (!o->failed)
 		memcpy(o->p + at, &v, sizeof v);
 }
 
-static inline void
-out_align(struct out *o, size_t to)
+static inline void out_align(struct out *o, size_t to)
 {
 	while (!o->failed && o->n % to != 0)
 		out_u8(o, 0);
 }
 
-static inline void
-out_uleb(struct out *o, uint64_t v)
+static inline void out_uleb(struct out *o, uint64_t v)
 {
 	do {
 		uint8_t b = v & 0x7f;
@@ -67,8 +78,7 @@ out_uleb(struct out *o, uint64_t v)
 	} while (v != 0);
 }
 
-static inline void
-out_sleb(struct out *o, int64_t v)
+static inline void out_sleb(struct out *o, int64_t v)
 {
 	bool more;
 

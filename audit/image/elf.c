@@ -16,14 +16,14 @@
 #include "../dlbind/machine.h"
 
 #ifndef DT_RELR
-#define DT_RELR 36		/* <elf.h> has it from glibc 2.36 on */
+#define DT_RELR 36 /* <elf.h> has it from glibc 2.36 on */
 #endif
-#define STRING_MAX 65536u	/* of a dynamic string; Go's longest names have some KB */
-#define CHAIN_MAX 4096		/* symbols of one hash bucket; linkers aim at a few */
-#define ADDRESS_MAX (UINT64_C(1) << 47)	/* no process has more */
+#define STRING_MAX  65536u /* of a dynamic string; Go's longest names have some KB */
+#define CHAIN_MAX   4096   /* symbols of one hash bucket; linkers aim at a few */
+#define ADDRESS_MAX (UINT64_C(1) << 47) /* no process has more */
 
-enum image_status
-image_fail(struct image_elf *img, enum image_status status, const char *fmt, ...)
+enum image_status image_fail(struct image_elf *img, enum image_status status, const char *fmt,
+			     ...)
 {
 	va_list ap;
 
@@ -41,19 +41,17 @@ image_fail(struct image_elf *img, enum image_status status, const char *fmt, ...
 }
 
 /* Is [off, off + size) inside of len bytes? */
-static bool
-within(uint64_t off, uint64_t size, uint64_t len)
+static bool within(uint64_t off, uint64_t size, uint64_t len)
 {
 	return off <= len && len - off >= size;
 }
 
-static enum image_status
-check_ident(struct image_elf *img, Elf64_Ehdr *eh)
+static enum image_status check_ident(struct image_elf *img, Elf64_Ehdr *eh)
 {
 	if (img->len < sizeof *eh)
 		return image_fail(img, IMAGE_NOT_ELF, "%zu bytes are fewer than an ELF header",
 				  img->len);
-	memcpy(eh, img->data, sizeof *eh);	/* data may be unaligned */
+	memcpy(eh, img->data, sizeof *eh); /* data may be unaligned */
 	if (memcmp(eh->e_ident, ELFMAG, SELFMAG) != 0)
 		return image_fail(img, IMAGE_NOT_ELF, "no ELF magic");
 	if (eh->e_ident[EI_CLASS] != ELFCLASS64 || eh->e_ident[EI_DATA] != ELFDATA2LSB)
@@ -69,8 +67,7 @@ check_ident(struct image_elf *img, Elf64_Ehdr *eh)
 	return IMAGE_OK;
 }
 
-static enum image_status
-check_header(struct image_elf *img)
+static enum image_status check_header(struct image_elf *img)
 {
 	Elf64_Ehdr eh;
 	enum image_status st = check_ident(img, &eh);
@@ -78,8 +75,8 @@ check_header(struct image_elf *img)
 	if (st != IMAGE_OK)
 		return st;
 	if (eh.e_ehsize != sizeof(Elf64_Ehdr) || eh.e_phentsize != sizeof(Elf64_Phdr))
-		return image_fail(img, IMAGE_CORRUPT, "header sizes %u, %u",
-				  eh.e_ehsize, eh.e_phentsize);
+		return image_fail(img, IMAGE_CORRUPT, "header sizes %u, %u", eh.e_ehsize,
+				  eh.e_phentsize);
 	/* PN_XNUM would put the count into section 0; no linker makes a shared
 	 * object with 65,535 segments. */
 	if (eh.e_phnum == 0 || eh.e_phnum == PN_XNUM)
@@ -93,16 +90,17 @@ check_header(struct image_elf *img)
 			return image_fail(img, IMAGE_CORRUPT, "%u section headers of %u bytes",
 					  eh.e_shnum, eh.e_shentsize);
 		if (!within(eh.e_shoff, (uint64_t)eh.e_shnum * sizeof(Elf64_Shdr), img->len))
-			return image_fail(img, IMAGE_TRUNCATED, "section headers end past the file");
+			return image_fail(img, IMAGE_TRUNCATED,
+					  "section headers end past the file");
 	}
 	return IMAGE_OK;
 }
 
-static enum image_status
-check_load(struct image_elf *img, const GElf_Phdr *ph, uint64_t *end)
+static enum image_status check_load(struct image_elf *img, const GElf_Phdr *ph, uint64_t *end)
 {
 	if (ph->p_filesz > ph->p_memsz)
-		return image_fail(img, IMAGE_CORRUPT, "segment larger in the file than in memory");
+		return image_fail(img, IMAGE_CORRUPT,
+				  "segment larger in the file than in memory");
 	if (!within(ph->p_offset, ph->p_filesz, img->len))
 		return image_fail(img, IMAGE_TRUNCATED, "a segment ends past the file");
 	if (!within(ph->p_vaddr, ph->p_memsz, ADDRESS_MAX - MACHINE_PAGE))
@@ -119,8 +117,7 @@ check_load(struct image_elf *img, const GElf_Phdr *ph, uint64_t *end)
 	return IMAGE_OK;
 }
 
-static enum image_status
-check_segments(struct image_elf *img, GElf_Phdr *dynamic)
+static enum image_status check_segments(struct image_elf *img, GElf_Phdr *dynamic)
 {
 	uint64_t end = 0;
 
@@ -149,8 +146,7 @@ check_segments(struct image_elf *img, GElf_Phdr *dynamic)
 	return IMAGE_OK;
 }
 
-static void
-note_tag(struct image_dynamic *t, const GElf_Dyn *d)
+static void note_tag(struct image_dynamic *t, const GElf_Dyn *d)
 {
 	uint64_t v = d->d_un.d_val;
 
@@ -166,9 +162,18 @@ note_tag(struct image_dynamic *t, const GElf_Dyn *d)
 	case DT_RELR: t->relr = v; break;
 	case DT_INIT_ARRAY: t->init_array = v; break;
 	case DT_INIT_ARRAYSZ: t->init_arraysz = v; break;
-	case DT_SONAME: t->soname = v; t->has_soname = true; break;
-	case DT_RUNPATH: t->runpath = v; t->has_runpath = true; break;
-	case DT_RPATH: t->rpath = v; t->has_rpath = true; break;
+	case DT_SONAME:
+		t->soname = v;
+		t->has_soname = true;
+		break;
+	case DT_RUNPATH:
+		t->runpath = v;
+		t->has_runpath = true;
+		break;
+	case DT_RPATH:
+		t->rpath = v;
+		t->has_rpath = true;
+		break;
 	case DT_FLAGS: t->flags = v; break;
 	case DT_FLAGS_1: t->flags_1 = v; break;
 	case DT_SYMBOLIC: t->symbolic = true; break;
@@ -177,8 +182,7 @@ note_tag(struct image_dynamic *t, const GElf_Dyn *d)
 	}
 }
 
-static enum image_status
-read_dynamic(struct image_elf *img, const GElf_Phdr *ph)
+static enum image_status read_dynamic(struct image_elf *img, const GElf_Phdr *ph)
 {
 	size_t n = ph->p_filesz / sizeof(Elf64_Dyn), i;
 	GElf_Dyn d;
@@ -209,8 +213,7 @@ read_dynamic(struct image_elf *img, const GElf_Phdr *ph)
 
 /* Reads DT_GNU_HASH.  It does not say how many symbols there are: the chain of
  * the highest bucket ends at the last one. */
-static bool
-read_gnu_hash(struct image_elf *img)
+static bool read_gnu_hash(struct image_elf *img)
 {
 	uint64_t off, room;
 	size_t words, buckets, first, bloom, chains, last = 0;
@@ -235,7 +238,7 @@ read_gnu_hash(struct image_elf *img)
 			last = w[i];
 	img->sym_hashed = img->sym_count = first;
 	if (last == 0)
-		return true;		/* nothing defined */
+		return true; /* nothing defined */
 	if (last < first)
 		return false;
 	while (last - first < words - chains && (w[chains + last - first] & 1) == 0)
@@ -249,8 +252,7 @@ read_gnu_hash(struct image_elf *img)
 	return true;
 }
 
-static bool
-read_sysv_hash(struct image_elf *img)
+static bool read_sysv_hash(struct image_elf *img)
 {
 	Elf_Data *d = image_chunk(img, img->tag.hash, 8, ELF_T_WORD);
 
@@ -261,8 +263,7 @@ read_sysv_hash(struct image_elf *img)
 	return true;
 }
 
-static enum image_status
-read_symbols(struct image_elf *img)
+static enum image_status read_symbols(struct image_elf *img)
 {
 	const struct image_dynamic *t = &img->tag;
 	uint64_t room;
@@ -270,7 +271,8 @@ read_symbols(struct image_elf *img)
 	if (t->symtab == 0)
 		return IMAGE_OK;
 	if (!image_offset(img, t->symtab, sizeof(Elf64_Sym), &img->sym_offset, &room))
-		return image_fail(img, IMAGE_CORRUPT, "dynamic symbols outside of the segments");
+		return image_fail(img, IMAGE_CORRUPT,
+				  "dynamic symbols outside of the segments");
 	img->sym = image_chunk(img, t->symtab, room - room % sizeof(Elf64_Sym), ELF_T_SYM);
 	if (img->sym == NULL)
 		return image_fail(img, IMAGE_CORRUPT, "dynamic symbols");
@@ -278,20 +280,21 @@ read_symbols(struct image_elf *img)
 	    (t->gnu_hash == 0 && t->hash != 0 && !read_sysv_hash(img)))
 		return image_fail(img, IMAGE_CORRUPT, "hash table runs out of its segment");
 	if (img->sym_count > room / sizeof(Elf64_Sym))
-		return image_fail(img, IMAGE_CORRUPT, "%zu dynamic symbols do not fit their segment",
+		return image_fail(img, IMAGE_CORRUPT,
+				  "%zu dynamic symbols do not fit their segment",
 				  img->sym_count);
 	return IMAGE_OK;
 }
 
-static enum image_status
-read_tables(struct image_elf *img)
+static enum image_status read_tables(struct image_elf *img)
 {
 	const struct image_dynamic *t = &img->tag;
 
 	if (t->strsz != 0) {
 		img->str = image_chunk(img, t->strtab, t->strsz, ELF_T_BYTE);
 		if (img->str == NULL)
-			return image_fail(img, IMAGE_CORRUPT, "dynamic strings outside of the segments");
+			return image_fail(img, IMAGE_CORRUPT,
+					  "dynamic strings outside of the segments");
 	}
 	if (t->relasz != 0) {
 		if (t->relasz % sizeof(Elf64_Rela) != 0)
@@ -299,21 +302,24 @@ read_tables(struct image_elf *img)
 					  (unsigned long long)t->relasz);
 		img->rela = image_chunk(img, t->rela, t->relasz, ELF_T_RELA);
 		if (img->rela == NULL)
-			return image_fail(img, IMAGE_CORRUPT, "relocations outside of the segments");
+			return image_fail(img, IMAGE_CORRUPT,
+					  "relocations outside of the segments");
 		img->rela_count = t->relasz / sizeof(Elf64_Rela);
 	}
 	return read_symbols(img);
 }
 
-static enum image_status
-open_as(struct image_elf *img, bool program, const void *data, size_t len,
-	char *why, size_t why_len)
+static enum image_status open_as(struct image_elf *img, bool program, const void *data,
+				 size_t len, char *why, size_t why_len)
 {
 	enum image_status st;
 	GElf_Phdr dynamic;
 
 	*img = (struct image_elf){
-		.data = data, .len = len, .why = why, .why_len = why_len,
+		.data = data,
+		.len = len,
+		.why = why,
+		.why_len = why_len,
 		.program = program,
 	};
 	if (why != NULL && why_len > 0)
@@ -342,30 +348,26 @@ open_as(struct image_elf *img, bool program, const void *data, size_t len,
 	return st;
 }
 
-enum image_status
-image_elf_open(struct image_elf *img, const void *data, size_t len,
-	       char *why, size_t why_len)
+enum image_status image_elf_open(struct image_elf *img, const void *data, size_t len, char *why,
+				 size_t why_len)
 {
 	return open_as(img, false, data, len, why, why_len);
 }
 
-enum image_status
-image_elf_open_program(struct image_elf *img, const void *data, size_t len,
-		       char *why, size_t why_len)
+enum image_status image_elf_open_program(struct image_elf *img, const void *data, size_t len,
+					 char *why, size_t why_len)
 {
 	return open_as(img, true, data, len, why, why_len);
 }
 
-void
-image_elf_close(struct image_elf *img)
+void image_elf_close(struct image_elf *img)
 {
 	elf_end(img->elf);
 	img->elf = NULL;
 }
 
-bool
-image_offset(const struct image_elf *img, uint64_t vaddr, uint64_t size,
-	     uint64_t *offset, uint64_t *room)
+bool image_offset(const struct image_elf *img, uint64_t vaddr, uint64_t size, uint64_t *offset,
+		  uint64_t *room)
 {
 	GElf_Phdr ph;
 
@@ -385,21 +387,19 @@ image_offset(const struct image_elf *img, uint64_t vaddr, uint64_t size,
 	return false;
 }
 
-Elf_Data *
-image_file_chunk(struct image_elf *img, uint64_t offset, uint64_t size, Elf_Type type)
+Elf_Data *image_file_chunk(struct image_elf *img, uint64_t offset, uint64_t size, Elf_Type type)
 {
 	Elf_Data *d;
 
 	if (size == 0 || !within(offset, size, img->len))
 		return NULL;
 	d = elf_getdata_rawchunk(img->elf, (int64_t)offset, size, type);
-	if (d == NULL)		/* the range is sound: nothing else can be wrong */
+	if (d == NULL) /* the range is sound: nothing else can be wrong */
 		img->no_memory = true;
 	return d;
 }
 
-Elf_Data *
-image_chunk(struct image_elf *img, uint64_t vaddr, uint64_t size, Elf_Type type)
+Elf_Data *image_chunk(struct image_elf *img, uint64_t vaddr, uint64_t size, Elf_Type type)
 {
 	uint64_t off;
 
@@ -408,8 +408,7 @@ image_chunk(struct image_elf *img, uint64_t vaddr, uint64_t size, Elf_Type type)
 	return image_file_chunk(img, off, size, type);
 }
 
-const char *
-image_string(const struct image_elf *img, uint64_t offset)
+const char *image_string(const struct image_elf *img, uint64_t offset)
 {
 	const char *s;
 	size_t room;
@@ -422,8 +421,7 @@ image_string(const struct image_elf *img, uint64_t offset)
 	return memchr(s, '\0', room < STRING_MAX ? room : STRING_MAX) != NULL ? s : NULL;
 }
 
-const char *
-image_symbol_name(const struct image_elf *img, size_t i)
+const char *image_symbol_name(const struct image_elf *img, size_t i)
 {
 	GElf_Sym sym;
 	const char *s;
@@ -434,8 +432,7 @@ image_symbol_name(const struct image_elf *img, size_t i)
 	return s != NULL ? s : "";
 }
 
-size_t
-image_find_symbol(const struct image_elf *img, const char *name)
+size_t image_find_symbol(const struct image_elf *img, const char *name)
 {
 	uint32_t h = 5381;
 	size_t i;
@@ -458,9 +455,8 @@ image_find_symbol(const struct image_elf *img, const char *name)
 	return 0;
 }
 
-bool
-image_reloc_at(const struct image_elf *img, uint64_t vaddr, size_t from,
-	       size_t to, GElf_Rela *out)
+bool image_reloc_at(const struct image_elf *img, uint64_t vaddr, size_t from, size_t to,
+		    GElf_Rela *out)
 {
 	for (size_t i = from; i < to && i < img->rela_count; i++)
 		if (gelf_getrela(img->rela, (int)i, out) != NULL && out->r_offset == vaddr)

@@ -24,18 +24,17 @@
 #include <string.h>
 
 #define GO_NOTE_ABIHASH 2
-#define ABIHASH_PREFIX "go:link.abihash."
+#define ABIHASH_PREFIX  "go:link.abihash."
 
 /* What is seen on the way, beside the facts. */
 struct scan {
 	struct image_elf *img;
 	struct image_facts *facts;
-	bool go;		/* a note or a section of Go's */
-	size_t hash_symbol;	/* of go:link.abihash.*, 0: none */
+	bool go;            /* a note or a section of Go's */
+	size_t hash_symbol; /* of go:link.abihash.*, 0: none */
 };
 
-const char *
-image_status_text(enum image_status status)
+const char *image_status_text(enum image_status status)
 {
 	switch (status) {
 	case IMAGE_OK: return "sound";
@@ -50,8 +49,7 @@ image_status_text(enum image_status status)
 	return "unknown status";
 }
 
-static enum image_status
-set_hash(struct scan *sc, const void *hash, size_t len)
+static enum image_status set_hash(struct scan *sc, const void *hash, size_t len)
 {
 	if (len > IMAGE_HASH_MAX)
 		return image_fail(sc->img, IMAGE_CORRUPT, "Go ABI hash of %zu bytes", len);
@@ -60,8 +58,7 @@ set_hash(struct scan *sc, const void *hash, size_t len)
 	return IMAGE_OK;
 }
 
-static enum image_status
-scan_note_segment(struct scan *sc, const GElf_Phdr *ph)
+static enum image_status scan_note_segment(struct scan *sc, const GElf_Phdr *ph)
 {
 	size_t off = 0, name, desc, next;
 	GElf_Nhdr nh;
@@ -92,8 +89,7 @@ scan_note_segment(struct scan *sc, const GElf_Phdr *ph)
 	return IMAGE_OK;
 }
 
-static enum image_status
-scan_notes(struct scan *sc)
+static enum image_status scan_notes(struct scan *sc)
 {
 	GElf_Phdr ph;
 
@@ -111,8 +107,7 @@ scan_notes(struct scan *sc)
 
 /* .go.buildinfo: "\xff Go buildinf:", pointer size, flags, and, where flag 2
  * is set (Go 1.18 and later), at 32: varint length and the version's text. */
-static void
-read_go_version(struct scan *sc, const GElf_Shdr *sh)
+static void read_go_version(struct scan *sc, const GElf_Shdr *sh)
 {
 	static const char magic[] = "\xff Go buildinf:";
 	struct image_facts *f = sc->facts;
@@ -136,8 +131,7 @@ read_go_version(struct scan *sc, const GElf_Shdr *sh)
 
 /* Hints only: an image without section headers, or with nonsense in them,
  * loads all the same. */
-static void
-scan_sections(struct scan *sc)
+static void scan_sections(struct scan *sc)
 {
 	Elf_Scn *scn = NULL;
 	GElf_Shdr sh;
@@ -170,8 +164,7 @@ scan_sections(struct scan *sc)
 
 /* One pass over the dynamic symbols, but for a runtime library: it has 130,000
  * and only one matters. */
-static void
-scan_symbols(struct scan *sc)
+static void scan_symbols(struct scan *sc)
 {
 	const struct image_elf *img = sc->img;
 	GElf_Sym sym;
@@ -196,8 +189,7 @@ scan_symbols(struct scan *sc)
 
 /* The pointer that the slot at vaddr will hold, relative to the load address:
  * from its relocation or, with packed ones, from the slot itself. */
-static bool
-slot_pointer(struct image_elf *img, uint64_t vaddr, uint64_t *out)
+static bool slot_pointer(struct image_elf *img, uint64_t vaddr, uint64_t *out)
 {
 	GElf_Rela r;
 	Elf_Data *d;
@@ -217,8 +209,7 @@ slot_pointer(struct image_elf *img, uint64_t vaddr, uint64_t *out)
 
 /* The hash that a guest was linked against.  Without one abi_hash_len stays 0,
  * and it is for the caller to refuse the guest. */
-static enum image_status
-read_guest_hash(struct scan *sc)
+static enum image_status read_guest_hash(struct scan *sc)
 {
 	struct image_elf *img = sc->img;
 	size_t from = img->tag.relacount < img->rela_count ? img->tag.relacount : 0;
@@ -239,14 +230,14 @@ read_guest_hash(struct scan *sc)
 			return IMAGE_OK;
 		d = image_chunk(img, text, len, ELF_T_BYTE);
 		if (d == NULL)
-			return image_fail(sc->img, IMAGE_CORRUPT, "Go ABI hash outside of the segments");
+			return image_fail(sc->img, IMAGE_CORRUPT,
+					  "Go ABI hash outside of the segments");
 		return set_hash(sc, d->d_buf, len);
 	}
 	return IMAGE_OK;
 }
 
-static bool
-is_needed(const struct image_elf *img, const char *name)
+static bool is_needed(const struct image_elf *img, const char *name)
 {
 	GElf_Dyn d;
 
@@ -262,8 +253,8 @@ is_needed(const struct image_elf *img, const char *name)
 	return false;
 }
 
-static enum image_status
-copy_string(struct image_elf *img, const char *what, const char *s, char *to, size_t room)
+static enum image_status copy_string(struct image_elf *img, const char *what, const char *s,
+				     char *to, size_t room)
 {
 	if (s == NULL || strlen(s) >= room)
 		return image_fail(img, IMAGE_CORRUPT, "%s %s", what,
@@ -272,8 +263,7 @@ copy_string(struct image_elf *img, const char *what, const char *s, char *to, si
 	return IMAGE_OK;
 }
 
-static enum image_status
-classify_go(struct scan *sc)
+static enum image_status classify_go(struct scan *sc)
 {
 	struct image_facts *f = sc->facts;
 	const char *lib;
@@ -287,22 +277,23 @@ classify_go(struct scan *sc)
 	}
 	lib = image_symbol_name(sc->img, sc->hash_symbol) + sizeof ABIHASH_PREFIX - 1;
 	if (!is_needed(sc->img, lib))
-		return image_fail(sc->img, IMAGE_CORRUPT,
-				  "Go guest that does not need the library it was linked against");
+		return image_fail(
+			sc->img, IMAGE_CORRUPT,
+			"Go guest that does not need the library it was linked against");
 	f->kind = IMAGE_GO_GUEST;
-	st = copy_string(sc->img, "runtime's name", lib, f->runtime_name, sizeof f->runtime_name);
+	st = copy_string(sc->img, "runtime's name", lib, f->runtime_name,
+			 sizeof f->runtime_name);
 	return st == IMAGE_OK ? read_guest_hash(sc) : st;
 }
 
-static enum image_status
-read_strings(struct image_elf *img, struct image_facts *f)
+static enum image_status read_strings(struct image_elf *img, struct image_facts *f)
 {
 	const struct image_dynamic *t = &img->tag;
 	enum image_status st = IMAGE_OK;
 
 	if (t->has_soname)
-		st = copy_string(img, "soname", image_string(img, t->soname),
-				 f->soname, sizeof f->soname);
+		st = copy_string(img, "soname", image_string(img, t->soname), f->soname,
+				 sizeof f->soname);
 	/* As in ld.so: where there is a RUNPATH, RPATH does not count. */
 	if (st == IMAGE_OK && (t->has_runpath || t->has_rpath))
 		st = copy_string(img, "run path",
@@ -311,8 +302,7 @@ read_strings(struct image_elf *img, struct image_facts *f)
 	return st;
 }
 
-static enum image_status
-gather(struct scan *sc)
+static enum image_status gather(struct scan *sc)
 {
 	struct image_elf *img = sc->img;
 	struct image_facts *f = sc->facts;
@@ -335,8 +325,7 @@ gather(struct scan *sc)
 	return st == IMAGE_OK && img->no_memory ? image_fail(img, IMAGE_NO_MEMORY, " ") : st;
 }
 
-enum image_status
-image_elf_facts(struct image_elf *img, struct image_facts *facts)
+enum image_status image_elf_facts(struct image_elf *img, struct image_facts *facts)
 {
 	struct scan sc = { .img = img, .facts = facts };
 
@@ -344,17 +333,16 @@ image_elf_facts(struct image_elf *img, struct image_facts *facts)
 	return gather(&sc);
 }
 
-enum image_status
-image_inspect(const void *data, size_t len, struct image_facts *facts,
-	      char *why, size_t why_len)
+enum image_status image_inspect(const void *data, size_t len, struct image_facts *facts,
+				char *why, size_t why_len)
 {
 	struct image_elf img;
 	enum image_status st;
 
 	if (facts->size != sizeof *facts) {
 		if (why != NULL && why_len > 0)
-			snprintf(why, why_len, "facts of %zu bytes, wanted %zu",
-				 facts->size, sizeof *facts);
+			snprintf(why, why_len, "facts of %zu bytes, wanted %zu", facts->size,
+				 sizeof *facts);
 		return IMAGE_CORRUPT;
 	}
 	*facts = (struct image_facts){ .size = sizeof *facts };

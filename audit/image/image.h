@@ -13,54 +13,54 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IMAGE_HASH_MAX 32	/* bytes of a Go ABI hash (Go up to 1.27: 20 or 32) */
+#define IMAGE_HASH_MAX 32 /* bytes of a Go ABI hash (Go up to 1.27: 20 or 32) */
 
 #define IMAGE_HEX_MAX (2 * IMAGE_HASH_MAX + 1)
 
 #define IMAGE_API __attribute__((visibility("default")))
 
 enum image_kind {
-	IMAGE_C,		/* no Go in it: C, C++, D, ... */
-	IMAGE_GO_GUEST,		/* Go code over a shared runtime library */
-	IMAGE_GO_RUNTIME,	/* a runtime library: built with -buildmode=shared */
-	IMAGE_GO_OWN_RUNTIME,	/* c-shared or plugin with a runtime of its own */
+	IMAGE_C,              /* no Go in it: C, C++, D, ... */
+	IMAGE_GO_GUEST,       /* Go code over a shared runtime library */
+	IMAGE_GO_RUNTIME,     /* a runtime library: built with -buildmode=shared */
+	IMAGE_GO_OWN_RUNTIME, /* c-shared or plugin with a runtime of its own */
 };
 
 enum image_status {
 	IMAGE_OK = 0,
-	IMAGE_NOT_ELF,		/* no ELF header, or shorter than one */
-	IMAGE_WRONG_MACHINE,	/* class, byte order or machine differ from this process's */
-	IMAGE_NOT_SHARED,	/* not ET_DYN, or no PT_DYNAMIC */
-	IMAGE_TRUNCATED,	/* a header points outside of the file */
-	IMAGE_CORRUPT,		/* headers contradict each other */
+	IMAGE_NOT_ELF,       /* no ELF header, or shorter than one */
+	IMAGE_WRONG_MACHINE, /* class, byte order or machine differ from this process's */
+	IMAGE_NOT_SHARED,    /* not ET_DYN, or no PT_DYNAMIC */
+	IMAGE_TRUNCATED,     /* a header points outside of the file */
+	IMAGE_CORRUPT,       /* headers contradict each other */
 	IMAGE_NO_MEMORY,
-	IMAGE_UNMENDABLE,	/* Go guest whose init_array is not understood, or an
+	IMAGE_UNMENDABLE, /* Go guest whose init_array is not understood, or an
 				 * image with a Go runtime in it, which nothing can close */
 };
 
 /* What the dynamic part of an image says.  Strings are NUL-terminated; one
  * that does not fit is IMAGE_CORRUPT, never cut: a cut path is another path. */
 struct image_facts {
-	size_t size;			/* sizeof, set by the caller, checked */
+	size_t size; /* sizeof, set by the caller, checked */
 	enum image_kind kind;
-	uint8_t abi_hash[IMAGE_HASH_MAX];	/* guest: hash it was linked against;
+	uint8_t abi_hash[IMAGE_HASH_MAX]; /* guest: hash it was linked against;
 						 * runtime: its own */
-	unsigned abi_hash_len;		/* 0: none found */
-	char go_version[32];		/* "go1.26.8", or "" where stripped of it */
-	char runtime_name[64];		/* guest: NEEDED name of its runtime, "libstd.so" */
-	char runpath[1024];		/* DT_RUNPATH or DT_RPATH, "" if none */
+	unsigned abi_hash_len;            /* 0: none found */
+	char go_version[32];              /* "go1.26.8", or "" where stripped of it */
+	char runtime_name[64];            /* guest: NEEDED name of its runtime, "libstd.so" */
+	char runpath[1024];               /* DT_RUNPATH or DT_RPATH, "" if none */
 	char soname[256];
-	bool nodelete;			/* DF_1_NODELETE */
-	bool symbolic;			/* DT_SYMBOLIC / DF_SYMBOLIC: splits type identity */
+	bool nodelete; /* DF_1_NODELETE */
+	bool symbolic; /* DT_SYMBOLIC / DF_SYMBOLIC: splits type identity */
 	bool textrel;
 	bool static_tls;
-	bool has_dwarf;			/* of Go code */
-	bool has_debug_info;		/* .debug_info, of C code perhaps */
-	bool has_unique;		/* STB_GNU_UNIQUE symbols defined (not looked for in
+	bool has_dwarf;      /* of Go code */
+	bool has_debug_info; /* .debug_info, of C code perhaps */
+	bool has_unique;     /* STB_GNU_UNIQUE symbols defined (not looked for in
 					 * a runtime, which is never closed) */
-	bool overlay;			/* runtime: has goaudit's entry points */
-	uint64_t base;			/* lowest p_vaddr, page-aligned */
-	uint64_t extent;		/* bytes of address space its segments span */
+	bool overlay;        /* runtime: has goaudit's entry points */
+	uint64_t base;       /* lowest p_vaddr, page-aligned */
+	uint64_t extent;     /* bytes of address space its segments span */
 };
 
 /* Reads the facts of an image in memory.
@@ -69,8 +69,7 @@ struct image_facts {
  *   why        if not NULL: a few words on failure, no newline
  * Never reads outside [data, data+len), whatever the bytes are. */
 IMAGE_API
-enum image_status image_inspect(const void *data, size_t len,
-				struct image_facts *facts,
+enum image_status image_inspect(const void *data, size_t len, struct image_facts *facts,
 				char *why, size_t why_len);
 
 /* Mends, in place, what keeps an image from being closed:
@@ -83,9 +82,8 @@ enum image_status image_inspect(const void *data, size_t len,
  * unmended image.  On failure the bytes are unchanged.  Mending what is mended
  * already changes nothing and succeeds. */
 IMAGE_API
-enum image_status image_mend(void *data, size_t len,
-			     const struct image_facts *facts,
-			     char *why, size_t why_len);
+enum image_status image_mend(void *data, size_t len, const struct image_facts *facts, char *why,
+			     size_t why_len);
 
 /* Debug information for a Go guest that has none, made from what the Go runtime
  * itself knows: functions, lines, inlined calls and frame sizes, no variables.
@@ -95,8 +93,8 @@ enum image_status image_mend(void *data, size_t len,
  *              length
  * Returns false where there is nothing to add, or no way to. */
 IMAGE_API
-bool image_add_debug(const void *data, size_t len, const struct image_facts *facts,
-		     void **out, size_t *out_len);
+bool image_add_debug(const void *data, size_t len, const struct image_facts *facts, void **out,
+		     size_t *out_len);
 
 /* The address, relative to where the image is loaded, of an SDT probe
  * (sys/sdt.h: a note of type 3 in .note.stapsdt); 0: it has no such probe. */
@@ -105,8 +103,7 @@ uint64_t image_probe(const void *data, size_t len, const char *provider, const c
 
 /* An ABI hash in hex, as the cache's folders are named by it: up to IMAGE_HASH_MAX bytes
  * into out, which is returned. */
-static inline const char *
-image_hex(const uint8_t *hash, unsigned n, char out[IMAGE_HEX_MAX])
+static inline const char *image_hex(const uint8_t *hash, unsigned n, char out[IMAGE_HEX_MAX])
 {
 	static const char digits[] = "0123456789abcdef";
 	unsigned i = 0;

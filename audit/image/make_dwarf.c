@@ -22,11 +22,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PRODUCER "goaudit (from .gopclntab: no variables)"
-#define LANGUAGE DW_LANG_Go
-#define INLINED_MAX 512		/* of one function; with more they are left out */
-#define DEPTH_MAX 64
-#define GROWTH_MAX 8		/* a sound table yields less than the image's size */
+#define PRODUCER    "goaudit (from .gopclntab: no variables)"
+#define LANGUAGE    DW_LANG_Go
+#define INLINED_MAX 512 /* of one function; with more they are left out */
+#define DEPTH_MAX   64
+#define GROWTH_MAX  8 /* a sound table yields less than the image's size */
 
 /* Lines: special opcodes advance the line by LINE_BASE and up. */
 enum { LINE_BASE = -4, LINE_RANGE = 10, OPCODE_BASE = 13 };
@@ -35,48 +35,60 @@ enum { LINE_BASE = -4, LINE_RANGE = 10, OPCODE_BASE = 13 };
 enum { RBP = 6, RSP = 7 };
 
 enum abbrev {
-	A_UNIT = 1, A_FUNCTION, A_FUNCTION_TREE, A_ABSTRACT, A_INLINED, A_INLINED_TREE,
+	A_UNIT = 1,
+	A_FUNCTION,
+	A_FUNCTION_TREE,
+	A_ABSTRACT,
+	A_INLINED,
+	A_INLINED_TREE,
 };
 
 enum section {
-	S_ABBREV, S_INFO, S_LINE, S_FRAME, S_RANGES, S_ARANGES, S_SYMTAB, S_STRTAB, S_SHSTRTAB,
+	S_ABBREV,
+	S_INFO,
+	S_LINE,
+	S_FRAME,
+	S_RANGES,
+	S_ARANGES,
+	S_SYMTAB,
+	S_STRTAB,
+	S_SHSTRTAB,
 	S_COUNT,
 };
 
 static const char *const section_names[S_COUNT] = {
-	".debug_abbrev", ".debug_info", ".debug_line", ".debug_frame", ".debug_ranges",
-	".debug_aranges", ".symtab", ".strtab", ".shstrtab",
+	".debug_abbrev",  ".debug_info", ".debug_line", ".debug_frame", ".debug_ranges",
+	".debug_aranges", ".symtab",     ".strtab",     ".shstrtab",
 };
 
 struct inlined {
 	struct pcln_inlined call;
-	int32_t parent;			/* -1: the function itself */
+	int32_t parent; /* -1: the function itself */
 	uint32_t call_file, call_line;
-	bool used;			/* some code is of it */
+	bool used; /* some code is of it */
 };
 
 struct maker {
 	struct image_elf *img;
 	struct pclntab t;
 	struct out s[S_COUNT];
-	size_t base[S_COUNT];		/* where ours begins: behind what was there */
-	struct out program;		/* of lines */
-	bool symbols;			/* the image has none */
-	uint64_t lo, hi;		/* of all functions */
-	uint32_t *file_number;		/* by offset of the name in the table, from 1 */
+	size_t base[S_COUNT];  /* where ours begins: behind what was there */
+	struct out program;    /* of lines */
+	bool symbols;          /* the image has none */
+	uint64_t lo, hi;       /* of all functions */
+	uint32_t *file_number; /* by offset of the name in the table, from 1 */
 	uint32_t files;
 	struct out file_names;
-	uint32_t *abstract;		/* place of an inlined function's entry, by offset
+	uint32_t *abstract; /* place of an inlined function's entry, by offset
 					 * of its name; 0: none yet */
 	struct inlined in[INLINED_MAX];
-	int32_t inlines;		/* of the function at hand */
+	int32_t inlines; /* of the function at hand */
 };
 
 /* ---- abbreviations ---- */
 
-static void
-put_abbrev(struct out *o, enum abbrev code, unsigned tag, bool children,
-	   const uint16_t (*attrs)[2])
+static void put_abbrev(struct out *o, enum abbrev code, unsigned tag, bool children,
+		       const uint16_t (*attrs)[2])
 {
 	out_uleb(o, code);
 	out_uleb(o, tag);
@@ -88,28 +100,32 @@ put_abbrev(struct out *o, enum abbrev code, unsigned tag, bool children,
 	out_u16(o, 0);
 }
 
-static void
-put_abbrevs(struct out *o)
+static void put_abbrevs(struct out *o)
 {
 	static const uint16_t unit[][2] = {
-		{ DW_AT_name, DW_FORM_string }, { DW_AT_producer, DW_FORM_string },
-		{ DW_AT_language, DW_FORM_udata }, { DW_AT_comp_dir, DW_FORM_string },
+		{ DW_AT_name, DW_FORM_string },          { DW_AT_producer, DW_FORM_string },
+		{ DW_AT_language, DW_FORM_udata },       { DW_AT_comp_dir, DW_FORM_string },
 		{ DW_AT_stmt_list, DW_FORM_sec_offset }, { DW_AT_low_pc, DW_FORM_addr },
-		{ DW_AT_high_pc, DW_FORM_data8 }, { 0, 0 },
+		{ DW_AT_high_pc, DW_FORM_data8 },        { 0, 0 },
 	};
 	static const uint16_t function[][2] = {
-		{ DW_AT_name, DW_FORM_string }, { DW_AT_low_pc, DW_FORM_addr },
-		{ DW_AT_high_pc, DW_FORM_data8 }, { DW_AT_decl_file, DW_FORM_udata },
-		{ DW_AT_decl_line, DW_FORM_udata }, { DW_AT_external, DW_FORM_flag_present },
+		{ DW_AT_name, DW_FORM_string },        { DW_AT_low_pc, DW_FORM_addr },
+		{ DW_AT_high_pc, DW_FORM_data8 },      { DW_AT_decl_file, DW_FORM_udata },
+		{ DW_AT_decl_line, DW_FORM_udata },    { DW_AT_external, DW_FORM_flag_present },
 		{ DW_AT_frame_base, DW_FORM_exprloc }, { 0, 0 },
 	};
 	static const uint16_t abstract[][2] = {
-		{ DW_AT_name, DW_FORM_string }, { DW_AT_inline, DW_FORM_udata },
-		{ DW_AT_decl_line, DW_FORM_udata }, { 0, 0 },
+		{ DW_AT_name, DW_FORM_string },
+		{ DW_AT_inline, DW_FORM_udata },
+		{ DW_AT_decl_line, DW_FORM_udata },
+		{ 0, 0 },
 	};
 	static const uint16_t inlined[][2] = {
-		{ DW_AT_abstract_origin, DW_FORM_ref4 }, { DW_AT_ranges, DW_FORM_sec_offset },
-		{ DW_AT_call_file, DW_FORM_udata }, { DW_AT_call_line, DW_FORM_udata }, { 0, 0 },
+		{ DW_AT_abstract_origin, DW_FORM_ref4 },
+		{ DW_AT_ranges, DW_FORM_sec_offset },
+		{ DW_AT_call_file, DW_FORM_udata },
+		{ DW_AT_call_line, DW_FORM_udata },
+		{ 0, 0 },
 	};
 
 	put_abbrev(o, A_UNIT, DW_TAG_compile_unit, true, unit);
@@ -124,8 +140,7 @@ put_abbrevs(struct out *o)
 /* ---- lines ---- */
 
 /* The number of a unit's file; 1, the first, where the table does not say. */
-static uint32_t
-file_number(struct maker *m, uint32_t cu, int32_t index)
+static uint32_t file_number(struct maker *m, uint32_t cu, int32_t index)
 {
 	uint32_t offset;
 	const char *name = pclntab_file(&m->t, cu, index, &offset);
@@ -135,8 +150,8 @@ file_number(struct maker *m, uint32_t cu, int32_t index)
 	if (m->file_number[offset] == 0) {
 		m->file_number[offset] = ++m->files;
 		out_text(&m->file_names, name);
-		out_u8(&m->file_names, 0);	/* an absolute name: no folder, */
-		out_u16(&m->file_names, 0);	/* time or size */
+		out_u8(&m->file_names, 0);  /* an absolute name: no folder, */
+		out_u16(&m->file_names, 0); /* time or size */
 	}
 	return m->file_number[offset];
 }
@@ -147,9 +162,8 @@ struct line_state {
 	int64_t line;
 };
 
-static void
-put_row(struct out *o, struct line_state *s, uint64_t pc, uint32_t file, int64_t line,
-	bool prologue_end)
+static void put_row(struct out *o, struct line_state *s, uint64_t pc, uint32_t file,
+		    int64_t line, bool prologue_end)
 {
 	int64_t step = line - s->line, op = step - LINE_BASE + OPCODE_BASE;
 	uint64_t far = pc - s->pc;
@@ -174,8 +188,7 @@ put_row(struct out *o, struct line_state *s, uint64_t pc, uint32_t file, int64_t
 }
 
 /* Where the frame has got its size. */
-static uint64_t
-end_of_prologue(const struct maker *m, const struct pcln_func *fn)
+static uint64_t end_of_prologue(const struct maker *m, const struct pcln_func *fn)
 {
 	struct pcln_values v;
 	uint64_t end = 0;
@@ -193,8 +206,7 @@ end_of_prologue(const struct maker *m, const struct pcln_func *fn)
 /* A row where file or line change, and one at the end of the prologue: there a
  * breakpoint on the function belongs, behind the check of the stack, which may
  * begin the function once more. */
-static void
-put_lines(struct maker *m, const struct pcln_func *fn)
+static void put_lines(struct maker *m, const struct pcln_func *fn)
 {
 	struct out *o = &m->program;
 	struct line_state s = { .pc = fn->entry, .file = 1, .line = 1 };
@@ -230,8 +242,7 @@ put_lines(struct maker *m, const struct pcln_func *fn)
 }
 
 /* The program's head is known only when all files are: it is put before. */
-static void
-finish_lines(struct maker *m)
+static void finish_lines(struct maker *m)
 {
 	static const uint8_t lengths[OPCODE_BASE - 1] = { 0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1 };
 	struct out *o = &m->s[S_LINE];
@@ -241,14 +252,14 @@ finish_lines(struct maker *m)
 	out_u16(o, 4);
 	out_u32(o, 0);
 	head = o->n;
-	out_u8(o, 1);				/* shortest instruction */
-	out_u8(o, 1);				/* operations in one */
-	out_u8(o, 1);				/* rows are statements */
+	out_u8(o, 1); /* shortest instruction */
+	out_u8(o, 1); /* operations in one */
+	out_u8(o, 1); /* rows are statements */
 	out_u8(o, (uint8_t)LINE_BASE);
 	out_u8(o, LINE_RANGE);
 	out_u8(o, OPCODE_BASE);
 	out_bytes(o, lengths, sizeof lengths);
-	out_u8(o, 0);				/* no folders */
+	out_u8(o, 0); /* no folders */
 	out_bytes(o, m->file_names.p, m->file_names.n);
 	out_u8(o, 0);
 	out_set32(o, head - 4, (uint32_t)(o->n - head));
@@ -259,17 +270,16 @@ finish_lines(struct maker *m)
 
 /* ---- frames ---- */
 
-static void
-put_common_frame(struct out *o)
+static void put_common_frame(struct out *o)
 {
 	size_t begin = o->n;
 
 	out_u32(o, 20);
 	out_u32(o, UINT32_MAX);
 	out_u8(o, 3);
-	out_u8(o, 0);				/* no augmentation */
-	out_uleb(o, 1);				/* code alignment */
-	out_sleb(o, -8);			/* data alignment */
+	out_u8(o, 0);    /* no augmentation */
+	out_uleb(o, 1);  /* code alignment */
+	out_sleb(o, -8); /* data alignment */
 	out_uleb(o, MACHINE_CFI_RETURN);
 	out_u8(o, DW_CFA_def_cfa);
 	out_uleb(o, RSP);
@@ -280,8 +290,7 @@ put_common_frame(struct out *o)
 		out_u8(o, DW_CFA_nop);
 }
 
-static void
-put_advance(struct out *o, uint64_t by)
+static void put_advance(struct out *o, uint64_t by)
 {
 	if (by == 0)
 		return;
@@ -296,16 +305,15 @@ put_advance(struct out *o, uint64_t by)
 	}
 }
 
-static bool
-pushes_rbp(const struct maker *m, uint64_t behind)
+static bool pushes_rbp(const struct maker *m, uint64_t behind)
 {
 	uint64_t offset;
 
-	return image_offset(m->img, behind - 1, 1, &offset, NULL) && m->img->data[offset] == 0x55;
+	return image_offset(m->img, behind - 1, 1, &offset, NULL) &&
+	       m->img->data[offset] == 0x55;
 }
 
-static void
-put_frame(struct maker *m, const struct pcln_func *fn)
+static void put_frame(struct maker *m, const struct pcln_func *fn)
 {
 	struct out *o = &m->s[S_FRAME];
 	size_t begin = o->n;
@@ -338,8 +346,7 @@ put_frame(struct maker *m, const struct pcln_func *fn)
 /* ---- inlined calls ---- */
 
 /* Reads the tree of a function's inlined calls; none if it is not sound. */
-static void
-read_inlined(struct maker *m, const struct pcln_func *fn)
+static void read_inlined(struct maker *m, const struct pcln_func *fn)
 {
 	struct pcln_values v;
 	int32_t most = -1;
@@ -359,8 +366,8 @@ read_inlined(struct maker *m, const struct pcln_func *fn)
 			return;
 		pc = fn->entry + in->call.parent_pc;
 		in->parent = pcln_value(&m->t, fn->pcinline, fn->entry, pc);
-		in->call_file = file_number(m, fn->cu,
-					    pcln_value(&m->t, fn->pcfile, fn->entry, pc));
+		in->call_file =
+			file_number(m, fn->cu, pcln_value(&m->t, fn->pcfile, fn->entry, pc));
 		in->call_line = (uint32_t)pcln_value(&m->t, fn->pcln, fn->entry, pc);
 		in->used = false;
 		if (in->parent > most)
@@ -372,7 +379,7 @@ read_inlined(struct maker *m, const struct pcln_func *fn)
 
 		for (int32_t k = i; k >= 0; k = m->in[k].parent)
 			if (++depth > DEPTH_MAX) {
-				m->inlines = 0;		/* a circle */
+				m->inlines = 0; /* a circle */
 				return;
 			}
 	}
@@ -382,8 +389,7 @@ read_inlined(struct maker *m, const struct pcln_func *fn)
 }
 
 /* Every inlined function has one entry that its calls refer to. */
-static void
-put_abstracts(struct maker *m)
+static void put_abstracts(struct maker *m)
 {
 	struct out *o = &m->s[S_INFO];
 
@@ -400,16 +406,14 @@ put_abstracts(struct maker *m)
 	}
 }
 
-static bool
-is_within(const struct maker *m, int32_t inner, int32_t outer)
+static bool is_within(const struct maker *m, int32_t inner, int32_t outer)
 {
 	while (inner >= 0 && inner != outer)
 		inner = m->in[inner].parent;
 	return inner == outer;
 }
 
-static void
-put_ranges(struct maker *m, const struct pcln_func *fn, int32_t index)
+static void put_ranges(struct maker *m, const struct pcln_func *fn, int32_t index)
 {
 	struct out *o = &m->s[S_RANGES];
 	struct pcln_values v;
@@ -423,8 +427,7 @@ put_ranges(struct maker *m, const struct pcln_func *fn, int32_t index)
 	out_u64(o, 0);
 }
 
-static bool
-has_calls(const struct maker *m, int32_t parent)
+static bool has_calls(const struct maker *m, int32_t parent)
 {
 	for (int32_t i = 0; i < m->inlines; i++)
 		if (m->in[i].used && m->in[i].parent == parent)
@@ -432,8 +435,7 @@ has_calls(const struct maker *m, int32_t parent)
 	return false;
 }
 
-static void
-put_calls(struct maker *m, const struct pcln_func *fn, int32_t parent)
+static void put_calls(struct maker *m, const struct pcln_func *fn, int32_t parent)
 {
 	struct out *o = &m->s[S_INFO];
 
@@ -458,8 +460,7 @@ put_calls(struct maker *m, const struct pcln_func *fn, int32_t parent)
 
 /* ---- the whole ---- */
 
-static void
-put_function(struct maker *m, const struct pcln_func *fn)
+static void put_function(struct maker *m, const struct pcln_func *fn)
 {
 	struct out *o = &m->s[S_INFO];
 	bool calls;
@@ -471,7 +472,8 @@ put_function(struct maker *m, const struct pcln_func *fn)
 	out_text(o, fn->name);
 	out_u64(o, fn->entry);
 	out_u64(o, fn->end - fn->entry);
-	out_uleb(o, file_number(m, fn->cu, pcln_value(&m->t, fn->pcfile, fn->entry, fn->entry)));
+	out_uleb(o,
+		 file_number(m, fn->cu, pcln_value(&m->t, fn->pcfile, fn->entry, fn->entry)));
 	out_uleb(o, fn->start_line);
 	out_uleb(o, 1);
 	out_u8(o, DW_OP_call_frame_cfa);
@@ -481,8 +483,7 @@ put_function(struct maker *m, const struct pcln_func *fn)
 	}
 }
 
-static Elf64_Section
-section_of(const struct maker *m, uint64_t addr)
+static Elf64_Section section_of(const struct maker *m, uint64_t addr)
 {
 	Elf_Scn *scn = NULL;
 	GElf_Shdr sh;
@@ -494,21 +495,21 @@ section_of(const struct maker *m, uint64_t addr)
 	return SHN_ABS;
 }
 
-static void
-put_symbol(struct maker *m, const struct pcln_func *fn, Elf64_Section section)
+static void put_symbol(struct maker *m, const struct pcln_func *fn, Elf64_Section section)
 {
 	Elf64_Sym sym = {
-		.st_name = (Elf64_Word)m->s[S_STRTAB].n, .st_shndx = section,
+		.st_name = (Elf64_Word)m->s[S_STRTAB].n,
+		.st_shndx = section,
 		.st_info = ELF64_ST_INFO(STB_LOCAL, STT_FUNC),
-		.st_value = fn->entry, .st_size = fn->end - fn->entry,
+		.st_value = fn->entry,
+		.st_size = fn->end - fn->entry,
 	};
 
 	out_text(&m->s[S_STRTAB], fn->name);
 	out_bytes(&m->s[S_SYMTAB], &sym, sizeof sym);
 }
 
-static void
-put_unit_head(struct maker *m)
+static void put_unit_head(struct maker *m)
 {
 	struct out *o = &m->s[S_INFO];
 
@@ -526,8 +527,7 @@ put_unit_head(struct maker *m)
 	out_u64(o, m->hi - m->lo);
 }
 
-static void
-put_aranges(struct maker *m)
+static void put_aranges(struct maker *m)
 {
 	struct out *o = &m->s[S_ARANGES];
 
@@ -537,7 +537,7 @@ put_aranges(struct maker *m)
 	out_u32(o, (uint32_t)m->base[S_INFO]);
 	out_u8(o, 8);
 	out_u8(o, 0);
-	out_u32(o, 0);				/* to a multiple of 16 */
+	out_u32(o, 0); /* to a multiple of 16 */
 	out_u64(o, m->lo);
 	out_u64(o, m->hi - m->lo);
 	out_u64(o, 0);
@@ -545,8 +545,7 @@ put_aranges(struct maker *m)
 }
 
 /* The span of all functions; false: there are none. */
-static bool
-measure(struct maker *m)
+static bool measure(struct maker *m)
 {
 	struct pcln_func fn;
 
@@ -561,15 +560,13 @@ measure(struct maker *m)
 }
 
 /* Functions that share their tables could make it grow without end. */
-static bool
-is_too_much(const struct maker *m)
+static bool is_too_much(const struct maker *m)
 {
 	return m->s[S_INFO].n + m->s[S_FRAME].n + m->s[S_RANGES].n + m->program.n >
 	       GROWTH_MAX * m->img->len;
 }
 
-static bool
-make(struct maker *m)
+static bool make(struct maker *m)
 {
 	static const Elf64_Sym null = { .st_name = 0 };
 	Elf64_Section section = section_of(m, m->lo);
@@ -607,8 +604,7 @@ make(struct maker *m)
 
 /* What the image has in a section that we make; it goes into the new one, and the
  * old one becomes nobody's.  False: it cannot be read. */
-static bool
-take_over(struct maker *m, Elf_Scn *scn, GElf_Shdr *sh, const char *name)
+static bool take_over(struct maker *m, Elf_Scn *scn, GElf_Shdr *sh, const char *name)
 {
 	Elf_Data *d;
 
@@ -628,8 +624,7 @@ take_over(struct maker *m, Elf_Scn *scn, GElf_Shdr *sh, const char *name)
 }
 
 /* The image's headers, with their names moved over to the new table. */
-static bool
-copy_headers(struct maker *m, struct out *headers, size_t *count)
+static bool copy_headers(struct maker *m, struct out *headers, size_t *count)
 {
 	Elf_Scn *scn = elf_getscn(m->img->elf, 0);
 	size_t names;
@@ -649,17 +644,17 @@ copy_headers(struct maker *m, struct out *headers, size_t *count)
 		if (sh.sh_type != SHT_NULL)
 			sh.sh_name = (Elf64_Word)m->s[S_SHSTRTAB].n;
 		out_text(&m->s[S_SHSTRTAB], name != NULL ? name : "");
-		out_bytes(headers, &sh, sizeof sh);	/* GElf_Shdr is Elf64_Shdr */
+		out_bytes(headers, &sh, sizeof sh); /* GElf_Shdr is Elf64_Shdr */
 	}
 	return *count > 1 && *count < SHN_LORESERVE - S_COUNT;
 }
 
-static void
-put_section(struct maker *m, struct out *file, struct out *headers, enum section s,
-	    size_t strtab)
+static void put_section(struct maker *m, struct out *file, struct out *headers, enum section s,
+			size_t strtab)
 {
 	Elf64_Shdr sh = {
-		.sh_name = (Elf64_Word)m->s[S_SHSTRTAB].n, .sh_type = SHT_PROGBITS,
+		.sh_name = (Elf64_Word)m->s[S_SHSTRTAB].n,
+		.sh_type = SHT_PROGBITS,
 		.sh_addralign = s == S_SYMTAB ? 8 : 1,
 	};
 
@@ -667,7 +662,7 @@ put_section(struct maker *m, struct out *file, struct out *headers, enum section
 		sh.sh_type = SHT_SYMTAB;
 		sh.sh_entsize = sizeof(Elf64_Sym);
 		sh.sh_link = (Elf64_Word)strtab;
-		sh.sh_info = (Elf64_Word)(m->s[s].n / sizeof(Elf64_Sym));	/* all local */
+		sh.sh_info = (Elf64_Word)(m->s[s].n / sizeof(Elf64_Sym)); /* all local */
 	} else if (s == S_STRTAB || s == S_SHSTRTAB) {
 		sh.sh_type = SHT_STRTAB;
 	}
@@ -680,8 +675,7 @@ put_section(struct maker *m, struct out *file, struct out *headers, enum section
 	file->failed |= m->s[s].failed;
 }
 
-static void
-write_image(struct maker *m, struct out *file, struct out *headers, size_t count)
+static void write_image(struct maker *m, struct out *file, struct out *headers, size_t count)
 {
 	Elf64_Ehdr eh;
 
@@ -704,8 +698,7 @@ write_image(struct maker *m, struct out *file, struct out *headers, size_t count
 	out_bytes(file, headers->p, headers->n);
 }
 
-static bool
-make_image(struct maker *m, struct out *file)
+static bool make_image(struct maker *m, struct out *file)
 {
 	struct out headers = { .p = NULL };
 	size_t count;
@@ -725,9 +718,8 @@ make_image(struct maker *m, struct out *file)
 	return good;
 }
 
-bool
-image_add_debug(const void *data, size_t len, const struct image_facts *facts,
-		void **out, size_t *out_len)
+bool image_add_debug(const void *data, size_t len, const struct image_facts *facts, void **out,
+		     size_t *out_len)
 {
 	struct image_elf img;
 	struct out file = { .p = NULL };

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#define RT0_LIB "_rt0_" MACHINE_GOARCH "_linux_lib"	/* what c-shared puts into init_array */
+#define RT0_LIB "_rt0_" MACHINE_GOARCH "_linux_lib" /* what c-shared puts into init_array */
 
 #define SLOT sizeof(Elf64_Addr)
 
@@ -19,24 +19,21 @@
  * up, over that entry, so that their order stays.  The last slot falls off the
  * end; its relocation stays as it is, among the RELATIVE ones if it is one. */
 struct init_plan {
-	uint64_t offset;		/* of DT_RELA in the file */
-	uint64_t size;			/* what DT_INIT_ARRAYSZ becomes */
-	size_t moved;			/* relocations of the slots from the entry on */
-	size_t index[SLOTS_MAX];	/* their places in DT_RELA, by slot */
+	uint64_t offset;         /* of DT_RELA in the file */
+	uint64_t size;           /* what DT_INIT_ARRAYSZ becomes */
+	size_t moved;            /* relocations of the slots from the entry on */
+	size_t index[SLOTS_MAX]; /* their places in DT_RELA, by slot */
 };
 
-static bool
-starts_runtime(const struct image_elf *img, const GElf_Rela *r)
+static bool starts_runtime(const struct image_elf *img, const GElf_Rela *r)
 {
 	return GELF_R_TYPE(r->r_info) == MACHINE_R_ADDRESS && r->r_addend == 0 &&
-	       strcmp(image_symbol_name(img, GELF_R_SYM(r->r_info)),
-		      RT0_LIB) == 0;
+	       strcmp(image_symbol_name(img, GELF_R_SYM(r->r_info)), RT0_LIB) == 0;
 }
 
 /* The entry that starts a runtime must be in one slot, or, where the image has
  * been mended before, in the one behind the last. */
-static enum image_status
-plan_init_array(struct image_elf *img, struct init_plan *plan)
+static enum image_status plan_init_array(struct image_elf *img, struct init_plan *plan)
 {
 	uint64_t at = img->tag.init_array, size = img->tag.init_arraysz, entry = 0;
 	size_t slots = size / SLOT, found = 0, named = 0, place[SLOTS_MAX + 1];
@@ -63,11 +60,11 @@ plan_init_array(struct image_elf *img, struct init_plan *plan)
 	for (size_t slot = entry; slot < slots; slot++)
 		found += place[slot] != SIZE_MAX;
 	if (place[slots] != SIZE_MAX && (named == 0 || (named == 1 && entry == slots)))
-		return IMAGE_OK;	/* mended before */
+		return IMAGE_OK; /* mended before */
 	if (named != 1 || found != slots - entry)
 		return image_fail(img, IMAGE_UNMENDABLE,
-				  "%s is not one of %zu relocated init_array entries",
-				  RT0_LIB, slots);
+				  "%s is not one of %zu relocated init_array entries", RT0_LIB,
+				  slots);
 	plan->moved = slots - entry;
 	memcpy(plan->index, place + entry, plan->moved * sizeof *place);
 	plan->size -= SLOT;
@@ -75,8 +72,7 @@ plan_init_array(struct image_elf *img, struct init_plan *plan)
 }
 
 /* What a relocation stores, without where. */
-static void
-move_relocation(uint8_t *relocs, size_t from, size_t to)
+static void move_relocation(uint8_t *relocs, size_t from, size_t to)
 {
 	const size_t what = offsetof(Elf64_Rela, r_info);
 
@@ -84,21 +80,19 @@ move_relocation(uint8_t *relocs, size_t from, size_t to)
 	       relocs + from * sizeof(Elf64_Rela) + what, sizeof(Elf64_Rela) - what);
 }
 
-static void
-mend_init_array(uint8_t *data, const struct init_plan *plan)
+static void mend_init_array(uint8_t *data, const struct init_plan *plan)
 {
 	for (size_t i = 1; i < plan->moved; i++)
 		move_relocation(data + plan->offset, plan->index[i], plan->index[i - 1]);
 }
 
-static void
-mend_dynamic(struct image_elf *img, uint8_t *data, uint64_t init_arraysz)
+static void mend_dynamic(struct image_elf *img, uint8_t *data, uint64_t init_arraysz)
 {
 	GElf_Dyn d;
 
 	for (size_t i = 0; i < img->dyn_count; i++) {
-		uint64_t at = img->dyn_offset + i * sizeof(Elf64_Dyn) +
-			      offsetof(Elf64_Dyn, d_un);
+		uint64_t at =
+			img->dyn_offset + i * sizeof(Elf64_Dyn) + offsetof(Elf64_Dyn, d_un);
 		uint64_t v;
 
 		if (gelf_getdyn(img->dyn, (int)i, &d) == NULL)
@@ -115,8 +109,7 @@ mend_dynamic(struct image_elf *img, uint8_t *data, uint64_t init_arraysz)
 
 /* A unique symbol pins its object in ld.so, and all generations of an image
  * would share the first one's. */
-static void
-mend_symbols(struct image_elf *img, uint8_t *data)
+static void mend_symbols(struct image_elf *img, uint8_t *data)
 {
 	GElf_Sym sym;
 
@@ -130,9 +123,8 @@ mend_symbols(struct image_elf *img, uint8_t *data)
 	}
 }
 
-enum image_status
-image_mend(void *data, size_t len, const struct image_facts *facts,
-	   char *why, size_t why_len)
+enum image_status image_mend(void *data, size_t len, const struct image_facts *facts, char *why,
+			     size_t why_len)
 {
 	struct image_elf img;
 	enum image_status st = image_elf_open(&img, data, len, why, why_len);

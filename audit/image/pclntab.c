@@ -4,24 +4,23 @@
 
 #include "../dlbind/machine.h"
 
-#define HEADER 72			/* bytes */
-#define RECORD 44			/* fixed part of a function's record */
-#define TREE_ENTRY 16
-#define PCDATA_INLINE 2			/* src/internal/abi/symtab.go */
+#define HEADER          72 /* bytes */
+#define RECORD          44 /* fixed part of a function's record */
+#define TREE_ENTRY      16
+#define PCDATA_INLINE   2 /* src/internal/abi/symtab.go */
 #define FUNCDATA_INLINE 3
-#define NONE UINT32_MAX
+#define NONE            UINT32_MAX
 
 static const uint8_t magic[8] = { 0xf1, 0xff, 0xff, 0xff, 0, 0, 1, 8 };
 
 /* moduledata's head, the same from Go 1.18 on: the header's address, then slices
  * of its parts, beginning with the names. */
-#define MODULE_TEXT 176
-#define MODULE_GOFUNC 320		/* go:func.*; Go 1.27 has three more words before it */
+#define MODULE_TEXT      176
+#define MODULE_GOFUNC    320 /* go:func.*; Go 1.27 has three more words before it */
 #define MODULE_GOFUNC_27 344
-#define NEWEST_MINOR 27
+#define NEWEST_MINOR     27
 
-static bool
-word32(const struct pclntab *t, uint64_t at, uint32_t *v)
+static bool word32(const struct pclntab *t, uint64_t at, uint32_t *v)
 {
 	if (at > t->size || t->size - at < sizeof *v)
 		return false;
@@ -29,16 +28,14 @@ word32(const struct pclntab *t, uint64_t at, uint32_t *v)
 	return true;
 }
 
-static const char *
-text_at(const struct pclntab *t, uint64_t at)
+static const char *text_at(const struct pclntab *t, uint64_t at)
 {
 	if (at >= t->size || memchr(t->tab + at, '\0', t->size - at) == NULL)
 		return NULL;
 	return (const char *)t->tab + at;
 }
 
-static bool
-read_header(struct pclntab *t)
+static bool read_header(struct pclntab *t)
 {
 	uint64_t w[8];
 
@@ -57,8 +54,7 @@ read_header(struct pclntab *t)
 }
 
 /* The addend of the RELATIVE relocation at vaddr, searched from index `near`. */
-static bool
-pointer_at(struct image_elf *img, uint64_t vaddr, size_t near, uint64_t *to)
+static bool pointer_at(struct image_elf *img, uint64_t vaddr, size_t near, uint64_t *to)
 {
 	GElf_Rela r;
 
@@ -70,8 +66,7 @@ pointer_at(struct image_elf *img, uint64_t vaddr, size_t near, uint64_t *to)
 }
 
 /* A pointer to bytes of the image, and how many follow in the segment. */
-static const uint8_t *
-bytes_at(const struct image_elf *img, uint64_t vaddr, size_t *room)
+static const uint8_t *bytes_at(const struct image_elf *img, uint64_t vaddr, size_t *room)
 {
 	uint64_t offset, left;
 
@@ -82,19 +77,19 @@ bytes_at(const struct image_elf *img, uint64_t vaddr, size_t *room)
 }
 
 /* Is the relocated slot the beginning of a moduledata? */
-static bool
-is_module(struct image_elf *img, struct pclntab *t, size_t index, const GElf_Rela *r)
+static bool is_module(struct image_elf *img, struct pclntab *t, size_t index,
+		      const GElf_Rela *r)
 {
 	uint64_t names;
 
 	t->tab = bytes_at(img, (uint64_t)r->r_addend, &t->size);
-	return t->tab != NULL && t->size >= HEADER && memcmp(t->tab, magic, sizeof magic) == 0 &&
-	       read_header(t) && pointer_at(img, r->r_offset + 8, index, &names) &&
+	return t->tab != NULL && t->size >= HEADER &&
+	       memcmp(t->tab, magic, sizeof magic) == 0 && read_header(t) &&
+	       pointer_at(img, r->r_offset + 8, index, &names) &&
 	       names == (uint64_t)r->r_addend + t->names;
 }
 
-bool
-pclntab_open(struct pclntab *t, struct image_elf *img, int minor)
+bool pclntab_open(struct pclntab *t, struct image_elf *img, int minor)
 {
 	uint64_t at;
 	GElf_Rela r;
@@ -103,8 +98,7 @@ pclntab_open(struct pclntab *t, struct image_elf *img, int minor)
 	*t = (struct pclntab){ .tab = NULL };
 	for (i = 0; i < img->rela_count && i < INT32_MAX; i++)
 		if (gelf_getrela(img->rela, (int)i, &r) != NULL &&
-		    GELF_R_TYPE(r.r_info) == MACHINE_R_RELATIVE &&
-		    is_module(img, t, i, &r))
+		    GELF_R_TYPE(r.r_info) == MACHINE_R_RELATIVE && is_module(img, t, i, &r))
 			break;
 	if (i >= img->rela_count || !pointer_at(img, r.r_offset + MODULE_TEXT, i, &t->text))
 		return false;
@@ -114,8 +108,7 @@ pclntab_open(struct pclntab *t, struct image_elf *img, int minor)
 	return true;
 }
 
-static void
-find_inlined(const struct pclntab *t, uint64_t record, struct pcln_func *fn)
+static void find_inlined(const struct pclntab *t, uint64_t record, struct pcln_func *fn)
 {
 	uint32_t npcdata, tree, values;
 	uint8_t nfuncdata = t->tab[record + 43];
@@ -130,8 +123,7 @@ find_inlined(const struct pclntab *t, uint64_t record, struct pcln_func *fn)
 	fn->tree = tree;
 }
 
-bool
-pclntab_func(const struct pclntab *t, size_t i, struct pcln_func *fn)
+bool pclntab_func(const struct pclntab *t, size_t i, struct pcln_func *fn)
 {
 	uint32_t entry, end, record, name;
 	struct pcln_values v;
@@ -163,8 +155,7 @@ pclntab_func(const struct pclntab *t, size_t i, struct pcln_func *fn)
 	return true;
 }
 
-static bool
-varint(const struct pclntab *t, uint64_t *at, uint32_t *v)
+static bool varint(const struct pclntab *t, uint64_t *at, uint32_t *v)
 {
 	*v = 0;
 	for (unsigned shift = 0; shift < 32 && *at < t->size; shift += 7) {
@@ -177,15 +168,14 @@ varint(const struct pclntab *t, uint64_t *at, uint32_t *v)
 	return false;
 }
 
-void
-pcln_begin(struct pcln_values *v, const struct pclntab *t, uint32_t table, uint64_t entry)
+void pcln_begin(struct pcln_values *v, const struct pclntab *t, uint32_t table, uint64_t entry)
 {
-	*v = (struct pcln_values){ .t = t, .at = table != 0 ? t->pcs + table : t->size,
-				   .end = entry, .value = -1 };
+	*v = (struct pcln_values){
+		.t = t, .at = table != 0 ? t->pcs + table : t->size, .end = entry, .value = -1
+	};
 }
 
-bool
-pcln_next(struct pcln_values *v)
+bool pcln_next(struct pcln_values *v)
 {
 	uint32_t value, pc;
 
@@ -200,8 +190,7 @@ pcln_next(struct pcln_values *v)
 	return true;
 }
 
-int32_t
-pcln_value(const struct pclntab *t, uint32_t table, uint64_t entry, uint64_t pc)
+int32_t pcln_value(const struct pclntab *t, uint32_t table, uint64_t entry, uint64_t pc)
 {
 	struct pcln_values v;
 
@@ -211,8 +200,7 @@ pcln_value(const struct pclntab *t, uint32_t table, uint64_t entry, uint64_t pc)
 	return -1;
 }
 
-const char *
-pclntab_file(const struct pclntab *t, uint32_t cu, int32_t index, uint32_t *offset)
+const char *pclntab_file(const struct pclntab *t, uint32_t cu, int32_t index, uint32_t *offset)
 {
 	if (index < 0 || !word32(t, t->cus + 4 * ((uint64_t)cu + (uint32_t)index), offset) ||
 	    *offset == NONE || *offset >= t->pcs - t->files)
@@ -220,9 +208,8 @@ pclntab_file(const struct pclntab *t, uint32_t cu, int32_t index, uint32_t *offs
 	return text_at(t, t->files + *offset);
 }
 
-bool
-pclntab_inlined(const struct pclntab *t, const struct pcln_func *fn, int32_t index,
-		struct pcln_inlined *out)
+bool pclntab_inlined(const struct pclntab *t, const struct pcln_func *fn, int32_t index,
+		     struct pcln_inlined *out)
 {
 	uint64_t at = fn->tree + (uint64_t)TREE_ENTRY * (uint32_t)index;
 	uint32_t e[4];
@@ -231,7 +218,9 @@ pclntab_inlined(const struct pclntab *t, const struct pcln_func *fn, int32_t ind
 	    t->inlined_size - at < sizeof e)
 		return false;
 	memcpy(e, t->inlined + at, sizeof e);
-	*out = (struct pcln_inlined){ .name = text_at(t, t->names + e[1]), .name_offset = e[1],
-				      .parent_pc = e[2], .start_line = e[3] };
+	*out = (struct pcln_inlined){ .name = text_at(t, t->names + e[1]),
+				      .name_offset = e[1],
+				      .parent_pc = e[2],
+				      .start_line = e[3] };
 	return out->name != NULL && e[1] < t->cus - t->names;
 }

@@ -17,29 +17,29 @@
 #include "image/elf.h"
 
 struct pclntab {
-	const uint8_t *tab;		/* the header */
-	size_t size;			/* to the end of its segment: an upper bound */
-	uint64_t names, cus, files, pcs, funcs;	/* offsets in it */
-	uint64_t text;			/* address that entries are relative to */
-	size_t count;			/* functions */
-	const uint8_t *inlined;		/* inline trees, NULL: not known where */
+	const uint8_t *tab;                     /* the header */
+	size_t size;                            /* to the end of its segment: an upper bound */
+	uint64_t names, cus, files, pcs, funcs; /* offsets in it */
+	uint64_t text;                          /* address that entries are relative to */
+	size_t count;                           /* functions */
+	const uint8_t *inlined;                 /* inline trees, NULL: not known where */
 	size_t inlined_size;
 };
 
 struct pcln_func {
-	uint64_t entry, end;		/* addresses */
+	uint64_t entry, end; /* addresses */
 	const char *name;
-	uint32_t pcsp, pcfile, pcln;	/* offsets of its pc values; 0: none */
-	uint32_t cu;			/* its unit's files */
+	uint32_t pcsp, pcfile, pcln; /* offsets of its pc values; 0: none */
+	uint32_t cu;                 /* its unit's files */
 	uint32_t start_line;
-	uint32_t pcinline, tree;	/* its inline tree; pcinline 0: none */
+	uint32_t pcinline, tree; /* its inline tree; pcinline 0: none */
 };
 
 /* One stretch of code with the same value. */
 struct pcln_values {
 	const struct pclntab *t;
-	uint64_t at;			/* offset of the next pair */
-	uint64_t pc, end;		/* this stretch */
+	uint64_t at;      /* offset of the next pair */
+	uint64_t pc, end; /* this stretch */
 	int32_t value;
 	bool started;
 };
@@ -48,7 +48,7 @@ struct pcln_values {
 struct pcln_inlined {
 	const char *name;
 	uint32_t name_offset;
-	uint32_t parent_pc;		/* an instruction of the caller, from the entry */
+	uint32_t parent_pc; /* an instruction of the caller, from the entry */
 	uint32_t start_line;
 };
 
@@ -59,16 +59,14 @@ bool pclntab_open(struct pclntab *t, struct image_elf *img, int minor);
 /* The i-th function; false: it has no lines, or the table is corrupt there. */
 bool pclntab_func(const struct pclntab *t, size_t i, struct pcln_func *fn);
 
-void pcln_begin(struct pcln_values *v, const struct pclntab *t, uint32_t table,
-		uint64_t entry);
+void pcln_begin(struct pcln_values *v, const struct pclntab *t, uint32_t table, uint64_t entry);
 bool pcln_next(struct pcln_values *v);
 
 /* The value at a pc; -1 where there is none. */
 int32_t pcln_value(const struct pclntab *t, uint32_t table, uint64_t entry, uint64_t pc);
 
 /* A file of a unit: its name, and where that is among the names. */
-const char *pclntab_file(const struct pclntab *t, uint32_t cu, int32_t index,
-			 uint32_t *offset);
+const char *pclntab_file(const struct pclntab *t, uint32_t cu, int32_t index, uint32_t *offset);
 
 bool pclntab_inlined(const struct pclntab *t, const struct pcln_func *fn, int32_t index,
 		     struct pcln_inlined *out);

@@ -10,14 +10,13 @@
 #include <string.h>
 
 #define NOTE_OWNER "stapsdt"
-#define NOTE_TYPE 3
+#define NOTE_TYPE  3
 
 struct probe {
 	uint64_t address, base, semaphore;
 };
 
-static bool
-is_wanted(const char *desc, size_t size, const char *provider, const char *name)
+static bool is_wanted(const char *desc, size_t size, const char *provider, const char *name)
 {
 	const char *p = desc + sizeof(struct probe), *end = desc + size;
 	size_t n = strlen(provider) + 1, k = strlen(name) + 1;
@@ -26,8 +25,8 @@ is_wanted(const char *desc, size_t size, const char *provider, const char *name)
 	       memcmp(p, provider, n) == 0 && memcmp(p + n, name, k) == 0;
 }
 
-static uint64_t
-search_notes(Elf_Data *d, const char *provider, const char *name, uint64_t *base)
+static uint64_t search_notes(Elf_Data *d, const char *provider, const char *name,
+			     uint64_t *base)
 {
 	size_t off = 0, next, owner, desc;
 	GElf_Nhdr nh;
@@ -48,8 +47,7 @@ search_notes(Elf_Data *d, const char *provider, const char *name, uint64_t *base
 	return 0;
 }
 
-uint64_t
-image_probe(const void *data, size_t len, const char *provider, const char *name)
+uint64_t image_probe(const void *data, size_t len, const char *provider, const char *name)
 {
 	uint64_t address = 0, linked = 0, base = 0;
 	struct image_elf img;

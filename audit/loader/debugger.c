@@ -23,7 +23,7 @@
 struct notice {
 	struct loader *ld;
 	struct link_map *map;
-	bool *global;		/* see ldso_hide */
+	bool *global; /* see ldso_hide */
 	bool insert;
 };
 
@@ -35,8 +35,7 @@ static bool has_breakpoint(uintptr_t address)
 /* Is a debugger attached? */
 static bool is_watched(const struct loader *ld)
 {
-	return has_breakpoint(ld->ldso.debug->r_brk) ||
-	       has_breakpoint(ld->probe);
+	return has_breakpoint(ld->ldso.debug->r_brk) || has_breakpoint(ld->probe);
 }
 
 static void call_brk(struct r_debug *debug, int state)
@@ -80,7 +79,7 @@ static void drop_breakpoints(const struct link_map *map)
 
 	if (elf_dynamic(map, DT_TEXTREL, &v) ||
 	    (elf_dynamic(map, DT_FLAGS, &v) && (v & DF_TEXTREL)))
-		return;		/* ld.so itself wrote there */
+		return; /* ld.so itself wrote there */
 	for (size_t i = 0; ph && i < n; i++) {
 		uintptr_t from, to;
 
@@ -109,7 +108,7 @@ static void with_tiny(struct notice *n)
 		dlclose(tiny);
 		call_pop(ld, n->insert ? &plain : &call);
 	}
-	if (!call.ran)		/* no memory, say: the change itself must happen */
+	if (!call.ran) /* no memory, say: the change itself must happen */
 		change(n);
 }
 
@@ -131,11 +130,14 @@ void debugger_hide(struct loader *ld, struct listed *object)
 void debugger_reinsert(struct loader *ld, struct listed *object)
 {
 	struct notice n = {
-		.ld = ld, .map = object->map, .global = &object->global, .insert = true,
+		.ld = ld,
+		.map = object->map,
+		.global = &object->global,
+		.insert = true,
 	};
 
 	if (!object->hidden)
-		return;		/* at exit all have been put back (reload_finish) */
+		return; /* at exit all have been put back (reload_finish) */
 	/* Before gdb looks again: a stale breakpoint byte would be taken for
 	 * the original one. */
 	if (!is_watched(ld)) {
@@ -193,7 +195,9 @@ bool debugger_relist(struct loader *ld, struct link_map *map, void (*between)(vo
 		     void *arg)
 {
 	struct relisting r = {
-		.notice = { .ld = ld, .map = map }, .between = between, .arg = arg,
+		.notice = { .ld = ld, .map = map },
+		.between = between,
+		.arg = arg,
 	};
 
 	transaction_run(ld, relist, &r);
@@ -213,7 +217,7 @@ void debugger_close(struct loader *ld, struct link_map *map)
 	dlclose(map);
 	while (m && m != map)
 		m = m->l_next;
-	if (m && m->l_name == name)	/* it stays: a thread's destructor, say */
+	if (m && m->l_name == name) /* it stays: a thread's destructor, say */
 		name[0] = first;
 }
 

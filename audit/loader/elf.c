@@ -26,7 +26,7 @@ bool elf_dynamic(const struct link_map *map, int64_t tag, uint64_t *value)
 
 uintptr_t elf_dynamic_address(const struct link_map *map, int64_t tag)
 {
-	const ElfW(Phdr) *segment;
+	const ElfW(Phdr) * segment;
 	uint64_t v;
 
 	if (!elf_dynamic(map, tag, &v))
@@ -40,7 +40,7 @@ uintptr_t elf_dynamic_address(const struct link_map *map, int64_t tag)
 }
 
 /* Is it this object's header, not what happens to lie there? */
-static bool is_header(const struct link_map *map, const ElfW(Ehdr) *eh)
+static bool is_header(const struct link_map *map, const ElfW(Ehdr) * eh)
 {
 	const ElfW(Phdr) *ph = (const void *)((const char *)eh + eh->e_phoff);
 
@@ -55,7 +55,7 @@ static bool is_header(const struct link_map *map, const ElfW(Ehdr) *eh)
 
 /* l_addr is where address 0 of the object is: that is its first page only when
  * it was linked to start there (not after prelink or -Ttext-segment). */
-static const ElfW(Ehdr) *header_of(const struct link_map *map)
+static const ElfW(Ehdr) * header_of(const struct link_map *map)
 {
 	const ElfW(Ehdr) *eh = (const void *)map->l_addr;
 	Dl_info info;
@@ -63,15 +63,14 @@ static const ElfW(Ehdr) *header_of(const struct link_map *map)
 	if (eh && (map->l_addr & (MACHINE_PAGE - 1)) == 0 && linkmap_readable(eh) &&
 	    is_header(map, eh))
 		return eh;
-	if (!dladdr(map->l_ld, &info) || !info.dli_fbase ||
-	    !is_header(map, info.dli_fbase))
+	if (!dladdr(map->l_ld, &info) || !info.dli_fbase || !is_header(map, info.dli_fbase))
 		return NULL;
 	return info.dli_fbase;
 }
 
-const ElfW(Phdr) *elf_phdrs(const struct link_map *map, size_t *n)
+const ElfW(Phdr) * elf_phdrs(const struct link_map *map, size_t *n)
 {
-	const ElfW(Ehdr) *eh;
+	const ElfW(Ehdr) * eh;
 
 	if (!map->l_prev && map->l_name && !map->l_name[0]) {
 		/* The main program may be linked to a fixed address. */
@@ -85,8 +84,8 @@ const ElfW(Phdr) *elf_phdrs(const struct link_map *map, size_t *n)
 	return (const void *)((const char *)eh + eh->e_phoff);
 }
 
-const ElfW(Phdr) *elf_segment_at(const struct link_map *map, uint32_t type,
-				  const void *address)
+const ElfW(Phdr) *
+	elf_segment_at(const struct link_map *map, uint32_t type, const void *address)
 {
 	uintptr_t offset = (uintptr_t)address - map->l_addr;
 	size_t n;
@@ -125,8 +124,7 @@ const void *elf_find_ret(const struct link_map *map)
 	const ElfW(Phdr) *ph = elf_phdrs(map, &n);
 
 	for (size_t i = 0; ph && i < n; i++)
-		if (ph[i].p_type == PT_LOAD && (ph[i].p_flags & PF_X) &&
-		    (ph[i].p_flags & PF_R))
+		if (ph[i].p_type == PT_LOAD && (ph[i].p_flags & PF_X) && (ph[i].p_flags & PF_R))
 			return machine_find_return((void *)(map->l_addr + ph[i].p_vaddr),
 						   ph[i].p_filesz);
 	return NULL;
@@ -142,8 +140,8 @@ struct link_map *elf_object_at(const void *address)
 	return map;
 }
 
-static const ElfW(Sym) *gnu_lookup(const uint32_t *table, const ElfW(Sym) *syms,
-				   const char *strings, const char *name)
+static const ElfW(Sym) * gnu_lookup(const uint32_t *table, const ElfW(Sym) * syms,
+				    const char *strings, const char *name)
 {
 	uint32_t hash = 5381, nbuckets = table[0], symoffset = table[1];
 	uint32_t bloom_size = table[2], index;
@@ -167,8 +165,8 @@ static const ElfW(Sym) *gnu_lookup(const uint32_t *table, const ElfW(Sym) *syms,
 	}
 }
 
-static const ElfW(Sym) *sysv_lookup(const uint32_t *table, const ElfW(Sym) *syms,
-				    const char *strings, const char *name)
+static const ElfW(Sym) * sysv_lookup(const uint32_t *table, const ElfW(Sym) * syms,
+				     const char *strings, const char *name)
 {
 	uint32_t hash = 0, high;
 
@@ -185,7 +183,7 @@ static const ElfW(Sym) *sysv_lookup(const uint32_t *table, const ElfW(Sym) *syms
 	return NULL;
 }
 
-const ElfW(Sym) *elf_symbol(const struct link_map *map, const char *name)
+const ElfW(Sym) * elf_symbol(const struct link_map *map, const char *name)
 {
 	const ElfW(Sym) *syms = (void *)elf_dynamic_address(map, DT_SYMTAB);
 	const char *strings = (void *)elf_dynamic_address(map, DT_STRTAB);
@@ -259,8 +257,7 @@ bool elf_notes_are_go(const unsigned char *notes, size_t size)
 
 		memcpy(&h, notes + at, sizeof h);
 		body = at + sizeof h;
-		if (h.n_namesz == 4 && size - body >= 4 &&
-		    memcmp(notes + body, "Go\0", 4) == 0)
+		if (h.n_namesz == 4 && size - body >= 4 && memcmp(notes + body, "Go\0", 4) == 0)
 			return true;
 		if (h.n_namesz > size - body)
 			return false;

@@ -12,7 +12,7 @@
 
 /* A symbol that the object itself defines, by its own hash table, and its address;
  * NULL if none.  They need no lock and no relocation: they work from la_objopen on. */
-const ElfW(Sym) *elf_symbol(const struct link_map *map, const char *name);
+const ElfW(Sym) * elf_symbol(const struct link_map *map, const char *name);
 void *elf_lookup(const struct link_map *map, const char *name);
 
 /* How many dynamic symbols it has. */
@@ -24,12 +24,12 @@ uintptr_t elf_dynamic_address(const struct link_map *map, int64_t tag);
 
 /* Program headers of a loaded object, from its mapped ELF header; NULL when the
  * header is not mapped at l_addr (a program linked to a fixed address). */
-const ElfW(Phdr) *elf_phdrs(const struct link_map *map, size_t *n);
+const ElfW(Phdr) * elf_phdrs(const struct link_map *map, size_t *n);
 
 /* The program header of this type that an address of the object falls under; NULL
  * if none. */
-const ElfW(Phdr) *elf_segment_at(const struct link_map *map, uint32_t type,
-				  const void *address);
+const ElfW(Phdr) *
+	elf_segment_at(const struct link_map *map, uint32_t type, const void *address);
 
 /* [lo, hi) of a loaded object, page-aligned. */
 bool elf_range(const struct link_map *map, uintptr_t *lo, uintptr_t *hi);

@@ -36,8 +36,8 @@ static void collect(struct loader *ld, const char *root)
 		if (claim < 0)
 			continue;
 		private_discard(dirfd(dir), e->d_name, claim);
-		log_line(ld->core, "%s/%s: removed: left by a process that is gone",
-			    root, e->d_name);
+		log_line(ld->core, "%s/%s: removed: left by a process that is gone", root,
+			 e->d_name);
 	}
 	if (dir)
 		closedir(dir);
@@ -82,8 +82,10 @@ static struct process_folder *make_folder(struct loader *ld, const char *root)
 	if (f)
 		f->own = private_make(root, KIND);
 	if (!f || !f->own) {
-		error_set(ld->core, "%s: cannot make a folder for snapshots: %m: free "
-			  "space, or name another one in GOAUDIT_SNAPSHOTS", root);
+		error_set(ld->core,
+			  "%s: cannot make a folder for snapshots: %m: free "
+			  "space, or name another one in GOAUDIT_SNAPSHOTS",
+			  root);
 		free(f);
 		return NULL;
 	}
@@ -101,9 +103,11 @@ bool folder_choose(struct loader *ld)
 	bool made;
 
 	if (!choose_root(ld, root, sizeof root)) {
-		error_set(ld->core, "%s: not a folder that only this user can enter and "
+		error_set(ld->core,
+			  "%s: not a folder that only this user can enter and "
 			  "run programs from: remove it, or name another one in "
-			  "GOAUDIT_SNAPSHOTS", root);
+			  "GOAUDIT_SNAPSHOTS",
+			  root);
 		return false;
 	}
 	f = folder_in(s, root);
@@ -158,7 +162,8 @@ const char *folder_made(struct loader *ld)
 	if (!ld->core->exiting)
 		f = folder_current(ld);
 	if (f && mkdir(f->made, 0700) != 0 && errno != EEXIST) {
-		f = folder_is_out_of_reach(errno) && folder_choose(ld) ? folder_current(ld) : NULL;
+		f = folder_is_out_of_reach(errno) && folder_choose(ld) ? folder_current(ld) :
+									 NULL;
 		if (f && mkdir(f->made, 0700) != 0 && errno != EEXIST)
 			f = NULL;
 	}
@@ -336,7 +341,7 @@ void folder_forked_child(struct loader *ld)
 
 	s->inherited = s->serial;
 	s->unheld = 0;
-	s->left = NULL;		/* the parent's to remove */
+	s->left = NULL; /* the parent's to remove */
 	for (struct process_folder *f = s->all; f; f = f->next) {
 		private_release(&f->own->inherited);
 		f->own->inherited = f->own->forking;

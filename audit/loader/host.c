@@ -95,8 +95,8 @@ void host_hide_module(struct host *h)
 		if (strncmp(*e, "LD_AUDIT=", 9) != 0)
 			continue;
 		text = without_module(*e, &module, &n);
-		if (!module || (!text && asprintf(&text, "GOAUDIT_MODULE=%.*s", (int)n,
-						  module) < 0))
+		if (!module ||
+		    (!text && asprintf(&text, "GOAUDIT_MODULE=%.*s", (int)n, module) < 0))
 			continue;
 		*e = text;
 	}
@@ -109,12 +109,10 @@ static void *find_functions(struct loader *ld, struct host *h)
 	int (*set_state)(int, int *);
 
 	if (!libc)
-		return NULL;		/* a static host: la_* is never called there */
-	h->pthread_create = (int (*)(pthread_t *, const pthread_attr_t *,
-				     void *(*)(void *), void *))dlsym(
-		libc, "pthread_create");
-	h->cxa_atexit = (int (*)(void (*)(void *), void *, void *))dlsym(
-		libc, "__cxa_atexit");
+		return NULL; /* a static host: la_* is never called there */
+	h->pthread_create = (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *),
+				     void *))dlsym(libc, "pthread_create");
+	h->cxa_atexit = (int (*)(void (*)(void *), void *, void *))dlsym(libc, "__cxa_atexit");
 	h->free = (void (*)(void *))dlsym(libc, "free");
 	set_state = (int (*)(int, int *))dlsym(libc, "pthread_setcancelstate");
 	if (set_state)
@@ -141,7 +139,7 @@ void host_init(struct loader *ld)
 	if (!__atomic_compare_exchange_n(&h->state, &unknown, HOST_BEING_SET, false,
 					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
 		while (__atomic_load_n(&h->state, __ATOMIC_ACQUIRE) != HOST_KNOWN)
-			sched_yield();	/* a few stores */
+			sched_yield(); /* a few stores */
 	} else {
 		h->pthread_create = found.pthread_create;
 		h->cxa_atexit = found.cxa_atexit;
@@ -155,7 +153,8 @@ void host_init(struct loader *ld)
 		/* Before any handler of the host's, so that theirs run outside of ours
 		 * in both directions: they may call dlopen. */
 		if (h->register_atfork)
-			h->register_atfork(h->handlers->before_fork, h->handlers->after_fork_parent,
+			h->register_atfork(h->handlers->before_fork,
+					   h->handlers->after_fork_parent,
 					   h->handlers->after_fork_child, NULL);
 	}
 	if (libc)

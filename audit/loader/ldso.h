@@ -32,8 +32,9 @@ bool ldso_lists(const struct loader *ld, const struct link_map *map, const char 
 bool ldso_is_closing(struct loader *ld);
 
 /* What is said where transaction_run returns false. */
-#define LDSO_NOT_CALLED "ld.so does not call the audit module: is another auditor in " \
-			"front of it in LD_AUDIT?"
+#define LDSO_NOT_CALLED                                                \
+	"ld.so does not call the audit module: is another auditor in " \
+	"front of it in LD_AUDIT?"
 
 /* Before a fork, and after it in both processes: the write lock, where it is known.
  * ldso_forking returns whether it has been taken, and is to be released in the

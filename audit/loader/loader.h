@@ -18,23 +18,23 @@ struct private_own;
 
 /* What is not public of ld.so (ldso.c). */
 struct ldso {
-	struct linkmap_namespace *ns;	/* c */
-	struct r_debug *debug;		/* c */
-	bool checked;			/* D: ldso_validate has an answer */
-	char refusal[192];		/* D: why the layout is not trusted, or "" */
+	struct linkmap_namespace *ns; /* c */
+	struct r_debug *debug;        /* c */
+	bool checked;                 /* D: ldso_validate has an answer */
+	char refusal[192];            /* D: why the layout is not trusted, or "" */
 };
 
 /* ld.so's own locks (transaction.c). */
 struct glibc_locks {
-	bool sought;			/* D */
-	const int *owner;		/* D: the load lock's owner, a thread id; NULL: not found */
-	pthread_mutex_t *tls;		/* D: held by dlopen around us since 2.35; or NULL */
-	pthread_mutex_t *write;		/* D: guards the link map's pointers; NULL: not found */
+	bool sought;            /* D */
+	const int *owner;       /* D: the load lock's owner, a thread id; NULL: not found */
+	pthread_mutex_t *tls;   /* D: held by dlopen around us since 2.35; or NULL */
+	pthread_mutex_t *write; /* D: guards the link map's pointers; NULL: not found */
 };
 
 struct tiny {
-	char path[PATH_MAX];		/* D: the smallest object */
-	bool main;			/* main.main is there; only the runtime's one starter
+	char path[PATH_MAX]; /* D: the smallest object */
+	bool main;           /* main.main is there; only the runtime's one starter
 					 * is here */
 };
 
@@ -47,21 +47,21 @@ struct snapshot_left {
 };
 
 struct process_folder {
-	struct private_own *own;	/* c; its mappings: L */
-	struct process_folder *next;	/* c */
-	char made[272];			/* c */
+	struct private_own *own;     /* c; its mappings: L */
+	struct process_folder *next; /* c */
+	char made[272];              /* c */
 };
 
 struct process_folders {
-	struct process_folder *all; /* L: grows at the head; read without, atomic;
+	struct process_folder *all;     /* L: grows at the head; read without, atomic;
 					 * NULL: none yet */
 	struct process_folder *current; /* where snapshots are made; the same */
-	struct snapshot_left *left;	/* L */
-	uint64_t inherited;		/* L; in a forked child: N of the last one that others
+	struct snapshot_left *left;     /* L */
+	uint64_t inherited;             /* L; in a forked child: N of the last one that others
 					 * may have, too */
-	uint64_t unheld;		/* L; N of the last one that a child may have without a
+	uint64_t unheld;                /* L; N of the last one that a child may have without a
 					 * lock */
-	uint64_t serial;		/* N; atomic */
+	uint64_t serial;                /* N; atomic */
 };
 
 enum host_state { HOST_UNKNOWN, HOST_BEING_SET, HOST_KNOWN };
@@ -76,55 +76,53 @@ struct host_handlers {
 /* Functions of the host's own libc, for what must run there: threads and exit
  * handlers.  c once host_init has set `state` to HOST_KNOWN. */
 struct host {
-	int (*pthread_create)(pthread_t *, const pthread_attr_t *,
-			      void *(*)(void *), void *);
+	int (*pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 	int (*cxa_atexit)(void (*)(void *), void *, void *);
-	int (*register_atfork)(void (*)(void), void (*)(void), void (*)(void),
-			       void *);
-	const struct host_handlers *handlers;	/* c */
+	int (*register_atfork)(void (*)(void), void (*)(void), void (*)(void), void *);
+	const struct host_handlers *handlers; /* c */
 	void (*free)(void *);
 	char ***environ;
 	int argc;
-	char **argv;			/* the process's own, as it began: copies, for a host may
+	char **argv;           /* the process's own, as it began: copies, for a host may
 					 * write a title over them; NULL: no memory */
-	char **env;			/* the environment's vector, which is the host's, */
-	char **auxv;			/* and the kernel's one behind it: pairs up to AT_NULL */
-	enum host_state state;		/* atomic */
-	bool hooked;			/* L: the exit handler is registered */
+	char **env;            /* the environment's vector, which is the host's, */
+	char **auxv;           /* and the kernel's one behind it: pairs up to AT_NULL */
+	enum host_state state; /* atomic */
+	bool hooked;           /* L: the exit handler is registered */
 	/* Of the fork under way: L. */
-	int fork_cancel;		/* the thread's cancel state before it */
-	bool fork_write_lock;		/* ld.so's has been taken */
+	int fork_cancel;      /* the thread's cancel state before it */
+	bool fork_write_lock; /* ld.so's has been taken */
 };
 
 /* An object that can be taken out of the link map.  D, but for readers who know that it
  * stays. */
 struct listed {
-	struct link_map *map;	/* NULL until loaded, and when gone */
-	bool hidden;		/* out of the list */
-	bool global;		/* stands in the global search list while hidden */
+	struct link_map *map; /* NULL until loaded, and when gone */
+	bool hidden;          /* out of the list */
+	bool global;          /* stands in the global search list while hidden */
 };
 
 struct loader {
 	struct core *core;
 	struct host host;
 	/* Objects that never close.  c from la_preinit on; `runtime`: L, constant once set. */
-	struct link_map *head;		/* the main program; from la_objopen on */
-	struct link_map *libc;		/* the host's; NULL: none */
-	struct link_map *runtime;	/* the Go runtime library; NULL: none runs */
-	const char *runtime_name;	/* its file name without folders; NULL: none runs */
-	const void *base_ret;		/* c: a return instruction in the host's libc */
-	uint32_t others;		/* objects opened that are no snapshots; atomic */
-	uintptr_t probe;		/* where debuggers stop in an ld.so with SDT
+	struct link_map *head;    /* the main program; from la_objopen on */
+	struct link_map *libc;    /* the host's; NULL: none */
+	struct link_map *runtime; /* the Go runtime library; NULL: none runs */
+	const char *runtime_name; /* its file name without folders; NULL: none runs */
+	const void *base_ret;     /* c: a return instruction in the host's libc */
+	uint32_t others;          /* objects opened that are no snapshots; atomic */
+	uintptr_t probe;          /* where debuggers stop in an ld.so with SDT
 					 * probes; 0: none, or not looked for yet */
 	struct ldso ldso;
 	struct glibc_locks locks;
-	pthread_mutex_t calls_lock;	/* the letter K: the list of calls; a leaf */
-	struct call *calls;		/* K */
-	pthread_cond_t calls_changed;	/* with K: a call has ended, or a fork */
-	unsigned forks;			/* K: threads that are about to fork */
+	pthread_mutex_t calls_lock;   /* the letter K: the list of calls; a leaf */
+	struct call *calls;           /* K */
+	pthread_cond_t calls_changed; /* with K: a call has ended, or a fork */
+	unsigned forks;               /* K: threads that are about to fork */
 	struct tiny tiny;
 	struct process_folders folders;
-	struct table_copy *tables;	/* D: see tables.h */
+	struct table_copy *tables; /* D: see tables.h */
 };
 
 #endif

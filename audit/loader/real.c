@@ -26,10 +26,15 @@ static const struct real_function {
 	const char *name;
 	void **function;
 } functions[] = {
-#define REAL(name) { #name, (void **)&real_##name }
-	REAL(dlopen), REAL(dlmopen), REAL(dlclose), REAL(dlsym), REAL(dlvsym), REAL(dlerror),
-	REAL(dladdr), REAL(dladdr1), REAL(dlinfo),
-	{ "__cxa_thread_atexit_impl", (void **)&real_thread_atexit },
+#define REAL(name)                           \
+	{                                    \
+#name, (void **)&real_##name \
+	}
+	REAL(dlopen),  REAL(dlmopen),
+	REAL(dlclose), REAL(dlsym),
+	REAL(dlvsym),  REAL(dlerror),
+	REAL(dladdr),  REAL(dladdr1),
+	REAL(dlinfo),  { "__cxa_thread_atexit_impl", (void **)&real_thread_atexit },
 };
 
 bool real_is_libc(const struct link_map *map)
@@ -48,8 +53,7 @@ const void *real_ret_in_caller(struct loader *ld, const void *caller)
 	return ret ? ret : ld->base_ret;
 }
 
-void *real_dlopen_as(struct loader *ld, const char *file, int mode,
-			  const void *caller)
+void *real_dlopen_as(struct loader *ld, const char *file, int mode, const void *caller)
 {
 	return (void *)arch_call_as((void *)real_dlopen, file, mode, 0,
 				    real_ret_in_caller(ld, caller));

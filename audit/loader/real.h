@@ -22,7 +22,7 @@ extern __typeof__(dlerror) *real_dlerror;
 extern __typeof__(dladdr) *real_dladdr;
 extern __typeof__(dladdr1) *real_dladdr1;
 extern __typeof__(dlinfo) *real_dlinfo;
-extern real_thread_atexit_function *real_thread_atexit;	/* __cxa_thread_atexit_impl */
+extern real_thread_atexit_function *real_thread_atexit; /* __cxa_thread_atexit_impl */
 
 /* Finds those of them that nobody has asked for so far.  From la_preinit, and again at
  * need: an IFUNC's resolver runs before. */

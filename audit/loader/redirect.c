@@ -15,7 +15,7 @@
 #include "loader/loader.h"
 #include "loader/tables.h"
 
-static int protection_of(const ElfW(Phdr) *segment)
+static int protection_of(const ElfW(Phdr) * segment)
 {
 	return (segment->p_flags & PF_R ? PROT_READ : 0) |
 	       (segment->p_flags & PF_W ? PROT_WRITE : 0) |
@@ -26,7 +26,7 @@ static int protection_of(const ElfW(Phdr) *segment)
 struct scan {
 	struct loader *ld;
 	const struct link_map *map;
-	const ElfW(Sym) *syms;
+	const ElfW(Sym) * syms;
 	const char *strings;
 	redirect_find *find;
 	void *arg;
@@ -38,7 +38,7 @@ static void stays(const struct scan *s, const char *name)
 }
 
 /* No page of code comes here (tables.h), so that the way back cannot be forbidden. */
-static void redirect(const struct scan *s, ElfW(Rela) *r, const struct redirection *t)
+static void redirect(const struct scan *s, ElfW(Rela) * r, const struct redirection *t)
 {
 	uintptr_t page = (uintptr_t)r & -MACHINE_PAGE;
 	size_t size = (uintptr_t)(r + 1) - page;
@@ -53,21 +53,21 @@ static void redirect(const struct scan *s, ElfW(Rela) *r, const struct redirecti
 	r->r_addend = (uintptr_t)t->resolver - s->map->l_addr;
 	if (segment && mprotect((void *)page, size, protection_of(segment)) != 0)
 		log_line(s->ld->core, "%s: a page of its relocations stays writable: %m",
-			    s->map->l_name);
+			 s->map->l_name);
 }
 
 /* What the calls by this relocation are to reach instead; NULL: nothing of ours. */
-static const struct redirection *target_of(const struct scan *s, const ElfW(Rela) *r)
+static const struct redirection *target_of(const struct scan *s, const ElfW(Rela) * r)
 {
 	const ElfW(Sym) *sym = &s->syms[ELF64_R_SYM(r->r_info)];
-	if (!machine_stores_address(ELF64_R_TYPE(r->r_info)) ||
-	    sym->st_shndx != SHN_UNDEF || r->r_addend != 0)
+	if (!machine_stores_address(ELF64_R_TYPE(r->r_info)) || sym->st_shndx != SHN_UNDEF ||
+	    r->r_addend != 0)
 		return NULL;
 	return s->find(s->arg, s->strings + sym->st_name);
 }
 
 struct relocations {
-	ElfW(Rela) *r;
+	ElfW(Rela) * r;
 	size_t n;
 };
 
@@ -86,15 +86,15 @@ static void find_relocations(const struct link_map *map, struct relocations tabl
 		tables[0].r = rela + relative;
 		tables[0].n = size / sizeof *rela - relative;
 	}
-	if (plt && elf_dynamic(map, DT_PLTRELSZ, &size) &&
-	    elf_dynamic(map, DT_PLTREL, &kind) && kind == DT_RELA) {
+	if (plt && elf_dynamic(map, DT_PLTRELSZ, &size) && elf_dynamic(map, DT_PLTREL, &kind) &&
+	    kind == DT_RELA) {
 		tables[1].r = plt;
 		tables[1].n = size / sizeof *plt;
 	}
 }
 
 static const struct redirection *first_target(const struct scan *s,
-					 const struct relocations *table)
+					      const struct relocations *table)
 {
 	const struct redirection *t = NULL;
 
@@ -120,7 +120,8 @@ static bool leave_code(const struct scan *s, struct relocations tables[2])
 	if (tables[1].n) {
 		lo = (uintptr_t)tables[1].r < lo ? (uintptr_t)tables[1].r : lo;
 		hi = (uintptr_t)(tables[1].r + tables[1].n) > hi ?
-			     (uintptr_t)(tables[1].r + tables[1].n) : hi;
+			     (uintptr_t)(tables[1].r + tables[1].n) :
+			     hi;
 	}
 	if (!tables_among_code(s->map, hi - 1) ||
 	    !tables_copy(s->ld, s->map, lo, hi, tags, 2)) {
@@ -136,7 +137,10 @@ void redirect_object(struct loader *ld, const struct link_map *map, redirect_fin
 {
 	struct relocations tables[2];
 	struct scan s = {
-		.ld = ld, .map = map, .find = find, .arg = arg,
+		.ld = ld,
+		.map = map,
+		.find = find,
+		.arg = arg,
 		.syms = (void *)elf_dynamic_address(map, DT_SYMTAB),
 		.strings = (void *)elf_dynamic_address(map, DT_STRTAB),
 	};

@@ -20,7 +20,7 @@ struct loader;
 
 struct redirection {
 	const char *name;
-	void *(*resolver)(void);	/* runs inside ld.so, while it relocates an object */
+	void *(*resolver)(void); /* runs inside ld.so, while it relocates an object */
 };
 
 /* Where a reference to this name is to lead; NULL: where it does. */

@@ -30,7 +30,7 @@ bool tables_among_code(const struct link_map *map, uintptr_t address)
 	return segment && segment->p_flags & PF_X;
 }
 
-static ElfW(Dyn) *entry_of(const struct link_map *map, int64_t tag)
+static ElfW(Dyn) * entry_of(const struct link_map *map, int64_t tag)
 {
 	ElfW(Dyn) *d = map->l_ld;
 
@@ -39,21 +39,21 @@ static ElfW(Dyn) *entry_of(const struct link_map *map, int64_t tag)
 	return d->d_tag == tag ? d : NULL;
 }
 
-bool tables_copy(struct loader *ld, const struct link_map *map, uintptr_t lo,
-		 uintptr_t hi, const int64_t *tags, unsigned n)
+bool tables_copy(struct loader *ld, const struct link_map *map, uintptr_t lo, uintptr_t hi,
+		 const int64_t *tags, unsigned n)
 {
 	const ElfW(Phdr) *dynamic = elf_segment_at(map, PT_LOAD, map->l_ld);
 	struct table_copy *copy;
 
 	if (!dynamic || !(dynamic->p_flags & PF_W)) {
-		errno = EROFS;		/* ld -z rodynamic */
+		errno = EROFS; /* ld -z rodynamic */
 		return false;
 	}
 	copy = calloc(1, sizeof *copy);
 	if (!copy)
 		return false;
-	copy->memory = mmap(NULL, hi - lo, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	copy->memory =
+		mmap(NULL, hi - lo, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (copy->memory == MAP_FAILED) {
 		free(copy);
 		return false;

@@ -23,8 +23,8 @@ bool tables_among_code(const struct link_map *map, uintptr_t address);
 /* Copies [lo, hi), where the n tables lie that the dynamic tags name, to writable memory,
  * and makes the tags name them there.  From la_objopen: the object is not relocated yet.
  * false: errno says why not, and nothing has changed. */
-bool tables_copy(struct loader *ld, const struct link_map *map, uintptr_t lo,
-		 uintptr_t hi, const int64_t *tags, unsigned n);
+bool tables_copy(struct loader *ld, const struct link_map *map, uintptr_t lo, uintptr_t hi,
+		 const int64_t *tags, unsigned n);
 
 /* From la_objclose: the object's copies are given back when it is unmapped.  ld.so reads
  * them until the destructors of all that is closed with it have run; and at exit, when

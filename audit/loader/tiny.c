@@ -57,9 +57,8 @@ static int relist(struct link_map *map, void (*between)(void *), void *arg)
 
 void tiny_init(struct loader *ld, tiny_relist *how)
 {
-	static const struct dlbind_loader functions = {
-		open_here, close_here, dlerror, folder, thread_text, relist
-	};
+	static const struct dlbind_loader functions = { open_here, close_here,  dlerror,
+							folder,    thread_text, relist };
 
 	loader = ld;
 	tell = how;
@@ -78,8 +77,11 @@ const char *tiny_object(struct loader *ld)
 int tiny_main(struct loader *ld)
 {
 	static const struct dlbind_options options = {
-		.size = sizeof options, .flags = DLBIND_GLOBAL | DLBIND_WRITE_ALIAS,
-		.max_code = MACHINE_PAGE, .max_rodata = MACHINE_PAGE, .max_data = MACHINE_PAGE,
+		.size = sizeof options,
+		.flags = DLBIND_GLOBAL | DLBIND_WRITE_ALIAS,
+		.max_code = MACHINE_PAGE,
+		.max_rodata = MACHINE_PAGE,
+		.max_data = MACHINE_PAGE,
 		.max_symbols = 16,
 	};
 	void *library, *code = NULL;

@@ -162,15 +162,15 @@ static void find_locks(struct loader *ld)
 	for (size_t at = 0; at + sizeof(struct glibc_mutex) <= sym->st_size; at += 8) {
 		struct glibc_mutex *m = (void *)((char *)ld->ldso.ns + at);
 
-		if (m->owner != self || m->kind != PTHREAD_MUTEX_RECURSIVE ||
-		    m->lock == 0 || m->count == 0)
+		if (m->owner != self || m->kind != PTHREAD_MUTEX_RECURSIVE || m->lock == 0 ||
+		    m->count == 0)
 			continue;
 		if (n < 2)
 			found[n] = m;
 		n++;
 	}
-	if (n == 1 || (n == 2 && (char *)found[1] - (char *)found[0] ==
-					 2 * sizeof(pthread_mutex_t))) {
+	if (n == 1 ||
+	    (n == 2 && (char *)found[1] - (char *)found[0] == 2 * sizeof(pthread_mutex_t))) {
 		ld->locks.owner = &found[0]->owner;
 		ld->locks.tls = (pthread_mutex_t *)found[1];
 		write = (void *)((char *)found[0] + sizeof(pthread_mutex_t));
@@ -193,8 +193,8 @@ bool transaction_run(struct loader *ld, void (*fn)(void *), void *arg)
 	struct call call = { .kind = CALL_TRANSACTION, .fn = fn, .arg = arg };
 
 	call_push(ld, &call);
-	arch_call_as((void *)real_dlopen, TRANSACTION_NAME,
-		     RTLD_LAZY | RTLD_NOLOAD, 0, ld->base_ret);
+	arch_call_as((void *)real_dlopen, TRANSACTION_NAME, RTLD_LAZY | RTLD_NOLOAD, 0,
+		     ld->base_ret);
 	call_pop(ld, &call);
 	/* The refusal leaves a text in the host's dlerror. */
 	real_forget_error();

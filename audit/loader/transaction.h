@@ -18,31 +18,31 @@ struct loader;
 struct needed_load;
 
 enum call_kind {
-	CALL_TRANSACTION,	/* run fn under the load lock */
-	CALL_WATCH,		/* a dlopen by bare name: is what it finds ours? */
-	CALL_ASK,		/* asking whether ld.so has a file already */
-	CALL_PLAIN,		/* any other: hides outer calls from the callbacks */
-	CALL_NOTIFY,		/* opening or closing the tiny object: run fn inside */
+	CALL_TRANSACTION, /* run fn under the load lock */
+	CALL_WATCH,       /* a dlopen by bare name: is what it finds ours? */
+	CALL_ASK,         /* asking whether ld.so has a file already */
+	CALL_PLAIN,       /* any other: hides outer calls from the callbacks */
+	CALL_NOTIFY,      /* opening or closing the tiny object: run fn inside */
 };
 
 struct call {
-	struct call *outer;		/* K: the list */
+	struct call *outer; /* K: the list */
 	const void *thread;
 	enum call_kind kind;
-	bool begun;			/* K: it may have changed something, so a fork waits
+	bool begun; /* K: it may have changed something, so a fork waits
 					 * for its end */
 	bool ran;
-	void (*fn)(void *);		/* CALL_TRANSACTION, CALL_NOTIFY */
+	void (*fn)(void *); /* CALL_TRANSACTION, CALL_NOTIFY */
 	void *arg;
-	const char *name;		/* CALL_WATCH: what was asked for */
-	bool flagged;			/* CALL_WATCH: any kind of object is ours */
-	bool over;			/* CALL_WATCH: ld.so looks for a dependency by now */
-	bool found;			/* CALL_WATCH: path is set */
-	void *module;			/* CALL_PLAIN: the moduledata of the Go guest that
+	const char *name;           /* CALL_WATCH: what was asked for */
+	bool flagged;               /* CALL_WATCH: any kind of object is ours */
+	bool over;                  /* CALL_WATCH: ld.so looks for a dependency by now */
+	bool found;                 /* CALL_WATCH: path is set */
+	void *module;               /* CALL_PLAIN: the moduledata of the Go guest that
 					 * was loaded by it */
-	struct needed_load *needed;	/* CALL_PLAIN: a generation is loaded by it */
-	char *path;			/* CALL_WATCH: PATH_MAX bytes, gets the first candidate, */
-	char *asked;			/* and PATH_MAX more, before links are followed */
+	struct needed_load *needed; /* CALL_PLAIN: a generation is loaded by it */
+	char *path;                 /* CALL_WATCH: PATH_MAX bytes, gets the first candidate, */
+	char *asked;                /* and PATH_MAX more, before links are followed */
 };
 
 void call_push(struct loader *ld, struct call *call);

@@ -28,7 +28,8 @@ static size_t put_name(const struct elf_name *name, char *out, size_t size)
 	if (!name->offset)
 		return clip(snprintf(out, size, "%s", name->text), size);
 	return clip(snprintf(out, size, "%s+%llu", name->text,
-			     (unsigned long long)name->offset), size);
+			     (unsigned long long)name->offset),
+		    size);
 }
 
 /* Where a path starts: in the runtime library or in another guest. */
@@ -51,7 +52,8 @@ static size_t put_variable(struct reloads *rl, uint64_t address, char *out, size
 	else
 		n += clip(snprintf(out + n, size - n, "a variable"), size - n);
 	if (gen)
-		n += clip(snprintf(out + n, size - n, " of %s", strrchr(gen->guest->path, '/') + 1),
+		n += clip(snprintf(out + n, size - n, " of %s",
+				   strrchr(gen->guest->path, '/') + 1),
 			  size - n);
 	return n;
 }
@@ -59,8 +61,8 @@ static size_t put_variable(struct reloads *rl, uint64_t address, char *out, size
 /* What the Go side writes where it has no name for what is reached. */
 static const char nameless[] = "variable of the module";
 
-void holders_text(struct reloads *rl, const struct generation *gen,
-	       const struct go_module *m, char *out, size_t size)
+void holders_text(struct reloads *rl, const struct generation *gen, const struct go_module *m,
+		  char *out, size_t size)
 {
 	size_t n = 0;
 

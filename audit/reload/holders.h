@@ -10,7 +10,7 @@ struct reloads;
 
 /* Writes the holders of gen that the runtime has found, a line each, cut where
  * they do not fit; "" when there are none.  On the reaper's thread, without locks. */
-void holders_text(struct reloads *rl, const struct generation *gen,
-	       const struct go_module *m, char *out, size_t size);
+void holders_text(struct reloads *rl, const struct generation *gen, const struct go_module *m,
+		  char *out, size_t size);
 
 #endif

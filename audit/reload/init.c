@@ -28,10 +28,10 @@
 struct init_run {
 	struct reloads *rl;
 	struct generation *gen;
-	struct generation **others;	/* kept for it */
+	struct generation **others; /* kept for it */
 	unsigned n;
 	struct go_init init;
-	bool done, abandoned;		/* with rl->core->lock */
+	bool done, abandoned; /* with rl->core->lock */
 };
 
 /* The guest's other generations that are still mapped, newest first: the new one
@@ -48,7 +48,8 @@ static struct generation **keep_others(struct reloads *rl, const struct generati
 	for (other = rl->guests->registry.live; other; other = other->next_live)
 		all++;
 	others = malloc((all + 1) * sizeof *others);
-	for (other = others ? rl->guests->registry.live : NULL; other; other = other->next_live) {
+	for (other = others ? rl->guests->registry.live : NULL; other;
+	     other = other->next_live) {
 		if (other->guest != gen->guest || other == gen || !other->info->is_go ||
 		    other->unmapping || other->rolled_back)
 			continue;
@@ -65,7 +66,7 @@ static void release(struct reloads *rl, struct generation *const *gens, unsigned
 	for (unsigned i = 0; i < n; i++)
 		gens[i]->kept--;
 	if (rl->guests->retired.queue)
-		retired_ask(rl->guests);	/* a round may have passed them over */
+		retired_ask(rl->guests); /* a round may have passed them over */
 	pthread_mutex_unlock(&rl->core->lock);
 }
 
@@ -98,8 +99,10 @@ static void *init_thread(void *arg)
 	/* Names that they have registered after all. */
 	if (run->init.verdict == GO_OK)
 		gort_end_takeover(rl->adapters, gen, true);
-	log_line(rl->core, "%s: the package init of generation %u, which took too long, has "
-		    "ended", gen->guest->path, gen->info->number);
+	log_line(rl->core,
+		 "%s: the package init of generation %u, which took too long, has "
+		 "ended",
+		 gen->guest->path, gen->info->number);
 	free_run(run);
 	release(rl, &gen, 1);
 	return NULL;
@@ -157,13 +160,17 @@ static enum init_result result_of(struct reloads *rl, const char *path,
 	if (init->verdict == GO_OK)
 		return INIT_GOOD;
 	if (init->verdict == GO_PANIC)
-		error_set(rl->core, "%s: its package init panicked: %s: mend the guest and "
-			  "build it again", path, init->text);
+		error_set(rl->core,
+			  "%s: its package init panicked: %s: mend the guest and "
+			  "build it again",
+			  path, init->text);
 	else if (init->text[0])
 		error_set(rl->core, "%s: %s", path, init->text);
 	else
-		error_set(rl->core, "%s: the Go runtime does not find its module: rebuild "
-			  "it with `goaudit build`", path);
+		error_set(rl->core,
+			  "%s: the Go runtime does not find its module: rebuild "
+			  "it with `goaudit build`",
+			  path);
 	return INIT_FAILED;
 }
 
@@ -186,15 +193,18 @@ enum init_result init_run(struct reloads *rl, struct generation *gen, unsigned l
 	if (!limit_ms || transaction_lock_is_mine(rl->loader, true)) {
 		gort_init(rl->adapters, gen, run->others, run->n, &run->init);
 	} else if ((error = host_start_thread(rl->loader, init_thread, run)) != 0) {
-		error_set(rl->core, "%s: no thread for its package init: error %d: end some "
-			  "threads", path, error);
+		error_set(rl->core,
+			  "%s: no thread for its package init: error %d: end some "
+			  "threads",
+			  path, error);
 		free_run(run);
 		return INIT_FAILED;
 	} else if (!wait_for_end(run, limit_ms)) {
 		abandon(rl, gen, others, n);
-		error_set(rl->core, "%s: its package init has not ended within %u ms and runs "
-			  "on without a use: mend the guest, or raise the limit", path,
-			  limit_ms);
+		error_set(rl->core,
+			  "%s: its package init has not ended within %u ms and runs "
+			  "on without a use: mend the guest, or raise the limit",
+			  path, limit_ms);
 		return INIT_ABANDONED;
 	}
 	result = result_of(rl, path, &run->init);

@@ -14,12 +14,12 @@ struct reloads;
 struct target_table;
 
 enum outcome {
-	DONE,		/* job.handle is the answer */
-	PREPARE,	/* a new generation is needed, but no snapshot was made */
-	BUSY,		/* another thread initialises the guest: wait, try again */
-	RETRY,		/* the guest has changed meanwhile: look again */
-	INITIALISE,	/* loaded; a Go generation's inits are to be run */
-	FAILED,		/* dlerror is set */
+	DONE,       /* job.handle is the answer */
+	PREPARE,    /* a new generation is needed, but no snapshot was made */
+	BUSY,       /* another thread initialises the guest: wait, try again */
+	RETRY,      /* the guest has changed meanwhile: look again */
+	INITIALISE, /* loaded; a Go generation's inits are to be run */
+	FAILED,     /* dlerror is set */
 };
 
 /* One open or reload while it is under way; lives on its thread's stack. */
@@ -27,14 +27,14 @@ struct job {
 	struct reloads *rl;
 	const struct open_request *request;
 	struct guest *guest;
-	struct snapshot snapshot;	/* what has been read and made so far */
-	bool unchanged;			/* the file is that of `seen` */
-	bool turned;			/* request->path is not where the guest's name led */
-	struct generation *seen;	/* current generation when the file was looked at */
-	struct generation *reloading;	/* dlreload: the caller's generation; else NULL */
+	struct snapshot snapshot;     /* what has been read and made so far */
+	bool unchanged;               /* the file is that of `seen` */
+	bool turned;                  /* request->path is not where the guest's name led */
+	struct generation *seen;      /* current generation when the file was looked at */
+	struct generation *reloading; /* dlreload: the caller's generation; else NULL */
 	struct goaudit_reload_options options;
-	struct generation *old, *gen;	/* current before, and new */
-	struct target_table *table;	/* for the entries, from initialise to the end */
+	struct generation *old, *gen; /* current before, and new */
+	struct target_table *table;   /* for the entries, from initialise to the end */
 	enum outcome outcome;
 	void *handle;
 };

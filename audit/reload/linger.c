@@ -31,7 +31,7 @@
 struct use {
 	struct use *next;
 	struct generation *gen;
-	bool unseen;			/* registered while the generation was hidden: ld.so
+	bool unseen; /* registered while the generation was hidden: ld.so
 					 * does not know that it is needed */
 };
 
@@ -39,7 +39,7 @@ struct use {
 struct linger_thread {
 	struct linger_thread *next;
 	const void *self;
-	int tid;			/* for messages */
+	int tid; /* for messages */
 	struct use *uses;
 };
 
@@ -133,12 +133,12 @@ void linger_note(struct reloads *rl, const void *dso)
 		if (!t)
 			t = add_thread(rl, self);
 		if (!t || !add_use(t, gen))
-			gen->permanent |= gen->object.hidden;	/* out of memory: it stays */
+			gen->permanent |= gen->object.hidden; /* out of memory: it stays */
 	}
 	pthread_mutex_unlock(&rl->core->lock);
 	if (t && new)
-		((int (*)(void (*)(void *), void *, void *))real_thread_atexit)(
-			thread_ended, t, rl->loader->head->l_ld);
+		((int (*)(void (*)(void *), void *,
+			  void *))real_thread_atexit)(thread_ended, t, rl->loader->head->l_ld);
 }
 
 void linger_forked(struct reloads *rl)
@@ -159,8 +159,7 @@ struct lines {
 	size_t size, n;
 };
 
-__attribute__((format(printf, 2, 3))) static void add(struct lines *l, const char *format,
-						      ...)
+__attribute__((format(printf, 2, 3))) static void add(struct lines *l, const char *format, ...)
 {
 	va_list ap;
 	int n;
@@ -185,8 +184,7 @@ static bool names(const struct link_map *map, const struct generation *gen)
 	if (!strings || !its || !elf_dynamic(gen->object.map, DT_SONAME, &soname))
 		return false;
 	for (const ElfW(Dyn) *d = map->l_ld; d->d_tag != DT_NULL; d++)
-		if (d->d_tag == DT_NEEDED &&
-		    strcmp(strings + d->d_un.d_val, its + soname) == 0)
+		if (d->d_tag == DT_NEEDED && strcmp(strings + d->d_un.d_val, its + soname) == 0)
 			return true;
 	return false;
 }
@@ -254,8 +252,8 @@ static void name_ours(struct reloads *rl, const struct generation *gen, struct l
 	for (struct generation *g = rl->guests->registry.live; g; g = g->next_live)
 		for (unsigned i = 0; g->object.hidden && i < g->pins.n; i++)
 			if (g->pins.handle[i] == gen->object.map)
-				add(l, "generation %u of %s, which needs it",
-				    g->info->number, g->guest->path);
+				add(l, "generation %u of %s, which needs it", g->info->number,
+				    g->guest->path);
 	for (struct linger_thread *t = rl->linger.threads; t; t = t->next)
 		for (struct use *u = t->uses; u; u = u->next)
 			if (u->gen == gen) {
@@ -279,5 +277,5 @@ void linger_name(struct reloads *rl, const struct generation *gen, bool nested, 
 	pthread_mutex_unlock(&rl->core->lock);
 	if (!l.n)
 		add(&l, "ld.so, for somebody's reference that is not known here, or "
-		    "RTLD_NODELETE");
+			"RTLD_NODELETE");
 }

@@ -67,7 +67,7 @@ static struct generation *new_generation(struct job *job)
 	registry_describe(gen, s, job->request->path);
 	gen->reloadable = job->request->reloadable;
 	gen->panic_return = s->facts.kind == IMAGE_GO_GUEST &&
-		       (job->request->panic_return || rl->core->settings.panic_return);
+			    (job->request->panic_return || rl->core->settings.panic_return);
 	gen->opened_global = (job->request->mode & RTLD_GLOBAL) != 0;
 	return gen;
 }
@@ -79,7 +79,7 @@ static void discard(struct job *job)
 	struct generation *gen = job->gen;
 
 	if (gen->object.map && ldso_lists(rl->loader, gen->object.map, gen->info->snapshot)) {
-		job->snapshot.file[0] = 0;	/* the generation's, until it is out */
+		job->snapshot.file[0] = 0; /* the generation's, until it is out */
 		retire_failed(rl, gen);
 		return;
 	}
@@ -102,8 +102,7 @@ void reload_mapped(struct reloads *rl, struct link_map *map)
 		gen->object.map = map;
 		records_begin();
 		gen->info->handle = (uintptr_t)registry_handle(gen);
-		elf_range(map, (uintptr_t *)&gen->info->lo,
-			   (uintptr_t *)&gen->info->hi);
+		elf_range(map, (uintptr_t *)&gen->info->lo, (uintptr_t *)&gen->info->hi);
 		records_end();
 	}
 	pthread_mutex_unlock(&rl->core->lock);
@@ -120,8 +119,9 @@ static bool make_way(struct job *job)
 
 	if (!old || old->info->is_go || old->info->state != GOAUDIT_PARKED)
 		return false;
-	log_line(rl->core, "%s: static TLS is short: generation %u goes before the new one comes",
-		    job->guest->path, old->info->number);
+	log_line(rl->core,
+		 "%s: static TLS is short: generation %u goes before the new one comes",
+		 job->guest->path, old->info->number);
 	retire_generation(rl, old);
 	job->old = NULL;
 	return old->info->state == GOAUDIT_GONE;
@@ -169,7 +169,8 @@ void load_generation(struct job *job)
 		job->guest->current = gen;
 	pthread_mutex_unlock(&rl->core->lock);
 	if (!gen) {
-		error_set(rl->core, "%s: no room for the record of another generation, there are %u: "
+		error_set(rl->core,
+			  "%s: no room for the record of another generation, there are %u: "
 			  "close some guests, or raise the limit of address space",
 			  job->guest->path, goaudit_debug.records);
 		job->outcome = FAILED;
@@ -201,7 +202,7 @@ void load_generation(struct job *job)
 	records_end();
 	registry_set_state(rl->guests, gen, GOAUDIT_INITIALISING);
 	pthread_mutex_unlock(&rl->core->lock);
-	job->snapshot.file[0] = 0;	/* the generation's from now on */
+	job->snapshot.file[0] = 0; /* the generation's from now on */
 	job->handle = map;
 	job->outcome = INITIALISE;
 }

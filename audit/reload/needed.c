@@ -35,11 +35,11 @@
 
 /* Folders whose libraries are the system's: they are loaded as ld.so does. */
 static const char *const system_folders[] = {
-	"/lib/", "/lib32/", "/lib64/", "/libx32/",
+	"/lib/",     "/lib32/",     "/lib64/",     "/libx32/",
 	"/usr/lib/", "/usr/lib32/", "/usr/lib64/", "/usr/libx32/",
 };
 
-#define COUNT(a) (sizeof (a) / sizeof *(a))
+#define COUNT(a) (sizeof(a) / sizeof *(a))
 
 /* --- which file ---------------------------------------------------------------- */
 
@@ -136,8 +136,7 @@ static bool is_current(struct reloads *rl, struct generation *gen)
 {
 	char *path = realpath(gen->guest->name, NULL);
 	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	bool same = fd >= 0 && strcmp(path, gen->guest->path) == 0 &&
-		    is_file_of(rl, gen, fd);
+	bool same = fd >= 0 && strcmp(path, gen->guest->path) == 0 && is_file_of(rl, gen, fd);
 
 	if (fd >= 0)
 		close(fd);
@@ -162,8 +161,8 @@ static bool is_bound_to(const struct reloads *rl, const struct generation *gen,
 			own = user;
 		}
 	for (size_t i = 1; own && i < n; i++)
-		if (ELF64_ST_BIND(syms[i].st_info) != STB_LOCAL &&
-		    strings[syms[i].st_name] && elf_symbol(own->object.map, strings + syms[i].st_name))
+		if (ELF64_ST_BIND(syms[i].st_info) != STB_LOCAL && strings[syms[i].st_name] &&
+		    elf_symbol(own->object.map, strings + syms[i].st_name))
 			return true;
 	return false;
 }
@@ -187,7 +186,8 @@ static bool needs_changed(struct reloads *rl, struct generation *gen)
 static bool fits(struct reloads *rl, const struct needed_load *load, struct generation *gen)
 {
 	return gen->info->references || gen->info->state == GOAUDIT_LOADING ||
-	       (is_current(rl, gen) && !needs_changed(rl, gen) && !is_bound_to(rl, gen, load->guest));
+	       (is_current(rl, gen) && !needs_changed(rl, gen) &&
+		!is_bound_to(rl, gen, load->guest));
 }
 
 /* --- one load ------------------------------------------------------------------- */
@@ -205,8 +205,9 @@ void needed_begin(struct reloads *rl, struct needed_load *load)
 {
 	/* Only this thread changes the list: it has ld.so's lock. */
 	for (struct generation *gen = rl->guests->registry.live; gen; gen = gen->next_live)
-		if (gen->users && gen->object.map && !gen->object.hidden && !gen->info->references &&
-		    gen->info->state != GOAUDIT_LOADING && !fits(rl, load, gen))
+		if (gen->users && gen->object.map && !gen->object.hidden &&
+		    !gen->info->references && gen->info->state != GOAUDIT_LOADING &&
+		    !fits(rl, load, gen))
 			put_aside(rl, load, gen);
 }
 
@@ -224,7 +225,8 @@ static const char *load_new(struct reloads *rl, struct needed_load *load, const 
 	struct snapshot s = { 0 };
 	struct generation *gen = NULL;
 	struct guest *guest;
-	bool good = snapshot_read(rl->guests, fd, path, &s) == 0 && snapshot_make(rl->guests, path, &s) == 0;
+	bool good = snapshot_read(rl->guests, fd, path, &s) == 0 &&
+		    snapshot_make(rl->guests, path, &s) == 0;
 
 	snapshot_release(&s);
 	if (!good)
@@ -244,7 +246,8 @@ static const char *load_new(struct reloads *rl, struct needed_load *load, const 
 	if (gen)
 		return gen->info->snapshot;
 	folder_remove(rl->loader, s.file);
-	error_set(rl->core, "%s: out of memory, or too many generations are held: close some", path);
+	error_set(rl->core, "%s: out of memory, or too many generations are held: close some",
+		  path);
 	return fail(load);
 }
 
@@ -389,7 +392,8 @@ const char *needed_listed(struct reloads *rl, const char *path)
 	struct stat st;
 	char *real;
 
-	if (!rl->guests->registry.guests || folder_has(rl->loader, path) || stat(path, &st) != 0)
+	if (!rl->guests->registry.guests || folder_has(rl->loader, path) ||
+	    stat(path, &st) != 0)
 		return NULL;
 	real = realpath(path, NULL);
 	gen = real ? find_current(rl, real, &st) : NULL;
@@ -402,7 +406,8 @@ const char *needed_listed(struct reloads *rl, const char *path)
 		gen->outside = true;
 		relist_within(rl, gen);
 	}
-	return gen->object.hidden || gen->info->state != GOAUDIT_OPEN ? NULL : gen->info->snapshot;
+	return gen->object.hidden || gen->info->state != GOAUDIT_OPEN ? NULL :
+									gen->info->snapshot;
 }
 
 /* --- looking ---------------------------------------------------------------------- */
@@ -439,8 +444,9 @@ bool needed_changed(struct reloads *rl, const struct generation *gen)
 	if (!all)
 		return false;
 	for (unsigned i = 0; i < n && !changed; i++)
-		changed = !all[i]->info->references &&
-			  (all[i]->info->state >= GOAUDIT_SUPERSEDED || !is_current(rl, all[i]));
+		changed =
+			!all[i]->info->references &&
+			(all[i]->info->state >= GOAUDIT_SUPERSEDED || !is_current(rl, all[i]));
 	pthread_mutex_lock(&rl->core->lock);
 	for (unsigned i = 0; i < n; i++)
 		all[i]->kept--;

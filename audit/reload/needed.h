@@ -21,11 +21,11 @@ struct reloads;
 
 /* One load of a generation, while it is under way; on its thread's stack. */
 struct needed_load {
-	const struct guest *guest;	/* what is loaded */
-	struct generation *fresh;	/* libraries that come with it */
-	struct generation *aside;	/* out of the link map for the time being */
-	bool over;			/* ld.so has mapped all that it needs */
-	bool failed;			/* dlerror is set */
+	const struct guest *guest; /* what is loaded */
+	struct generation *fresh;  /* libraries that come with it */
+	struct generation *aside;  /* out of the link map for the time being */
+	bool over;                 /* ld.so has mapped all that it needs */
+	bool failed;               /* dlerror is set */
 };
 
 /* Before the load: takes out of the link map what it must not find there, since ld.so

@@ -38,20 +38,20 @@ static void keep(struct reloads *rl, struct generation *gen, void *handle)
 	if (!handle)
 		return;
 	if (handle == rl->loader->runtime || handle == rl->loader->head) {
-		dlclose(handle);	/* never closed anyway */
+		dlclose(handle); /* never closed anyway */
 		return;
 	}
 	pthread_mutex_lock(&rl->core->lock);
 	other = registry_find_map(rl->guests, handle);
 	pthread_mutex_unlock(&rl->core->lock);
 	if (other && !other->info->is_go && users_add(rl, gen, other)) {
-		dlclose(handle);	/* it has its own reference */
+		dlclose(handle); /* it has its own reference */
 		return;
 	}
 	if (pins->n == pins->room) {
 		more = realloc(pins->handle, (pins->room + 8) * sizeof *more);
 		if (!more)
-			return;		/* the reference stays, for good: safe */
+			return; /* the reference stays, for good: safe */
 		pins->handle = more;
 		pins->room += 8;
 	}
@@ -78,8 +78,7 @@ void pins_take_needed(struct reloads *rl, struct generation *gen)
 		const char *name = strings + d->d_un.d_val;
 
 		if (d->d_tag == DT_NEEDED && !never_closed(rl, name))
-			keep(rl, gen,
-			     dlmopen(LM_ID_BASE, name, RTLD_LAZY | RTLD_NOLOAD));
+			keep(rl, gen, dlmopen(LM_ID_BASE, name, RTLD_LAZY | RTLD_NOLOAD));
 	}
 	call_pop(rl->loader, &plain);
 }
@@ -99,8 +98,8 @@ static void add_range(struct range *ranges, unsigned *n, const struct link_map *
 }
 
 /* The slots of one relocation table that hold the address of a symbol. */
-static void scan(struct reloads *rl, struct generation *gen, int64_t table,
-		 int64_t size_tag, struct range *ranges, unsigned *n)
+static void scan(struct reloads *rl, struct generation *gen, int64_t table, int64_t size_tag,
+		 struct range *ranges, unsigned *n)
 {
 	const ElfW(Rela) *r = (void *)elf_dynamic_address(gen->object.map, table);
 	uint64_t size;
@@ -120,8 +119,7 @@ static void scan(struct reloads *rl, struct generation *gen, int64_t table,
 		map = elf_object_at((void *)value);
 		if (!map || !map->l_name || !map->l_name[0])
 			continue;
-		keep(rl, gen,
-		     dlmopen(LM_ID_BASE, map->l_name, RTLD_LAZY | RTLD_NOLOAD));
+		keep(rl, gen, dlmopen(LM_ID_BASE, map->l_name, RTLD_LAZY | RTLD_NOLOAD));
 		add_range(ranges, n, map);
 	}
 }

@@ -34,7 +34,7 @@
 
 /* From a round whose holders were about to let go to the next one; doubled each
  * time, up to a second. */
-#define SOON_NS 4000000
+#define SOON_NS          4000000
 #define SOON_DOUBLED_MAX 8
 
 /* How long exit waits for the thread. */
@@ -49,7 +49,7 @@ struct batch {
 	struct generation *gen[BATCH];
 	struct go_module module[BATCH];
 	struct go_held held[BATCH][GO_HELD_MAX];
-	char holders[sizeof ((struct goaudit_generation *)0)->holders];
+	char holders[sizeof((struct goaudit_generation *)0)->holders];
 };
 
 /* The time before which no round begins unless a thread waits for it: the reaper
@@ -58,13 +58,13 @@ static uint64_t next_round(const struct reloads *rl)
 {
 	const struct reaper *r = &rl->reaper;
 	const struct retired *q = &rl->guests->retired;
-	unsigned share = rl->core->settings.reaper_share;	/* not 0 */
+	unsigned share = rl->core->settings.reaper_share; /* not 0 */
 	uint64_t due = r->ended + r->spent * (100 - share) / share, soon;
 
 	if (r->done != q->wanted || q->collected)
 		return due;
-	soon = r->ended + ((uint64_t)SOON_NS << (r->soon < SOON_DOUBLED_MAX ?
-							 r->soon : SOON_DOUBLED_MAX));
+	soon = r->ended +
+	       ((uint64_t)SOON_NS << (r->soon < SOON_DOUBLED_MAX ? r->soon : SOON_DOUBLED_MAX));
 	return due > soon ? due : soon;
 }
 
@@ -108,7 +108,8 @@ static void take_batch(struct reloads *rl, struct batch *b, uint64_t round)
 			continue;
 		gen->tried = round;
 		b->module[b->n] = (struct go_module){
-			.lo = gen->info->lo, .hi = gen->info->hi,
+			.lo = gen->info->lo,
+			.hi = gen->info->hi,
 			.held = b->held[b->n],
 		};
 		b->gen[b->n++] = gen;
@@ -133,7 +134,7 @@ static void record(struct batch *b, struct generation *gen, const struct go_modu
 	pthread_mutex_unlock(&rl->core->lock);
 	if (m->verdict == GO_HELD)
 		log_line(rl->core, "%s: generation %u is held:\n%s", gen->guest->path,
-			    gen->info->number, gen->info->holders);
+			 gen->info->number, gen->info->holders);
 }
 
 /* A generation that a thread of the host is inside of, or will be at its end, is not asked
@@ -142,10 +143,11 @@ static bool leave_out_busy(struct batch *b)
 {
 	struct reloads *rl = b->rl;
 	static const struct go_module held = {
-		.verdict = GO_HELD, .holder = GO_HOLDER_CALL,
+		.verdict = GO_HELD,
+		.holder = GO_HOLDER_CALL,
 		.text = "a call of the host is under way",
 	};
-	static struct go_module ending;		/* there is one reaper */
+	static struct go_module ending; /* there is one reaper */
 	unsigned n = 0, all = b->n;
 
 	calls_barrier(rl->entries);
@@ -173,7 +175,9 @@ static bool leave_out_busy(struct batch *b)
 static void put_back(struct batch *b)
 {
 	static const struct go_module held = {
-		.verdict = GO_HELD, .holder = GO_HOLDER_LOADER, .text = LDSO_NOT_CALLED,
+		.verdict = GO_HELD,
+		.holder = GO_HOLDER_LOADER,
+		.text = LDSO_NOT_CALLED,
 	};
 	struct reloads *rl = b->rl;
 
@@ -233,7 +237,7 @@ static bool reap(struct batch *b)
 		soon |= gort_unlink(rl->adapters, b->module, b->n);
 		take_verdicts(b, (clock_ns() - begin) / b->n);
 	}
-	rl->reaper.spent += clock_ns() - begin;		/* only this thread does so */
+	rl->reaper.spent += clock_ns() - begin; /* only this thread does so */
 	if (!b->n)
 		return soon;
 	/* Who has read the module list before the commit, a signal handler or a
@@ -250,7 +254,7 @@ static void *reaper_thread(void *arg)
 	struct reloads *rl = arg;
 	struct reaper *r = &rl->reaper;
 	struct retired *q = &rl->guests->retired;
-	static struct batch batch;	/* there is one reaper; 150 KB are much for a stack */
+	static struct batch batch; /* there is one reaper; 150 KB are much for a stack */
 	uint64_t round;
 	bool soon;
 
@@ -298,8 +302,10 @@ void reaper_start(struct reloads *rl)
 	error = host_start_thread(rl->loader, reaper_thread, rl);
 	if (error == 0)
 		return;
-	log_line(rl->core, "no thread for the reaper: error %d: nothing is unmapped "
-		    "until the next guest is opened", error);
+	log_line(rl->core,
+		 "no thread for the reaper: error %d: nothing is unmapped "
+		 "until the next guest is opened",
+		 error);
 	pthread_mutex_lock(&rl->core->lock);
 	rl->reaper.started = false;
 	pthread_mutex_unlock(&rl->core->lock);
@@ -344,14 +350,15 @@ int reaper_admit(struct reloads *rl, const char *path)
 	pthread_mutex_unlock(&rl->core->lock);
 	if (!is_too_much(rl, &t))
 		return 0;
-	reaper_wait(rl, NULL, -1);	/* they may be free by now */
+	reaper_wait(rl, NULL, -1); /* they may be free by now */
 	pthread_mutex_lock(&rl->core->lock);
 	t = retired_count(rl->guests);
 	if (is_too_much(rl, &t))
-		error_set(rl->core, "%s: %u retired generations of guests are held, %llu KB, "
+		error_set(rl->core,
+			  "%s: %u retired generations of guests are held, %llu KB, "
 			  "as much as GOAUDIT_HELD allows; the oldest, generation %u of "
-			  "%s, by %s: let go of them, or raise GOAUDIT_HELD", path, t.n,
-			  (unsigned long long)t.bytes >> 10, t.oldest->info->number,
+			  "%s, by %s: let go of them, or raise GOAUDIT_HELD",
+			  path, t.n, (unsigned long long)t.bytes >> 10, t.oldest->info->number,
 			  t.oldest->guest->path, t.oldest->info->holder_text);
 	pthread_mutex_unlock(&rl->core->lock);
 	return is_too_much(rl, &t) ? -1 : 0;
@@ -361,7 +368,8 @@ int reaper_admit(struct reloads *rl, const char *path)
 static bool any_busy(struct reloads *rl, const struct guest *guest)
 {
 	for (struct generation *g = rl->guests->registry.live; g; g = g->next_live)
-		if (g->info->state == GOAUDIT_RETIRED && (!guest || g->guest == guest) && g->info->holder == GO_HOLDER_BUSY)
+		if (g->info->state == GOAUDIT_RETIRED && (!guest || g->guest == guest) &&
+		    g->info->holder == GO_HOLDER_BUSY)
 			return true;
 	return false;
 }

@@ -42,8 +42,9 @@ static void give_up(struct reloads *rl, struct generation *gen)
 	gen->owner = NULL;
 	gen->rolled_back = true;
 	if (gen->object.map) {
-		keep(rl, gen, "a thread that was initialising it when this process was "
-			      "forked");
+		keep(rl, gen,
+		     "a thread that was initialising it when this process was "
+		     "forked");
 		return;
 	}
 	guest->generations--;
@@ -57,12 +58,13 @@ void recover_forked(struct reloads *rl)
 
 	for (gen = rl->guests->registry.live; gen; gen = next) {
 		next = gen->next_live;
-		gen->kept = 0;		/* by threads that are no more */
+		gen->kept = 0; /* by threads that are no more */
 		if (gen->owner && gen->owner != self)
 			give_up(rl, gen);
 		else if (gen->unmapping && !rl->loader->calls)
-			keep(rl, gen, "a thread that was unmapping it when this process "
-				      "was forked");
+			keep(rl, gen,
+			     "a thread that was unmapping it when this process "
+			     "was forked");
 	}
 	rl->interrupted = rl->guests->registry.live != NULL;
 }

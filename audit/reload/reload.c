@@ -64,7 +64,8 @@ static bool has_all_functions(struct job *job)
 	if (!job->reloading || (job->options.flags & GOAUDIT_RELOAD_LACKING))
 		return true;
 	if (lacks)
-		error_set(job->rl->core, "%s: the new build has no function %s, whose address "
+		error_set(job->rl->core,
+			  "%s: the new build has no function %s, whose address "
 			  "is in use: put it back, or restart the process",
 			  job->guest->path, lacks);
 	return !lacks;
@@ -88,8 +89,8 @@ static bool has_same_signatures(struct job *job)
 		return false;
 	}
 	if (n)
-		same = move_check_exports(job->rl, job->old, job->gen, &job->snapshot,
-					     names, n) == 0;
+		same = move_check_exports(job->rl, job->old, job->gen, &job->snapshot, names,
+					  n) == 0;
 	free(names);
 	return same;
 }
@@ -99,7 +100,7 @@ static bool take_over_state(struct job *job)
 {
 	if (job->old && (job->options.flags & GOAUDIT_RELOAD_VARIABLES) &&
 	    move_variables(job->rl, job->old, job->gen, &job->snapshot,
-			      job->options.variables) != 0)
+			   job->options.variables) != 0)
 		return false;
 	return state_hooks_run(job->rl, job->old, job->gen);
 }
@@ -155,7 +156,8 @@ static void initialise(struct job *job)
 	bool good = has_all_functions(job) && has_same_signatures(job);
 
 	if (good && gen->info->is_go)
-		good = init_run(rl, gen, limit ? limit : rl->core->settings.init_timeout) == INIT_GOOD;
+		good = init_run(rl, gen, limit ? limit : rl->core->settings.init_timeout) ==
+		       INIT_GOOD;
 	if (good) {
 		good = take_over_state(job) && fits_still(job) && can_commit(job);
 		if (gen->info->is_go)
@@ -179,13 +181,17 @@ static bool hideable(struct job *job)
 	records_end();
 	pthread_mutex_unlock(&job->rl->core->lock);
 	if (!job->request->reloadable)
-		return true;	/* it runs, and is kept for ever */
+		return true; /* it runs, and is kept for ever */
 	if (job->rl->loader->ldso.checked)
-		error_set(job->rl->core, "%s: reloading is off in this process: %s: use a glibc "
-			  "that goaudit(7) lists", job->guest->path, why);
+		error_set(job->rl->core,
+			  "%s: reloading is off in this process: %s: use a glibc "
+			  "that goaudit(7) lists",
+			  job->guest->path, why);
 	else
-		error_set(job->rl->core, "%s: ld.so cannot be checked now: %s: free memory, space "
-			  "or descriptors", job->guest->path, why);
+		error_set(job->rl->core,
+			  "%s: ld.so cannot be checked now: %s: free memory, space "
+			  "or descriptors",
+			  job->guest->path, why);
 	job->outcome = FAILED;
 	return false;
 }
@@ -197,8 +203,7 @@ static void promote(struct job *job, struct generation *gen)
 	if (!(job->request->mode & RTLD_GLOBAL))
 		return;
 	gen->opened_global = true;
-	h = dlmopen(LM_ID_BASE, gen->info->snapshot,
-		    RTLD_LAZY | RTLD_NOLOAD | RTLD_GLOBAL);
+	h = dlmopen(LM_ID_BASE, gen->info->snapshot, RTLD_LAZY | RTLD_NOLOAD | RTLD_GLOBAL);
 	if (h)
 		dlclose(h);
 }
@@ -308,8 +313,7 @@ static bool prepare(struct job *job)
 
 	if (s->file[0])
 		return true;
-	if (!s->data &&
-	    snapshot_read(rl->guests, job->request->fd, job->request->path, s) != 0)
+	if (!s->data && snapshot_read(rl->guests, job->request->fd, job->request->path, s) != 0)
 		return false;
 	if (snapshot_make(rl->guests, job->request->path, s) != 0)
 		return false;
@@ -317,10 +321,11 @@ static bool prepare(struct job *job)
 	if (s->facts.kind != IMAGE_GO_GUEST)
 		return true;
 	if (s->facts.symbolic)
-		log_line(rl->core, "%s: warning: linked with -Bsymbolic: types of the "
-			    "runtime library are split in it; reflect, signal.Notify "
-			    "and protobuf misbehave: build it with `goaudit build`",
-			    job->guest->path);
+		log_line(rl->core,
+			 "%s: warning: linked with -Bsymbolic: types of the "
+			 "runtime library are split in it; reflect, signal.Notify "
+			 "and protobuf misbehave: build it with `goaudit build`",
+			 job->guest->path);
 	if (reaper_admit(rl, job->guest->path) != 0)
 		return false;
 	if (gort_ensure(rl->adapters, &s->facts, job->guest->path) != 0)
@@ -344,11 +349,13 @@ static bool wait_for_guest(struct job *job)
 	pthread_mutex_lock(&rl->core->lock);
 	while ((cur = job->guest->current) && in_time &&
 	       cur->info->state == GOAUDIT_INITIALISING)
-		in_time = clock_wait(&rl->core->changed, &rl->core->lock, bounded ? &end : NULL);
+		in_time =
+			clock_wait(&rl->core->changed, &rl->core->lock, bounded ? &end : NULL);
 	pthread_mutex_unlock(&rl->core->lock);
 	if (in_time)
 		return true;
-	error_set(rl->core, "%s: another thread is initialising it, and this one is in a "
+	error_set(rl->core,
+		  "%s: another thread is initialising it, and this one is in a "
 		  "constructor: open it from outside of constructors",
 		  job->guest->path);
 	return false;
@@ -446,8 +453,7 @@ bool reload_open_existing(struct reloads *rl, const char *path, void **handle)
 
 	pthread_mutex_lock(&rl->core->lock);
 	guest = registry_find_path(rl->guests, path);
-	open = guest && guest->current &&
-	       guest->current->info->state == GOAUDIT_OPEN;
+	open = guest && guest->current && guest->current->info->state == GOAUDIT_OPEN;
 	if (open) {
 		commit_add_reference(guest->current, 0);
 		*handle = registry_handle(guest->current);
@@ -512,8 +518,10 @@ static void reload_step(void *arg)
 	    cur->owner != arch_thread_pointer()) {
 		job->outcome = BUSY;
 	} else if (cur && cur->owner) {
-		error_set(rl->core, "%s: its own constructor or package init cannot "
-			  "reload it: do so later", job->guest->path);
+		error_set(rl->core,
+			  "%s: its own constructor or package init cannot "
+			  "reload it: do so later",
+			  job->guest->path);
 		job->outcome = FAILED;
 	} else if (cur != job->seen) {
 		job->outcome = RETRY;
@@ -553,16 +561,18 @@ void *reload_reload(struct reloads *rl, void *handle,
 	void *result;
 
 	if (options)
-		memcpy(&job.options, options, options->size < sizeof job.options ?
-						      options->size : sizeof job.options);
+		memcpy(&job.options, options,
+		       options->size < sizeof job.options ? options->size : sizeof job.options);
 	pthread_mutex_lock(&rl->core->lock);
 	job.reloading = registry_find_handle(rl->guests, handle);
 	if (job.reloading && !job.reloading->info->references)
 		job.reloading = NULL;
 	pthread_mutex_unlock(&rl->core->lock);
 	if (!job.reloading) {
-		error_set(rl->core, "%p: not an open handle of a reloadable object: open it "
-			  "with RTLD_RELOADABLE first", handle);
+		error_set(rl->core,
+			  "%p: not an open handle of a reloadable object: open it "
+			  "with RTLD_RELOADABLE first",
+			  handle);
 		return NULL;
 	}
 	job.guest = job.reloading->guest;
@@ -607,5 +617,5 @@ void reload_finish(struct reloads *rl)
 {
 	if (!transaction_run(rl->loader, reinsert_all, rl))
 		log_line(rl->core, "destructors of closed guests do not run: %s",
-			    LDSO_NOT_CALLED);
+			 LDSO_NOT_CALLED);
 }

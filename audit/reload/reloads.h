@@ -12,13 +12,13 @@ struct guests;
 struct loader;
 
 struct open_request {
-	const char *path;	/* absolute, resolved */
-	const char *name;	/* absolute: what the host has asked for, or ld.so found */
-	int fd;			/* the open file; stays the caller's */
-	int mode;		/* dlopen's, without the bits that are ours */
+	const char *path; /* absolute, resolved */
+	const char *name; /* absolute: what the host has asked for, or ld.so found */
+	int fd;           /* the open file; stays the caller's */
+	int mode;         /* dlopen's, without the bits that are ours */
 	bool reloadable;
-	bool panic_return;		/* RTLD_PANIC_RETURN */
-	bool raw;		/* RTLD_RAW */
+	bool panic_return; /* RTLD_PANIC_RETURN */
+	bool raw;          /* RTLD_RAW */
 };
 
 /* A queue this long makes the thread that adds to it wait for a round, so that
@@ -28,19 +28,19 @@ struct open_request {
 /* All L. */
 struct reaper {
 	bool started, stop;
-	uint64_t done;				/* rounds finished */
-	unsigned soon;				/* so many in a row ended with a holder that was
+	uint64_t done;         /* rounds finished */
+	unsigned soon;         /* so many in a row ended with a holder that was
 						 * about to let go */
-	uint64_t spent, ended;			/* the last round's work, and its end; ns */
-	unsigned hurry;				/* threads that wait for a round */
+	uint64_t spent, ended; /* the last round's work, and its end; ns */
+	unsigned hurry;        /* threads that wait for a round */
 };
 
 /* All L. */
 struct linger {
-	struct linger_thread *threads;	/* that will run destructors in guests */
-	unsigned waiting;		/* retired generations that are to be tried again */
-	unsigned leaving;		/* of these, those that a dlclose under way will take */
-	uint64_t step;			/* counts retire_try */
+	struct linger_thread *threads; /* that will run destructors in guests */
+	unsigned waiting;              /* retired generations that are to be tried again */
+	unsigned leaving;              /* of these, those that a dlclose under way will take */
+	uint64_t step;                 /* counts retire_try */
 };
 
 struct reloads {
@@ -51,7 +51,7 @@ struct reloads {
 	struct adapters *adapters;
 	struct reaper reaper;
 	struct linger linger;
-	bool interrupted;		/* D: recover has to look */
+	bool interrupted; /* D: recover has to look */
 };
 
 #endif

@@ -58,13 +58,13 @@ static void held_by(struct reloads *rl, struct generation *gen, uint32_t holder,
 	info->holder = holder;
 	info->goroutine = 0;
 	text_copy(info->holders, sizeof info->holders, text);
-	snprintf(info->holder_text, sizeof info->holder_text, "%.*s",
-		 (int)strcspn(text, "\n"), text);
+	snprintf(info->holder_text, sizeof info->holder_text, "%.*s", (int)strcspn(text, "\n"),
+		 text);
 	records_end();
 	pthread_mutex_unlock(&rl->core->lock);
 	if (new)
 		log_line(rl->core, "%s: generation %u is held:\n%s", gen->guest->path,
-			    info->number, text);
+			 info->number, text);
 }
 
 /* Nothing of it is mapped any more. */
@@ -93,7 +93,7 @@ static bool close_map(struct reloads *rl, struct generation *gen)
 	if (hidden)
 		ldso_reinsert(rl->loader, map, gen->object.global);
 	gen->object.hidden = false;
-	if (gen->closed) {		/* a reference to give back once more */
+	if (gen->closed) { /* a reference to give back once more */
 		call_push(rl->loader, &plain);
 		map = dlmopen(LM_ID_BASE, name, RTLD_LAZY | RTLD_NOLOAD);
 		call_pop(rl->loader, &plain);
@@ -123,14 +123,14 @@ static void linger(struct reloads *rl, struct generation *gen)
 		pins_release(gen);
 		retire_needed(rl, gen);
 	} else {
-		if (!gen->pins.bound)	/* given back, or none yet */
+		if (!gen->pins.bound) /* given back, or none yet */
 			pins_take_needed(rl, gen);
 		retire_hide(rl, gen);
 	}
 	pthread_mutex_lock(&rl->core->lock);
 	set_waiting(rl, gen);
 	if (!gen->tries)
-		gen->tried_at = rl->linger.step + 1;	/* not at this step's end */
+		gen->tried_at = rl->linger.step + 1; /* not at this step's end */
 	rl->linger.leaving += nested - gen->leaving;
 	gen->leaving = nested;
 	pthread_mutex_unlock(&rl->core->lock);
@@ -174,8 +174,10 @@ void retire_look(struct reloads *rl)
 		return;
 	do {
 		pthread_mutex_lock(&rl->core->lock);
-		for (gen = rl->guests->registry.live, out = NULL; gen && !out; gen = gen->next_live)
-			if (gen->leaving && !ldso_lists(rl->loader, gen->object.map, gen->info->snapshot))
+		for (gen = rl->guests->registry.live, out = NULL; gen && !out;
+		     gen = gen->next_live)
+			if (gen->leaving &&
+			    !ldso_lists(rl->loader, gen->object.map, gen->info->snapshot))
 				out = gen;
 		pthread_mutex_unlock(&rl->core->lock);
 		if (out)
@@ -269,7 +271,7 @@ void retire_generation(struct reloads *rl, struct generation *gen)
 	if (go)
 		return;
 	if (is_busy(rl, gen))
-		wait_until_left(rl, gen);	/* for retire_try */
+		wait_until_left(rl, gen); /* for retire_try */
 	else
 		retire_unmap(rl, gen);
 }
@@ -317,9 +319,10 @@ void retire_below_caller(struct reloads *rl, struct generation *gen)
 		return;
 	}
 	pthread_mutex_lock(&rl->core->lock);
-	registry_set_state(rl->guests, gen, GOAUDIT_RETIRED);	/* until retire_replaced */
+	registry_set_state(rl->guests, gen, GOAUDIT_RETIRED); /* until retire_replaced */
 	pthread_mutex_unlock(&rl->core->lock);
-	held_by(rl, gen, GO_HOLDER_CALL, "the caller of dlreload may be executing in it, "
+	held_by(rl, gen, GO_HOLDER_CALL,
+		"the caller of dlreload may be executing in it, "
 		"until the guest's next step");
 }
 
@@ -359,7 +362,8 @@ static bool is_due(const struct reloads *rl, const struct generation *gen, bool 
 	if (!gen->waiting || gen->kept || gen->tried_at == now ||
 	    (gen->threads && (gen->closed || gen->unseen)))
 		return false;
-	return all || !gen->tries || now - gen->tried_at >= 1ull << (gen->tries < 6 ? gen->tries : 6);
+	return all || !gen->tries ||
+	       now - gen->tried_at >= 1ull << (gen->tries < 6 ? gen->tries : 6);
 }
 
 #define TRIED_TOGETHER 16
@@ -417,7 +421,7 @@ void retire_try(struct reloads *rl, bool all)
 	if (__atomic_load_n(&rl->linger.waiting, __ATOMIC_RELAXED) && !rl->core->exiting &&
 	    !transaction_run(rl->loader, try_waiting, &r))
 		log_line(rl->core, "retired generations are not unmapped now: %s",
-			    LDSO_NOT_CALLED);
+			 LDSO_NOT_CALLED);
 }
 void retire_gone(struct reloads *rl, struct generation *gen)
 {

@@ -13,7 +13,7 @@
 #include "reload/reloads.h"
 
 bool state_hooks_run(struct reloads *rl, const struct generation *old,
-	      const struct generation *gen)
+		     const struct generation *gen)
 {
 	goaudit_save_function *save;
 	goaudit_load_function *load;
@@ -31,17 +31,21 @@ bool state_hooks_run(struct reloads *rl, const struct generation *old,
 		return true;
 	data = save(&size, &version);
 	if (!data && size == 0)
-		return true;		/* it has none */
+		return true; /* it has none */
 	if (!data) {
-		error_set(rl->core, "%s: goaudit_save of the old generation has failed: see "
-			  "what it says", path);
+		error_set(rl->core,
+			  "%s: goaudit_save of the old generation has failed: see "
+			  "what it says",
+			  path);
 		return false;
 	}
 	result = load(data, size, version);
 	rl->loader->host.free(data);
 	if (result != 0)
-		error_set(rl->core, "%s: the new build does not take the state over "
+		error_set(rl->core,
+			  "%s: the new build does not take the state over "
 			  "(goaudit_load returned %d, of version %u, %zu bytes): have it "
-			  "accept that version", path, result, version, size);
+			  "accept that version",
+			  path, result, version, size);
 	return result == 0;
 }

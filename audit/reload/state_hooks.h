@@ -11,6 +11,6 @@ struct reloads;
  * of goaudit_save and goaudit_load nothing happens.  Returns false, with dlerror
  * set, if one of them refuses.  Both are foreign code: without locks. */
 bool state_hooks_run(struct reloads *rl, const struct generation *old,
-	      const struct generation *gen);
+		     const struct generation *gen);
 
 #endif

@@ -55,7 +55,8 @@ bool users_wanted(const struct reloads *rl, const struct generation *gen)
 		return gen->info->references;
 	if (gen->outside)
 		return true;
-	for (const struct generation *user = rl->guests->registry.live; user; user = user->next_live)
+	for (const struct generation *user = rl->guests->registry.live; user;
+	     user = user->next_live)
 		if (user->object.map && !user->object.hidden && users_reach_directly(user, gen))
 			return true;
 	return false;
@@ -94,4 +95,3 @@ void users_cover(struct reloads *rl, struct generation *gen)
 		users_cover(rl, need);
 	}
 }
-

@@ -21,8 +21,7 @@ static const struct argp help = {
 	       "./..., each main package becomes a guest of its own.",
 };
 
-static bool
-wants_help(char **argv)
+static bool wants_help(char **argv)
 {
 	for (; *argv != NULL && (*argv)[0] == '-'; argv++)
 		if (strcmp(*argv, "--help") == 0 || strcmp(*argv, "-help") == 0 ||
@@ -31,8 +30,7 @@ wants_help(char **argv)
 	return false;
 }
 
-int
-cmd_build(struct tool *t, int argc, char **argv)
+int cmd_build(struct tool *t, int argc, char **argv)
 {
 	struct goflags g = { 0 };
 	struct runtime rt;

@@ -10,16 +10,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ERRNO_MAX 99		/* DragonFly's ELAST */
+#define ERRNO_MAX 99 /* DragonFly's ELAST */
 
 struct options {
 	bool trace, by_signal;
-	int fail_settls;	/* 0: it does not fail */
-	int at;			/* index of the program in argv */
+	int fail_settls; /* 0: it does not fail */
+	int at;          /* index of the program in argv */
 };
 
 static const struct argp_option option_table[] = {
-	{ "trace", 't', NULL, 0, "Show its system calls on standard error, as truss(1) does", 0 },
+	{ "trace", 't', NULL, 0, "Show its system calls on standard error, as truss(1) does",
+	  0 },
 	{ "signals", 's', NULL, 0,
 	  "Leave its text as it is, so that each system call costs a signal", 0 },
 	{ "fail-settls", 'f', "ERRNO", 0,
@@ -27,8 +28,7 @@ static const struct argp_option option_table[] = {
 	{ 0 },
 };
 
-static error_t
-parse(int key, char *arg, struct argp_state *state)
+static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
 	char *end;
@@ -40,7 +40,8 @@ parse(int key, char *arg, struct argp_state *state)
 	case 'f':
 		n = strtol(arg, &end, 10);
 		if (*arg == '\0' || *end != '\0' || n < 1 || n > ERRNO_MAX)
-			argp_error(state, "%s: not an errno of DragonFly's: give 1 to %d", arg, ERRNO_MAX);
+			argp_error(state, "%s: not an errno of DragonFly's: give 1 to %d", arg,
+				   ERRNO_MAX);
 		o->fail_settls = (int)n;
 		return 0;
 	case ARGP_KEY_ARG:
@@ -56,8 +57,7 @@ parse(int key, char *arg, struct argp_state *state)
 }
 
 /* Its options, the program's name for itself, its file, and its arguments. */
-static void
-execute(struct tool *t, const struct options *o, char *path, char **argv)
+static void execute(struct tool *t, const struct options *o, char *path, char **argv)
 {
 	struct list v = { 0 };
 
@@ -81,8 +81,7 @@ execute(struct tool *t, const struct options *o, char *path, char **argv)
 	list_free(&v);
 }
 
-int
-cmd_dfly(struct tool *t, int argc, char **argv)
+int cmd_dfly(struct tool *t, int argc, char **argv)
 {
 	static const struct argp argp = {
 		.options = option_table,
@@ -97,7 +96,8 @@ cmd_dfly(struct tool *t, int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &o);
 	if (t->dfly == NULL) {
-		tool_error("goaudit-dfly: not found beside goaudit: install it with make install");
+		tool_error(
+			"goaudit-dfly: not found beside goaudit: install it with make install");
 		return 126;
 	}
 	path = find_program(argv[o.at]);

@@ -19,7 +19,8 @@ struct options {
 };
 
 static const struct argp_option option_table[] = {
-	{ "host", 'H', "PROGRAM", 0, "Also say what goes wrong between FILE and this program", 0 },
+	{ "host", 'H', "PROGRAM", 0, "Also say what goes wrong between FILE and this program",
+	  0 },
 	{ "runtime", 'r', "LIBSTD", 0, "The Go runtime library that the process has", 0 },
 	{ "json", 'j', NULL, 0, "Print JSON: an array of one object for each image", 0 },
 	{ "quiet", 'q', NULL, 0, "Print nothing: the exit status tells", 0 },
@@ -27,8 +28,7 @@ static const struct argp_option option_table[] = {
 	{ 0 },
 };
 
-static error_t
-parse(int key, char *arg, struct argp_state *state)
+static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
 
@@ -38,9 +38,7 @@ parse(int key, char *arg, struct argp_state *state)
 	case 'j': o->json = true; return 0;
 	case 'q': o->quiet = true; return 0;
 	case 's': o->strict = true; return 0;
-	case ARGP_KEY_ARG:
-		list_add(&o->files, copy_text(arg));
-		return 0;
+	case ARGP_KEY_ARG: list_add(&o->files, copy_text(arg)); return 0;
 	case ARGP_KEY_NO_ARGS:
 		argp_error(state, "no FILE: name libraries, programs or folders");
 		return EINVAL;
@@ -48,15 +46,13 @@ parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static int
-by_name(const FTSENT **a, const FTSENT **b)
+static int by_name(const FTSENT **a, const FTSENT **b)
 {
 	return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
 /* A folder stands for the ELF files in it; what else there is does not matter. */
-static int
-expand(const char *path, struct list *out)
+static int expand(const char *path, struct list *out)
 {
 	char *const roots[] = { (char *)(uintptr_t)path, NULL };
 	struct stat st;
@@ -79,9 +75,8 @@ expand(const char *path, struct list *out)
 	return STATUS_OK;
 }
 
-static int
-inspect_all(struct tool *t, struct inspector *in, const struct options *o,
-	    const struct list *files)
+static int inspect_all(struct tool *t, struct inspector *in, const struct options *o,
+		       const struct list *files)
 {
 	bool show = t->tty && files->n > 8 && !isatty(1), colour = isatty(1);
 	int status = STATUS_OK;
@@ -109,8 +104,7 @@ inspect_all(struct tool *t, struct inspector *in, const struct options *o,
 	return status;
 }
 
-int
-cmd_inspect(struct tool *t, int argc, char **argv)
+int cmd_inspect(struct tool *t, int argc, char **argv)
 {
 	static const struct argp argp = {
 		.options = option_table,

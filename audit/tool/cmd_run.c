@@ -10,22 +10,22 @@
 
 struct options {
 	struct host_options host;
-	const char *package;	/* --watch */
-	int at;			/* index of the program in argv */
+	const char *package; /* --watch */
+	int at;              /* index of the program in argv */
 };
 
 static const struct argp_option option_table[] = {
 	{ "reloadable", 'r', "GLOB", 0,
 	  "Open libraries whose path or name matches as reloadable; may be repeated", 0 },
-	{ "watch", 'w', "DIR", 0, "Build the guest in DIR anew at each change of its files", 0 },
+	{ "watch", 'w', "DIR", 0, "Build the guest in DIR anew at each change of its files",
+	  0 },
 	{ "log", 'l', "FILE", OPTION_ARG_OPTIONAL,
 	  "Log what the module does, to standard error or FILE", 0 },
 	{ "here-only", 'H', NULL, 0, "Keep the module from the program's children", 0 },
 	{ 0 },
 };
 
-static error_t
-parse(int key, char *arg, struct argp_state *state)
+static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
 
@@ -46,8 +46,7 @@ parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-int
-cmd_run(struct tool *t, int argc, char **argv)
+int cmd_run(struct tool *t, int argc, char **argv)
 {
 	static const struct argp argp = {
 		.options = option_table,

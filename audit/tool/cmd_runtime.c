@@ -13,7 +13,7 @@
 struct options {
 	enum { BUILD, PRINT, LIST, CLEAN } what;
 	bool json, keep;
-	struct list keys;	/* --clean: only these */
+	struct list keys; /* --clean: only these */
 };
 
 static const struct argp_option option_table[] = {
@@ -21,12 +21,12 @@ static const struct argp_option option_table[] = {
 	{ "list", 'l', NULL, 0, "List the libraries in the cache", 0 },
 	{ "json", 'j', NULL, 0, "With --list: as JSON", 0 },
 	{ "clean", 'c', NULL, 0, "Remove the libraries named by KEY, or all", 0 },
-	{ "keep-current", 'k', NULL, 0, "With --clean: not the one for the go command in PATH", 0 },
+	{ "keep-current", 'k', NULL, 0, "With --clean: not the one for the go command in PATH",
+	  0 },
 	{ 0 },
 };
 
-static error_t
-parse(int key, char *arg, struct argp_state *state)
+static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
 
@@ -36,9 +36,7 @@ parse(int key, char *arg, struct argp_state *state)
 	case 'c': o->what = CLEAN; return 0;
 	case 'j': o->json = true; return 0;
 	case 'k': o->keep = true; return 0;
-	case ARGP_KEY_ARG:
-		list_add(&o->keys, copy_text(arg));
-		return 0;
+	case ARGP_KEY_ARG: list_add(&o->keys, copy_text(arg)); return 0;
 	case ARGP_KEY_END:
 		if (o->json && o->what != LIST)
 			argp_error(state, "--json goes with --list");
@@ -52,8 +50,7 @@ parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static int
-clean(struct tool *t, struct list *keys, bool keep)
+static int clean(struct tool *t, struct list *keys, bool keep)
 {
 	int status = tool_open_cache(t);
 	char *current;
@@ -79,8 +76,7 @@ clean(struct tool *t, struct list *keys, bool keep)
 	return status;
 }
 
-static int
-build(struct tool *t, bool print)
+static int build(struct tool *t, bool print)
 {
 	struct runtime rt;
 	int status = runtime_locate(t, &rt);
@@ -95,8 +91,7 @@ build(struct tool *t, bool print)
 	return status;
 }
 
-int
-cmd_runtime(struct tool *t, int argc, char **argv)
+int cmd_runtime(struct tool *t, int argc, char **argv)
 {
 	static const struct argp argp = {
 		.options = option_table,

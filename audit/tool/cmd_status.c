@@ -26,8 +26,7 @@ static const struct argp_option option_table[] = {
 	{ 0 },
 };
 
-static error_t
-parse(int key, char *arg, struct argp_state *state)
+static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
 	char *end;
@@ -50,31 +49,32 @@ parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const char *
-state_name(uint32_t state)
+static const char *state_name(uint32_t state)
 {
 	static const char *const names[] = {
-		[GOAUDIT_FREE] = "free", [GOAUDIT_LOADING] = "loading",
-		[GOAUDIT_INITIALISING] = "initialising", [GOAUDIT_OPEN] = "open",
-		[GOAUDIT_PARKED] = "parked", [GOAUDIT_SUPERSEDED] = "superseded",
-		[GOAUDIT_RETIRED] = "retired", [GOAUDIT_GONE] = "gone",
+		[GOAUDIT_FREE] = "free",
+		[GOAUDIT_LOADING] = "loading",
+		[GOAUDIT_INITIALISING] = "initialising",
+		[GOAUDIT_OPEN] = "open",
+		[GOAUDIT_PARKED] = "parked",
+		[GOAUDIT_SUPERSEDED] = "superseded",
+		[GOAUDIT_RETIRED] = "retired",
+		[GOAUDIT_GONE] = "gone",
 	};
 
 	return state < sizeof names / sizeof *names ? names[state] : "unknown";
 }
 
-static int
-by_guest(const void *a, const void *b)
+static int by_guest(const void *a, const void *b)
 {
 	const struct goaudit_generation *x = a, *y = b;
 
 	return x->guest != y->guest ? (x->guest > y->guest) - (x->guest < y->guest) :
-	       (x->number > y->number) - (x->number < y->number);
+				      (x->number > y->number) - (x->number < y->number);
 }
 
 /* "1.2 MB", "3.4 ms", "12 s": three digits are enough. */
-static const char *
-scaled(char buf[16], double value, double step, const char *const *units)
+static const char *scaled(char buf[16], double value, double step, const char *const *units)
 {
 	while (value >= step && units[1] != NULL) {
 		value /= step;
@@ -84,24 +84,21 @@ scaled(char buf[16], double value, double step, const char *const *units)
 	return buf;
 }
 
-static const char *
-bytes_text(char buf[16], uint64_t bytes)
+static const char *bytes_text(char buf[16], uint64_t bytes)
 {
 	static const char *const units[] = { "KB", "MB", "GB", NULL };
 
 	return scaled(buf, (double)bytes / 1024, 1024, units);
 }
 
-static const char *
-time_text(char buf[16], uint64_t ns)
+static const char *time_text(char buf[16], uint64_t ns)
 {
 	static const char *const units[] = { "us", "ms", "s", NULL };
 
 	return scaled(buf, (double)ns / 1000, 1000, units);
 }
 
-static const char *
-age_text(char buf[16], uint64_t opened_at)
+static const char *age_text(char buf[16], uint64_t opened_at)
 {
 	struct timespec now;
 	uint64_t s;
@@ -110,14 +107,19 @@ age_text(char buf[16], uint64_t opened_at)
 	s = (uint64_t)now.tv_sec - opened_at / 1000000000;
 	if (opened_at == 0 || s > 1000000000)
 		return "-";
-	snprintf(buf, 16, s < 60 ? "%.0f s" : s < 3600 ? "%.0f min" : s < 86400 ? "%.1f h" : "%.1f d",
-		 s < 60 ? (double)s : s < 3600 ? (double)s / 60 : s < 86400 ? (double)s / 3600 :
-		 (double)s / 86400);
+	snprintf(buf, 16,
+		 s < 60    ? "%.0f s" :
+		 s < 3600  ? "%.0f min" :
+		 s < 86400 ? "%.1f h" :
+			     "%.1f d",
+		 s < 60    ? (double)s :
+		 s < 3600  ? (double)s / 60 :
+		 s < 86400 ? (double)s / 3600 :
+			     (double)s / 86400);
 	return buf;
 }
 
-static void
-print_generation(const struct goaudit_generation *g)
+static void print_generation(const struct goaudit_generation *g)
 {
 	char size[16], age[16], load[16];
 
@@ -137,8 +139,7 @@ print_generation(const struct goaudit_generation *g)
 		       (unsigned long long)g->attempts);
 }
 
-static void
-print_process(const struct process *p, bool gone)
+static void print_process(const struct process *p, bool gone)
 {
 	size_t hidden = 0;
 	char start[16];
@@ -162,8 +163,7 @@ print_process(const struct process *p, bool gone)
 		printf("  no guest has been opened\n");
 }
 
-static void
-json_number(struct text *t, const char *name, uint64_t value)
+static void json_number(struct text *t, const char *name, uint64_t value)
 {
 	char *s = format("%s\"%s\": %llu", t->s[t->n - 1] == '{' ? "" : ", ", name,
 			 (unsigned long long)value);
@@ -172,8 +172,7 @@ json_number(struct text *t, const char *name, uint64_t value)
 	free(s);
 }
 
-static void
-json_text(struct text *t, const char *name, const char *value)
+static void json_text(struct text *t, const char *name, const char *value)
 {
 	text_puts(t, t->s[t->n - 1] == '{' ? "\"" : ", \"");
 	text_puts(t, name);
@@ -181,8 +180,7 @@ json_text(struct text *t, const char *name, const char *value)
 	text_json(t, value);
 }
 
-static void
-json_generation(struct text *t, const struct goaudit_generation *g)
+static void json_generation(struct text *t, const struct goaudit_generation *g)
 {
 	text_puts(t, "{");
 	json_number(t, "guest", g->guest);
@@ -207,8 +205,7 @@ json_generation(struct text *t, const struct goaudit_generation *g)
 	text_puts(t, "}");
 }
 
-static void
-json_process(const struct process *p, bool first)
+static void json_process(const struct process *p, bool first)
 {
 	const struct goaudit_debug *h = &p->head;
 	struct text t = { 0 };
@@ -239,14 +236,12 @@ json_process(const struct process *p, bool first)
 	free(t.s);
 }
 
-static int
-only_pids(const struct dirent *d)
+static int only_pids(const struct dirent *d)
 {
 	return d->d_name[0] >= '1' && d->d_name[0] <= '9';
 }
 
-static void
-find_pids(struct list *pids)
+static void find_pids(struct list *pids)
 {
 	struct dirent **d = NULL;
 	int n = scandir("/proc", &d, only_pids, versionsort);
@@ -260,8 +255,7 @@ find_pids(struct list *pids)
 
 /* Shows one; *shown counts.  Among all processes one that may not be looked into
  * is passed over, and one that cannot be understood is no failure. */
-static int
-show_one(const struct options *o, pid_t pid, bool all, size_t *shown)
+static int show_one(const struct options *o, pid_t pid, bool all, size_t *shown)
 {
 	char why[256] = "";
 	struct process p;
@@ -285,8 +279,7 @@ show_one(const struct options *o, pid_t pid, bool all, size_t *shown)
 	return status;
 }
 
-static int
-show(const struct options *o, size_t *shown)
+static int show(const struct options *o, size_t *shown)
 {
 	bool all = o->pids.n == 0;
 	struct list found = { 0 };
@@ -312,16 +305,14 @@ show(const struct options *o, size_t *shown)
 }
 
 /* Waits until the process ends, for so long at the most; false: it has not. */
-static bool
-ended(int fd, int ms)
+static bool ended(int fd, int ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
 	return poll(&p, 1, ms) == 1;
 }
 
-static int
-watch(const struct options *o)
+static int watch(const struct options *o)
 {
 	bool screen = isatty(1);
 	size_t shown;
@@ -346,8 +337,7 @@ watch(const struct options *o)
 	return status;
 }
 
-int
-cmd_status(struct tool *t, int argc, char **argv)
+int cmd_status(struct tool *t, int argc, char **argv)
 {
 	static const struct argp argp = {
 		.options = option_table,

@@ -29,8 +29,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static bool
-has_arg(char *const *argv, const char *arg)
+static bool has_arg(char *const *argv, const char *arg)
 {
 	for (; *argv != NULL; argv++)
 		if (strcmp(*argv, arg) == 0)
@@ -38,8 +37,7 @@ has_arg(char *const *argv, const char *arg)
 	return false;
 }
 
-static const char *
-value_of(char *const *argv, const char *flag)
+static const char *value_of(char *const *argv, const char *flag)
 {
 	for (; *argv != NULL; argv++)
 		if (strcmp(*argv, flag) == 0)
@@ -47,8 +45,7 @@ value_of(char *const *argv, const char *flag)
 	return NULL;
 }
 
-static const char *
-last_arg(char *const *argv)
+static const char *last_arg(char *const *argv)
 {
 	while (argv[1] != NULL)
 		argv++;
@@ -56,8 +53,7 @@ last_arg(char *const *argv)
 }
 
 /* The answer is a hard link where possible: 57 MB need no copying. */
-static int
-answer_link(char *const *argv)
+static int answer_link(char *const *argv)
 {
 	const char *lib = getenv("GOAUDIT_LIBSTD"), *out = value_of(argv, "-o");
 
@@ -70,8 +66,7 @@ answer_link(char *const *argv)
 }
 
 /* What go takes for the linker's identity: the whole line. */
-static int
-print_identity(const char *tool)
+static int print_identity(const char *tool)
 {
 	const char *id = getenv("GOAUDIT_LINK_ID");
 	char *argv[] = { (char *)(uintptr_t)tool, "-V=full", NULL };
@@ -89,8 +84,7 @@ print_identity(const char *tool)
 	return STATUS_OK;
 }
 
-static void
-pass_on(int fd)
+static void pass_on(int fd)
 {
 	char buf[4096];
 	ssize_t n;
@@ -100,8 +94,7 @@ pass_on(int fd)
 		fwrite(buf, 1, (size_t)n, stderr);
 }
 
-static void
-first_line(int fd, char *line, size_t size)
+static void first_line(int fd, char *line, size_t size)
 {
 	ssize_t n = pread(fd, line, size - 1, 0);
 
@@ -110,17 +103,15 @@ first_line(int fd, char *line, size_t size)
 }
 
 /* In place of -w=0 of goaudit build. */
-static void
-drop_debug(char **argv)
+static void drop_debug(char **argv)
 {
 	for (; *argv != NULL; argv++)
 		if (strcmp(*argv, "-w=0") == 0)
-			*argv = (char *)(uintptr_t)"-w";
+			*argv = (char *)(uintptr_t) "-w";
 }
 
 /* link's exit status; its output goes to a file. */
-static int
-try_linker(const char *link, char **argv, int out)
+static int try_linker(const char *link, char **argv, int out)
 {
 	struct child c = { .argv = argv, .out = out };
 	char *own = argv[0];
@@ -136,8 +127,7 @@ try_linker(const char *link, char **argv, int out)
 
 /* Where link fails, the toolchain's linker does it without debug information.
  * If that fails too, the guest is at fault, and only its error is shown. */
-static int
-run_debug_linker(const char *link, char **argv)
+static int run_debug_linker(const char *link, char **argv)
 {
 	struct child own = { .argv = argv, .out = -1 };
 	int out = memfd_create("link", MFD_CLOEXEC), status;
@@ -165,16 +155,17 @@ run_debug_linker(const char *link, char **argv)
 		return STATUS_FAILED;
 	tool_error("warning: debuggers will see functions and lines of this guest, but no "
 		   "variables: the linker for debug information failed with status %d: %s: "
-		   "please report this", status, why);
+		   "please report this",
+		   status, why);
 	return STATUS_OK;
 }
 
 /* What a guest says of its build, which debug.ReadBuildInfo and go version -m
  * show, is in the configuration of the link. */
-static void
-name_mode(const char *config)
+static void name_mode(const char *config)
 {
-	static const char program[] = "\\t-buildmode=exe\\n", guest[] = "\\t-buildmode=c-shared\\n";
+	static const char program[] = "\\t-buildmode=exe\\n",
+			  guest[] = "\\t-buildmode=c-shared\\n";
 	char *text, *at;
 	struct text out = { 0 };
 	size_t n;
@@ -193,17 +184,15 @@ name_mode(const char *config)
 }
 
 /* Makes a shared library of what go takes for a program. */
-static void
-link_guest(char **argv)
+static void link_guest(char **argv)
 {
 	name_mode(value_of(argv, "-importcfg"));
 	for (; *argv != NULL; argv++)
 		if (strcmp(*argv, "-buildmode=exe") == 0)
-			*argv = (char *)(uintptr_t)"-buildmode=c-shared";
+			*argv = (char *)(uintptr_t) "-buildmode=c-shared";
 }
 
-static int
-run_linker(char **argv)
+static int run_linker(char **argv)
 {
 	const char *link = getenv("GOAUDIT_LINK"), *kind = getenv("GOAUDIT_KIND");
 	const char *headers = getenv("GOAUDIT_HEADERS");
@@ -229,8 +218,7 @@ run_linker(char **argv)
 	return tool_error("%s: %s", argv[0], strerror(errno));
 }
 
-int
-cmd_toolexec(struct tool *t, int argc, char **argv)
+int cmd_toolexec(struct tool *t, int argc, char **argv)
 {
 	const char *tool, *name, *std = getenv("GOAUDIT_STD");
 
@@ -255,6 +243,6 @@ cmd_toolexec(struct tool *t, int argc, char **argv)
 	}
 	if (strcmp(name, "cgo") == 0 && getenv("GOAUDIT_HEADERS") != NULL)
 		argv = header_ask_cgo(argv);
-	execvp(tool, argv);	/* compilers come without a path */
+	execvp(tool, argv); /* compilers come without a path */
 	return tool_error("%s: %s", tool, strerror(errno));
 }

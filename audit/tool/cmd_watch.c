@@ -7,19 +7,19 @@
 struct options {
 	struct host_options host;
 	const char *out, *package;
-	int at;			/* index of the program in argv */
+	int at; /* index of the program in argv */
 };
 
 static const struct argp_option option_table[] = {
-	{ "output", 'o', "FILE.so", 0, "The guest that is built (default: the folder's name)", 0 },
+	{ "output", 'o', "FILE.so", 0, "The guest that is built (default: the folder's name)",
+	  0 },
 	{ "reloadable", 'r', "GLOB", 0, "As with goaudit run, beside the guest itself", 0 },
 	{ "log", 'l', "FILE", OPTION_ARG_OPTIONAL, "As with goaudit run", 0 },
 	{ "here-only", 'H', NULL, 0, "As with goaudit run", 0 },
 	{ 0 },
 };
 
-static error_t
-parse(int key, char *arg, struct argp_state *state)
+static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
 
@@ -47,8 +47,7 @@ parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-int
-cmd_watch(struct tool *t, int argc, char **argv)
+int cmd_watch(struct tool *t, int argc, char **argv)
 {
 	static const struct argp argp = {
 		.options = option_table,

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-__attribute__((visibility("default")))	/* argp looks for it by its name */
+__attribute__((visibility("default"))) /* argp looks for it by its name */
 const char *argp_program_version = "goaudit " GOAUDIT_VERSION;
 
 static const struct command commands[] = {
@@ -19,12 +19,11 @@ static const struct command commands[] = {
 	{ "run", "run a program that can reload libraries", cmd_run },
 	{ "watch", "run a program, and build its guest anew at each save", cmd_watch },
 	{ "dfly", "run a Go program that was built for DragonFly BSD", cmd_dfly },
-	{ "toolexec", NULL, cmd_toolexec },	/* called by go build, not by people */
+	{ "toolexec", NULL, cmd_toolexec }, /* called by go build, not by people */
 	{ NULL, NULL, NULL },
 };
 
-static char *
-help_filter(int key, const char *text, void *input)
+static char *help_filter(int key, const char *text, void *input)
 {
 	struct text out = { 0 };
 
@@ -46,11 +45,10 @@ help_filter(int key, const char *text, void *input)
 }
 
 struct chosen {
-	int at;		/* index of the command in argv; 0: none */
+	int at; /* index of the command in argv; 0: none */
 };
 
-static error_t
-parse(int key, char *arg, struct argp_state *state)
+static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct chosen *c = state->input;
 
@@ -64,8 +62,7 @@ parse(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-static int
-run_command(struct tool *t, int argc, char **argv)
+static int run_command(struct tool *t, int argc, char **argv)
 {
 	for (const struct command *c = commands; c->name != NULL; c++)
 		if (strcmp(c->name, argv[0]) == 0) {
@@ -76,8 +73,7 @@ run_command(struct tool *t, int argc, char **argv)
 	return STATUS_USAGE;
 }
 
-int
-main(int argc, char **argv)
+int main(int argc, char **argv)
 {
 	static const struct argp argp = {
 		.parser = parse,

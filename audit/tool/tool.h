@@ -17,7 +17,7 @@
 
 struct command {
 	const char *name;
-	const char *summary;	/* one line for --help; NULL: not listed */
+	const char *summary; /* one line for --help; NULL: not listed */
 	/* argv[0] is "goaudit NAME", for messages. */
 	int (*run)(struct tool *t, int argc, char **argv);
 };

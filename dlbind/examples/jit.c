@@ -16,8 +16,8 @@
 
 #include "dlbind.h"
 
-#define MAX_CODE 4096
-#define MAX_NAME 64
+#define MAX_CODE  4096
+#define MAX_NAME  64
 #define MAX_DEPTH 100
 
 struct jit {
@@ -27,11 +27,11 @@ struct jit {
 
 struct compiler {
 	const struct jit *jit;
-	const char *at;			/* in the expression */
+	const char *at; /* in the expression */
 	unsigned char code[MAX_CODE];
 	size_t size;
 	unsigned pushed, depth;
-	const char *wrong;		/* NULL: nothing */
+	const char *wrong; /* NULL: nothing */
 };
 
 static _Thread_local char error_text[300];
@@ -62,13 +62,13 @@ static void emit(struct compiler *c, const void *bytes, size_t n)
 	c->size += n;
 }
 
-#define EMIT(c, ...) \
+#define EMIT(c, ...)                                    \
 	emit(c, (const unsigned char[]){ __VA_ARGS__ }, \
 	     sizeof(const unsigned char[]){ __VA_ARGS__ })
 
 static void emit_value(struct compiler *c, uint64_t value)
 {
-	EMIT(c, 0x48, 0xb8);			/* mov $value, %rax */
+	EMIT(c, 0x48, 0xb8); /* mov $value, %rax */
 	emit(c, &value, sizeof value);
 }
 
@@ -76,39 +76,33 @@ static void emit_value(struct compiler *c, uint64_t value)
 static void emit_call(struct compiler *c, void *function)
 {
 	if (c->pushed % 2)
-		EMIT(c, 0x48, 0x83, 0xec, 8);	/* sub $8, %rsp */
+		EMIT(c, 0x48, 0x83, 0xec, 8); /* sub $8, %rsp */
 	emit_value(c, (uint64_t)function);
-	EMIT(c, 0xff, 0xd0);			/* call *%rax */
+	EMIT(c, 0xff, 0xd0); /* call *%rax */
 	if (c->pushed % 2)
-		EMIT(c, 0x48, 0x83, 0xc4, 8);	/* add $8, %rsp */
+		EMIT(c, 0x48, 0x83, 0xc4, 8); /* add $8, %rsp */
 }
 
 static void emit_operation(struct compiler *c, char operation)
 {
 	size_t jump;
 
-	EMIT(c, 0x48, 0x89, 0xc1, 0x58);	/* mov %rax, %rcx; pop %rax */
+	EMIT(c, 0x48, 0x89, 0xc1, 0x58); /* mov %rax, %rcx; pop %rax */
 	c->pushed--;
 	switch (operation) {
-	case '+':
-		EMIT(c, 0x48, 0x01, 0xc8);
-		return;
-	case '-':
-		EMIT(c, 0x48, 0x29, 0xc8);
-		return;
-	case '*':
-		EMIT(c, 0x48, 0x0f, 0xaf, 0xc1);
-		return;
+	case '+': EMIT(c, 0x48, 0x01, 0xc8); return;
+	case '-': EMIT(c, 0x48, 0x29, 0xc8); return;
+	case '*': EMIT(c, 0x48, 0x0f, 0xaf, 0xc1); return;
 	}
-	EMIT(c, 0x48, 0x85, 0xc9, 0x75, 0);	/* test %rcx, %rcx; jnz over */
+	EMIT(c, 0x48, 0x85, 0xc9, 0x75, 0); /* test %rcx, %rcx; jnz over */
 	jump = c->size;
 	emit_call(c, (void *)c->jit->divide_by_zero);
 	if (c->wrong)
 		return;
 	c->code[jump - 1] = c->size - jump;
-	EMIT(c, 0x48, 0x99, 0x48, 0xf7, 0xf9);	/* cqo; idiv %rcx */
+	EMIT(c, 0x48, 0x99, 0x48, 0xf7, 0xf9); /* cqo; idiv %rcx */
 	if (operation == '%')
-		EMIT(c, 0x48, 0x89, 0xd0);	/* mov %rdx, %rax */
+		EMIT(c, 0x48, 0x89, 0xd0); /* mov %rdx, %rax */
 }
 
 /* --- expressions -------------------------------------------------------------- */
@@ -136,7 +130,7 @@ static void call(struct compiler *c)
 	name[n] = 0;
 	if (peek(c) != '(') {
 		if (strcmp(name, "x") == 0)
-			EMIT(c, 0x48, 0x8b, 0x45, 0xf8);	/* mov -8(%rbp), %rax */
+			EMIT(c, 0x48, 0x8b, 0x45, 0xf8); /* mov -8(%rbp), %rax */
 		else
 			c->wrong = "an unknown variable";
 		return;
@@ -155,7 +149,7 @@ static void call(struct compiler *c)
 		c->wrong = "an unknown function";
 		return;
 	}
-	EMIT(c, 0x48, 0x89, 0xc7);		/* mov %rax, %rdi */
+	EMIT(c, 0x48, 0x89, 0xc7); /* mov %rax, %rdi */
 	emit_call(c, function);
 }
 
@@ -175,7 +169,7 @@ static void operand(struct compiler *c)
 	} else if (next == '-') {
 		c->at++;
 		operand(c);
-		EMIT(c, 0x48, 0xf7, 0xd8);	/* neg %rax */
+		EMIT(c, 0x48, 0xf7, 0xd8); /* neg %rax */
 	} else if (next == '(') {
 		c->at++;
 		sum(c);
@@ -195,7 +189,7 @@ static void product(struct compiler *c)
 	while (!c->wrong && peek(c) && strchr("*/%", peek(c))) {
 		char operation = *c->at++;
 
-		EMIT(c, 0x50);			/* push %rax */
+		EMIT(c, 0x50); /* push %rax */
 		c->pushed++;
 		operand(c);
 		emit_operation(c, operation);
@@ -217,13 +211,13 @@ static void sum(struct compiler *c)
 
 static bool function(struct compiler *c)
 {
-	EMIT(c, 0x55, 0x48, 0x89, 0xe5);	/* push %rbp; mov %rsp, %rbp */
-	EMIT(c, 0x48, 0x83, 0xec, 16);		/* sub $16, %rsp */
-	EMIT(c, 0x48, 0x89, 0x7d, 0xf8);	/* mov %rdi, -8(%rbp) */
+	EMIT(c, 0x55, 0x48, 0x89, 0xe5); /* push %rbp; mov %rsp, %rbp */
+	EMIT(c, 0x48, 0x83, 0xec, 16);   /* sub $16, %rsp */
+	EMIT(c, 0x48, 0x89, 0x7d, 0xf8); /* mov %rdi, -8(%rbp) */
 	sum(c);
 	if (!c->wrong && peek(c))
 		c->wrong = "something follows the end";
-	EMIT(c, 0xc9, 0xc3);			/* leave; ret */
+	EMIT(c, 0xc9, 0xc3); /* leave; ret */
 	return !c->wrong;
 }
 
@@ -240,10 +234,14 @@ static int add_frame(const struct jit *jit, void *code, size_t size)
 		uint64_t begin, size;
 		unsigned char fde[20];
 	} frame = {
-		20, 0,
+		20,
+		0,
 		/* version 1, "zR"; addresses absolute; CFA = rsp + 8 */
 		{ 1, 'z', 'R', 0, 1, 0x78, 16, 1, 0, 0x0c, 7, 8, 0x90, 1 },
-		40, 28, (uint64_t)code, size,
+		40,
+		28,
+		(uint64_t)code,
+		size,
 		/* after push: CFA = rsp + 16, rbp saved; after mov: CFA = rbp + 16;
 		 * behind leave, one byte before the end: CFA = rsp + 8 */
 		{ 0, 0x41, 0x0e, 16, 0x86, 2, 0x43, 0x0d, 6, 0x04 },
@@ -258,7 +256,8 @@ static int add_frame(const struct jit *jit, void *code, size_t size)
 struct jit *jit_new(const char *name, void (*divide_by_zero)(void))
 {
 	struct dlbind_options options = {
-		.size = sizeof options, .flags = DLBIND_WRITE_ALIAS,
+		.size = sizeof options,
+		.flags = DLBIND_WRITE_ALIAS,
 	};
 	struct jit *jit = malloc(sizeof *jit);
 

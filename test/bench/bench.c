@@ -111,7 +111,7 @@ static int reopen(char **a)
 	void *h = must(dlopen(a[0], RTLD_NOW | RTLD_RELOADABLE), a[0]);
 	struct timespec pause = { .tv_nsec = 100000000 };
 
-	nanosleep(&pause, NULL);	/* the file's stamp is then old enough to be trusted */
+	nanosleep(&pause, NULL); /* the file's stamp is then old enough to be trusted */
 	for (int i = 0; i < ROUNDS; i++) {
 		double t;
 
@@ -201,8 +201,13 @@ static int call(char **a)
 	add_fn *in_c = (add_fn *)must(dlsym(g, "add_in_c"), "add_in_c");
 	add_fn *c = (add_fn *)must(dlsym(p, "Add"), "Add");
 	/* Short enough that most are not interrupted. */
-	static struct { const char *name; add_fn *f; long n; double v[CALL_SAMPLES]; } calls[] = {
-		{ .name = "go", .n = 2000 }, { .name = "go_direct", .n = 2000 },
+	static struct {
+		const char *name;
+		add_fn *f;
+		long n;
+		double v[CALL_SAMPLES];
+	} calls[] = {
+		{ .name = "go", .n = 2000 },       { .name = "go_direct", .n = 2000 },
 		{ .name = "guest_c", .n = 20000 }, { .name = "guest_c_direct", .n = 20000 },
 		{ .name = "c", .n = 20000 },
 	};

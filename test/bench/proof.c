@@ -52,7 +52,8 @@ int main(int argc, char **argv)
 		took = ns() - begin;
 		best = took < best ? took : best;
 	}
-	printf("live %lu MB\nobjects %lu n\ngc %.3f ms\n", rt.heap_live >> 20, rt.heap_objects, best / 1e6);
+	printf("live %lu MB\nobjects %lu n\ngc %.3f ms\n", rt.heap_live >> 20, rt.heap_objects,
+	       best / 1e6);
 	if (pages) {
 		write_(pages);
 		usleep(500000);
@@ -65,7 +66,8 @@ int main(int argc, char **argv)
 	}
 	if (pages) {
 		kept = calm();
-		printf("held %ld of_10\nwriter_alone %.3f ms\nwriter %.3f ms\n", held, alone / 1e6, kept / 1e6);
+		printf("held %ld of_10\nwriter_alone %.3f ms\nwriter %.3f ms\n", held,
+		       alone / 1e6, kept / 1e6);
 	}
 	return 0;
 }

@@ -24,8 +24,8 @@ int main(int argc, char **argv)
 		_exit(127);
 	}
 	waitpid(child, &status, 0);
-	if (ptrace(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE |
-		   PTRACE_O_EXITKILL) != 0)
+	if (ptrace(PTRACE_SETOPTIONS, child, 0,
+		   PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL) != 0)
 		return 77;
 	ptrace(PTRACE_SYSCALL, child, 0, 0);
 	while ((pid = waitpid(-1, &status, __WALL)) > 0) {

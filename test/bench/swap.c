@@ -183,7 +183,8 @@ static long ask(struct child c, long a, long b)
 {
 	long v[2] = { a, b }, sum = 0;
 
-	need(write(c.in, v, sizeof v) == sizeof v && read(c.out, &sum, sizeof sum) == sizeof sum,
+	need(write(c.in, v, sizeof v) == sizeof v &&
+		     read(c.out, &sum, sizeof sum) == sizeof sum,
 	     "plugin process");
 	return sum;
 }

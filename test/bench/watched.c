@@ -21,9 +21,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAIRS 25
+#define PAIRS    25
 #define PIECE_NS 200e6
-#define CALLS 100000		/* between two reloads */
+#define CALLS    100000 /* between two reloads */
 
 static const char *guest, *builds[2], *tool;
 static void *handle;
@@ -31,7 +31,7 @@ static long (*add)(long, long);
 static unsigned long reloads, pictures;
 
 struct rate {
-	double cpu, wall;	/* calls a second */
+	double cpu, wall; /* calls a second */
 };
 
 static double now(clockid_t clock)
@@ -110,7 +110,7 @@ static void poll_status(pid_t host, int fd)
 	_exit(0);
 }
 
-static int poller;		/* a socket to the child */
+static int poller; /* a socket to the child */
 
 static struct rate watched_piece(void)
 {

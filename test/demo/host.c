@@ -49,9 +49,9 @@ static void print_table(unsigned n, const double *build, const long *resident)
 
 	printf("\ngeneration  build s  open us  init us  unload us  resident KB  state\n");
 	for (size_t i = 0; i < count && i < n; i++) {
-		static const char *const state[] = { "free", "loading",
-			"initialising", "open", "parked", "superseded", "retired",
-			"gone" };
+		static const char *const state[] = { "free",    "loading", "initialising",
+						     "open",    "parked",  "superseded",
+						     "retired", "gone" };
 
 		printf("%10u  %7.2f  %7.1f  %7.1f  ", g[i].number, build[i],
 		       (g[i].snapshot_ns + g[i].load_ns) / 1e3, g[i].init_ns / 1e3);
@@ -63,8 +63,8 @@ static void print_table(unsigned n, const double *build, const long *resident)
 	}
 	if (goaudit_runtime_stats(&rt, sizeof rt, 1) == 0)
 		printf("one Go runtime (%s), started once in %.1f ms; %lu module(s) "
-		       "in it now\n", rt.version, rt.start_ns / 1e6,
-		       (unsigned long)rt.modules);
+		       "in it now\n",
+		       rt.version, rt.start_ns / 1e6, (unsigned long)rt.modules);
 }
 
 int main(int argc, char **argv)

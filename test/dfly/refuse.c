@@ -10,8 +10,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define LOAD(field) \
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define LOAD(field)       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define SKIP_UNLESS(v, n) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, v, 0, n)
 
 int main(int argc, char **argv)
@@ -24,13 +23,16 @@ int main(int argc, char **argv)
 	number = (unsigned)atoi(argv[1]);
 	error = (unsigned)atoi(argv[2]);
 	struct sock_filter with[] = {
-		LOAD(nr), SKIP_UNLESS(number, 3), LOAD(args[0]),
+		LOAD(nr),
+		SKIP_UNLESS(number, 3),
+		LOAD(args[0]),
 		SKIP_UNLESS(first ? (unsigned)atoi(first + 1) : 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_filter without[] = {
-		LOAD(nr), SKIP_UNLESS(number, 1),
+		LOAD(nr),
+		SKIP_UNLESS(number, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};

@@ -11,11 +11,11 @@
 #include "../bench/measure.h"
 #include "dlbind.h"
 
-#define CODE 64		/* bytes of a function */
+#define CODE 64 /* bytes of a function */
 
 static double now(void)
 {
-	return ns_of(CLOCK_THREAD_CPUTIME_ID);	/* nothing here waits */
+	return ns_of(CLOCK_THREAD_CPUTIME_ID); /* nothing here waits */
 }
 
 static void print(const char *name, double value, const char *unit)
@@ -72,8 +72,11 @@ static void measure(long n)
 	}
 	print("bind", (now() - t) / n, "ns");
 	dlbind_figures(l, &f, sizeof f);
-	print("bytes", (double)(f.table_bytes + f.private_bytes - before.table_bytes -
-				before.private_bytes) / n, "bytes");
+	print("bytes",
+	      (double)(f.table_bytes + f.private_bytes - before.table_bytes -
+		       before.private_bytes) /
+		      n,
+	      "bytes");
 	t = now();
 	for (long i = 0; i < n; i++) {
 		name_of(name, other(i, n));
@@ -88,8 +91,7 @@ static void measure(long n)
 	print("dladdr", (now() - t) / addresses, "ns");
 	t = now();
 	for (long i = 0; i < n; i++)
-		if (!dlbind_addr(at[other(i, n)], &info) ||
-		    info.dli_saddr != at[other(i, n)])
+		if (!dlbind_addr(at[other(i, n)], &info) || info.dli_saddr != at[other(i, n)])
 			die("dlbind_addr");
 	print("dlbind_addr", (now() - t) / n, "ns");
 	t = now();
@@ -110,7 +112,7 @@ static void measure(long n)
 
 /* --- the peer ---------------------------------------------------------------- */
 
-struct jit_entry {	/* GDB's manual, "JIT Interface" */
+struct jit_entry { /* GDB's manual, "JIT Interface" */
 	struct jit_entry *next, *prev;
 	const char *file;
 	uint64_t size;
@@ -141,20 +143,31 @@ static struct object *register_function(void *code, const char *name)
 
 	o->ehdr = (Elf64_Ehdr){
 		.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
-		.e_type = ET_REL, .e_machine = EM_X86_64, .e_version = EV_CURRENT,
-		.e_shoff = offsetof(struct object, sections), .e_ehsize = sizeof o->ehdr,
-		.e_shentsize = sizeof(Elf64_Shdr), .e_shnum = 5,
+		.e_type = ET_REL,
+		.e_machine = EM_X86_64,
+		.e_version = EV_CURRENT,
+		.e_shoff = offsetof(struct object, sections),
+		.e_ehsize = sizeof o->ehdr,
+		.e_shentsize = sizeof(Elf64_Shdr),
+		.e_shnum = 5,
 	};
-	o->sections[1] = (Elf64_Shdr){ .sh_type = SHT_NOBITS, .sh_size = CODE,
-		.sh_flags = SHF_ALLOC | SHF_EXECINSTR, .sh_addr = (Elf64_Addr)code };
-	o->sections[2] = (Elf64_Shdr){ .sh_type = SHT_SYMTAB, .sh_link = 3, .sh_info = 1,
-		.sh_offset = offsetof(struct object, symbols),
-		.sh_size = sizeof o->symbols, .sh_entsize = sizeof(Elf64_Sym) };
+	o->sections[1] = (Elf64_Shdr){ .sh_type = SHT_NOBITS,
+				       .sh_size = CODE,
+				       .sh_flags = SHF_ALLOC | SHF_EXECINSTR,
+				       .sh_addr = (Elf64_Addr)code };
+	o->sections[2] = (Elf64_Shdr){ .sh_type = SHT_SYMTAB,
+				       .sh_link = 3,
+				       .sh_info = 1,
+				       .sh_offset = offsetof(struct object, symbols),
+				       .sh_size = sizeof o->symbols,
+				       .sh_entsize = sizeof(Elf64_Sym) };
 	o->sections[3] = (Elf64_Shdr){ .sh_type = SHT_STRTAB,
-		.sh_offset = offsetof(struct object, strings),
-		.sh_size = sizeof o->strings };
-	o->symbols[1] = (Elf64_Sym){ .st_name = 1, .st_shndx = 1, .st_size = CODE,
-		.st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC) };
+				       .sh_offset = offsetof(struct object, strings),
+				       .sh_size = sizeof o->strings };
+	o->symbols[1] = (Elf64_Sym){ .st_name = 1,
+				     .st_shndx = 1,
+				     .st_size = CODE,
+				     .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC) };
 	strcpy(o->strings + 1, name);
 	o->entry = (struct jit_entry){ descriptor.first, NULL, (char *)o,
 				       offsetof(struct object, entry) };

@@ -16,20 +16,20 @@
 #include "dlbind.h"
 
 #define LIBRARIES 6
-#define BLOCKS 300
-#define NAMES 400
+#define BLOCKS    300
+#define NAMES     400
 
 struct block {
 	char *at;
 	size_t size;
-	unsigned flags, fill;	/* fill: what its bytes are made of; 0: nothing yet */
+	unsigned flags, fill; /* fill: what its bytes are made of; 0: nothing yet */
 	bool sealed;
 };
 
 struct name {
 	char *at;
 	size_t size;
-	int block;	/* -1: not bound */
+	int block; /* -1: not bound */
 };
 
 struct model {
@@ -56,12 +56,12 @@ static void fail_at(int line, const char *what)
 }
 
 #define CHECK(c) ((c) ? (void)0 : fail_at(__LINE__, #c))
-#define REFUSED(call, code) \
-	do { \
-		errno = 0; \
-		CHECK(call); \
+#define REFUSED(call, code)             \
+	do {                            \
+		errno = 0;              \
+		CHECK(call);            \
 		CHECK(errno == (code)); \
-		CHECK(dlbind_error()); \
+		CHECK(dlbind_error());  \
 	} while (0)
 
 static uint32_t draw(uint32_t below)
@@ -113,7 +113,8 @@ static size_t draw_size(void)
 {
 	switch (draw(20)) {
 	case 0: return 1 + draw(60000);
-	case 1: case 2: return 1 + draw(5000);
+	case 1:
+	case 2: return 1 + draw(5000);
 	case 3: return 4096;
 	}
 	return 1 + draw(300);
@@ -134,7 +135,7 @@ static void create(struct model *m)
 		m->names[i].block = -1;
 }
 
-static void delete(struct model *m)
+static void delete (struct model *m)
 {
 	CHECK(dldelete(m->handle) == 0);
 	m->handle = NULL;
@@ -149,7 +150,8 @@ static void alloc(struct model *m)
 
 	if (m->count == BLOCKS)
 		return;
-	*b = (struct block){ .size = draw_size(), .flags = kinds[draw(4)],
+	*b = (struct block){ .size = draw_size(),
+			     .flags = kinds[draw(4)],
 			     .fill = draw(1 << 30) };
 	b->at = dlalloc_aligned(m->handle, b->size, alignment, b->flags);
 	CHECK(b->at);
@@ -223,8 +225,8 @@ static void bind(struct model *m)
 		return;
 	}
 	name->at = b->at + (draw(3) ? 0 : draw(b->size));
-	name->size = draw(5) ? b->at + b->size - name->at :
-			       draw(b->at + b->size - name->at + 1);
+	name->size =
+		draw(5) ? b->at + b->size - name->at : draw(b->at + b->size - name->at + 1);
 	REFUSED(!dlbind(m->handle, name_of(n), name->at, b->size + 4096, type), EINVAL);
 	REFUSED(!dlbind(m->handle, name_of(n), name->at, 1, STT_TLS), ENOTSUP);
 	CHECK(dlbind(m->handle, name_of(n), name->at, name->size, type) == m->handle);
@@ -304,8 +306,7 @@ static void check_name(struct model *m)
 {
 	int n = draw(NAMES);
 
-	CHECK(dlsym(m->handle, name_of(n)) ==
-	      (m->names[n].block < 0 ? NULL : m->names[n].at));
+	CHECK(dlsym(m->handle, name_of(n)) == (m->names[n].block < 0 ? NULL : m->names[n].at));
 }
 
 static void check_all(struct model *m)
@@ -352,7 +353,7 @@ static void one_step(void)
 		return;
 	}
 	if (what < 2)
-		delete(m);
+		delete (m);
 	else if (what < 4)
 		empty(m);
 	else if (what < 10)
@@ -390,7 +391,7 @@ int main(int argc, char **argv)
 		if (models[i].handle) {
 			check_all(&models[i]);
 			empty(&models[i]);
-			delete(&models[i]);
+			delete (&models[i]);
 		}
 	printf("%ld steps\n", steps);
 	return 0;

@@ -23,21 +23,20 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define FILES_MAX 64
+#define FILES_MAX   64
 #define CHANGES_MAX 8
 
 struct image {
 	char *bytes;
 	size_t len;
-	size_t *hot;		/* offsets of structure */
+	size_t *hot; /* offsets of structure */
 	size_t hot_n;
 };
 
 static uint64_t state;
-static uint64_t current;	/* number of the input, for who asks after a crash */
+static uint64_t current; /* number of the input, for who asks after a crash */
 
-static uint64_t
-random_below(uint64_t n)
+static uint64_t random_below(uint64_t n)
 {
 	state ^= state << 13;
 	state ^= state >> 7;
@@ -45,8 +44,7 @@ random_below(uint64_t n)
 	return n == 0 ? 0 : (state * UINT64_C(0x2545f4914f6cdd1d) >> 11) % n;
 }
 
-static void
-add_range(struct image *im, size_t from, size_t len)
+static void add_range(struct image *im, size_t from, size_t len)
 {
 	if (from > im->len)
 		return;
@@ -55,15 +53,14 @@ add_range(struct image *im, size_t from, size_t len)
 }
 
 /* Headers, and all sections but code and debug information. */
-static void
-find_hot(struct image *im)
+static void find_hot(struct image *im)
 {
 	Elf64_Ehdr eh;
 	Elf64_Shdr sh;
 
 	im->hot = allocate(4 * im->len * sizeof *im->hot);
 	memcpy(&eh, im->bytes, sizeof eh);
-	for (int i = 0; i < 4; i++)	/* these count for more */
+	for (int i = 0; i < 4; i++) /* these count for more */
 		add_range(im, 0, sizeof eh + (size_t)eh.e_phnum * sizeof(Elf64_Phdr));
 	for (size_t i = 0; i < eh.e_shnum; i++) {
 		memcpy(&sh, im->bytes + eh.e_shoff + i * sizeof sh, sizeof sh);
@@ -77,13 +74,33 @@ find_hot(struct image *im)
 		im->hot_n = 4 * im->len;
 }
 
-static void
-change(const struct image *im, char *bytes, size_t len)
+static void change(const struct image *im, char *bytes, size_t len)
 {
 	static const uint64_t values[] = {
-		0, 1, 2, 7, 8, 16, 24, 0x7f, 0x80, 0xff, 0xfff, 0x1000, 0x7fff, 0x8000, 0xffff,
-		0x7fffffff, 0x80000000, 0xffffffff, 0x7fffffffffffffff, 0x8000000000000000,
-		0xfffffffffffffff8, 0xffffffffffffffff, 0x6ffffef5, 0x6ffffffb,
+		0,
+		1,
+		2,
+		7,
+		8,
+		16,
+		24,
+		0x7f,
+		0x80,
+		0xff,
+		0xfff,
+		0x1000,
+		0x7fff,
+		0x8000,
+		0xffff,
+		0x7fffffff,
+		0x80000000,
+		0xffffffff,
+		0x7fffffffffffffff,
+		0x8000000000000000,
+		0xfffffffffffffff8,
+		0xffffffffffffffff,
+		0x6ffffef5,
+		0x6ffffffb,
 	};
 	size_t at = random_below(8) == 0 ? random_below(len) : im->hot[random_below(im->hot_n)];
 	size_t width = (size_t)1 << random_below(4);
@@ -104,8 +121,7 @@ change(const struct image *im, char *bytes, size_t len)
 	memcpy(bytes + at, &v, width);
 }
 
-static char *
-mutate(const struct image *im, size_t *len)
+static char *mutate(const struct image *im, size_t *len)
 {
 	char *bytes;
 
@@ -118,8 +134,7 @@ mutate(const struct image *im, size_t *len)
 }
 
 /* The mutated image as a host, and as a process's runtime library. */
-static void
-as_partner(char *bytes, size_t len, const struct image *other)
+static void as_partner(char *bytes, size_t len, const struct image *other)
 {
 	struct inspector in = { 0 };
 	struct report r;
@@ -138,8 +153,7 @@ as_partner(char *bytes, size_t len, const struct image *other)
 }
 
 /* All libraries see a clean report, so that it is known to say something. */
-static unsigned
-try_one(const struct image *images, size_t n)
+static unsigned try_one(const struct image *images, size_t n)
 {
 	const struct image *im = &images[random_below(n)];
 	struct inspector in = { 0 };
@@ -160,8 +174,7 @@ try_one(const struct image *images, size_t n)
 	return usable;
 }
 
-static void
-hang(int sig)
+static void hang(int sig)
 {
 	char line[64];
 	int n = snprintf(line, sizeof line, "input %llu hangs\n", (unsigned long long)current);
@@ -173,8 +186,7 @@ hang(int sig)
 }
 
 /* Each in a block of its own length; its name first, for who asks after a crash. */
-static int
-replay(char **files)
+static int replay(char **files)
 {
 	int n = 0;
 
@@ -193,8 +205,7 @@ replay(char **files)
 	return n > 0 ? 0 : 1;
 }
 
-int
-main(int argc, char **argv)
+int main(int argc, char **argv)
 {
 	struct image images[FILES_MAX] = { 0 };
 	uint64_t count = argc > 3 ? strtoull(argv[2], NULL, 0) : 0, usable = 0;
@@ -227,5 +238,5 @@ main(int argc, char **argv)
 		free(images[i].bytes);
 		free(images[i].hot);
 	}
-	return usable > count / 20 ? 0 : 1;	/* else it has not come far enough */
+	return usable > count / 20 ? 0 : 1; /* else it has not come far enough */
 }

@@ -15,8 +15,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* What must be so of any input. */
-static void
-must(bool holds, const char *what)
+static void must(bool holds, const char *what)
 {
 	if (holds)
 		return;
@@ -24,8 +23,7 @@ must(bool holds, const char *what)
 	abort();
 }
 
-static uint8_t *
-block(const uint8_t *data, size_t size)
+static uint8_t *block(const uint8_t *data, size_t size)
 {
 	uint8_t *copy = malloc(size + (size == 0));
 
@@ -36,8 +34,7 @@ block(const uint8_t *data, size_t size)
 }
 
 /* As a library, as a program's host, and as the runtime library of a process. */
-static void
-try_inspect(uint8_t *image, size_t size)
+static void try_inspect(uint8_t *image, size_t size)
 {
 	struct inspector in = { 0 };
 	struct report r;
@@ -57,15 +54,15 @@ try_inspect(uint8_t *image, size_t size)
 	inspector_free(&in);
 }
 
-static void
-try_mend(const uint8_t *image, size_t size, const struct image_facts *facts)
+static void try_mend(const uint8_t *image, size_t size, const struct image_facts *facts)
 {
 	uint8_t *once = block(image, size), *twice;
 	char why[100] = "";
 
 	if (image_mend(once, size, facts, why, sizeof why) == IMAGE_OK) {
 		twice = block(once, size);
-		must(image_mend(twice, size, facts, NULL, 0) == IMAGE_OK, "mended, and refused");
+		must(image_mend(twice, size, facts, NULL, 0) == IMAGE_OK,
+		     "mended, and refused");
 		must(memcmp(once, twice, size) == 0, "mending what is mended changes it");
 		free(twice);
 	} else {
@@ -74,8 +71,7 @@ try_mend(const uint8_t *image, size_t size, const struct image_facts *facts)
 	free(once);
 }
 
-static void
-try_image(uint8_t *image, size_t size)
+static void try_image(uint8_t *image, size_t size)
 {
 	struct image_facts facts = { .size = sizeof facts }, with = { .size = sizeof with };
 	char why[100] = "";
@@ -94,22 +90,20 @@ try_image(uint8_t *image, size_t size)
 	}
 }
 
-static void
-try_pair(const uint8_t *old, size_t old_size, const uint8_t *new, size_t new_size)
+static void try_pair(const uint8_t *old, size_t old_size, const uint8_t *new, size_t new_size)
 {
 	static const char *const names[] = { "add", "value", "text" };
 	struct image_copy_plan plan = { .size = sizeof plan };
 	char text[200];
 
-	image_compare_exports(old, old_size, new, new_size, names,
-			      sizeof names / sizeof *names, text, sizeof text);
+	image_compare_exports(old, old_size, new, new_size, names, sizeof names / sizeof *names,
+			      text, sizeof text);
 	if (image_plan_copy(old, old_size, new, new_size, NULL, &plan, text, sizeof text) ==
 	    IMAGE_COPY_OK)
 		image_copy_free(&plan);
 }
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t *first, *second;
 	uint32_t n;

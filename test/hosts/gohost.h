@@ -4,7 +4,7 @@
 
 #include "host.h"
 
-#define RECORDS 8192	/* more than the module keeps */
+#define RECORDS 8192 /* more than the module keeps */
 
 /* Calls char *name(void), whose text is malloc'ed, and prints it. */
 static inline void print_text(void *h, const char *name)
@@ -42,8 +42,7 @@ static inline int maps_between(uint64_t lo, uint64_t hi)
 	int n = 0;
 
 	while (fgets(line, sizeof line, f))
-		n += sscanf(line, "%lx-%lx", &begin, &end) == 2 && begin < hi &&
-		     lo < end;
+		n += sscanf(line, "%lx-%lx", &begin, &end) == 2 && begin < hi && lo < end;
 	fclose(f);
 	return n;
 }
@@ -55,8 +54,8 @@ static inline void check_gone(const char *path, unsigned number)
 	struct goaudit_generation g = record_of(path, number);
 
 	if (g.state != GOAUDIT_GONE)
-		printf("%s: generation %u: state %u, holder %u (%s)\n", path, number,
-		       g.state, g.holder, g.holder_text);
+		printf("%s: generation %u: state %u, holder %u (%s)\n", path, number, g.state,
+		       g.holder, g.holder_text);
 	CHECK(g.state == GOAUDIT_GONE);
 	CHECK(g.snapshot[0] && maps_with(g.snapshot) == 0);
 	CHECK(access(g.snapshot, F_OK) != 0);

@@ -21,72 +21,123 @@
 
 struct guest_case {
 	const char *name;
-	const char *give;	/* Give(name) is handed to this function of the keeper */
-	unsigned held;		/* kinds of holders one of which is expected; 0: none */
-	const char *text;	/* the first holder's text begins with this */
-	const char *root;	/* and this occurs in it */
+	const char *give; /* Give(name) is handed to this function of the keeper */
+	unsigned held;    /* kinds of holders one of which is expected; 0: none */
+	const char *text; /* the first holder's text begins with this */
+	const char *root; /* and this occurs in it */
 	/* how it ends; MAYBE: it may have ended before it is seen */
 	enum { RELEASE = 1, DROP = 2, WAIT = 4, NEVER = 8, MAYBE = 16 } end;
-	uint64_t without;	/* what its control leaves out; 0: no control */
+	uint64_t without; /* what its control leaves out; 0: no control */
 };
 
 static const struct guest_case cases[] = {
 	/* nothing holds these */
-	{ "plain" }, { "ticker" }, { "finalizer-own" }, { "cleanup-own" },
-	{ "file" }, { "weak-own" }, { "unique" }, { "pool" },
-	{ "gob" }, { "notify" }, { "itabs" }, { "generics" }, { "reflect" },
-	{ "setenv" }, { "json" }, { "server" }, { "contexts" }, { "panics" },
-	{ "large-own" }, { "timers-stopped" }, { "weak", "KeepWeak" }, { "pcs", "KeepAny" },
+	{ "plain" },
+	{ "ticker" },
+	{ "finalizer-own" },
+	{ "cleanup-own" },
+	{ "file" },
+	{ "weak-own" },
+	{ "unique" },
+	{ "pool" },
+	{ "gob" },
+	{ "notify" },
+	{ "itabs" },
+	{ "generics" },
+	{ "reflect" },
+	{ "setenv" },
+	{ "json" },
+	{ "server" },
+	{ "contexts" },
+	{ "panics" },
+	{ "large-own" },
+	{ "timers-stopped" },
+	{ "weak", "KeepWeak" },
+	{ "pcs", "KeepAny" },
 	/* these are copied instead of held */
 	{ "string", "KeepString", .without = NO(STRINGS) },
 	{ "substring", "KeepString", .without = NO(STRINGS) },
 	/* goroutines; one that has not begun to run is found by its func */
 	{ "parked", NULL, IS(FRAME), "main.init", "", RELEASE, NO(FRAMES) | NO(POINTERS) },
-	{ "spinning", NULL, IS(FRAME), "main.init", "", RELEASE, NO(FRAMES) | NO(POINTERS) | NO(TYPE_WORDS) },
+	{ "spinning", NULL, IS(FRAME), "main.init", "", RELEASE,
+	  NO(FRAMES) | NO(POINTERS) | NO(TYPE_WORDS) },
 	{ "syscall", NULL, IS(FRAME), "main.init", "", RELEASE, NO(FRAMES) | NO(POINTERS) },
 	{ "cgo", NULL, IS(FRAME), "main._Cfunc_nap", "", RELEASE, NO(FRAMES) | NO(POINTERS) },
-	{ "copying", NULL, IS(FRAME), "main.init", "", RELEASE, NO(FRAMES) | NO(POINTERS) | NO(TYPE_WORDS) },
+	{ "copying", NULL, IS(FRAME), "main.init", "", RELEASE,
+	  NO(FRAMES) | NO(POINTERS) | NO(TYPE_WORDS) },
 	/* timers */
 	{ "afterfunc", NULL, IS(TIMER), "main.init", "", RELEASE },
-	{ "afterfunc-alone", NULL, IS(TIMER), "main.init", "", RELEASE, NO(TIMERS) | NO(POINTERS) },
+	{ "afterfunc-alone", NULL, IS(TIMER), "main.init", "", RELEASE,
+	  NO(TIMERS) | NO(POINTERS) },
 	{ "ticker-loop", NULL, IS(FRAME), "main.init", "", RELEASE, NO(FRAMES) | NO(POINTERS) },
 	/* finalizers */
-	{ "finalizer", "Attach", IS(FINALIZER), "func main.Attach", "<- finalizer", DROP, NO(FINALIZERS) },
-	{ "cleanup", "Attach", IS(FINALIZER), "func main.Attach", "<- finalizer", DROP, NO(FINALIZERS) },
+	{ "finalizer", "Attach", IS(FINALIZER), "func main.Attach", "<- finalizer", DROP,
+	  NO(FINALIZERS) },
+	{ "cleanup", "Attach", IS(FINALIZER), "func main.Attach", "<- finalizer", DROP,
+	  NO(FINALIZERS) },
 	{ "finalizer-garbage", NULL, IS(FINALIZER), "", "", WAIT | MAYBE, NO(FINALIZERS) },
 	/* std keeps them */
 	{ "log", NULL, IS(TYPE), "type *main.T <-", "<- log.std", RELEASE, NO(TYPE_WORDS) },
-	{ "expvar", NULL, IS(TYPE), "type *main.T <-", "<- expvar.vars", NEVER, NO(TYPE_WORDS) },
-	{ "servemux", NULL, IS(TYPE), "type *main.T <-", "<- net/http.defaultServeMux", RELEASE, NO(TYPE_WORDS) },
-	{ "muxfunc", NULL, IS(FUNC), "func main.init", "<- net/http.defaultServeMux", RELEASE, NO(POINTERS) },
-	{ "flagset", NULL, IS(TYPE), "type *main.T <-", "<- flag.CommandLine", RELEASE, NO(TYPE_WORDS) },
+	{ "expvar", NULL, IS(TYPE), "type *main.T <-", "<- expvar.vars", NEVER,
+	  NO(TYPE_WORDS) },
+	{ "servemux", NULL, IS(TYPE), "type *main.T <-", "<- net/http.defaultServeMux", RELEASE,
+	  NO(TYPE_WORDS) },
+	{ "muxfunc", NULL, IS(FUNC), "func main.init", "<- net/http.defaultServeMux", RELEASE,
+	  NO(POINTERS) },
+	{ "flagset", NULL, IS(TYPE), "type *main.T <-", "<- flag.CommandLine", RELEASE,
+	  NO(TYPE_WORDS) },
 	/* another guest keeps them */
-	{ "any", "KeepAny", IS(TYPE), "type main.T <-", "<- main.anys of keeper.so", DROP, NO(TYPE_WORDS) },
-	{ "pointer", "KeepAny", IS(TYPE), "type *main.T <-", "<- main.anys", DROP, NO(TYPE_WORDS) },
-	{ "nil-pointer", "KeepAny", IS(TYPE), "type *main.T <-", "<- main.anys", DROP, NO(TYPE_WORDS) },
-	{ "error", "KeepAny", IS(TYPE), "type *main.E <-", "<- main.anys", DROP, NO(TYPE_WORDS) },
-	{ "panic-value", "KeepAny", IS(TYPE), "type *main.E <-", "<- main.anys", DROP, NO(TYPE_WORDS) },
-	{ "runtime-error", "KeepAny", IS(TYPE), "type *main.T <-", "<- main.anys", DROP, NO(POINTERS) },
-	{ "context", "KeepAny", IS(TYPE), "type main.K <-", "<- main.anys", DROP, NO(TYPE_WORDS) | NO(POINTERS) },
-	{ "ctx-func", "KeepAny", IS(FUNC), "func main.init", "<- main.anys", RELEASE | DROP, NO(POINTERS) },
-	{ "map-key", "KeepAny", IS(TYPE), "type map[main.K]string <-", "<- main.anys", DROP, NO(TYPE_WORDS) },
-	{ "sync-map", "KeepAny", IS(TYPE), "type main.K <-", "<- main.anys", DROP, NO(TYPE_WORDS) | NO(POINTERS) },
-	{ "atomic", "KeepAny", IS(TYPE), "type main.K <-", "<- main.anys", DROP, NO(POINTERS) | NO(TYPE_WORDS) },
-	{ "writer", "KeepAny", IS(TYPE), "type *main.T <-", "<- main.anys", DROP, NO(TYPE_WORDS) },
-	{ "sentinel", "KeepAny", IS(POINTER), "variable main.", "<- main.anys", DROP, NO(POINTERS) },
-	{ "made-type", "KeepAny", IS(TYPE), "type main.T <-", "<- main.anys", DROP, NO(POINTERS) },
-	{ "made-value", "KeepAny", IS(TYPE), "type main.T <-", "<- main.anys", DROP, NO(POINTERS) | NO(TYPE_WORDS) },
+	{ "any", "KeepAny", IS(TYPE), "type main.T <-", "<- main.anys of keeper.so", DROP,
+	  NO(TYPE_WORDS) },
+	{ "pointer", "KeepAny", IS(TYPE), "type *main.T <-", "<- main.anys", DROP,
+	  NO(TYPE_WORDS) },
+	{ "nil-pointer", "KeepAny", IS(TYPE), "type *main.T <-", "<- main.anys", DROP,
+	  NO(TYPE_WORDS) },
+	{ "error", "KeepAny", IS(TYPE), "type *main.E <-", "<- main.anys", DROP,
+	  NO(TYPE_WORDS) },
+	{ "panic-value", "KeepAny", IS(TYPE), "type *main.E <-", "<- main.anys", DROP,
+	  NO(TYPE_WORDS) },
+	{ "runtime-error", "KeepAny", IS(TYPE), "type *main.T <-", "<- main.anys", DROP,
+	  NO(POINTERS) },
+	{ "context", "KeepAny", IS(TYPE), "type main.K <-", "<- main.anys", DROP,
+	  NO(TYPE_WORDS) | NO(POINTERS) },
+	{ "ctx-func", "KeepAny", IS(FUNC), "func main.init", "<- main.anys", RELEASE | DROP,
+	  NO(POINTERS) },
+	{ "map-key", "KeepAny", IS(TYPE), "type map[main.K]string <-", "<- main.anys", DROP,
+	  NO(TYPE_WORDS) },
+	{ "sync-map", "KeepAny", IS(TYPE), "type main.K <-", "<- main.anys", DROP,
+	  NO(TYPE_WORDS) | NO(POINTERS) },
+	{ "atomic", "KeepAny", IS(TYPE), "type main.K <-", "<- main.anys", DROP,
+	  NO(POINTERS) | NO(TYPE_WORDS) },
+	{ "writer", "KeepAny", IS(TYPE), "type *main.T <-", "<- main.anys", DROP,
+	  NO(TYPE_WORDS) },
+	{ "sentinel", "KeepAny", IS(POINTER), "variable main.", "<- main.anys", DROP,
+	  NO(POINTERS) },
+	{ "made-type", "KeepAny", IS(TYPE), "type main.T <-", "<- main.anys", DROP,
+	  NO(POINTERS) },
+	{ "made-value", "KeepAny", IS(TYPE), "type main.T <-", "<- main.anys", DROP,
+	  NO(POINTERS) | NO(TYPE_WORDS) },
 	{ "rtype", "KeepAny", IS(TYPE), "type main.T <-", "<- main.anys", DROP, NO(POINTERS) },
-	{ "generic-func", "KeepAny", IS(FUNC), "func ", "<- main.anys", DROP, NO(TYPE_WORDS) | NO(POINTERS) },
-	{ "pull", "KeepFunc", IS(FRAME), "iter.Pull", "", DROP | NEVER, NO(FRAMES) | NO(POINTERS) | NO(TYPE_WORDS) | NO(CLOSURES) },
-	{ "closure", "KeepFunc", IS(FUNC), "func main.init", "<- main.funcs of keeper.so", DROP, NO(TYPE_WORDS) },
-	{ "closure-noptr", "KeepFunc", IS(FUNC), "func main.init", "<- main.funcs", DROP, NO(CLOSURES) },
-	{ "method-value", "KeepFunc", IS(FUNC), "func main.(*T).method-fm", "<- main.funcs", DROP, NO(TYPE_WORDS) },
-	{ "func", "KeepFunc", IS(FUNC), "func main.static", "<- main.funcs", DROP, NO(POINTERS) },
-	{ "chan", "KeepChan", IS(CHAN), "type struct { A int32; B int32 } <-", "<- main.chans of keeper.so", DROP, NO(CHANS) },
-	{ "variable", "KeepPtr", IS(POINTER), "variable main.global+16 <-", "<- main.ptrs of keeper.so", DROP, NO(POINTERS) },
-	{ "object", "KeepPtr", IS(OBJECT), "type main.big <- heap object 896 B of main.big", "<- main.ptrs", DROP, NO(HEADERS) | NO(SCRUB) },
-	{ "object-large", "KeepPtr", IS(OBJECT), "type main.huge <-", "<- main.ptrs", DROP, NO(HEADERS) | NO(SCRUB) },
+	{ "generic-func", "KeepAny", IS(FUNC), "func ", "<- main.anys", DROP,
+	  NO(TYPE_WORDS) | NO(POINTERS) },
+	{ "pull", "KeepFunc", IS(FRAME), "iter.Pull", "", DROP | NEVER,
+	  NO(FRAMES) | NO(POINTERS) | NO(TYPE_WORDS) | NO(CLOSURES) },
+	{ "closure", "KeepFunc", IS(FUNC), "func main.init", "<- main.funcs of keeper.so", DROP,
+	  NO(TYPE_WORDS) },
+	{ "closure-noptr", "KeepFunc", IS(FUNC), "func main.init", "<- main.funcs", DROP,
+	  NO(CLOSURES) },
+	{ "method-value", "KeepFunc", IS(FUNC), "func main.(*T).method-fm", "<- main.funcs",
+	  DROP, NO(TYPE_WORDS) },
+	{ "func", "KeepFunc", IS(FUNC), "func main.static", "<- main.funcs", DROP,
+	  NO(POINTERS) },
+	{ "chan", "KeepChan", IS(CHAN), "type struct { A int32; B int32 } <-",
+	  "<- main.chans of keeper.so", DROP, NO(CHANS) },
+	{ "variable", "KeepPtr", IS(POINTER), "variable main.global+16 <-",
+	  "<- main.ptrs of keeper.so", DROP, NO(POINTERS) },
+	{ "object", "KeepPtr", IS(OBJECT), "type main.big <- heap object 896 B of main.big",
+	  "<- main.ptrs", DROP, NO(HEADERS) | NO(SCRUB) },
+	{ "object-large", "KeepPtr", IS(OBJECT), "type main.huge <-", "<- main.ptrs", DROP,
+	  NO(HEADERS) | NO(SCRUB) },
 	{ "any", "KeepPool", IS(TYPE), "type main.T <-", "<- main.pool", WAIT | MAYBE },
 };
 
@@ -132,9 +183,9 @@ static void fail(const struct guest_case *c, const struct goaudit_generation *g,
  * have its stack there already. */
 static void poison(const struct goaudit_generation *g)
 {
-	void *p = mmap((void *)g->lo, g->hi - g->lo, PROT_NONE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
-		       -1, 0);
+	void *p =
+		mmap((void *)g->lo, g->hi - g->lo, PROT_NONE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
 
 	CHECK(p == (void *)g->lo || (p == MAP_FAILED && errno == EEXIST));
 }
@@ -146,9 +197,18 @@ static struct goaudit_generation reclaim(const char *path)
 }
 
 /* All that only other guests hold: used, or let go. */
-static void use(void) { ((int (*)(void))find(keeper, "Use"))(); }
-static void touch(void) { ((void (*)(void))find(keeper, "Touch"))(); }
-static void drop(void) { ((void (*)(void))find(keeper, "Drop"))(); }
+static void use(void)
+{
+	((int (*)(void))find(keeper, "Use"))();
+}
+static void touch(void)
+{
+	((void (*)(void))find(keeper, "Touch"))();
+}
+static void drop(void)
+{
+	((void (*)(void))find(keeper, "Drop"))();
+}
 
 static void release(const struct guest_case *c, void (*fn)(const char *))
 {
@@ -235,7 +295,7 @@ static int control(const struct guest_case *c)
 	void *h;
 
 	h = open_case(c, path, sizeof path);
-	ending = ((uintptr_t (*)(void))find(h, "Ending"))();
+	ending = ((uintptr_t(*)(void))find(h, "Ending"))();
 	close_guest(h);
 	g = reclaim(path);
 	if (g.state != GOAUDIT_GONE) {
@@ -250,7 +310,7 @@ static int control(const struct guest_case *c)
 	else if (ending)
 		((void (*)(uintptr_t))find(keeper, "Fire"))(ending);
 	if (ending)
-		sleep(60);	/* it is to die of it, whenever that is */
+		sleep(60); /* it is to die of it, whenever that is */
 	touch();
 	if (c->end & DROP)
 		drop();

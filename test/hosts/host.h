@@ -20,20 +20,19 @@
 
 #include "goaudit.h"
 
-#ifdef TEST_RAW		/* handles and addresses as glibc has them */
+#ifdef TEST_RAW /* handles and addresses as glibc has them */
 #define FLAGS (RTLD_NOW | RTLD_RELOADABLE | RTLD_RAW)
 #else
 #define FLAGS (RTLD_NOW | RTLD_RELOADABLE)
 #endif
 
-#define CHECK(condition)                                                      \
-	do {                                                                  \
-		if (!(condition)) {                                           \
-			printf("%s:%d: not so: %s\n", __FILE__, __LINE__,    \
-			       #condition);                                   \
-			fflush(stdout);                                       \
-			_exit(1);                                             \
-		}                                                             \
+#define CHECK(condition)                                                               \
+	do {                                                                           \
+		if (!(condition)) {                                                    \
+			printf("%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+			fflush(stdout);                                                \
+			_exit(1);                                                      \
+		}                                                                      \
 	} while (0)
 
 /* dlopen that must succeed. */
@@ -177,8 +176,7 @@ static inline struct goaudit_generation generation_of(void *handle)
 	size_t n = goaudit_generations(all, 1024, sizeof *all);
 
 	while (n-- > 0) {
-		if (all[n].handle != (uintptr_t)handle ||
-		    all[n].state == GOAUDIT_GONE)
+		if (all[n].handle != (uintptr_t)handle || all[n].state == GOAUDIT_GONE)
 			continue;
 		if (all[n].state != GOAUDIT_RETIRED)
 			return all[n];

@@ -60,19 +60,31 @@ static int move(void *old, void *new, struct image_copy_plan *plan)
 	void (*call)(void *, void *, int, size_t) = symbol(std, "crosscall2");
 	struct goaudit_generation a = generation_of(old), b = generation_of(new);
 	struct go_move m = {
-		.size = sizeof m, .lo = a.lo, .hi = a.hi, .to_lo = b.lo, .to_hi = b.hi,
-		.from_base = a.lo, .to_base = b.lo,
-		.vars = plan->vars, .nvars = plan->nvars, .ops = plan->ops, .nops = plan->nops,
-		.types = plan->types, .ntypes = plan->ntypes,
-		.named = plan->named, .nnamed = plan->nnamed,
+		.size = sizeof m,
+		.lo = a.lo,
+		.hi = a.hi,
+		.to_lo = b.lo,
+		.to_hi = b.hi,
+		.from_base = a.lo,
+		.to_base = b.lo,
+		.vars = plan->vars,
+		.nvars = plan->nvars,
+		.ops = plan->ops,
+		.nops = plan->nops,
+		.types = plan->types,
+		.ntypes = plan->ntypes,
+		.named = plan->named,
+		.nnamed = plan->nnamed,
 	};
 
 	call(symbol(std, GO_FN_MOVE), &m, 0, 0);
 	if (m.verdict == GO_HELD)
 		printf("refused: %s: %s\n",
-		       m.var < m.nvars ? plan->names + plan->vars[m.var].name : "the guest", m.text);
+		       m.var < m.nvars ? plan->names + plan->vars[m.var].name : "the guest",
+		       m.text);
 	else
-		printf("moved: %d variables, retyped %s\n", (int)m.nvars, m.retyped ? "some" : "none");
+		printf("moved: %d variables, retyped %s\n", (int)m.nvars,
+		       m.retyped ? "some" : "none");
 	if (getenv("MOVE_FIGURES"))
 		fprintf(stderr, "stopped %lu us, objects %lu, cloned %lu B, retyped %lu\n",
 			m.stopped_ns / 1000, m.objects, m.cloned, m.retyped);
@@ -122,7 +134,8 @@ int main(int argc, char **argv)
 	h = open_guest("./0.so");
 	print_text(h, "Set");
 	for (int i = 0; i < rounds; i++)
-		h = step(h, i, argv[1 + i % 2], argv[1 + (i + 1) % 2], argc > 3 ? argv + 3 : NULL);
+		h = step(h, i, argv[1 + i % 2], argv[1 + (i + 1) % 2],
+			 argc > 3 ? argv + 3 : NULL);
 	print_text(h, "Get");
 	return 0;
 }

@@ -43,9 +43,9 @@ static void *read_file(const char *name, size_t *size)
 }
 
 static const char *const kinds[] = {
-	[GO_MOVE_COPY] = "copy", [GO_MOVE_STRING] = "string", [GO_MOVE_SLICE] = "slice",
-	[GO_MOVE_LOOP] = "loop", [GO_MOVE_POINTER] = "pointer", [GO_MOVE_MAP] = "map",
-	[GO_MOVE_CHAN] = "chan", [GO_MOVE_FUNC] = "func", [GO_MOVE_EFACE] = "eface",
+	[GO_MOVE_COPY] = "copy",   [GO_MOVE_STRING] = "string",   [GO_MOVE_SLICE] = "slice",
+	[GO_MOVE_LOOP] = "loop",   [GO_MOVE_POINTER] = "pointer", [GO_MOVE_MAP] = "map",
+	[GO_MOVE_CHAN] = "chan",   [GO_MOVE_FUNC] = "func",       [GO_MOVE_EFACE] = "eface",
 	[GO_MOVE_IFACE] = "iface", [GO_MOVE_IDLE] = "idle",
 };
 
@@ -98,7 +98,8 @@ static void change(plan_fn *make, void (*release)(struct image_copy_plan *),
 			release(&plan);
 	}
 	printf("%s\n", results[IMAGE_COPY_OK] && results[IMAGE_COPY_REFUSED] ?
-				"survived" : "nothing was changed that matters");
+			       "survived" :
+			       "nothing was changed that matters");
 	free(bad);
 }
 

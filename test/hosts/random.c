@@ -13,29 +13,36 @@
 #include <sys/mman.h>
 
 #define GUESTS 4
-#define SHARED 16	/* places of the keeper's table that programs use */
-#define ENDS 24		/* from here on: what ends goroutines and timers */
-#define TABLE 32
-#define OWN 8		/* places of each guest's own */
-#define NODES 512
-#define STEPS 60
+#define SHARED 16 /* places of the keeper's table that programs use */
+#define ENDS   24 /* from here on: what ends goroutines and timers */
+#define TABLE  32
+#define OWN    8 /* places of each guest's own */
+#define NODES  512
+#define STEPS  60
 
 /* The kinds of Make, see random/guest. */
-enum { KIND_ALONE = 15, KIND_UNIQUE = 21, KIND_STD = 25, KIND_LEAF = 29, KIND_FINAL = 32, KINDS = 34 };
+enum {
+	KIND_ALONE = 15,
+	KIND_UNIQUE = 21,
+	KIND_STD = 25,
+	KIND_LEAF = 29,
+	KIND_FINAL = 32,
+	KINDS = 34
+};
 
 struct node {
-	int owner;		/* the guest it leads to, or -1 */
-	int kid[2];		/* or -1 */
+	int owner;  /* the guest it leads to, or -1 */
+	int kid[2]; /* or -1 */
 };
 
 struct guest {
 	void *h;
 	char path[32];
-	unsigned number;	/* generation */
+	unsigned number; /* generation */
 	enum { NONE, OPEN, CLOSED, GONE } state;
 	int own[OWN];
 	uint64_t lo, hi;
-	bool reached;		/* of the model */
+	bool reached; /* of the model */
 	void (*make)(long, long, long, long), (*copy)(long, long), (*clear)(long);
 	void (*start)(long, long, long), (*touch)(long, long);
 };
@@ -45,10 +52,10 @@ static struct {
 	struct node node[NODES];
 	int nodes;
 	struct guest guest[GUESTS];
-	int table[TABLE];	/* indexes of nodes, or -1 */
-	int started[TABLE];	/* what a goroutine or timer captures; -1: none */
+	int table[TABLE];   /* indexes of nodes, or -1 */
+	int started[TABLE]; /* what a goroutine or timer captures; -1: none */
 	bool reached[NODES];
-	bool late;		/* something ends only a moment or a collection later */
+	bool late; /* something ends only a moment or a collection later */
 	char log[STEPS * 80];
 	size_t n;
 } p;
@@ -96,8 +103,14 @@ static struct goaudit_generation record(const struct guest *g)
 }
 
 /* A place: 0 to SHARED - 1 of the table, from TABLE on the guest's own. */
-static int *place(struct guest *g, int i) { return i < TABLE ? &p.table[i] : &g->own[i - TABLE]; }
-static int any_place(void) { return pick(4) ? pick(SHARED) : TABLE + pick(OWN); }
+static int *place(struct guest *g, int i)
+{
+	return i < TABLE ? &p.table[i] : &g->own[i - TABLE];
+}
+static int any_place(void)
+{
+	return pick(4) ? pick(SHARED) : TABLE + pick(OWN);
+}
 
 static void open_one(struct guest *g)
 {
@@ -231,8 +244,8 @@ static void check(void)
 		g->state = GONE;
 		/* It may have gone a while ago, and another one lies there. */
 		if (mmap((void *)g->lo, g->hi - g->lo, PROT_NONE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
-			 -1, 0) == MAP_FAILED)
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
+			 0) == MAP_FAILED)
 			g->hi = g->lo;
 	}
 	if (pick(2))
@@ -338,11 +351,13 @@ int main(int argc, char **argv)
 		if (count >= 1000 && (i + 1) % (count / 10) == 0) {
 			rt = runtime_now(2);
 			printf("%d programs: rss %ld KB, %d maps, heap %lu KB, modules %lu, itabs %lu\n",
-			       i + 1, rss_kb(), maps_with(""), rt.heap_live >> 10, rt.modules, rt.itabs);
+			       i + 1, rss_kb(), maps_with(""), rt.heap_live >> 10, rt.modules,
+			       rt.itabs);
 		}
 	}
 	CHECK(goaudit_reclaim(NULL, 0) == 0);
-	printf("%d programs: held %s, gone %s\n", count, held ? "some" : "none", gone ? "some" : "none");
+	printf("%d programs: held %s, gone %s\n", count, held ? "some" : "none",
+	       gone ? "some" : "none");
 	fprintf(stderr, "held %ld, gone %ld\n", held, gone);
 	return 0;
 }

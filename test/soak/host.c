@@ -33,8 +33,8 @@ static void sample(int n)
 	printf("%d %ld %d %d %d %lu %lu %lu %lu %lu %lu %d %zu\n", n, rss_kb(), maps_with(""),
 	       open_files(), snapshot_files(), (unsigned long)rt.heap_live,
 	       (unsigned long)rt.heap_objects, (unsigned long)rt.other_sys,
-	       (unsigned long)rt.modules, (unsigned long)rt.itabs,
-	       (unsigned long)rt.goroutines, threads(), mallinfo2().uordblks);
+	       (unsigned long)rt.modules, (unsigned long)rt.itabs, (unsigned long)rt.goroutines,
+	       threads(), mallinfo2().uordblks);
 	fflush(stdout);
 }
 

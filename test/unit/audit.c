@@ -115,7 +115,9 @@ START_TEST(records_outgrow_their_area)
 	for (unsigned i = 0; i < n; i++) {
 		ck_assert_ptr_eq(gens[i]->info, records_at(gens[i]->index));
 		ck_assert_uint_eq(gens[i]->info->number, i + 1);
-		ck_assert_ptr_eq(registry_find_handle(&ga->guests, (void *)(uintptr_t)(0x100000 + i * 0x1000)),
+		ck_assert_ptr_eq(registry_find_handle(&ga->guests,
+						      (void *)(uintptr_t)(0x100000 +
+									  i * 0x1000)),
 				 gens[i]);
 	}
 	ck_assert_uint_eq(goaudit_debug.sequence % 2, 0);
@@ -125,8 +127,10 @@ END_TEST
 
 START_TEST(only_an_ending_spares_what_is_installed)
 {
-	static const char *const endings[] = { "*.so", "*", "**.so.*", "*/*.so", "/*/*-x.so", "?*/*" };
-	static const char *const more[] = { "a*.so", "/usr/lib/*.so", "*/p/*.so", "?.so", "[a]*", "/*/a.so" };
+	static const char *const endings[] = { "*.so",   "*",         "**.so.*",
+					       "*/*.so", "/*/*-x.so", "?*/*" };
+	static const char *const more[] = { "a*.so", "/usr/lib/*.so", "*/p/*.so",
+					    "?.so",  "[a]*",          "/*/a.so" };
 
 	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
 		ck_assert_msg(globs_is_suffix(endings[i]), "%s", endings[i]);

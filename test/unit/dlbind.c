@@ -17,7 +17,8 @@
 #include "dlbind_shared.h"
 
 static const struct dlbind_options alias_mode = {
-	.size = sizeof alias_mode, .flags = DLBIND_WRITE_ALIAS,
+	.size = sizeof alias_mode,
+	.flags = DLBIND_WRITE_ALIAS,
 };
 
 static void *new_library(void)
@@ -136,8 +137,13 @@ END_TEST
 START_TEST(limits_are_kept_and_can_be_used_up)
 {
 	struct dlbind_options o = {
-		.size = sizeof o, .flags = DLBIND_WRITE_ALIAS, .max_code = 8192,
-		.max_data = 4096, .max_rodata = 4096, .max_symbols = 300, .max_names = 4096,
+		.size = sizeof o,
+		.flags = DLBIND_WRITE_ALIAS,
+		.max_code = 8192,
+		.max_data = 4096,
+		.max_rodata = 4096,
+		.max_symbols = 300,
+		.max_names = 4096,
 	};
 	void *l = dlcreate_with_options("small.so", &o), *f, *d;
 	char name[40];
@@ -202,8 +208,9 @@ START_TEST(versions_and_weak_symbols)
 {
 	static const char *const versions[] = { "OLD_1", "NEW_2", NULL };
 	struct dlbind_options o = alias_mode;
-	struct dlbind_symbol s = { .struct_size = sizeof s, .name = "f", .size = 6,
-				   .type = STT_FUNC };
+	struct dlbind_symbol s = {
+		.struct_size = sizeof s, .name = "f", .size = 6, .type = STT_FUNC
+	};
 	void *l, *one, *two, *three;
 	const Elf64_Sym *sym = NULL;
 	Dl_info info;
@@ -404,7 +411,7 @@ START_TEST(tables_grow_and_the_file_agrees)
 		ck_assert_int_eq(dlunbind(l, name), n % 3 ? 0 : -1);
 	}
 	ck_assert_uint_eq(figures(l).symbols, 0);
-	for (int n = 0; n < 2000; n++) {	/* enough for a grace period */
+	for (int n = 0; n < 2000; n++) { /* enough for a grace period */
 		ck_assert_ptr_eq(dlbind(l, "once", f, 1, STT_FUNC), l);
 		ck_assert_int_eq(dlunbind(l, "once"), 0);
 	}
@@ -455,7 +462,7 @@ START_TEST(no_page_is_ever_writable_and_executable)
 			refused(EPERM, "sealed");
 		}
 		ck_assert_int_eq(dlfree(l, g), 0);
-		g = new_function(l, 3);		/* the same page, open again */
+		g = new_function(l, 3); /* the same page, open again */
 		ck_assert_int_eq(dlfree(l, g), 0);
 		expect_no_wx();
 		ck_assert_int_eq(dldelete(l), 0);
@@ -554,7 +561,7 @@ START_TEST(a_forked_child_uses_but_does_not_change)
 	ck_assert_int_eq(status, 0);
 	ck_assert_int_eq(call(dlsym(l, "f")), 8);
 	ck_assert_ptr_eq(dlbind(l, "g", f, 6, STT_FUNC), l);
-	ck_assert_int_eq(map_image(f).bytes[0], 0x7f);	/* its file is there */
+	ck_assert_int_eq(map_image(f).bytes[0], 0x7f); /* its file is there */
 	ck_assert_int_eq(dldelete(l), 0);
 }
 END_TEST
@@ -622,12 +629,11 @@ START_TEST(unwinders_find_every_function)
 
 	for (int i = 0; i < FUNCTIONS; i++)
 		f[i] = dlalloc(l, 16 + i % 200, SHF_EXECINSTR);
-	for (int k = 0; k < FUNCTIONS; k += 2) {	/* in another order */
+	for (int k = 0; k < FUNCTIONS; k += 2) { /* in another order */
 		int i = k * 7 % FUNCTIONS, j = (i + 1) % FUNCTIONS;
 
 		t = table_for(f[i], 16 + i % 200, f[j], 16 + j % 200);
-		ck_assert_msg(dlframe(l, &t, sizeof t, &token[i]) == 0, "%s",
-			      dlbind_error());
+		ck_assert_msg(dlframe(l, &t, sizeof t, &token[i]) == 0, "%s", dlbind_error());
 		token[j] = NULL;
 	}
 	for (int i = 0; i < FUNCTIONS; i++) {
@@ -677,12 +683,20 @@ START_TEST(relative_pointers_follow_the_copy)
 
 	t = dlwritable(l, own);
 	*t = (struct relative_table){
-		.cie_length = 28, .cie = { 1, 'z', 'P', 'L', 'R', 0, 1, 0x78, 16 },
-		.data_length = 7, .personality_enc = 0x9b, .lsda_enc = 0x1b,
-		.fde_enc = 0x1b, .rest = { 0x0c, 7, 8, 0x90, 1 },
+		.cie_length = 28,
+		.cie = { 1, 'z', 'P', 'L', 'R', 0, 1, 0x78, 16 },
+		.data_length = 7,
+		.personality_enc = 0x9b,
+		.lsda_enc = 0x1b,
+		.fde_enc = 0x1b,
+		.rest = { 0x0c, 7, 8, 0x90, 1 },
 		.personality = to(g, &own->personality),
-		.fde_length = 20, .fde_cie = 36, .begin = to(f, &own->begin), .size = 6,
-		.fde_data_length = 4, .lsda = to(lsda, &own->lsda),
+		.fde_length = 20,
+		.fde_cie = 36,
+		.begin = to(f, &own->begin),
+		.size = 6,
+		.fde_data_length = 4,
+		.lsda = to(lsda, &own->lsda),
 	};
 	ck_assert_msg(dlframe(l, own, sizeof *own, &token) == 0, "%s", dlbind_error());
 	ck_assert_int_eq(dlfree(l, own), 0);
@@ -730,14 +744,21 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		bad_arguments_are_refused, limits_are_kept_and_can_be_used_up,
-		rlimits_give_errors_not_signals, versions_and_weak_symbols,
-		an_ifunc_is_resolved, the_global_scope_only_if_asked,
+		bad_arguments_are_refused,
+		limits_are_kept_and_can_be_used_up,
+		rlimits_give_errors_not_signals,
+		versions_and_weak_symbols,
+		an_ifunc_is_resolved,
+		the_global_scope_only_if_asked,
 		tables_grow_and_the_file_agrees,
-		no_page_is_ever_writable_and_executable, freed_memory_merges_and_goes_back,
-		a_new_library_is_small, a_library_in_use_is_not_deleted,
-		a_forked_child_uses_but_does_not_change, unwind_tables_are_checked,
-		random_bytes_are_no_unwind_table, unwinders_find_every_function,
+		no_page_is_ever_writable_and_executable,
+		freed_memory_merges_and_goes_back,
+		a_new_library_is_small,
+		a_library_in_use_is_not_deleted,
+		a_forked_child_uses_but_does_not_change,
+		unwind_tables_are_checked,
+		random_bytes_are_no_unwind_table,
+		unwinders_find_every_function,
 		relative_pointers_follow_the_copy,
 	};
 	TCase *tcase = tcase_create("all");

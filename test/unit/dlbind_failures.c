@@ -15,8 +15,8 @@
 #include "dlbind.h"
 #include "dlbind_shared.h"
 
-static long countdown = -1;	/* calls until one fails; negative: none does */
-static bool armed;		/* in a call of the library */
+static long countdown = -1; /* calls until one fails; negative: none does */
+static bool armed;          /* in a call of the library */
 
 static bool fails(int code)
 {
@@ -45,21 +45,21 @@ int __wrap_open(const char *path, int flags, ...)
 
 /* A call that may fail, once, because of what was made to fail: then there is a
  * text, and the same call succeeds afterwards. */
-#define TRY(call) \
-	do { \
-		long before = countdown; \
-		bool good; \
-		armed = true; \
-		good = (call); \
-		armed = false; \
-		if (!good) { \
-			int error = errno; \
-			const char *text = dlbind_error(); \
+#define TRY(call)                                                                           \
+	do {                                                                                \
+		long before = countdown;                                                    \
+		bool good;                                                                  \
+		armed = true;                                                               \
+		good = (call);                                                              \
+		armed = false;                                                              \
+		if (!good) {                                                                \
+			int error = errno;                                                  \
+			const char *text = dlbind_error();                                  \
 			ck_assert_msg(before >= 0 && countdown < 0, "%s: %s", #call, text); \
-			ck_assert_ptr_nonnull(text); \
-			ck_assert_int_ne(error, 0); \
-			ck_assert_msg(call, "%s: %s", #call, dlbind_error()); \
-		} \
+			ck_assert_ptr_nonnull(text);                                        \
+			ck_assert_int_ne(error, 0);                                         \
+			ck_assert_msg(call, "%s: %s", #call, dlbind_error());               \
+		}                                                                           \
 	} while (0)
 
 static void scenario(unsigned flags)
@@ -107,7 +107,7 @@ START_TEST(each_failure_is_an_error_and_changes_nothing)
 {
 	long n = 0;
 
-	scenario(_i);		/* the process's own folder and text are there */
+	scenario(_i); /* the process's own folder and text are there */
 	ck_assert_ptr_null(dlcreate("a/b"));
 	dlbind_error();
 	do {

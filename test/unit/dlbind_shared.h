@@ -31,7 +31,9 @@ struct __attribute__((packed)) table {
 static inline struct table table_for(void *f, size_t f_size, void *g, size_t g_size)
 {
 	return (struct table){
-		20, 0, { 1, 'z', 'R', 0, 1, 0x78, 16, 1, 0, 0x0c, 7, 8, 0x90, 1 },
+		20,
+		0,
+		{ 1, 'z', 'R', 0, 1, 0x78, 16, 1, 0, 0x0c, 7, 8, 0x90, 1 },
 		{ { 24, 28, (uint64_t)f, f_size, { 0 } },
 		  { 24, 56, (uint64_t)g, g_size, { 0 } } },
 	};

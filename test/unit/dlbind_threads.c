@@ -13,7 +13,7 @@
 #include "dlbind_shared.h"
 
 #define THREADS 8
-#define OWN 3000
+#define OWN     3000
 
 /* libgcc's search, which throw and backtrace() use. */
 struct bases {
@@ -34,7 +34,7 @@ static void *add_frame(void *l, void *f, size_t size)
 struct shared {
 	void *l;
 	char *f;
-	int stop;	/* atomic */
+	int stop; /* atomic */
 	unsigned long looked;
 };
 
@@ -121,8 +121,8 @@ START_TEST(eight_threads_bind_while_eight_look_up)
 	for (int i = 0; i < 2 * THREADS; i++) {
 		workers[i] = (struct worker){ &s, i % THREADS };
 		ck_assert_int_eq(pthread_create(&threads[i], NULL,
-						i < THREADS ? bind_all : look_up,
-						&workers[i]), 0);
+						i < THREADS ? bind_all : look_up, &workers[i]),
+				 0);
 	}
 	for (int i = 0; i < 2 * THREADS; i++) {
 		if (i == THREADS)
@@ -157,8 +157,7 @@ static void change_name(unsigned i)
 	/* First, since it is done when the loader is called. */
 	growing.bound[i] = !growing.bound[i];
 	if (growing.bound[i])
-		ck_assert_ptr_nonnull(dlbind(growing.l, name, growing.at + i, 1,
-					     STT_OBJECT));
+		ck_assert_ptr_nonnull(dlbind(growing.l, name, growing.at + i, 1, STT_OBJECT));
 	else
 		ck_assert_int_eq(dlunbind(growing.l, name), 0);
 }
@@ -189,7 +188,9 @@ static void *open_and_change(const char *path, int mode)
 START_TEST(names_change_while_the_table_grows)
 {
 	static const struct dlbind_loader loader = {
-		.open = open_and_change, .close = dlclose, .error = dlerror,
+		.open = open_and_change,
+		.close = dlclose,
+		.error = dlerror,
 	};
 
 	dlbind_use_loader(&loader);
@@ -201,7 +202,7 @@ START_TEST(names_change_while_the_table_grows)
 			change_name(i);
 	growing.on = false;
 	check_names();
-	ck_assert_uint_ge(growing.waits, 8);	/* two for each of four doublings */
+	ck_assert_uint_ge(growing.waits, 8); /* two for each of four doublings */
 	ck_assert_uint_ge(figures(growing.l).buckets, 4016);
 	ck_assert_int_eq(dldelete(growing.l), 0);
 }

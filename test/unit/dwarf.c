@@ -16,7 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define SKIPPED 77
+#define SKIPPED     77
 #define FLIP_ROUNDS 3000
 
 struct file {
@@ -28,8 +28,7 @@ static char dir[64];
 static const char *const names[] = { "f", "absent" };
 
 /* Compiles a text, with a function f in it in most cases. */
-static struct file
-build(const char *text, const char *flags)
+static struct file build(const char *text, const char *flags)
 {
 	char name[128], command[512];
 	struct file file;
@@ -38,7 +37,8 @@ build(const char *text, const char *flags)
 	snprintf(name, sizeof name, "%s/x.c", dir);
 	f = fopen(name, "w");
 	ck_assert(f != NULL && fputs(text, f) >= 0 && fclose(f) == 0);
-	snprintf(command, sizeof command, "cd %s && gcc -shared -fPIC %s -o x.so x.c", dir, flags);
+	snprintf(command, sizeof command, "cd %s && gcc -shared -fPIC %s -o x.so x.c", dir,
+		 flags);
 	ck_assert_msg(system(command) == 0, "%s", text);
 	snprintf(name, sizeof name, "%s/x.so", dir);
 	f = fopen(name, "r");
@@ -51,15 +51,13 @@ build(const char *text, const char *flags)
 	return file;
 }
 
-static int
-compare(const struct file *a, const struct file *b, char *text, size_t size)
+static int compare(const struct file *a, const struct file *b, char *text, size_t size)
 {
 	return image_compare_exports(a->bytes, a->len, b->bytes, b->len, names, 2, text, size);
 }
 
 /* want is NULL where the signatures are the same. */
-static void
-check_pair(const char *old, const char *new, const char *flags, const char *want)
+static void check_pair(const char *old, const char *new, const char *flags, const char *want)
 {
 	struct file a = build(old, flags), b = build(new, flags);
 	char text[600] = "old text";
@@ -82,17 +80,22 @@ static const struct {
 	{ "int f(void) { return 1; }", "long f(void) { return 1; }",
 	  "f: was int(void), is long(void)" },
 	{ "void f(void) { }", "int f(void) { return 1; }", "f: was void(void), is int(void)" },
-	{ "void f(unsigned a) { }", "void f(int a) { }", "f: was void(unsigned), is void(int)" },
-	{ "void f(float a) { }", "void f(double a) { }", "f: was void(float), is void(double)" },
+	{ "void f(unsigned a) { }", "void f(int a) { }",
+	  "f: was void(unsigned), is void(int)" },
+	{ "void f(float a) { }", "void f(double a) { }",
+	  "f: was void(float), is void(double)" },
 	{ "void f(float a) { }", "void f(int a) { }", "f: was void(float), is void(int)" },
 	{ "void f(const char *a, ...) { }", "void f(const char *a) { }",
 	  "f: was void(const char *, ...), is void(const char *)" },
 	{ "void f(char *a) { }", "void f(const char *a) { }", NULL },
-	{ "void f(char **a) { }", "void f(int *a) { }", "f: was void(char **), is void(int *)" },
-	{ "void f(void *a) { }", "void f(char *a) { }", "f: was void(void *), is void(char *)" },
+	{ "void f(char **a) { }", "void f(int *a) { }",
+	  "f: was void(char **), is void(int *)" },
+	{ "void f(void *a) { }", "void f(char *a) { }",
+	  "f: was void(void *), is void(char *)" },
 	/* long and long long are passed alike, and so are enums and ints */
 	{ "typedef long L; void f(L a) { }", "void f(long long a) { }", NULL },
-	{ "enum e { A, B }; void f(enum e a) { }", "enum e { A, B, C }; void f(enum e a) { }", NULL },
+	{ "enum e { A, B }; void f(enum e a) { }", "enum e { A, B, C }; void f(enum e a) { }",
+	  NULL },
 	{ "enum e { A }; void f(enum e a) { }", "void f(int a) { }", NULL },
 	{ "enum e { A }; void f(enum e a) { }", "void f(long a) { }",
 	  "f: was void(enum e), is void(long)" },
@@ -101,7 +104,8 @@ static const struct {
 	/* what cgo writes */
 	{ "typedef struct { const char *p; long n; } S; typedef S GoString; long long f(GoString s) "
 	  "{ return s.n; }",
-	  "typedef struct { const char *q; long m; } G; long long f(G s) { return s.m; }", NULL },
+	  "typedef struct { const char *q; long m; } G; long long f(G s) { return s.m; }",
+	  NULL },
 	{ "typedef struct { const char *p; long n; } S; void f(S s) { }",
 	  "typedef struct { void *p; long n; long c; } T; void f(T s) { }",
 	  "f: was void(S), is void(T)" },
@@ -121,20 +125,23 @@ static const struct {
 	  "struct a { char x[16]; }; void f(struct a *p) { }",
 	  "f: was void(struct a *), is void(struct a *), which differs at member x" },
 	/* one side only declares it */
-	{ "struct r; void f(struct r *p) { }", "struct r { int a; }; void f(struct r *p) { }", NULL },
+	{ "struct r; void f(struct r *p) { }", "struct r { int a; }; void f(struct r *p) { }",
+	  NULL },
 	/* circles */
 	{ "struct n { struct n *next, *(*fn)(struct n *); int v; }; void f(struct n *p) { }",
-	  "struct n { struct n *next, *(*fn)(struct n *); int v; }; void f(struct n *p) { }", NULL },
+	  "struct n { struct n *next, *(*fn)(struct n *); int v; }; void f(struct n *p) { }",
+	  NULL },
 	{ "struct n { struct n *next; int v; }; void f(struct n *p) { }",
 	  "struct n { struct n *next; float v; }; void f(struct n *p) { }",
 	  "f: was void(struct n *), is void(struct n *), which differs at member v" },
-	{ "void f(int (*cb)(void *, int), void *a) { }", "void f(int (*cb)(void *), void *a) { }",
+	{ "void f(int (*cb)(void *, int), void *a) { }",
+	  "void f(int (*cb)(void *), void *a) { }",
 	  "f: was void(int (*)(void *, int), void *), is void(int (*)(void *), void *)" },
 	{ "void f(volatile int *restrict a) { }", "void f(int *a) { }", NULL },
 	/* not to be compared */
 	{ "int f(a) int a; { return a; }", "long f(long a) { return a; }", NULL },
-	{ "static __attribute__((used)) int f(int a) { return a; }", "long f(long a) { return a; }",
-	  NULL },
+	{ "static __attribute__((used)) int f(int a) { return a; }",
+	  "long f(long a) { return a; }", NULL },
 	{ "int g(int a) { return a; }", "long f(long a) { return a; }", NULL },
 	{ "int absent(int a); int f(void) { return absent(1); }",
 	  "long absent(long a); int f(void) { return (int)absent(1); }", NULL },
@@ -163,7 +170,8 @@ START_TEST(no_debug_information)
 	ck_assert_int_eq(compare(&a, &b, text, sizeof text), 0);
 	ck_assert_int_eq(compare(&b, &a, text, sizeof text), 0);
 	ck_assert_int_eq(image_plan_copy(a.bytes, a.len, a.bytes, a.len, NULL, &plan, text,
-					 sizeof text), IMAGE_COPY_NO_DWARF);
+					 sizeof text),
+			 IMAGE_COPY_NO_DWARF);
 	ck_assert_str_eq(text, "the old build does not describe its variables");
 	ck_assert(plan.vars == NULL && plan.ops == NULL && plan.names == NULL);
 	b.len = 10;
@@ -196,8 +204,7 @@ START_TEST(short_text)
 END_TEST
 
 /* Where the debug sections are: [first, last) of the file. */
-static void
-debug_bytes(const struct file *f, size_t *first, size_t *last)
+static void debug_bytes(const struct file *f, size_t *first, size_t *last)
 {
 	Elf64_Ehdr eh;
 	Elf64_Shdr sh, names_sh;
@@ -208,7 +215,8 @@ debug_bytes(const struct file *f, size_t *first, size_t *last)
 	*last = 0;
 	for (int i = 0; i < eh.e_shnum; i++) {
 		memcpy(&sh, f->bytes + eh.e_shoff + i * sizeof sh, sizeof sh);
-		if (strncmp((char *)f->bytes + names_sh.sh_offset + sh.sh_name, ".debug_", 7) != 0)
+		if (strncmp((char *)f->bytes + names_sh.sh_offset + sh.sh_name, ".debug_", 7) !=
+		    0)
 			continue;
 		*first = sh.sh_offset < *first ? sh.sh_offset : *first;
 		*last = sh.sh_offset + sh.sh_size > *last ? sh.sh_offset + sh.sh_size : *last;
@@ -217,8 +225,7 @@ debug_bytes(const struct file *f, size_t *first, size_t *last)
 }
 
 /* Bytes before a page that cannot be touched. */
-static unsigned char *
-guarded(size_t len, size_t *mapped)
+static unsigned char *guarded(size_t len, size_t *mapped)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), room = (len + page - 1) / page * page;
 	unsigned char *p;
@@ -229,8 +236,7 @@ guarded(size_t len, size_t *mapped)
 	return p + room - len;
 }
 
-static void
-flip(const struct file *a, const struct file *b, unsigned seed)
+static void flip(const struct file *a, const struct file *b, unsigned seed)
 {
 	struct image_copy_plan plan = { .size = sizeof plan };
 	size_t first, last, mapped;
@@ -250,8 +256,8 @@ flip(const struct file *a, const struct file *b, unsigned seed)
 			compare(&bad, b, text, sizeof text);
 		else
 			compare(b, &bad, text, sizeof text);
-		if (i % 8 == 0 && image_plan_copy(p, a->len, b->bytes, b->len, NULL, &plan, text,
-						  sizeof text) == IMAGE_COPY_OK)
+		if (i % 8 == 0 && image_plan_copy(p, a->len, b->bytes, b->len, NULL, &plan,
+						  text, sizeof text) == IMAGE_COPY_OK)
 			image_copy_free(&plan);
 	}
 	munmap(p + a->len - (mapped - (size_t)sysconf(_SC_PAGESIZE)), mapped);
@@ -273,15 +279,13 @@ START_TEST(hostile_debug_information)
 }
 END_TEST
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st, (void)type, (void)ftw;
 	return remove(path);
 }
 
-int
-main(void)
+int main(void)
 {
 	TCase *tc = tcase_create("dwarf");
 	Suite *s = suite_create("dwarf");

@@ -22,8 +22,9 @@ __attribute__((constructor)) static void map_failing(void)
 {
 	const char *name = secure_getenv("GOAUDIT_TEST_FAILING");
 	int fd = name ? open(name, O_RDWR | O_CLOEXEC) : -1;
-	void *p = fd >= 0 ? mmap(NULL, sizeof *failing, PROT_READ | PROT_WRITE, MAP_SHARED,
-				 fd, 0) : MAP_FAILED;
+	void *p = fd >= 0 ? mmap(NULL, sizeof *failing, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+				 0) :
+			    MAP_FAILED;
 
 	if (fd >= 0)
 		close(fd);
@@ -48,17 +49,17 @@ WRAP(ssize_t, read, EIO, -1, (int fd, void *p, size_t n), (fd, p, n))
 WRAP(ssize_t, pread, EIO, -1, (int fd, void *p, size_t n, off_t at), (fd, p, n, at))
 WRAP(void *, dlmopen, ENOMEM, NULL, (Lmid_t ns, const char *p, int m), (ns, p, m))
 
-#define WRAP_OPEN(name, parameters, arguments) \
-	int __real_##name parameters; \
-	int __wrap_##name parameters; \
-	int __wrap_##name parameters \
-	{ \
-		int mode = 0; \
-		va_list ap; \
-		va_start(ap, flags); \
-		if (flags & (O_CREAT | O_TMPFILE)) \
-			mode = va_arg(ap, int); \
-		va_end(ap); \
+#define WRAP_OPEN(name, parameters, arguments)                       \
+	int __real_##name parameters;                                \
+	int __wrap_##name parameters;                                \
+	int __wrap_##name parameters                                 \
+	{                                                            \
+		int mode = 0;                                        \
+		va_list ap;                                          \
+		va_start(ap, flags);                                 \
+		if (flags & (O_CREAT | O_TMPFILE))                   \
+			mode = va_arg(ap, int);                      \
+		va_end(ap);                                          \
 		return fails(EMFILE) ? -1 : __real_##name arguments; \
 	}
 WRAP_OPEN(open, (const char *path, int flags, ...), (path, flags, mode))

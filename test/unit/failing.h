@@ -3,8 +3,8 @@
 #define TEST_FAILING_H
 
 struct failing {
-	int thread;	/* whose calls are counted (gettid) */
-	int calls;	/* so many succeed, then one fails and this is negative; negative:
+	int thread; /* whose calls are counted (gettid) */
+	int calls;  /* so many succeed, then one fails and this is negative; negative:
 			 * none does */
 };
 

@@ -19,17 +19,17 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define SKIPPED 77
+#define SKIPPED     77
 #define FLIP_ROUNDS 60000
 
 enum sample { C_LIB, GUEST, RUNTIME, OWN, ODD_GUEST, UNIQUE, SAMPLES };
 
 /* .note: name, description, type; a Go note's name is "Go\0\0". */
-#define NOTE(section, type, text) \
+#define NOTE(section, type, text)                                                 \
 	".section " section ",\"a\",@note\n.balign 4\n.long 4, 2f-1f, " type "\n" \
 	".ascii \"Go\\0\\0\"\n1: .ascii \"" text "\"\n2: .balign 4\n"
 #define HASH "0123456789abcdefghij"
-#define MODULE_HASH \
+#define MODULE_HASH                                                           \
 	".section .rodata\n9: .ascii \"" HASH "\"\n8: .ascii \"libstd.so\"\n" \
 	".data\n.quad 8b, 9\n.quad 9b, 20\n.quad \"go:link.abihash.libstd.so\"\n"
 #define EXPORT ".text\n.globl answer\n.type answer,@function\nanswer: mov $42,%eax\nret\n"
@@ -38,41 +38,48 @@ static const struct {
 	const char *name, *text, *flags;
 } source[SAMPLES] = {
 	[C_LIB] = { "c", EXPORT ".data\n.globl datum\ndatum: .quad datum\n",
-		"-Wl,-z,nodelete -Wl,-soname,libc-sample.so -Wl,-rpath,/run/path "
-		"-Wl,--enable-new-dtags" },
-	[RUNTIME] = { "std", NOTE(".note.go.abihash", "2", HASH)
-		".text\n.globl _rt0_amd64_linux_lib\n.type _rt0_amd64_linux_lib,@function\n"
-		".size _rt0_amd64_linux_lib,1\n_rt0_amd64_linux_lib: ret\n"
-		".globl runtime.goauditHello5.abiinternal\nruntime.goauditHello5.abiinternal: ret\n"
-		".data\n.globl \"go:link.abihash.libstd.so\"\n.type \"go:link.abihash.libstd.so\",@object\n"
-		".size \"go:link.abihash.libstd.so\",8\n\"go:link.abihash.libstd.so\": .quad 0\n",
-		"" },
-	[GUEST] = { "guest", EXPORT NOTE(".note.go.buildid", "4", "id") MODULE_HASH
-		".section .go.buildinfo,\"aw\"\n.balign 16\n.ascii \"\\377 Go buildinf:\\10\\2\"\n"
-		".space 16\n.byte 8\n.ascii \"go1.26.8\"\n.space 16\n"
-		".section .init_array,\"aw\"\n.quad answer\n.quad _rt0_amd64_linux_lib\n",
-		"-Wl,-z,nodelete -L. -l:libstd.so" },
+		    "-Wl,-z,nodelete -Wl,-soname,libc-sample.so -Wl,-rpath,/run/path "
+		    "-Wl,--enable-new-dtags" },
+	[RUNTIME] = { "std",
+		      NOTE(".note.go.abihash", "2",
+			   HASH) ".text\n.globl _rt0_amd64_linux_lib\n.type _rt0_amd64_linux_lib,@function\n"
+				 ".size _rt0_amd64_linux_lib,1\n_rt0_amd64_linux_lib: ret\n"
+				 ".globl runtime.goauditHello5.abiinternal\nruntime.goauditHello5.abiinternal: ret\n"
+				 ".data\n.globl \"go:link.abihash.libstd.so\"\n.type \"go:link.abihash.libstd.so\",@object\n"
+				 ".size \"go:link.abihash.libstd.so\",8\n\"go:link.abihash.libstd.so\": .quad 0\n",
+		      "" },
+	[GUEST] = { "guest",
+		    EXPORT NOTE(".note.go.buildid", "4", "id") MODULE_HASH
+		    ".section .go.buildinfo,\"aw\"\n.balign 16\n.ascii \"\\377 Go buildinf:\\10\\2\"\n"
+		    ".space 16\n.byte 8\n.ascii \"go1.26.8\"\n.space 16\n"
+		    ".section .init_array,\"aw\"\n.quad answer\n.quad _rt0_amd64_linux_lib\n",
+		    "-Wl,-z,nodelete -L. -l:libstd.so" },
 	[OWN] = { "own", EXPORT NOTE(".note.go.buildid", "4", "id"), "-Wl,-Bsymbolic" },
-	[ODD_GUEST] = { "odd", EXPORT MODULE_HASH
-		".section .init_array,\"aw\"\n.quad _rt0_amd64_linux_lib\n.quad 1\n",
-		"-Wl,-z,nodelete -L. -l:libstd.so" },
-	[UNIQUE] = { "unique", EXPORT
-		".data\n.globl one\n.type one,@gnu_unique_object\n.size one,8\none: .quad 7\n", "" },
+	[ODD_GUEST] = { "odd",
+			EXPORT MODULE_HASH
+			".section .init_array,\"aw\"\n.quad _rt0_amd64_linux_lib\n.quad 1\n",
+			"-Wl,-z,nodelete -L. -l:libstd.so" },
+	[UNIQUE] = { "unique",
+		     EXPORT
+		     ".data\n.globl one\n.type one,@gnu_unique_object\n.size one,8\none: .quad 7\n",
+		     "" },
 };
 
 struct image {
-	unsigned char *map;		/* with the guard pages */
+	unsigned char *map; /* with the guard pages */
 	size_t mapped;
 	unsigned char *bytes;
 	size_t len;
 };
 
 static char dir[64];
-static struct { unsigned char *bytes; size_t len; } file[SAMPLES];
+static struct {
+	unsigned char *bytes;
+	size_t len;
+} file[SAMPLES];
 
 /* A copy that ends right before a page that cannot be touched. */
-static struct image
-guarded(const void *bytes, size_t len)
+static struct image guarded(const void *bytes, size_t len)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	size_t room = (len + page - 1) / page * page;
@@ -87,21 +94,19 @@ guarded(const void *bytes, size_t len)
 	return im;
 }
 
-static void
-release(struct image *im)
+static void release(struct image *im)
 {
 	munmap(im->map, im->mapped);
 }
 
-static enum image_status
-inspect(const struct image *im, struct image_facts *f, char *why, size_t why_len)
+static enum image_status inspect(const struct image *im, struct image_facts *f, char *why,
+				 size_t why_len)
 {
 	*f = (struct image_facts){ .size = sizeof *f };
 	return image_inspect(im->bytes, im->len, f, why, why_len);
 }
 
-static enum image_status
-status_of(const void *bytes, size_t len)
+static enum image_status status_of(const void *bytes, size_t len)
 {
 	struct image im = guarded(bytes, len);
 	struct image_facts f;
@@ -115,8 +120,7 @@ status_of(const void *bytes, size_t len)
 }
 
 /* The status of a sample of which `size` bytes at `offset` are others. */
-static enum image_status
-status_with(enum sample s, size_t offset, const void *to, size_t size)
+static enum image_status status_with(enum sample s, size_t offset, const void *to, size_t size)
 {
 	unsigned char *b = malloc(file[s].len);
 	enum image_status st;
@@ -128,8 +132,7 @@ status_with(enum sample s, size_t offset, const void *to, size_t size)
 	return st;
 }
 
-static const Elf64_Phdr *
-segment(enum sample s, uint32_t type)
+static const Elf64_Phdr *segment(enum sample s, uint32_t type)
 {
 	const Elf64_Ehdr *eh = (const Elf64_Ehdr *)file[s].bytes;
 	const Elf64_Phdr *ph = (const Elf64_Phdr *)(file[s].bytes + eh->e_phoff);
@@ -141,8 +144,7 @@ segment(enum sample s, uint32_t type)
 	return NULL;
 }
 
-static size_t
-dynamic_offset(enum sample s, int64_t tag)
+static size_t dynamic_offset(enum sample s, int64_t tag)
 {
 	const Elf64_Phdr *ph = segment(s, PT_DYNAMIC);
 	const Elf64_Dyn *d = (const Elf64_Dyn *)(file[s].bytes + ph->p_offset);
@@ -152,8 +154,7 @@ dynamic_offset(enum sample s, int64_t tag)
 	return (size_t)((const unsigned char *)d - file[s].bytes);
 }
 
-static size_t
-offset_in(const Elf64_Phdr *ph, enum sample s, size_t member)
+static size_t offset_in(const Elf64_Phdr *ph, enum sample s, size_t member)
 {
 	return (size_t)((const unsigned char *)ph - file[s].bytes) + member;
 }
@@ -186,7 +187,8 @@ START_TEST(not_shared)
 	ck_assert_int_eq(status_with(C_LIB, offsetof(Elf64_Ehdr, e_type), &exec, 2),
 			 IMAGE_NOT_SHARED);
 	ck_assert_int_eq(status_with(C_LIB, offset_in(segment(C_LIB, PT_DYNAMIC), C_LIB, 0),
-				     &null, 4), IMAGE_NOT_SHARED);
+				     &null, 4),
+			 IMAGE_NOT_SHARED);
 }
 END_TEST
 
@@ -195,7 +197,8 @@ START_TEST(every_truncation)
 	for (size_t len = 0; len < file[_i].len; len++) {
 		enum image_status st = status_of(file[_i].bytes, len);
 
-		ck_assert_msg(st == (len < sizeof(Elf64_Ehdr) ? IMAGE_NOT_ELF : IMAGE_TRUNCATED),
+		ck_assert_msg(st == (len < sizeof(Elf64_Ehdr) ? IMAGE_NOT_ELF :
+								IMAGE_TRUNCATED),
 			      "%s cut to %zu bytes: %s", source[_i].name, len,
 			      image_status_text(st));
 	}
@@ -215,32 +218,43 @@ START_TEST(corrupt_headers)
 			 IMAGE_TRUNCATED);
 	ck_assert_int_eq(status_with(C_LIB, offsetof(Elf64_Ehdr, e_shoff), &far, 8),
 			 IMAGE_TRUNCATED);
-	ck_assert_int_eq(status_with(C_LIB, offset_in(load, C_LIB, offsetof(Elf64_Phdr, p_vaddr)),
-				     &huge, 8), IMAGE_CORRUPT);	/* out of order */
-	ck_assert_int_eq(status_with(C_LIB, offset_in(load, C_LIB, offsetof(Elf64_Phdr, p_vaddr)),
-				     &far, 8), IMAGE_CORRUPT);
-	ck_assert_int_eq(status_with(C_LIB, offset_in(load, C_LIB, offsetof(Elf64_Phdr, p_vaddr)),
-				     &odd, 8), IMAGE_CORRUPT);
-	ck_assert_int_eq(status_with(C_LIB, offset_in(load, C_LIB, offsetof(Elf64_Phdr, p_memsz)),
-				     &odd, 8), IMAGE_CORRUPT);	/* less than in the file */
-	ck_assert_int_eq(status_with(C_LIB, offset_in(load, C_LIB, offsetof(Elf64_Phdr, p_offset)),
-				     &huge, 8), IMAGE_TRUNCATED);
+	ck_assert_int_eq(status_with(C_LIB,
+				     offset_in(load, C_LIB, offsetof(Elf64_Phdr, p_vaddr)),
+				     &huge, 8),
+			 IMAGE_CORRUPT); /* out of order */
+	ck_assert_int_eq(status_with(C_LIB,
+				     offset_in(load, C_LIB, offsetof(Elf64_Phdr, p_vaddr)),
+				     &far, 8),
+			 IMAGE_CORRUPT);
+	ck_assert_int_eq(status_with(C_LIB,
+				     offset_in(load, C_LIB, offsetof(Elf64_Phdr, p_vaddr)),
+				     &odd, 8),
+			 IMAGE_CORRUPT);
+	ck_assert_int_eq(status_with(C_LIB,
+				     offset_in(load, C_LIB, offsetof(Elf64_Phdr, p_memsz)),
+				     &odd, 8),
+			 IMAGE_CORRUPT); /* less than in the file */
+	ck_assert_int_eq(status_with(C_LIB,
+				     offset_in(load, C_LIB, offsetof(Elf64_Phdr, p_offset)),
+				     &huge, 8),
+			 IMAGE_TRUNCATED);
 }
 END_TEST
 
 START_TEST(corrupt_dynamic)
 {
 	static const int64_t tags[] = {
-		DT_STRTAB, DT_STRSZ, DT_SYMTAB, DT_RELA, DT_RELASZ, DT_GNU_HASH,
-		DT_SONAME, DT_RUNPATH, DT_SYMENT, DT_RELAENT,
+		DT_STRTAB,   DT_STRSZ,  DT_SYMTAB,  DT_RELA,   DT_RELASZ,
+		DT_GNU_HASH, DT_SONAME, DT_RUNPATH, DT_SYMENT, DT_RELAENT,
 	};
 	const uint64_t wild = 0x7fffffff1234567;
 	const Elf64_Phdr *ph = segment(C_LIB, PT_DYNAMIC);
 	unsigned char *b;
 
 	for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
-		ck_assert_msg(status_with(C_LIB, dynamic_offset(C_LIB, tags[i]) + 8, &wild, 8) ==
-			      IMAGE_CORRUPT, "tag %lld", (long long)tags[i]);
+		ck_assert_msg(status_with(C_LIB, dynamic_offset(C_LIB, tags[i]) + 8, &wild,
+					  8) == IMAGE_CORRUPT,
+			      "tag %lld", (long long)tags[i]);
 	/* No end of the table. */
 	b = malloc(ph->p_filesz);
 	memset(b, 0x11, ph->p_filesz);
@@ -262,8 +276,7 @@ END_TEST
 
 static uint64_t seed = 0x9e3779b97f4a7c15;
 
-static uint32_t
-chance(uint32_t n)
+static uint32_t chance(uint32_t n)
 {
 	seed ^= seed << 13;
 	seed ^= seed >> 7;
@@ -272,16 +285,17 @@ chance(uint32_t n)
 }
 
 /* Half of the changes go where the headers and tables are. */
-static void
-change(struct image *im, enum sample s)
+static void change(struct image *im, enum sample s)
 {
 	static const unsigned char nasty[] = { 0, 1, 7, 8, 0x7f, 0x80, 0xff };
 	size_t at = chance((uint32_t)im->len);
 
 	switch (chance(4)) {
 	case 0: at = chance(1024); break;
-	case 1: at = segment(s, PT_DYNAMIC)->p_offset +
-		     chance((uint32_t)segment(s, PT_DYNAMIC)->p_filesz); break;
+	case 1:
+		at = segment(s, PT_DYNAMIC)->p_offset +
+		     chance((uint32_t)segment(s, PT_DYNAMIC)->p_filesz);
+		break;
 	}
 	im->bytes[at] = chance(2) ? nasty[chance(sizeof nasty)] : (unsigned char)chance(256);
 }
@@ -310,15 +324,14 @@ START_TEST(random_changes)
 }
 END_TEST
 
-static struct image_facts
-facts_of(enum sample s)
+static struct image_facts facts_of(enum sample s)
 {
 	struct image im = guarded(file[s].bytes, file[s].len);
 	struct image_facts f;
 	char why[200] = "";
 
-	ck_assert_msg(inspect(&im, &f, why, sizeof why) == IMAGE_OK, "%s: %s",
-		      source[s].name, why);
+	ck_assert_msg(inspect(&im, &f, why, sizeof why) == IMAGE_OK, "%s: %s", source[s].name,
+		      why);
 	release(&im);
 	return f;
 }
@@ -410,8 +423,7 @@ START_TEST(unaligned)
 }
 END_TEST
 
-static size_t
-differences(const struct image *im, enum sample s)
+static size_t differences(const struct image *im, enum sample s)
 {
 	size_t n = 0;
 
@@ -466,8 +478,7 @@ START_TEST(mend_refuses)
 END_TEST
 
 /* The mended library is unmapped by dlclose, the original is not. */
-static bool
-stays_open(const unsigned char *bytes, size_t len, const char *name)
+static bool stays_open(const unsigned char *bytes, size_t len, const char *name)
 {
 	char path[128];
 	FILE *f;
@@ -508,8 +519,7 @@ static unsigned fail_at;
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
 
-static bool
-fails_now(void)
+static bool fails_now(void)
 {
 	if (fail_at == 0 || --fail_at > 0)
 		return false;
@@ -517,14 +527,12 @@ fails_now(void)
 	return true;
 }
 
-void *
-malloc(size_t n)
+void *malloc(size_t n)
 {
 	return fails_now() ? NULL : __libc_malloc(n);
 }
 
-void *
-calloc(size_t n, size_t size)
+void *calloc(size_t n, size_t size)
 {
 	return fails_now() ? NULL : __libc_calloc(n, size);
 }
@@ -541,7 +549,7 @@ START_TEST(allocation_fails)
 		fail_at = n;
 		st = inspect(&im, &f, NULL, 0);
 		if (fail_at > 0)
-			break;		/* fewer than n were made */
+			break; /* fewer than n were made */
 		ck_assert_msg(st == IMAGE_NO_MEMORY || memcmp(&f, &whole, sizeof f) == 0,
 			      "allocation %u: %s", n, image_status_text(st));
 	}
@@ -553,8 +561,7 @@ START_TEST(allocation_fails)
 END_TEST
 #endif
 
-static int
-forget(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static int forget(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st;
 	(void)type;
@@ -562,8 +569,7 @@ forget(const char *path, const struct stat *st, int type, struct FTW *ftw)
 	return remove(path);
 }
 
-static bool
-make_sample(enum sample s)
+static bool make_sample(enum sample s)
 {
 	char command[1024], path[128];
 	FILE *f;
@@ -588,8 +594,7 @@ make_sample(enum sample s)
 	return fread(file[s].bytes, 1, file[s].len, f) == file[s].len && fclose(f) == 0;
 }
 
-static bool
-make_samples(void)
+static bool make_samples(void)
 {
 	const char *tmp = getenv("TMPDIR");
 	/* Others are linked against the runtime. */
@@ -604,8 +609,7 @@ make_samples(void)
 	return true;
 }
 
-static Suite *
-suite(void)
+static Suite *suite(void)
 {
 	Suite *s = suite_create("image");
 	TCase *hostile = tcase_create("hostile"), *facts = tcase_create("facts");
@@ -637,8 +641,7 @@ suite(void)
 	return s;
 }
 
-int
-main(void)
+int main(void)
 {
 	int failed = SKIPPED;
 	SRunner *runner;

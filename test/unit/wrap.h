@@ -10,11 +10,11 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#define WRAP(type, name, code, failure, parameters, arguments) \
-	type __real_##name parameters; \
-	type __wrap_##name parameters; \
-	type __wrap_##name parameters \
-	{ \
+#define WRAP(type, name, code, failure, parameters, arguments)            \
+	type __real_##name parameters;                                    \
+	type __wrap_##name parameters;                                    \
+	type __wrap_##name parameters                                     \
+	{                                                                 \
 		return fails(code) ? (failure) : __real_##name arguments; \
 	}
 WRAP(void *, malloc, ENOMEM, NULL, (size_t n), (n))

@@ -17,7 +17,9 @@ void goaudit_guard(void *fn, void *frame, int size, uintptr_t context);
 void goaudit_guard(void *fn, void *frame, int size, uintptr_t context)
 {
 	struct go_guard g = {
-		.size = sizeof g, .fn = (uintptr_t)fn, .arg = (uintptr_t)frame,
+		.size = sizeof g,
+		.fn = (uintptr_t)fn,
+		.arg = (uintptr_t)frame,
 	};
 
 	(void)size;

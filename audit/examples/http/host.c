@@ -38,15 +38,15 @@ static void *function(void *guest, const char *name)
 
 static int listen_on(int port)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port),
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_port = htons(port),
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t size = sizeof a;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 ||
-	    listen(fd, SOMAXCONN) != 0 ||
-	    getsockname(fd, (struct sockaddr *)&a, &size) != 0) {
+	    listen(fd, SOMAXCONN) != 0 || getsockname(fd, (struct sockaddr *)&a, &size) != 0) {
 		perror("listen");
 		exit(1);
 	}
@@ -83,7 +83,7 @@ int main(int argc, char **argv)
 		if (dlreload(handlers))
 			printf("reloaded\n");
 		else
-			printf("not reloaded: %s\n", dlerror());	/* the old code goes on */
+			printf("not reloaded: %s\n", dlerror()); /* the old code goes on */
 	}
 	((void (*)(void))function(server, "Stop"))();
 	printf("old generations left: %d\n", goaudit_reclaim(handlers, 10000));

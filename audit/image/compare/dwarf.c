@@ -4,16 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static _Thread_local jmp_buf *way_out;	/* of the innermost image_dwarf_guarded */
+static _Thread_local jmp_buf *way_out; /* of the innermost image_dwarf_guarded */
 
-static __attribute__((noreturn)) void
-out_of_memory(void)
+static __attribute__((noreturn)) void out_of_memory(void)
 {
 	longjmp(*way_out, 1);
 }
 
-bool
-image_dwarf_guarded(void (*fn)(void *), void *arg)
+bool image_dwarf_guarded(void (*fn)(void *), void *arg)
 {
 	jmp_buf *const outer = way_out;
 	jmp_buf here;
@@ -29,8 +27,7 @@ image_dwarf_guarded(void (*fn)(void *), void *arg)
 
 /* Strings that stand in an entry itself: libdw returns where they begin, and the
  * end of the section must be known to see that they end before it. */
-static void
-note_sections(struct image_dwarf *d)
+static void note_sections(struct image_dwarf *d)
 {
 	Elf_Scn *scn = NULL;
 	size_t names;
@@ -56,12 +53,12 @@ note_sections(struct image_dwarf *d)
 /* libdw decompresses all sections when it opens them; most of them are of no
  * interest here.  Those are taken out of the copy's headers, which are sound
  * (image_elf_open), and have been read by nobody yet. */
-static void
-drop_sections(struct image_dwarf *d)
+static void drop_sections(struct image_dwarf *d)
 {
-	static const char *const wanted[] = { ".debug_info", ".debug_abbrev", ".debug_types",
-					      ".debug_str", ".debug_line_str",
-					      ".debug_str_offsets", ".debug_addr" };
+	static const char *const wanted[] = { ".debug_info",     ".debug_abbrev",
+					      ".debug_types",    ".debug_str",
+					      ".debug_line_str", ".debug_str_offsets",
+					      ".debug_addr" };
 	char *headers = d->copy;
 	Elf64_Ehdr eh;
 	size_t names;
@@ -89,8 +86,7 @@ drop_sections(struct image_dwarf *d)
 	}
 }
 
-bool
-image_dwarf_open(struct image_dwarf *d, const void *data, size_t len)
+bool image_dwarf_open(struct image_dwarf *d, const void *data, size_t len)
 {
 	*d = (struct image_dwarf){ .copy = malloc(len != 0 ? len : 1) };
 	if (d->copy == NULL)
@@ -118,8 +114,7 @@ image_dwarf_open(struct image_dwarf *d, const void *data, size_t len)
 	return true;
 }
 
-void
-image_dwarf_close(struct image_dwarf *d)
+void image_dwarf_close(struct image_dwarf *d)
 {
 	if (d->copy == NULL)
 		return;
@@ -129,20 +124,17 @@ image_dwarf_close(struct image_dwarf *d)
 	*d = (struct image_dwarf){ 0 };
 }
 
-static bool
-step(struct image_dwarf *d)
+static bool step(struct image_dwarf *d)
 {
 	return d->steps < IMAGE_DWARF_STEPS && ++d->steps;
 }
 
-bool
-image_dwarf_child(struct image_dwarf *d, Dwarf_Die *parent, Dwarf_Die *out)
+bool image_dwarf_child(struct image_dwarf *d, Dwarf_Die *parent, Dwarf_Die *out)
 {
 	return step(d) && dwarf_child(parent, out) == 0;
 }
 
-bool
-image_dwarf_next(struct image_dwarf *d, Dwarf_Die *die)
+bool image_dwarf_next(struct image_dwarf *d, Dwarf_Die *die)
 {
 	Dwarf_Die next;
 
@@ -153,8 +145,7 @@ image_dwarf_next(struct image_dwarf *d, Dwarf_Die *die)
 	return true;
 }
 
-void
-image_dwarf_each(struct image_dwarf *d, bool go, image_dwarf_fn *fn, void *arg)
+void image_dwarf_each(struct image_dwarf *d, bool go, image_dwarf_fn *fn, void *arg)
 {
 	Dwarf_CU *cu = NULL, *next;
 	Dwarf_Die unit, die;
@@ -162,7 +153,8 @@ image_dwarf_each(struct image_dwarf *d, bool go, image_dwarf_fn *fn, void *arg)
 
 	while (step(d) && dwarf_get_units(d->dbg, cu, &next, NULL, &type, &unit, NULL) == 0) {
 		cu = next;
-		if (type != DW_UT_compile || image_dwarf_is_go(&unit) != go || !image_dwarf_child(d, &unit, &die))
+		if (type != DW_UT_compile || image_dwarf_is_go(&unit) != go ||
+		    !image_dwarf_child(d, &unit, &die))
 			continue;
 		do {
 			if (!fn(d, &unit, &die, arg))
@@ -171,8 +163,7 @@ image_dwarf_each(struct image_dwarf *d, bool go, image_dwarf_fn *fn, void *arg)
 	}
 }
 
-const char *
-image_dwarf_text(struct image_dwarf *d, Dwarf_Die *die, unsigned attribute)
+const char *image_dwarf_text(struct image_dwarf *d, Dwarf_Die *die, unsigned attribute)
 {
 	Dwarf_Attribute at;
 	const char *s;
@@ -188,16 +179,14 @@ image_dwarf_text(struct image_dwarf *d, Dwarf_Die *die, unsigned attribute)
 	return NULL;
 }
 
-const char *
-image_dwarf_name(struct image_dwarf *d, Dwarf_Die *die)
+const char *image_dwarf_name(struct image_dwarf *d, Dwarf_Die *die)
 {
 	const char *s = image_dwarf_text(d, die, DW_AT_name);
 
 	return s != NULL ? s : "";
 }
 
-bool
-image_dwarf_number(Dwarf_Die *die, unsigned attribute, uint64_t *out)
+bool image_dwarf_number(Dwarf_Die *die, unsigned attribute, uint64_t *out)
 {
 	Dwarf_Attribute at;
 	Dwarf_Word w;
@@ -213,8 +202,7 @@ image_dwarf_number(Dwarf_Die *die, unsigned attribute, uint64_t *out)
 	return true;
 }
 
-bool
-image_dwarf_flag(Dwarf_Die *die, unsigned attribute)
+bool image_dwarf_flag(Dwarf_Die *die, unsigned attribute)
 {
 	Dwarf_Attribute at;
 	bool set;
@@ -223,8 +211,7 @@ image_dwarf_flag(Dwarf_Die *die, unsigned attribute)
 	       dwarf_formflag(&at, &set) == 0 && set;
 }
 
-bool
-image_dwarf_ref(Dwarf_Die *die, unsigned attribute, Dwarf_Die *out)
+bool image_dwarf_ref(Dwarf_Die *die, unsigned attribute, Dwarf_Die *out)
 {
 	Dwarf_Attribute at;
 
@@ -232,8 +219,7 @@ image_dwarf_ref(Dwarf_Die *die, unsigned attribute, Dwarf_Die *out)
 	       dwarf_formref_die(&at, out) != NULL;
 }
 
-bool
-image_dwarf_count(struct image_dwarf *d, Dwarf_Die *array, uint64_t *out)
+bool image_dwarf_count(struct image_dwarf *d, Dwarf_Die *array, uint64_t *out)
 {
 	Dwarf_Die die;
 	uint64_t n;
@@ -257,8 +243,7 @@ image_dwarf_count(struct image_dwarf *d, Dwarf_Die *array, uint64_t *out)
 	return any;
 }
 
-bool
-image_dwarf_is_go(Dwarf_Die *unit)
+bool image_dwarf_is_go(Dwarf_Die *unit)
 {
 	uint64_t language;
 

@@ -12,22 +12,25 @@
 #include <elfutils/libdw.h>
 
 /* Attributes of the Go linker (cmd/internal/dwarf, "Attributes for ... Go"). */
-#define DW_AT_go_kind		0x2900	/* reflect.Kind */
-#define DW_AT_go_key		0x2901	/* of a map */
-#define DW_AT_go_elem		0x2902	/* of a map, slice or channel */
-#define DW_AT_go_runtime_type	0x2904	/* offset of the descriptor in
+#define DW_AT_go_kind 0x2900 /* reflect.Kind */
+#define DW_AT_go_key  0x2901 /* of a map */
+#define DW_AT_go_elem 0x2902 /* of a map, slice or channel */
+#define DW_AT_go_runtime_type \
+	0x2904 /* offset of the descriptor in
 					 * runtime.types; 0: not in this image */
 
 struct image_dwarf {
 	struct image_elf img;
-	void *copy;		/* libdw decompresses sections in place of their headers */
+	void *copy; /* libdw decompresses sections in place of their headers */
 	Dwarf *dbg;
-	struct { const char *lo, *hi; } info[4];	/* of entries: .debug_info, .debug_types */
+	struct {
+		const char *lo, *hi;
+	} info[4]; /* of entries: .debug_info, .debug_types */
 	unsigned ninfo;
-	unsigned long steps;	/* entries looked at so far */
+	unsigned long steps; /* entries looked at so far */
 };
 
-#define IMAGE_DWARF_STEPS 20000000ul	/* no image has so many */
+#define IMAGE_DWARF_STEPS 20000000ul /* no image has so many */
 
 /* Calls fn(arg); false if libdw has run out of memory in it.  libdw knows no other
  * way to say so than to leave by a jump: all that reads through an image_dwarf runs
@@ -51,7 +54,7 @@ bool image_dwarf_next(struct image_dwarf *d, Dwarf_Die *die);
 
 /* Attributes, also those of the entry that a concrete one refers to. */
 const char *image_dwarf_text(struct image_dwarf *d, Dwarf_Die *die, unsigned attribute);
-const char *image_dwarf_name(struct image_dwarf *d, Dwarf_Die *die);	/* "" if none */
+const char *image_dwarf_name(struct image_dwarf *d, Dwarf_Die *die); /* "" if none */
 bool image_dwarf_number(Dwarf_Die *die, unsigned attribute, uint64_t *out);
 bool image_dwarf_flag(Dwarf_Die *die, unsigned attribute);
 bool image_dwarf_ref(Dwarf_Die *die, unsigned attribute, Dwarf_Die *out);

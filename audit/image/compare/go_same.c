@@ -17,8 +17,7 @@ struct same {
 	int depth;
 };
 
-static size_t
-slot_of(const struct go_pairs *t, Dwarf_Off a, Dwarf_Off b)
+static size_t slot_of(const struct go_pairs *t, Dwarf_Off a, Dwarf_Off b)
 {
 	size_t h = (a * UINT64_C(0x9e3779b97f4a7c15) ^ b * UINT64_C(0xc2b2ae3d27d4eb4f)) >> 20;
 
@@ -30,8 +29,7 @@ slot_of(const struct go_pairs *t, Dwarf_Off a, Dwarf_Off b)
 	}
 }
 
-static bool
-make_room(struct go_pairs *t)
+static bool make_room(struct go_pairs *t)
 {
 	struct go_pairs old = *t;
 
@@ -53,8 +51,7 @@ make_room(struct go_pairs *t)
 }
 
 /* Has the pair been met before?  Without memory nothing is equal. */
-static int
-met(struct go_pairs *t, Dwarf_Off a, Dwarf_Off b)
+static int met(struct go_pairs *t, Dwarf_Off a, Dwarf_Off b)
 {
 	size_t i;
 
@@ -73,8 +70,8 @@ static bool same(struct same *s, Dwarf_Die *a, Dwarf_Die *b);
 
 /* Compares what an attribute of both refers to; where both have none, that is
  * equal, too. */
-static bool
-same_ref(struct same *s, Dwarf_Die *a, Dwarf_Die *b, unsigned attribute, const char *step)
+static bool same_ref(struct same *s, Dwarf_Die *a, Dwarf_Die *b, unsigned attribute,
+		     const char *step)
 {
 	Dwarf_Die x, y;
 	bool hx = image_dwarf_ref(a, attribute, &x), hy = image_dwarf_ref(b, attribute, &y);
@@ -89,24 +86,21 @@ same_ref(struct same *s, Dwarf_Die *a, Dwarf_Die *b, unsigned attribute, const c
 	return ok;
 }
 
-static uint64_t
-number(Dwarf_Die *die, unsigned attribute)
+static uint64_t number(Dwarf_Die *die, unsigned attribute)
 {
 	uint64_t v;
 
 	return image_dwarf_number(die, attribute, &v) ? v : 0;
 }
 
-static bool
-next_child(struct image_dwarf *d, Dwarf_Die *die, bool have, int tag)
+static bool next_child(struct image_dwarf *d, Dwarf_Die *die, bool have, int tag)
 {
 	while (have && dwarf_tag(die) != tag)
 		have = image_dwarf_next(d, die);
 	return have;
 }
 
-static bool
-same_field(struct same *s, Dwarf_Die *x, Dwarf_Die *y)
+static bool same_field(struct same *s, Dwarf_Die *x, Dwarf_Die *y)
 {
 	const char *name = image_dwarf_name(&s->old->dw, x);
 	const char *other = image_dwarf_name(&s->new->dw, y);
@@ -119,16 +113,15 @@ same_field(struct same *s, Dwarf_Die *x, Dwarf_Die *y)
 		return go_path_fail(s->p, "field %s is %s in the new build", name, other);
 	n = go_path_push(s->p, ".%s", name);
 	if (at != now)
-		ok = go_path_fail(s->p, "was at offset %llu, is at %llu", (unsigned long long)at,
-				  (unsigned long long)now);
+		ok = go_path_fail(s->p, "was at offset %llu, is at %llu",
+				  (unsigned long long)at, (unsigned long long)now);
 	else
 		ok = same_ref(s, x, y, DW_AT_type, "");
 	go_path_pop(s->p, n);
 	return ok;
 }
 
-static bool
-same_struct(struct same *s, Dwarf_Die *a, Dwarf_Die *b)
+static bool same_struct(struct same *s, Dwarf_Die *a, Dwarf_Die *b)
 {
 	struct image_dwarf *da = &s->old->dw, *db = &s->new->dw;
 	Dwarf_Die x, y;
@@ -155,8 +148,7 @@ same_struct(struct same *s, Dwarf_Die *a, Dwarf_Die *b)
 			    (unsigned long long)number(b, DW_AT_byte_size));
 }
 
-static bool
-same_parameters(struct same *s, Dwarf_Die *a, Dwarf_Die *b)
+static bool same_parameters(struct same *s, Dwarf_Die *a, Dwarf_Die *b)
 {
 	struct image_dwarf *da = &s->old->dw, *db = &s->new->dw;
 	Dwarf_Die x, y;
@@ -175,8 +167,7 @@ same_parameters(struct same *s, Dwarf_Die *a, Dwarf_Die *b)
 }
 
 /* The parts of two types of the same name and tag. */
-static bool
-same_parts(struct same *s, Dwarf_Die *a, Dwarf_Die *b)
+static bool same_parts(struct same *s, Dwarf_Die *a, Dwarf_Die *b)
 {
 	uint64_t kind = number(a, DW_AT_go_kind), n = 0, m = 0;
 
@@ -194,8 +185,7 @@ same_parts(struct same *s, Dwarf_Die *a, Dwarf_Die *b)
 		return (number(a, DW_AT_encoding) == number(b, DW_AT_encoding) &&
 			number(a, DW_AT_byte_size) == number(b, DW_AT_byte_size)) ||
 		       go_path_fail(s->p, "another kind of number");
-	case DW_TAG_structure_type:
-		return same_struct(s, a, b);
+	case DW_TAG_structure_type: return same_struct(s, a, b);
 	case DW_TAG_array_type:
 		image_dwarf_count(&s->old->dw, a, &n);
 		image_dwarf_count(&s->new->dw, b, &m);
@@ -203,17 +193,14 @@ same_parts(struct same *s, Dwarf_Die *a, Dwarf_Die *b)
 			return go_path_fail(s->p, "had %llu elements, has %llu",
 					    (unsigned long long)n, (unsigned long long)m);
 		return same_ref(s, a, b, DW_AT_type, "[]");
-	case DW_TAG_subroutine_type:
-		return same_parameters(s, a, b);
+	case DW_TAG_subroutine_type: return same_parameters(s, a, b);
 	case DW_TAG_pointer_type:
-	case DW_TAG_typedef:
-		return same_ref(s, a, b, DW_AT_type, "");
+	case DW_TAG_typedef: return same_ref(s, a, b, DW_AT_type, "");
 	}
 	return go_path_fail(s->p, "of a kind that is not known here");
 }
 
-static bool
-same(struct same *s, Dwarf_Die *a, Dwarf_Die *b)
+static bool same(struct same *s, Dwarf_Die *a, Dwarf_Die *b)
 {
 	const char *was = image_dwarf_name(&s->old->dw, a);
 	const char *is = image_dwarf_name(&s->new->dw, b);
@@ -240,9 +227,8 @@ same(struct same *s, Dwarf_Die *a, Dwarf_Die *b)
 	return ok;
 }
 
-bool
-go_same(struct go_image *old, struct go_image *new, struct go_pairs *pairs, Dwarf_Die *a,
-	Dwarf_Die *b, struct go_path *p)
+bool go_same(struct go_image *old, struct go_image *new, struct go_pairs *pairs, Dwarf_Die *a,
+	     Dwarf_Die *b, struct go_path *p)
 {
 	struct same s = { .old = old, .new = new, .pairs = pairs, .p = p };
 	bool ok = same(&s, a, b);

@@ -4,11 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_CHAIN 32
-#define DESCRIPTOR_BYTES 48	/* of internal/abi.Type */
+#define MAX_CHAIN        32
+#define DESCRIPTOR_BYTES 48 /* of internal/abi.Type */
 
-size_t
-go_path_push(struct go_path *p, const char *fmt, ...)
+size_t go_path_push(struct go_path *p, const char *fmt, ...)
 {
 	size_t before = p->n;
 	va_list ap;
@@ -22,15 +21,13 @@ go_path_push(struct go_path *p, const char *fmt, ...)
 	return before;
 }
 
-void
-go_path_pop(struct go_path *p, size_t n)
+void go_path_pop(struct go_path *p, size_t n)
 {
 	p->n = n;
 	p->at[n] = '\0';
 }
 
-bool
-go_path_fail(struct go_path *p, const char *fmt, ...)
+bool go_path_fail(struct go_path *p, const char *fmt, ...)
 {
 	struct image_text t = { p->text, 0, p->size };
 	va_list ap;
@@ -45,8 +42,7 @@ go_path_fail(struct go_path *p, const char *fmt, ...)
 }
 
 /* Appends an element to an array that doubles at each power of two. */
-static void *
-grow(struct go_image *g, void *array, size_t n, size_t size)
+static void *grow(struct go_image *g, void *array, size_t n, size_t size)
 {
 	void *p;
 
@@ -60,8 +56,7 @@ grow(struct go_image *g, void *array, size_t n, size_t size)
 	return p;
 }
 
-static bool
-is_type(int tag)
+static bool is_type(int tag)
 {
 	switch (tag) {
 	case DW_TAG_base_type:
@@ -69,14 +64,12 @@ is_type(int tag)
 	case DW_TAG_array_type:
 	case DW_TAG_pointer_type:
 	case DW_TAG_subroutine_type:
-	case DW_TAG_typedef:
-		return true;
+	case DW_TAG_typedef: return true;
 	}
 	return false;
 }
 
-static void
-take_variable(struct go_image *g, Dwarf_Die *die)
+static void take_variable(struct go_image *g, Dwarf_Die *die)
 {
 	struct go_variable v = { .name = image_dwarf_name(&g->dw, die) };
 	Dwarf_Attribute at;
@@ -93,8 +86,7 @@ take_variable(struct go_image *g, Dwarf_Die *die)
 		g->vars[g->nvars++] = v;
 }
 
-bool
-go_is_mapped(const struct go_image *g, uint64_t address, uint64_t size, unsigned flags)
+bool go_is_mapped(const struct go_image *g, uint64_t address, uint64_t size, unsigned flags)
 {
 	const struct image_elf *img = &g->dw.img;
 
@@ -110,8 +102,7 @@ go_is_mapped(const struct go_image *g, uint64_t address, uint64_t size, unsigned
 	return false;
 }
 
-static void
-take_type(struct go_image *g, Dwarf_Die *die)
+static void take_type(struct go_image *g, Dwarf_Die *die)
 {
 	struct go_type t = { .name = image_dwarf_name(&g->dw, die), .die = *die };
 	uint64_t offset;
@@ -127,8 +118,7 @@ take_type(struct go_image *g, Dwarf_Die *die)
 		g->types[g->ntypes++] = t;
 }
 
-static void
-take_package(struct go_image *g, Dwarf_Die *unit)
+static void take_package(struct go_image *g, Dwarf_Die *unit)
 {
 	const char *name = image_dwarf_name(&g->dw, unit);
 
@@ -142,8 +132,7 @@ take_package(struct go_image *g, Dwarf_Die *unit)
 		g->packages[g->npackages++] = name;
 }
 
-static bool
-take(struct image_dwarf *d, Dwarf_Die *unit, Dwarf_Die *die, void *arg)
+static bool take(struct image_dwarf *d, Dwarf_Die *unit, Dwarf_Die *die, void *arg)
 {
 	struct go_image *g = arg;
 	int tag = dwarf_tag(die);
@@ -157,21 +146,19 @@ take(struct image_dwarf *d, Dwarf_Die *unit, Dwarf_Die *die, void *arg)
 	return !g->no_memory;
 }
 
-static int
-var_by_name(const void *a, const void *b)
+static int var_by_name(const void *a, const void *b)
 {
-	return strcmp(((const struct go_variable *)a)->name, ((const struct go_variable *)b)->name);
+	return strcmp(((const struct go_variable *)a)->name,
+		      ((const struct go_variable *)b)->name);
 }
 
-static int
-type_by_name(const void *a, const void *b)
+static int type_by_name(const void *a, const void *b)
 {
 	return strcmp(((const struct go_type *)a)->name, ((const struct go_type *)b)->name);
 }
 
 /* Of types that share a name (those of functions may) none is found. */
-static void
-drop_twins(struct go_image *g)
+static void drop_twins(struct go_image *g)
 {
 	size_t n = 0;
 
@@ -188,8 +175,7 @@ drop_twins(struct go_image *g)
 }
 
 /* runtime.types is a local symbol: it is in .symtab only. */
-static uint64_t
-find_types_base(struct image_elf *img)
+static uint64_t find_types_base(struct image_elf *img)
 {
 	Elf_Scn *scn = NULL;
 
@@ -211,8 +197,7 @@ find_types_base(struct image_elf *img)
 	return 0;
 }
 
-bool
-go_image_open(struct go_image *g, const void *data, size_t len)
+bool go_image_open(struct go_image *g, const void *data, size_t len)
 {
 	*g = (struct go_image){ 0 };
 	if (!image_dwarf_open(&g->dw, data, len))
@@ -229,8 +214,7 @@ go_image_open(struct go_image *g, const void *data, size_t len)
 	return true;
 }
 
-void
-go_image_close(struct go_image *g)
+void go_image_close(struct go_image *g)
 {
 	image_dwarf_close(&g->dw);
 	free(g->packages);
@@ -239,17 +223,14 @@ go_image_close(struct go_image *g)
 	*g = (struct go_image){ 0 };
 }
 
-const struct go_variable *
-go_find_variable(const struct go_image *g, const char *name)
+const struct go_variable *go_find_variable(const struct go_image *g, const char *name)
 {
 	const struct go_variable key = { .name = name };
 
-	return g->nvars == 0 ? NULL :
-			       bsearch(&key, g->vars, g->nvars, sizeof key, var_by_name);
+	return g->nvars == 0 ? NULL : bsearch(&key, g->vars, g->nvars, sizeof key, var_by_name);
 }
 
-const struct go_type *
-go_find_type(const struct go_image *g, const char *name)
+const struct go_type *go_find_type(const struct go_image *g, const char *name)
 {
 	const struct go_type key = { .name = name };
 
@@ -259,8 +240,7 @@ go_find_type(const struct go_image *g, const char *name)
 
 /* Length of a package's path at the start of a name, 0 if there is another one
  * there.  Names have dots of a path's last element as %2e. */
-static size_t
-package_length(const char *name, const char *package)
+static size_t package_length(const char *name, const char *package)
 {
 	const char *s = name;
 
@@ -275,8 +255,7 @@ package_length(const char *name, const char *package)
 	return *s == '.' ? (size_t)(s - name) : 0;
 }
 
-static bool
-in_path(char c)
+static bool in_path(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
 	       strchr("/._-~%+", c) != NULL || (c & 0x80) != 0;
@@ -284,16 +263,14 @@ in_path(char c)
 
 /* May a package's path begin at s?  What is before it can be in none, but for the
  * dots of "..." and of the compiler's mark "noalg.". */
-static bool
-may_begin(const char *name, const char *s)
+static bool may_begin(const char *name, const char *s)
 {
 	return s == name || !in_path(s[-1]) ||
 	       (s - name >= 3 && memcmp(s - 3, "...", 3) == 0) ||
 	       (s - name >= 6 && memcmp(s - 6, "noalg.", 6) == 0);
 }
 
-bool
-go_is_own(const struct go_image *g, const char *name)
+bool go_is_own(const struct go_image *g, const char *name)
 {
 	for (const char *s = name; *s != '\0'; s++)
 		for (size_t i = 0; may_begin(name, s) && i < g->npackages; i++)
@@ -302,8 +279,7 @@ go_is_own(const struct go_image *g, const char *name)
 	return false;
 }
 
-enum go_kind
-go_kind_of(Dwarf_Die *type, Dwarf_Die *inner)
+enum go_kind go_kind_of(Dwarf_Die *type, Dwarf_Die *inner)
 {
 	Dwarf_Die die = *type;
 
@@ -312,12 +288,14 @@ go_kind_of(Dwarf_Die *type, Dwarf_Die *inner)
 
 		*inner = die;
 		if (image_dwarf_number(&die, DW_AT_go_kind, &kind))
-			return kind <= GO_KIND_UNSAFE_POINTER ? (enum go_kind)kind : GO_KIND_NONE;
+			return kind <= GO_KIND_UNSAFE_POINTER ? (enum go_kind)kind :
+								GO_KIND_NONE;
 		/* what the linker makes itself has no kind */
 		if (dwarf_tag(&die) == DW_TAG_pointer_type)
 			return dwarf_hasattr(&die, DW_AT_type) ? GO_KIND_POINTER :
 								 GO_KIND_UNSAFE_POINTER;
-		if (dwarf_tag(&die) != DW_TAG_typedef || !image_dwarf_ref(inner, DW_AT_type, &die))
+		if (dwarf_tag(&die) != DW_TAG_typedef ||
+		    !image_dwarf_ref(inner, DW_AT_type, &die))
 			break;
 	}
 	return GO_KIND_NONE;

@@ -8,9 +8,19 @@
 /* reflect.Kind (internal/abi.Kind), which DW_AT_go_kind holds. */
 enum go_kind {
 	GO_KIND_NONE = 0,
-	GO_KIND_BOOL = 1, GO_KIND_UINTPTR = 12, GO_KIND_COMPLEX128 = 16, GO_KIND_ARRAY,
-	GO_KIND_CHAN, GO_KIND_FUNC, GO_KIND_INTERFACE, GO_KIND_MAP, GO_KIND_POINTER,
-	GO_KIND_SLICE, GO_KIND_STRING, GO_KIND_STRUCT, GO_KIND_UNSAFE_POINTER,
+	GO_KIND_BOOL = 1,
+	GO_KIND_UINTPTR = 12,
+	GO_KIND_COMPLEX128 = 16,
+	GO_KIND_ARRAY,
+	GO_KIND_CHAN,
+	GO_KIND_FUNC,
+	GO_KIND_INTERFACE,
+	GO_KIND_MAP,
+	GO_KIND_POINTER,
+	GO_KIND_SLICE,
+	GO_KIND_STRING,
+	GO_KIND_STRUCT,
+	GO_KIND_UNSAFE_POINTER,
 };
 
 struct go_variable {
@@ -21,20 +31,20 @@ struct go_variable {
 
 struct go_type {
 	const char *name;
-	uint64_t descriptor;	/* vaddr */
+	uint64_t descriptor; /* vaddr */
 	Dwarf_Die die;
 };
 
 /* What is read of one image. */
 struct go_image {
 	struct image_dwarf dw;
-	const char **packages;		/* its own: every other one is the library's */
+	const char **packages; /* its own: every other one is the library's */
 	size_t npackages;
-	struct go_variable *vars;	/* by name */
+	struct go_variable *vars; /* by name */
 	size_t nvars;
-	struct go_type *types;		/* those with a descriptor, by name */
+	struct go_type *types; /* those with a descriptor, by name */
 	size_t ntypes;
-	uint64_t types_base;		/* vaddr of runtime.types; 0: not known */
+	uint64_t types_base; /* vaddr of runtime.types; 0: not known */
 	bool no_memory;
 };
 
@@ -42,9 +52,9 @@ struct go_image {
 struct go_path {
 	char at[512];
 	size_t n;
-	char *text;		/* the caller's, may be NULL */
+	char *text; /* the caller's, may be NULL */
 	size_t size;
-	bool quiet;		/* nothing is written */
+	bool quiet; /* nothing is written */
 };
 
 /* False if the image is unreadable, or memory has run out (g->no_memory).  In any
@@ -76,13 +86,15 @@ bool go_path_fail(struct go_path *p, const char *fmt, ...)
 
 /* Pairs of types found equal, for all comparisons of two images. */
 struct go_pairs {
-	struct { Dwarf_Off a, b; } *slot;	/* open addressing; a of 0 is free */
+	struct {
+		Dwarf_Off a, b;
+	} * slot; /* open addressing; a of 0 is free */
 	size_t n, room;
 	bool no_memory;
 };
 
 /* Are two types equal?  If not, the path's text tells where they differ first. */
-bool go_same(struct go_image *old, struct go_image *new_, struct go_pairs *pairs,
-	     Dwarf_Die *a, Dwarf_Die *b, struct go_path *p);
+bool go_same(struct go_image *old, struct go_image *new_, struct go_pairs *pairs, Dwarf_Die *a,
+	     Dwarf_Die *b, struct go_path *p);
 
 #endif

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define MAX_DEPTH 64
-#define MAX_OPS 100000
+#define MAX_OPS   100000
 
 struct planner {
 	struct go_image old, new;
@@ -15,16 +15,19 @@ struct planner {
 	struct go_path path;
 	struct image_copy_plan *plan;
 
-	size_t body;		/* first op of the body that is being written: COPYs are
+	size_t body; /* first op of the body that is being written: COPYs are
 				 * joined within one only */
-	int discard;		/* ops are not written: of what stays where it is */
+	int discard; /* ops are not written: of what stays where it is */
 	int depth;
-	int library;		/* in a struct of the library, whose pointers are its own affair */
-	Dwarf_Off active[MAX_DEPTH];	/* elements of slices that are being written */
+	int library; /* in a struct of the library, whose pointers are its own affair */
+	Dwarf_Off active[MAX_DEPTH]; /* elements of slices that are being written */
 	int nactive;
 	bool no_memory;
 
-	struct { const void *data; size_t size; } file[2];
+	struct {
+		const void *data;
+		size_t size;
+	} file[2];
 	const char *const *variables;
 	enum image_copy_status status;
 };
@@ -32,8 +35,8 @@ struct planner {
 static bool emit(struct planner *p, Dwarf_Die *type, uint64_t offset);
 
 /* Appends an op; NULL if it is not wanted, or memory has run out. */
-static struct go_move_op *
-add(struct planner *p, enum go_move_kind kind, uint64_t offset, uint64_t size)
+static struct go_move_op *add(struct planner *p, enum go_move_kind kind, uint64_t offset,
+			      uint64_t size)
 {
 	struct image_copy_plan *plan = p->plan;
 	struct go_move_op *ops, *last;
@@ -54,12 +57,13 @@ add(struct planner *p, enum go_move_kind kind, uint64_t offset, uint64_t size)
 		}
 		plan->ops = ops;
 	}
-	plan->ops[plan->nops] = (struct go_move_op){ .kind = kind, .offset = offset, .size = size };
+	plan->ops[plan->nops] =
+		(struct go_move_op){ .kind = kind, .offset = offset, .size = size };
 	return &plan->ops[plan->nops++];
 }
 
-static bool
-emit_simple(struct planner *p, enum go_move_kind kind, uint64_t offset, uint64_t size)
+static bool emit_simple(struct planner *p, enum go_move_kind kind, uint64_t offset,
+			uint64_t size)
 {
 	if (p->plan->nops >= MAX_OPS)
 		return go_path_fail(&p->path, "of too many parts");
@@ -67,8 +71,7 @@ emit_simple(struct planner *p, enum go_move_kind kind, uint64_t offset, uint64_t
 	return true;
 }
 
-static uint64_t
-size_of(struct planner *p, Dwarf_Die *type)
+static uint64_t size_of(struct planner *p, Dwarf_Die *type)
 {
 	Dwarf_Word size;
 
@@ -78,8 +81,7 @@ size_of(struct planner *p, Dwarf_Die *type)
 }
 
 /* The elements of an array or a slice, as the body of the op at index `head`. */
-static bool
-emit_body(struct planner *p, Dwarf_Die *elem, size_t head)
+static bool emit_body(struct planner *p, Dwarf_Die *elem, size_t head)
 {
 	size_t outer = p->body;
 	bool ok;
@@ -92,8 +94,7 @@ emit_body(struct planner *p, Dwarf_Die *elem, size_t head)
 	return ok;
 }
 
-static bool
-emit_array(struct planner *p, Dwarf_Die *type, uint64_t offset)
+static bool emit_array(struct planner *p, Dwarf_Die *type, uint64_t offset)
 {
 	uint64_t count, size;
 	struct go_move_op *op;
@@ -127,14 +128,15 @@ emit_array(struct planner *p, Dwarf_Die *type, uint64_t offset)
 }
 
 /* Structs of the library that mean nothing, or something else, elsewhere. */
-static bool
-emit_library_struct(struct planner *p, const char *name, uint64_t offset, uint64_t size,
-		    bool *special)
+static bool emit_library_struct(struct planner *p, const char *name, uint64_t offset,
+				uint64_t size, bool *special)
 {
 	static const char *const idle[] = { "sync.Mutex", "sync.RWMutex", "sync.WaitGroup",
 					    "internal/sync.Mutex", "internal/poll.fdMutex" };
-	static const char *const bound[] = { "sync.Pool", "sync.Cond", "time.Timer", "time.Ticker",
-					     "runtime.Pinner", "internal/poll.FD" };
+	static const char *const bound[] = {
+		"sync.Pool",   "sync.Cond",      "time.Timer",
+		"time.Ticker", "runtime.Pinner", "internal/poll.FD"
+	};
 
 	*special = true;
 	for (size_t i = 0; i < sizeof idle / sizeof idle[0]; i++)
@@ -142,15 +144,15 @@ emit_library_struct(struct planner *p, const char *name, uint64_t offset, uint64
 			return emit_simple(p, GO_MOVE_IDLE, offset, size);
 	for (size_t i = 0; i < sizeof bound / sizeof bound[0]; i++)
 		if (strcmp(name, bound[i]) == 0)
-			return go_path_fail(&p->path, "a %s cannot be at another address", name);
+			return go_path_fail(&p->path, "a %s cannot be at another address",
+					    name);
 	if (strcmp(name, "embed.FS") == 0)
 		return go_path_fail(&p->path, "embedded files are part of the build");
 	*special = false;
 	return true;
 }
 
-static bool
-emit_struct(struct planner *p, Dwarf_Die *type, uint64_t offset)
+static bool emit_struct(struct planner *p, Dwarf_Die *type, uint64_t offset)
 {
 	const char *name = image_dwarf_name(&p->old.dw, type);
 	uint64_t size = size_of(p, type), at;
@@ -183,17 +185,14 @@ emit_struct(struct planner *p, Dwarf_Die *type, uint64_t offset)
 }
 
 /* vaddr in the new image of the descriptor of a type of the old one. */
-static uint64_t
-descriptor_in_new(struct planner *p, Dwarf_Die *type)
+static uint64_t descriptor_in_new(struct planner *p, Dwarf_Die *type)
 {
-	const struct go_type *t =
-		go_find_type(&p->new, image_dwarf_name(&p->old.dw, type));
+	const struct go_type *t = go_find_type(&p->new, image_dwarf_name(&p->old.dw, type));
 
 	return t != NULL ? t->descriptor : 0;
 }
 
-static bool
-is_plain(const struct go_move_op *op, uint64_t n)
+static bool is_plain(const struct go_move_op *op, uint64_t n)
 {
 	for (uint64_t i = 0; i < n; i++)
 		if (op[i].kind != GO_MOVE_COPY && op[i].kind != GO_MOVE_LOOP)
@@ -201,8 +200,7 @@ is_plain(const struct go_move_op *op, uint64_t n)
 	return true;
 }
 
-static bool
-emit_elements(struct planner *p, Dwarf_Die *elem, size_t head)
+static bool emit_elements(struct planner *p, Dwarf_Die *elem, size_t head)
 {
 	struct go_move_op *op;
 	bool ok;
@@ -220,8 +218,7 @@ emit_elements(struct planner *p, Dwarf_Die *elem, size_t head)
 	return true;
 }
 
-static bool
-emit_slice(struct planner *p, Dwarf_Die *type, uint64_t offset)
+static bool emit_slice(struct planner *p, Dwarf_Die *type, uint64_t offset)
 {
 	size_t head = p->plan->nops, n;
 	struct go_move_op *op;
@@ -245,11 +242,14 @@ emit_slice(struct planner *p, Dwarf_Die *type, uint64_t offset)
 }
 
 /* What a map holds stays where it is, so it only must be able to. */
-static bool
-emit_map(struct planner *p, Dwarf_Die *type, uint64_t offset)
+static bool emit_map(struct planner *p, Dwarf_Die *type, uint64_t offset)
 {
-	static const struct { unsigned attribute; const char *step; } part[] = {
-		{ DW_AT_go_key, "[key]" }, { DW_AT_go_elem, "[]" },
+	static const struct {
+		unsigned attribute;
+		const char *step;
+	} part[] = {
+		{ DW_AT_go_key, "[key]" },
+		{ DW_AT_go_elem, "[]" },
 	};
 	bool ok = true;
 
@@ -278,8 +278,8 @@ emit_map(struct planner *p, Dwarf_Die *type, uint64_t offset)
 }
 
 /* Pointers and channels: what they lead to stays, and so must be the library's. */
-static bool
-emit_reference(struct planner *p, Dwarf_Die *type, uint64_t offset, enum go_kind kind)
+static bool emit_reference(struct planner *p, Dwarf_Die *type, uint64_t offset,
+			   enum go_kind kind)
 {
 	bool chan = kind == GO_KIND_CHAN;
 	const char *name;
@@ -296,8 +296,7 @@ emit_reference(struct planner *p, Dwarf_Die *type, uint64_t offset, enum go_kind
 	return emit_simple(p, chan ? GO_MOVE_CHAN : GO_MOVE_POINTER, offset, 8);
 }
 
-static bool
-emit_func(struct planner *p, Dwarf_Die *type, uint64_t offset)
+static bool emit_func(struct planner *p, Dwarf_Die *type, uint64_t offset)
 {
 	bool have;
 	Dwarf_Die param, t;
@@ -311,14 +310,14 @@ emit_func(struct planner *p, Dwarf_Die *type, uint64_t offset)
 			continue;
 		name = image_dwarf_name(&p->old.dw, &t);
 		if (go_is_own(&p->old, name))
-			return go_path_fail(&p->path, "func with %s, a type of the guest", name);
+			return go_path_fail(&p->path, "func with %s, a type of the guest",
+					    name);
 	}
 	return emit_simple(p, GO_MOVE_FUNC, offset, 8);
 }
 
 /* Its words are those of runtime.eface, or, if it has methods, runtime.iface. */
-static bool
-emit_interface(struct planner *p, Dwarf_Die *type, uint64_t offset)
+static bool emit_interface(struct planner *p, Dwarf_Die *type, uint64_t offset)
 {
 	const char *name = image_dwarf_name(&p->old.dw, type), *words = "";
 	Dwarf_Die die = *type, to;
@@ -339,8 +338,8 @@ emit_interface(struct planner *p, Dwarf_Die *type, uint64_t offset)
 }
 
 /* By a type's kind. */
-static bool
-emit_kind(struct planner *p, Dwarf_Die *type, Dwarf_Die *inner, enum go_kind kind, uint64_t offset)
+static bool emit_kind(struct planner *p, Dwarf_Die *type, Dwarf_Die *inner, enum go_kind kind,
+		      uint64_t offset)
 {
 	uint64_t size = size_of(p, type);
 
@@ -349,34 +348,24 @@ emit_kind(struct planner *p, Dwarf_Die *type, Dwarf_Die *inner, enum go_kind kin
 			       emit_simple(p, GO_MOVE_COPY, offset, size) :
 			       go_path_fail(&p->path, "a number without a size");
 	switch (kind) {
-	case GO_KIND_STRING:
-		return emit_simple(p, GO_MOVE_STRING, offset, 16);
-	case GO_KIND_ARRAY:
-		return emit_array(p, inner, offset);
-	case GO_KIND_STRUCT:
-		return emit_struct(p, inner, offset);
-	case GO_KIND_SLICE:
-		return emit_slice(p, inner, offset);
-	case GO_KIND_MAP:
-		return emit_map(p, inner, offset);
+	case GO_KIND_STRING: return emit_simple(p, GO_MOVE_STRING, offset, 16);
+	case GO_KIND_ARRAY: return emit_array(p, inner, offset);
+	case GO_KIND_STRUCT: return emit_struct(p, inner, offset);
+	case GO_KIND_SLICE: return emit_slice(p, inner, offset);
+	case GO_KIND_MAP: return emit_map(p, inner, offset);
 	case GO_KIND_POINTER:
-	case GO_KIND_CHAN:
-		return emit_reference(p, inner, offset, kind);
-	case GO_KIND_FUNC:
-		return emit_func(p, inner, offset);
-	case GO_KIND_INTERFACE:
-		return emit_interface(p, type, offset);
+	case GO_KIND_CHAN: return emit_reference(p, inner, offset, kind);
+	case GO_KIND_FUNC: return emit_func(p, inner, offset);
+	case GO_KIND_INTERFACE: return emit_interface(p, type, offset);
 	case GO_KIND_UNSAFE_POINTER:
 		if (p->library > 0)
 			return emit_simple(p, GO_MOVE_POINTER, offset, 8);
 		return go_path_fail(&p->path, "unsafe.Pointer: what it points to is not known");
-	default:
-		return go_path_fail(&p->path, "of a kind that is not known here");
+	default: return go_path_fail(&p->path, "of a kind that is not known here");
 	}
 }
 
-static bool
-emit(struct planner *p, Dwarf_Die *type, uint64_t offset)
+static bool emit(struct planner *p, Dwarf_Die *type, uint64_t offset)
 {
 	Dwarf_Die inner;
 	bool ok;
@@ -389,8 +378,7 @@ emit(struct planner *p, Dwarf_Die *type, uint64_t offset)
 	return ok;
 }
 
-static bool
-add_name(struct planner *p, const char *name, uint64_t *at)
+static bool add_name(struct planner *p, const char *name, uint64_t *at)
 {
 	size_t n = strlen(name) + 1;
 	char *names = realloc(p->plan->names, p->plan->names_size + n);
@@ -405,32 +393,26 @@ add_name(struct planner *p, const char *name, uint64_t *at)
 }
 
 /* Bytes that an op writes at its offset; UINT64_MAX if that is no number. */
-static uint64_t
-width(const struct go_move_op *op)
+static uint64_t width(const struct go_move_op *op)
 {
 	uint64_t n;
 
 	switch (op->kind) {
 	case GO_MOVE_COPY:
-	case GO_MOVE_IDLE:
-		return op->size;
+	case GO_MOVE_IDLE: return op->size;
 	case GO_MOVE_LOOP:
 		return __builtin_mul_overflow(op->size, op->count, &n) ? UINT64_MAX : n;
-	case GO_MOVE_SLICE:
-		return 24;
+	case GO_MOVE_SLICE: return 24;
 	case GO_MOVE_STRING:
 	case GO_MOVE_EFACE:
-	case GO_MOVE_IFACE:
-		return 16;
-	default:
-		return 8;
+	case GO_MOVE_IFACE: return 16;
+	default: return 8;
 	}
 }
 
 /* The mover writes where an op says: all of it must lie in the variable, or in the
  * element. */
-static bool
-ops_fit(const struct go_move_op *op, uint64_t n, uint64_t size)
+static bool ops_fit(const struct go_move_op *op, uint64_t n, uint64_t size)
 {
 	for (uint64_t i = 0; i < n; i += 1 + op[i].body) {
 		uint64_t w = width(&op[i]);
@@ -442,8 +424,8 @@ ops_fit(const struct go_move_op *op, uint64_t n, uint64_t size)
 	return true;
 }
 
-static bool
-plan_variable(struct planner *p, const struct go_variable *a, const struct go_variable *b)
+static bool plan_variable(struct planner *p, const struct go_variable *a,
+			  const struct go_variable *b)
 {
 	struct image_copy_plan *plan = p->plan;
 	struct go_move_var v = { .from = a->address, .to = b->address, .op = plan->nops };
@@ -471,8 +453,7 @@ plan_variable(struct planner *p, const struct go_variable *a, const struct go_va
 }
 
 /* What cgo and embed make has no state. */
-static bool
-is_made(const struct go_variable *v)
+static bool is_made(const struct go_variable *v)
 {
 	const char *slash = strrchr(v->name, '/'), *dot = strchr(slash ? slash : v->name, '.');
 	Dwarf_Die type = v->type;
@@ -483,8 +464,7 @@ is_made(const struct go_variable *v)
 	       (t != NULL && strcmp(t, "embed.FS") == 0);
 }
 
-static bool
-plan_all(struct planner *p)
+static bool plan_all(struct planner *p)
 {
 	for (size_t i = 0; i < p->old.nvars; i++) {
 		const struct go_variable *a = &p->old.vars[i];
@@ -496,8 +476,7 @@ plan_all(struct planner *p)
 	return true;
 }
 
-static bool
-plan_named(struct planner *p, const char *const *variables)
+static bool plan_named(struct planner *p, const char *const *variables)
 {
 	for (; *variables != NULL; variables++) {
 		bool bare = strchr(*variables, '.') == NULL;
@@ -516,16 +495,14 @@ plan_named(struct planner *p, const char *const *variables)
 	return true;
 }
 
-static int
-type_by_from(const void *a, const void *b)
+static int type_by_from(const void *a, const void *b)
 {
 	const struct go_move_type *x = a, *y = b;
 
 	return x->from < y->from ? -1 : x->from > y->from;
 }
 
-static int
-range_by_lo(const void *a, const void *b)
+static int range_by_lo(const void *a, const void *b)
 {
 	const struct go_range *x = a, *y = b;
 
@@ -533,8 +510,7 @@ range_by_lo(const void *a, const void *b)
 }
 
 /* Types of the same name that are equal, and all variables. */
-static bool
-add_tables(struct planner *p)
+static bool add_tables(struct planner *p)
 {
 	struct image_copy_plan *plan = p->plan;
 
@@ -552,23 +528,22 @@ add_tables(struct planner *p)
 			continue;
 		y = b->die;
 		if (go_same(&p->old, &p->new, &p->pairs, &x, &y, &p->path))
-			plan->types[plan->ntypes++] = (struct go_move_type){ a->descriptor,
-									     b->descriptor };
+			plan->types[plan->ntypes++] =
+				(struct go_move_type){ a->descriptor, b->descriptor };
 	}
 	for (size_t i = 0; i < p->old.nvars; i++) {
 		const struct go_variable *v = &p->old.vars[i];
 		Dwarf_Die t = v->type;
 
-		plan->named[plan->nnamed++] = (struct go_range){ v->address,
-								 v->address + size_of(p, &t) };
+		plan->named[plan->nnamed++] =
+			(struct go_range){ v->address, v->address + size_of(p, &t) };
 	}
 	qsort(plan->types, plan->ntypes, sizeof *plan->types, type_by_from);
 	qsort(plan->named, plan->nnamed, sizeof *plan->named, range_by_lo);
 	return true;
 }
 
-static enum image_copy_status
-make_plan(struct planner *p)
+static enum image_copy_status make_plan(struct planner *p)
 {
 	const char *const *variables = p->variables;
 	size_t n = 0, room;
@@ -591,8 +566,7 @@ make_plan(struct planner *p)
 	return add_tables(p) && !p->no_memory ? IMAGE_COPY_OK : IMAGE_COPY_NO_MEMORY;
 }
 
-static void
-plan(void *arg)
+static void plan(void *arg)
 {
 	struct planner *p = arg;
 
@@ -603,10 +577,10 @@ plan(void *arg)
 		p->status = make_plan(p);
 }
 
-enum image_copy_status
-image_plan_copy(const void *old, size_t old_size, const void *new, size_t new_size,
-		const char *const *variables, struct image_copy_plan *out, char *text,
-		size_t text_size)
+enum image_copy_status image_plan_copy(const void *old, size_t old_size, const void *new,
+				       size_t new_size, const char *const *variables,
+				       struct image_copy_plan *out, char *text,
+				       size_t text_size)
 {
 	enum image_copy_status st = IMAGE_COPY_NO_MEMORY;
 	struct planner *p = calloc(1, sizeof *p);
@@ -638,8 +612,7 @@ image_plan_copy(const void *old, size_t old_size, const void *new, size_t new_si
 	return st;
 }
 
-void
-image_copy_free(struct image_copy_plan *plan)
+void image_copy_free(struct image_copy_plan *plan)
 {
 	free(plan->vars);
 	free(plan->ops);

@@ -34,23 +34,23 @@ int image_compare_exports(const void *old, size_t old_size, const void *new_, si
 			  const char *const *names, size_t n, char *text, size_t text_size);
 
 struct image_copy_plan {
-	size_t size;			/* sizeof, set by the caller, checked */
+	size_t size; /* sizeof, set by the caller, checked */
 	struct go_move_var *vars;
 	size_t nvars;
 	struct go_move_op *ops;
 	size_t nops;
-	struct go_move_type *types;	/* by `from` */
+	struct go_move_type *types; /* by `from` */
 	size_t ntypes;
-	struct go_range *named;		/* all variables of the old build, by lo */
+	struct go_range *named; /* all variables of the old build, by lo */
 	size_t nnamed;
-	char *names;			/* of variables: "main.count", NUL-terminated */
+	char *names; /* of variables: "main.count", NUL-terminated */
 	size_t names_size;
 };
 
 enum image_copy_status {
 	IMAGE_COPY_OK = 0,
-	IMAGE_COPY_REFUSED,	/* a variable cannot move, or is not there */
-	IMAGE_COPY_NO_DWARF,	/* one of the images does not describe its variables */
+	IMAGE_COPY_REFUSED,  /* a variable cannot move, or is not there */
+	IMAGE_COPY_NO_DWARF, /* one of the images does not describe its variables */
 	IMAGE_COPY_NO_MEMORY,
 };
 

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_DEPTH 32
-#define MAX_PAIRS 512
+#define MAX_DEPTH      32
+#define MAX_PAIRS      512
 #define MAX_PARAMETERS 64
 
 /* A function in both images. */
@@ -25,14 +25,19 @@ struct function {
 
 struct signatures {
 	struct image_dwarf dw[2];
-	int side;			/* that is being read */
-	struct function *f;		/* by name */
+	int side;           /* that is being read */
+	struct function *f; /* by name */
 	size_t n;
-	struct { Dwarf_Off a, b; } pair[MAX_PAIRS];	/* compared, or being compared */
+	struct {
+		Dwarf_Off a, b;
+	} pair[MAX_PAIRS]; /* compared, or being compared */
 	unsigned npairs;
-	char where[128];		/* the part that differs below a type */
+	char where[128]; /* the part that differs below a type */
 
-	struct { const void *data; size_t size; } file[2];
+	struct {
+		const void *data;
+		size_t size;
+	} file[2];
 	const char *const *names;
 	size_t nnames;
 	char *text;
@@ -40,14 +45,12 @@ struct signatures {
 	int result;
 };
 
-static int
-by_name(const void *a, const void *b)
+static int by_name(const void *a, const void *b)
 {
 	return strcmp(((const struct function *)a)->name, ((const struct function *)b)->name);
 }
 
-static bool
-is_c(Dwarf_Die *unit)
+static bool is_c(Dwarf_Die *unit)
 {
 	uint64_t l;
 
@@ -56,14 +59,13 @@ is_c(Dwarf_Die *unit)
 	return l == DW_LANG_C89 || l == DW_LANG_C || l == DW_LANG_C99 || l == DW_LANG_C11;
 }
 
-static bool
-take_function(struct image_dwarf *d, Dwarf_Die *unit, Dwarf_Die *die, void *arg)
+static bool take_function(struct image_dwarf *d, Dwarf_Die *unit, Dwarf_Die *die, void *arg)
 {
 	struct signatures *s = arg;
 	struct function key, *f;
 
-	if (dwarf_tag(die) != DW_TAG_subprogram ||
-	    image_dwarf_flag(die, DW_AT_declaration) || !image_dwarf_flag(die, DW_AT_external) ||
+	if (dwarf_tag(die) != DW_TAG_subprogram || image_dwarf_flag(die, DW_AT_declaration) ||
+	    !image_dwarf_flag(die, DW_AT_external) ||
 	    (is_c(unit) && !image_dwarf_flag(die, DW_AT_prototyped)))
 		return true;
 	key.name = image_dwarf_text(d, die, DW_AT_linkage_name);
@@ -79,8 +81,7 @@ take_function(struct image_dwarf *d, Dwarf_Die *unit, Dwarf_Die *die, void *arg)
 
 /* Through typedefs and qualifiers; false: void.  A chain that does not end is
  * void too, on both sides or as a difference. */
-static bool
-peel(Dwarf_Die *die, bool have)
+static bool peel(Dwarf_Die *die, bool have)
 {
 	for (int i = 0; have && i < MAX_DEPTH; i++) {
 		Dwarf_Die to;
@@ -95,21 +96,18 @@ peel(Dwarf_Die *die, bool have)
 			if (have)
 				*die = to;
 			continue;
-		default:
-			return true;
+		default: return true;
 		}
 	}
 	return false;
 }
 
-static bool
-type_of(Dwarf_Die *die, Dwarf_Die *out)
+static bool type_of(Dwarf_Die *die, Dwarf_Die *out)
 {
 	return peel(out, image_dwarf_ref(die, DW_AT_type, out));
 }
 
-static uint64_t
-number_or(Dwarf_Die *die, unsigned attribute, uint64_t otherwise)
+static uint64_t number_or(Dwarf_Die *die, unsigned attribute, uint64_t otherwise)
 {
 	uint64_t v;
 
@@ -117,23 +115,19 @@ number_or(Dwarf_Die *die, unsigned attribute, uint64_t otherwise)
 }
 
 /* Encodings that are passed alike and mean the same. */
-static unsigned
-encoding(Dwarf_Die *die)
+static unsigned encoding(Dwarf_Die *die)
 {
 	unsigned e = (unsigned)number_or(die, DW_AT_encoding, 0);
 
 	switch (e) {
-	case DW_ATE_signed_char:
-		return DW_ATE_signed;
+	case DW_ATE_signed_char: return DW_ATE_signed;
 	case DW_ATE_unsigned_char:
-	case DW_ATE_UTF:
-		return DW_ATE_unsigned;
+	case DW_ATE_UTF: return DW_ATE_unsigned;
 	}
 	return e;
 }
 
-static bool
-is_integer(Dwarf_Die *die)
+static bool is_integer(Dwarf_Die *die)
 {
 	unsigned e;
 
@@ -145,11 +139,10 @@ is_integer(Dwarf_Die *die)
 	return e == DW_ATE_signed || e == DW_ATE_unsigned;
 }
 
-static bool same_type(struct signatures *s, Dwarf_Die *a, bool have_a, Dwarf_Die *b, bool have_b,
-		      int depth);
+static bool same_type(struct signatures *s, Dwarf_Die *a, bool have_a, Dwarf_Die *b,
+		      bool have_b, int depth);
 
-static bool
-same_target(struct signatures *s, Dwarf_Die *a, Dwarf_Die *b, int depth)
+static bool same_target(struct signatures *s, Dwarf_Die *a, Dwarf_Die *b, int depth)
 {
 	Dwarf_Die x, y;
 	bool hx = type_of(a, &x), hy = type_of(b, &y);
@@ -158,16 +151,14 @@ same_target(struct signatures *s, Dwarf_Die *a, Dwarf_Die *b, int depth)
 }
 
 /* The next child with one of two tags, from `die` on. */
-static bool
-find_child(struct image_dwarf *d, Dwarf_Die *die, bool have, int tag, int other)
+static bool find_child(struct image_dwarf *d, Dwarf_Die *die, bool have, int tag, int other)
 {
 	while (have && dwarf_tag(die) != tag && dwarf_tag(die) != other)
 		have = image_dwarf_next(d, die);
 	return have;
 }
 
-static bool
-same_members(struct signatures *s, Dwarf_Die *a, Dwarf_Die *b, int depth)
+static bool same_members(struct signatures *s, Dwarf_Die *a, Dwarf_Die *b, int depth)
 {
 	static const unsigned place[] = { DW_AT_data_member_location, DW_AT_bit_size,
 					  DW_AT_data_bit_offset, DW_AT_bit_offset };
@@ -194,8 +185,7 @@ differs:
 	return false;
 }
 
-static bool
-same_function(struct signatures *s, Dwarf_Die *a, Dwarf_Die *b, int depth)
+static bool same_function(struct signatures *s, Dwarf_Die *a, Dwarf_Die *b, int depth)
 {
 	struct image_dwarf *da = &s->dw[0], *db = &s->dw[1];
 	const int tag = DW_TAG_formal_parameter, dots = DW_TAG_unspecified_parameters;
@@ -221,8 +211,7 @@ same_function(struct signatures *s, Dwarf_Die *a, Dwarf_Die *b, int depth)
 
 /* Has the pair been met before?  Then it is the same unless it has been, or will
  * be, found to differ where it was met first. */
-static bool
-met(struct signatures *s, Dwarf_Die *a, Dwarf_Die *b)
+static bool met(struct signatures *s, Dwarf_Die *a, Dwarf_Die *b)
 {
 	Dwarf_Off x = dwarf_dieoffset(a), y = dwarf_dieoffset(b);
 
@@ -236,8 +225,7 @@ met(struct signatures *s, Dwarf_Die *a, Dwarf_Die *b)
 	return false;
 }
 
-static bool
-same_aggregate(struct signatures *s, Dwarf_Die *a, Dwarf_Die *b, int depth)
+static bool same_aggregate(struct signatures *s, Dwarf_Die *a, Dwarf_Die *b, int depth)
 {
 	if (met(s, a, b) || image_dwarf_flag(a, DW_AT_declaration) ||
 	    image_dwarf_flag(b, DW_AT_declaration))
@@ -252,8 +240,8 @@ same_aggregate(struct signatures *s, Dwarf_Die *a, Dwarf_Die *b, int depth)
 	return same_members(s, a, b, depth);
 }
 
-static bool
-same_type(struct signatures *s, Dwarf_Die *a, bool have_a, Dwarf_Die *b, bool have_b, int depth)
+static bool same_type(struct signatures *s, Dwarf_Die *a, bool have_a, Dwarf_Die *b,
+		      bool have_b, int depth)
 {
 	uint64_t n = 0, m = 0;
 	int tag;
@@ -275,28 +263,27 @@ same_type(struct signatures *s, Dwarf_Die *a, bool have_a, Dwarf_Die *b, bool ha
 		return encoding(a) == encoding(b) &&
 		       number_or(a, DW_AT_byte_size, 0) == number_or(b, DW_AT_byte_size, 0);
 	case DW_TAG_structure_type:
-	case DW_TAG_union_type:
-		return same_aggregate(s, a, b, depth);
+	case DW_TAG_union_type: return same_aggregate(s, a, b, depth);
 	case DW_TAG_array_type:
 		image_dwarf_count(&s->dw[0], a, &n);
 		image_dwarf_count(&s->dw[1], b, &m);
 		return n == m && same_target(s, a, b, depth);
-	case DW_TAG_subroutine_type:
-		return same_function(s, a, b, depth);
-	default:	/* pointers, references, and what C does not have */
+	case DW_TAG_subroutine_type: return same_function(s, a, b, depth);
+	default: /* pointers, references, and what C does not have */
 		return same_target(s, a, b, depth);
 	}
 }
 
 /* "long int" is how DWARF calls what a header calls long. */
-static const char *
-c_name(const char *name)
+static const char *c_name(const char *name)
 {
 	static const char *const names[][2] = {
-		{ "long int", "long" }, { "long unsigned int", "unsigned long" },
+		{ "long int", "long" },
+		{ "long unsigned int", "unsigned long" },
 		{ "long long int", "long long" },
 		{ "long long unsigned int", "unsigned long long" },
-		{ "short int", "short" }, { "short unsigned int", "unsigned short" },
+		{ "short int", "short" },
+		{ "short unsigned int", "unsigned short" },
 		{ "unsigned int", "unsigned" },
 	};
 
@@ -309,8 +296,8 @@ c_name(const char *name)
 static void add_type(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die, bool have,
 		     int depth);
 
-static void
-add_parameters(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die, int depth)
+static void add_parameters(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die,
+			   int depth)
 {
 	Dwarf_Die x, type;
 	bool have = image_dwarf_child(d, die, &x);
@@ -318,20 +305,21 @@ add_parameters(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die, int 
 
 	image_text_add(t, "(");
 	for (; have && n < MAX_PARAMETERS; have = image_dwarf_next(d, &x)) {
-		if (!find_child(d, &x, true, DW_TAG_formal_parameter, DW_TAG_unspecified_parameters))
+		if (!find_child(d, &x, true, DW_TAG_formal_parameter,
+				DW_TAG_unspecified_parameters))
 			break;
 		image_text_add(t, "%s", n++ == 0 ? "" : ", ");
 		if (dwarf_tag(&x) == DW_TAG_unspecified_parameters)
 			image_text_add(t, "...");
 		else
-			add_type(d, t, &type, image_dwarf_ref(&x, DW_AT_type, &type), depth + 1);
+			add_type(d, t, &type, image_dwarf_ref(&x, DW_AT_type, &type),
+				 depth + 1);
 	}
 	image_text_add(t, n == 0 ? "void)" : ")");
 }
 
-static void
-add_tagged(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die, const char *word,
-	   const char *alias)
+static void add_tagged(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die,
+		       const char *word, const char *alias)
 {
 	const char *name = image_dwarf_name(d, die);
 
@@ -344,8 +332,7 @@ add_tagged(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die, const ch
 			       (unsigned long long)number_or(die, DW_AT_byte_size, 0));
 }
 
-static void
-add_pointer(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die, int depth)
+static void add_pointer(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die, int depth)
 {
 	Dwarf_Die to, bare, result;
 	bool have = image_dwarf_ref(die, DW_AT_type, &to);
@@ -362,8 +349,8 @@ add_pointer(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die, int dep
 }
 
 /* Typedefs are seen through, but lend their name to what has none. */
-static void
-add_type(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die, bool have, int depth)
+static void add_type(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die, bool have,
+		     int depth)
 {
 	const char *alias = NULL;
 	uint64_t n = 0;
@@ -393,31 +380,21 @@ add_type(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die, bool have,
 		return;
 	}
 	switch (dwarf_tag(die)) {
-	case DW_TAG_pointer_type:
-		add_pointer(d, t, die, depth);
-		break;
+	case DW_TAG_pointer_type: add_pointer(d, t, die, depth); break;
 	case DW_TAG_structure_type:
-	case DW_TAG_class_type:
-		add_tagged(d, t, die, "struct", alias);
-		break;
-	case DW_TAG_union_type:
-		add_tagged(d, t, die, "union", alias);
-		break;
-	case DW_TAG_enumeration_type:
-		add_tagged(d, t, die, "enum", alias);
-		break;
+	case DW_TAG_class_type: add_tagged(d, t, die, "struct", alias); break;
+	case DW_TAG_union_type: add_tagged(d, t, die, "union", alias); break;
+	case DW_TAG_enumeration_type: add_tagged(d, t, die, "enum", alias); break;
 	case DW_TAG_array_type:
 		image_dwarf_count(d, die, &n);
 		add_type(d, t, &to, image_dwarf_ref(die, DW_AT_type, &to), depth + 1);
 		image_text_add(t, "[%llu]", (unsigned long long)n);
 		break;
-	default:
-		image_text_add(t, "%s", c_name(image_dwarf_name(d, die)));
+	default: image_text_add(t, "%s", c_name(image_dwarf_name(d, die)));
 	}
 }
 
-static void
-add_prototype(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die)
+static void add_prototype(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die)
 {
 	Dwarf_Die type;
 
@@ -425,8 +402,7 @@ add_prototype(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die)
 	add_parameters(d, t, die, 0);
 }
 
-static bool
-compare_all(struct signatures *s)
+static bool compare_all(struct signatures *s)
 {
 	char was[400] = "", is[400] = "";
 	struct image_text old = { was, 0, sizeof was }, new = { is, 0, sizeof is };
@@ -450,8 +426,7 @@ compare_all(struct signatures *s)
 }
 
 /* Names that both images define; true unless memory has run out. */
-static bool
-choose(struct signatures *s)
+static bool choose(struct signatures *s)
 {
 	s->f = calloc(s->nnames + 1, sizeof *s->f);
 	if (s->f == NULL)
@@ -464,8 +439,7 @@ choose(struct signatures *s)
 	return true;
 }
 
-static void
-compare(void *arg)
+static void compare(void *arg)
 {
 	struct signatures *s = arg;
 
@@ -479,9 +453,8 @@ compare(void *arg)
 	s->result = compare_all(s);
 }
 
-int
-image_compare_exports(const void *old, size_t old_size, const void *new, size_t new_size,
-		      const char *const *names, size_t n, char *text, size_t text_size)
+int image_compare_exports(const void *old, size_t old_size, const void *new, size_t new_size,
+			  const char *const *names, size_t n, char *text, size_t text_size)
 {
 	struct signatures *s = calloc(1, sizeof *s);
 	int result = 0;

@@ -7,12 +7,12 @@
 #include <stdio.h>
 
 struct image_text {
-	char *p;		/* may be NULL with a size of 0 */
-	size_t n, size;		/* n: without the NUL */
+	char *p;        /* may be NULL with a size of 0 */
+	size_t n, size; /* n: without the NUL */
 };
 
-__attribute__((format(printf, 2, 3))) static inline void
-image_text_add(struct image_text *t, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static inline void image_text_add(struct image_text *t,
+									const char *fmt, ...)
 {
 	va_list ap;
 	int n;

@@ -9,8 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void
-child_run(const struct child *c)
+static void child_run(const struct child *c)
 {
 	/* A build must not outlive the command it was started for. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -27,8 +26,7 @@ child_run(const struct child *c)
 	_exit(127);
 }
 
-pid_t
-child_start(const struct child *c)
+pid_t child_start(const struct child *c)
 {
 	pid_t pid;
 
@@ -39,8 +37,7 @@ child_start(const struct child *c)
 	return pid;
 }
 
-int
-child_wait(pid_t pid)
+int child_wait(pid_t pid)
 {
 	int st;
 
@@ -50,8 +47,7 @@ child_wait(pid_t pid)
 	return WIFEXITED(st) ? WEXITSTATUS(st) : 128 + WTERMSIG(st);
 }
 
-char *
-child_output(char *const *argv)
+char *child_output(char *const *argv)
 {
 	struct text out = { 0 };
 	char buf[4096];

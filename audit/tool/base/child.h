@@ -7,10 +7,10 @@
 
 struct child {
 	char *const *argv;
-	const char *dir;	/* where to run it; NULL: here */
-	char *const *env;	/* NAME=VALUE to add; NULL: none */
-	int out;		/* its stdout and stderr; -1: ours */
-	const sigset_t *mask;	/* of blocked signals; NULL: ours */
+	const char *dir;      /* where to run it; NULL: here */
+	char *const *env;     /* NAME=VALUE to add; NULL: none */
+	int out;              /* its stdout and stderr; -1: ours */
+	const sigset_t *mask; /* of blocked signals; NULL: ours */
 };
 /* -1 with errno set; an exec that fails is status 127. */
 pid_t child_start(const struct child *c);

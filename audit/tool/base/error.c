@@ -3,8 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int
-tool_error(const char *fmt, ...)
+int tool_error(const char *fmt, ...)
 {
 	va_list ap;
 

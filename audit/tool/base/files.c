@@ -10,14 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-bool
-file_exists(const char *path)
+bool file_exists(const char *path)
 {
 	return access(path, F_OK) == 0;
 }
 
-static int
-close_with(int fd, int result)
+static int close_with(int fd, int result)
 {
 	int e = errno;
 
@@ -26,8 +24,7 @@ close_with(int fd, int result)
 	return result;
 }
 
-int
-read_file(const char *path, char **bytes, size_t *len)
+int read_file(const char *path, char **bytes, size_t *len)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
@@ -48,15 +45,14 @@ read_file(const char *path, char **bytes, size_t *len)
 			return close_with(fd, -1);
 		}
 		if (r == 0)
-			break;		/* it became shorter */
+			break; /* it became shorter */
 		n += (size_t)r;
 	}
 	*len = n;
 	return close_with(fd, 0);
 }
 
-int
-write_file(const char *path, const char *bytes, size_t len, mode_t mode)
+int write_file(const char *path, const char *bytes, size_t len, mode_t mode)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
 
@@ -75,8 +71,7 @@ write_file(const char *path, const char *bytes, size_t len, mode_t mode)
 	return close(fd);
 }
 
-static int
-copy_bytes(int in, int out)
+static int copy_bytes(int in, int out)
 {
 	char buf[65536];
 	ssize_t n;
@@ -93,8 +88,7 @@ copy_bytes(int in, int out)
 	return n < 0 ? -1 : 0;
 }
 
-int
-copy_file(const char *from, const char *to)
+int copy_file(const char *from, const char *to)
 {
 	int in = open(from, O_RDONLY | O_CLOEXEC), out, r;
 
@@ -108,8 +102,7 @@ copy_file(const char *from, const char *to)
 	return r != 0 ? close_with(out, -1) : close(out);
 }
 
-int
-make_dirs(const char *path)
+int make_dirs(const char *path)
 {
 	char *p = copy_text(path);
 	int r = 0;
@@ -130,8 +123,7 @@ make_dirs(const char *path)
 	return r;
 }
 
-int
-remove_tree(const char *path)
+int remove_tree(const char *path)
 {
 	char *const roots[] = { (char *)(uintptr_t)path, NULL };
 	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
@@ -152,8 +144,7 @@ remove_tree(const char *path)
 
 #define MARK ".goaudit"
 
-int
-mark_folder(const char *path)
+int mark_folder(const char *path)
 {
 	static const char text[] = "made by goaudit, and removed by it\n";
 	char *mark = format("%s/" MARK, path);
@@ -163,8 +154,7 @@ mark_folder(const char *path)
 	return r;
 }
 
-bool
-is_marked(const char *path)
+bool is_marked(const char *path)
 {
 	char *mark = format("%s/" MARK, path);
 	struct stat st;
@@ -175,8 +165,7 @@ is_marked(const char *path)
 	return marked;
 }
 
-int
-replace_symlink(const char *target, const char *path)
+int replace_symlink(const char *target, const char *path)
 {
 	char *tmp = format("%s.%ld", path, (long)getpid());
 	int r;

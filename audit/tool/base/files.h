@@ -7,12 +7,12 @@
 #include <sys/types.h>
 
 /* All return 0, or -1 with errno set. */
-int read_file(const char *path, char **bytes, size_t *len);	/* NUL added */
+int read_file(const char *path, char **bytes, size_t *len); /* NUL added */
 int write_file(const char *path, const char *bytes, size_t len, mode_t mode);
 int copy_file(const char *from, const char *to);
 int make_dirs(const char *path);
 int remove_tree(const char *path);
-int replace_symlink(const char *target, const char *path);	/* atomically */
+int replace_symlink(const char *target, const char *path); /* atomically */
 bool file_exists(const char *path);
 
 /* Marks a folder of the cache that goaudit has made: what has no mark, and is no runtime

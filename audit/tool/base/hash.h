@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 struct hash {
-	unsigned __int128 h;	/* 1 to begin with */
+	unsigned __int128 h; /* 1 to begin with */
 };
 void hash_add(struct hash *h, const void *bytes, size_t n);
 

@@ -13,12 +13,11 @@
 #ifndef GOAUDIT_LIB_FROM_BIN
 #define GOAUDIT_LIB_FROM_BIN "../lib"
 #endif
-#define PRIVATE_FOLDER "goaudit"	/* in LIBDIR: what nobody else links with */
+#define PRIVATE_FOLDER "goaudit" /* in LIBDIR: what nobody else links with */
 
 /* In the build tree beside this program, in an installed one in LIBDIR, which
  * is known by its way from BINDIR: the whole may have been moved. */
-static char *
-find_part(const char *dir, const char *built, const char *installed)
+static char *find_part(const char *dir, const char *built, const char *installed)
 {
 	char *path = format("%s/%s", dir, built), *real;
 
@@ -31,8 +30,7 @@ find_part(const char *dir, const char *built, const char *installed)
 	return real;
 }
 
-int
-tool_open(struct tool *t)
+int tool_open(struct tool *t)
 {
 	char path[4096], *dir, *slash;
 	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
@@ -55,15 +53,15 @@ tool_open(struct tool *t)
 	return STATUS_OK;
 }
 
-int
-tool_open_cache(struct tool *t)
+int tool_open_cache(struct tool *t)
 {
 	const char *own = getenv("GOAUDIT_CACHE"), *xdg = getenv("XDG_CACHE_HOME");
 	const char *home = getenv("HOME");
 	char path[PATH_MAX], *real;
 
 	if (!path_cache(path, sizeof path, own, xdg, home))
-		return tool_error("cache folder: HOME is not set or too long: set GOAUDIT_CACHE");
+		return tool_error(
+			"cache folder: HOME is not set or too long: set GOAUDIT_CACHE");
 	if (make_dirs(path) != 0 || (real = realpath(path, NULL)) == NULL)
 		return tool_error("%s: %s: set GOAUDIT_CACHE to a folder that can be written",
 				  path, strerror(errno));
@@ -71,8 +69,7 @@ tool_open_cache(struct tool *t)
 	return STATUS_OK;
 }
 
-void
-tool_close(struct tool *t)
+void tool_close(struct tool *t)
 {
 	free(t->exe);
 	free(t->cache);

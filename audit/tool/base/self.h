@@ -6,14 +6,14 @@
 
 /* The root of the program's state. */
 struct tool {
-	char *exe;		/* this executable, absolute */
-	char *cache;		/* the cache folder, absolute; it exists */
-	char *module;		/* libgoaudit.so, absolute; NULL if not there */
-	char *overlay;		/* folder with the overlay's packages; NULL if none */
-	char *dfly;		/* goaudit-dfly, absolute; NULL if not there */
-	char *linker;		/* folder with the linker's edits; NULL if none */
-	const char *go;		/* the go command, $GO or "go" */
-	bool tty;		/* stderr is a terminal: show progress */
+	char *exe;      /* this executable, absolute */
+	char *cache;    /* the cache folder, absolute; it exists */
+	char *module;   /* libgoaudit.so, absolute; NULL if not there */
+	char *overlay;  /* folder with the overlay's packages; NULL if none */
+	char *dfly;     /* goaudit-dfly, absolute; NULL if not there */
+	char *linker;   /* folder with the linker's edits; NULL if none */
+	const char *go; /* the go command, $GO or "go" */
+	bool tty;       /* stderr is a terminal: show progress */
 };
 
 /* Finds all but the cache.  0, or a status after a message. */

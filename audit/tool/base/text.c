@@ -6,15 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void
-no_memory(void)
+static void no_memory(void)
 {
 	tool_error("out of memory");
 	exit(STATUS_FAILED);
 }
 
-void *
-allocate(size_t size)
+void *allocate(size_t size)
 {
 	void *p = calloc(1, size);
 
@@ -23,8 +21,7 @@ allocate(size_t size)
 	return p;
 }
 
-char *
-copy_text(const char *s)
+char *copy_text(const char *s)
 {
 	char *p = strdup(s);
 
@@ -33,8 +30,7 @@ copy_text(const char *s)
 	return p;
 }
 
-char *
-format(const char *fmt, ...)
+char *format(const char *fmt, ...)
 {
 	va_list ap;
 	char *s;
@@ -46,8 +42,7 @@ format(const char *fmt, ...)
 	return s;
 }
 
-void
-list_add(struct list *l, char *item)
+void list_add(struct list *l, char *item)
 {
 	l->item = realloc(l->item, (l->n + 2) * sizeof *l->item);
 	if (l->item == NULL)
@@ -56,8 +51,7 @@ list_add(struct list *l, char *item)
 	l->item[l->n] = NULL;
 }
 
-void
-list_free(struct list *l)
+void list_free(struct list *l)
 {
 	for (size_t i = 0; i < l->n; i++)
 		free(l->item[i]);
@@ -65,8 +59,7 @@ list_free(struct list *l)
 	*l = (struct list){ 0 };
 }
 
-void
-text_add(struct text *t, const void *bytes, size_t n)
+void text_add(struct text *t, const void *bytes, size_t n)
 {
 	if (t->room - t->n <= n) {
 		t->room = (t->n + n + 1) * 2;
@@ -79,14 +72,12 @@ text_add(struct text *t, const void *bytes, size_t n)
 	t->s[t->n] = '\0';
 }
 
-void
-text_puts(struct text *t, const char *s)
+void text_puts(struct text *t, const char *s)
 {
 	text_add(t, s, strlen(s));
 }
 
-void
-text_json(struct text *t, const char *s)
+void text_json(struct text *t, const char *s)
 {
 	text_puts(t, "\"");
 	for (; *s != '\0'; s++) {
@@ -104,11 +95,13 @@ text_json(struct text *t, const char *s)
 }
 
 /* How many bytes of s make one printable character of UTF-8; 0: none. */
-static size_t
-printable(const unsigned char *s)
+static size_t printable(const unsigned char *s)
 {
-	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 :
-		   s[0] >= 0xe0 && s[0] < 0xf0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+	size_t n = s[0] < 0x80                 ? 1 :
+		   s[0] >= 0xc2 && s[0] < 0xe0 ? 2 :
+		   s[0] >= 0xe0 && s[0] < 0xf0 ? 3 :
+		   s[0] >= 0xf0 && s[0] < 0xf5 ? 4 :
+						 0;
 
 	if (n == 1)
 		return s[0] >= 0x20 && s[0] != 0x7f;
@@ -117,14 +110,13 @@ printable(const unsigned char *s)
 			return 0;
 	/* overlong forms, surrogates, C1 controls, beyond the last */
 	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0) ||
-	    (s[0] == 0xc2 && s[1] < 0xa0) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90))
+	    (s[0] == 0xc2 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90) ||
+	    (s[0] == 0xf4 && s[1] >= 0x90))
 		return 0;
 	return n;
 }
 
-char *
-make_printable(char *text)
+char *make_printable(char *text)
 {
 	for (unsigned char *s = (unsigned char *)text; *s != '\0';) {
 		size_t n = printable(s);

@@ -23,7 +23,7 @@ struct text {
 };
 void text_add(struct text *t, const void *bytes, size_t n);
 void text_puts(struct text *t, const char *s);
-void text_json(struct text *t, const char *s);	/* as a quoted JSON string */
+void text_json(struct text *t, const char *s); /* as a quoted JSON string */
 
 /* Puts a question mark for each byte that is no printable character of UTF-8: a
  * name out of a file or another process must not drive the terminal. */

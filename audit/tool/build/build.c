@@ -25,8 +25,7 @@
 #include <unistd.h>
 
 /* FOLDER.so for a package in FOLDER; FILE.so for FILE.go; programs without .so. */
-static char *
-default_output(const struct goflags *g)
+static char *default_output(const struct goflags *g)
 {
 	const char *arg = g->packages.n > 0 ? g->packages.item[0] : ".";
 	char *real = NULL, *name, *s;
@@ -48,8 +47,7 @@ default_output(const struct goflags *g)
 	return s;
 }
 
-static char *
-choose_output(const struct goflags *g)
+static char *choose_output(const struct goflags *g)
 {
 	char *name, *path;
 	struct stat st;
@@ -65,9 +63,9 @@ choose_output(const struct goflags *g)
 	return path;
 }
 
-static int
-go_argv(const struct tool *t, const struct runtime *rt, const struct view *v,
-	const struct goflags *g, const char *out, bool linker, bool shared, struct list *argv)
+static int go_argv(const struct tool *t, const struct runtime *rt, const struct view *v,
+		   const struct goflags *g, const char *out, bool linker, bool shared,
+		   struct list *argv)
 {
 	/* The path of this program may have blanks, hence the quotes. */
 	list_add(argv, copy_text(t->go));
@@ -80,8 +78,8 @@ go_argv(const struct tool *t, const struct runtime *rt, const struct view *v,
 	for (size_t i = 0; i <= g->ldflags.n; i++) {
 		/* One without a pattern first, for packages that no pattern of
 		 * the user's matches. */
-		char *flags = goflags_link(i > 0 ? g->ldflags.item[i - 1] : "", rt->dir,
-					   linker);
+		char *flags =
+			goflags_link(i > 0 ? g->ldflags.item[i - 1] : "", rt->dir, linker);
 
 		if (flags == NULL)
 			return STATUS_USAGE;
@@ -96,9 +94,8 @@ go_argv(const struct tool *t, const struct runtime *rt, const struct view *v,
 	return STATUS_OK;
 }
 
-static int
-run_go(const struct tool *t, const struct runtime *rt, const struct view *v,
-       const struct goflags *g, const char *linker, char **argv)
+static int run_go(const struct tool *t, const struct runtime *rt, const struct view *v,
+		  const struct goflags *g, const char *linker, char **argv)
 {
 	char *lib = format("GOAUDIT_LIBSTD=%s", v->lib);
 	char *std = format("GOAUDIT_STD=%s", g->other_std ? "any" : "keep");
@@ -124,15 +121,15 @@ run_go(const struct tool *t, const struct runtime *rt, const struct view *v,
 		return status;
 	changed = view_changed(rt, v);
 	if (changed != NULL)
-		status = tool_error("package %s of the standard library differs from the runtime "
-				    "library's: leave out -tags and the like, which change it",
-				    changed);
+		status = tool_error(
+			"package %s of the standard library differs from the runtime "
+			"library's: leave out -tags and the like, which change it",
+			changed);
 	free(changed);
 	return status;
 }
 
-static int
-check_facts(const struct runtime *rt, const char *out, const struct image_facts *f)
+static int check_facts(const struct runtime *rt, const char *out, const struct image_facts *f)
 {
 	char hex[IMAGE_HEX_MAX];
 
@@ -141,22 +138,26 @@ check_facts(const struct runtime *rt, const char *out, const struct image_facts 
 		return tool_error("%s: no Go in it: is the package a main package?", out);
 	if (f->kind != IMAGE_GO_GUEST)
 		return tool_error("%s: it has a Go runtime of its own: leave out flags that "
-				  "undo -linkshared", out);
+				  "undo -linkshared",
+				  out);
 	if (strcmp(hex, rt->abi) != 0)
 		return tool_error("%s: linked against runtime library %.16s, wanted %.16s: "
-				  "build it again", out, hex, rt->abi);
+				  "build it again",
+				  out, hex, rt->abi);
 	if (f->symbolic)
-		return tool_error("%s: linked with -Bsymbolic, which gives it types of its own: "
-				  "leave -Wl,-Bsymbolic out of -extldflags", out);
+		return tool_error(
+			"%s: linked with -Bsymbolic, which gives it types of its own: "
+			"leave -Wl,-Bsymbolic out of -extldflags",
+			out);
 	if (f->textrel)
 		return tool_error("%s: has text relocations, so it cannot be reloaded under a "
-				  "debugger: compile its C parts with -fPIC", out);
+				  "debugger: compile its C parts with -fPIC",
+				  out);
 	return STATUS_OK;
 }
 
 /* The file is a program over the runtime library. */
-static int
-check_program(const char *out)
+static int check_program(const char *out)
 {
 	struct inspector in = { .files = true };
 	struct report r;
@@ -165,18 +166,19 @@ check_program(const char *out)
 	inspect_file(&in, out, &r);
 	if (!r.readable)
 		status = tool_error("%s: go build has not written a program: is the package "
-				    "a main package?", out);
+				    "a main package?",
+				    out);
 	else if (strcmp(r.facts.runtime_name, "libstd.so") != 0)
 		status = tool_error("%s: it has a Go runtime of its own: leave out flags that "
-				    "undo -linkshared", out);
+				    "undo -linkshared",
+				    out);
 	report_free(&r);
 	inspector_free(&in);
 	return status;
 }
 
 /* What inspect has to say of it, where it would not or hardly reload. */
-static int
-cross_check(const char *out)
+static int cross_check(const char *out)
 {
 	struct inspector in = { .files = true };
 	int status = STATUS_OK;
@@ -189,7 +191,8 @@ cross_check(const char *out)
 		if (f->level == LEVEL_NOTE)
 			continue;
 		tool_error("%s: %s%s%s%s", out, f->level == LEVEL_WARNING ? "warning: " : "",
-			   f->text, f->cure != NULL ? ": " : "", f->cure != NULL ? f->cure : "");
+			   f->text, f->cure != NULL ? ": " : "",
+			   f->cure != NULL ? f->cure : "");
 		if (f->level == LEVEL_REFUSED)
 			status = STATUS_FAILED;
 	}
@@ -199,8 +202,7 @@ cross_check(const char *out)
 }
 
 /* The file is a guest that the audit module will take. */
-static int
-check_guest(const struct runtime *rt, const char *out)
+static int check_guest(const struct runtime *rt, const char *out)
 {
 	struct image_facts f = { .size = sizeof f };
 	enum image_status st;
@@ -210,7 +212,8 @@ check_guest(const struct runtime *rt, const char *out)
 
 	if (read_file(out, &bytes, &n) != 0)
 		return tool_error("%s: %s: go build has not written it: is the package "
-				  "a main package?", out, strerror(errno));
+				  "a main package?",
+				  out, strerror(errno));
 	st = image_inspect(bytes, n, &f, why, sizeof why);
 	status = st == IMAGE_OK ? check_facts(rt, out, &f) : STATUS_OK;
 	if (st == IMAGE_OK && status == STATUS_OK)
@@ -221,9 +224,8 @@ check_guest(const struct runtime *rt, const char *out)
 	return status == STATUS_OK ? cross_check(out) : status;
 }
 
-static int
-build_as(struct tool *t, const struct runtime *rt, const struct view *v, const struct goflags *g,
-	 const char *out, bool shared)
+static int build_as(struct tool *t, const struct runtime *rt, const struct view *v,
+		    const struct goflags *g, const char *out, bool shared)
 {
 	char *linker = linker_path(rt);
 	struct list argv = { 0 };
@@ -237,8 +239,7 @@ build_as(struct tool *t, const struct runtime *rt, const struct view *v, const s
 }
 
 /* What go build gives to programs alone. */
-static void
-take_execute_bits(const char *out)
+static void take_execute_bits(const char *out)
 {
 	struct stat st;
 
@@ -246,8 +247,7 @@ take_execute_bits(const char *out)
 		chmod(out, st.st_mode & 07666);
 }
 
-int
-build_guest(struct tool *t, const struct runtime *rt, const struct goflags *g)
+int build_guest(struct tool *t, const struct runtime *rt, const struct goflags *g)
 {
 	char *out = choose_output(g);
 	struct view v;

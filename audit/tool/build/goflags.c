@@ -15,14 +15,16 @@
 #define EXT_FLAGS "-Wl,-Bno-symbolic"
 
 enum flag_kind {
-	PASS,			/* with its value */
-	OUTPUT, DIRECTORY, LDFLAGS,
-	OTHER_STD,		/* pass; see struct goflags */
+	PASS, /* with its value */
+	OUTPUT,
+	DIRECTORY,
+	LDFLAGS,
+	OTHER_STD, /* pass; see struct goflags */
 	OTHER_STD_BOOL,
 	DRY,
 	EXE,
 	BUILDMODE,
-	DROP,			/* ours already */
+	DROP, /* ours already */
 	REFUSE,
 	REFUSE_BOOL,
 };
@@ -59,15 +61,15 @@ static const struct flag {
 	  "its start: test the package with go test -race instead" },
 	{ "msan", REFUSE_BOOL,
 	  "the memory sanitizer has to be in the whole process: use -asan" },
-	{ "overlay", REFUSE, "the runtime library has an overlay, there can be only one: "
+	{ "overlay", REFUSE,
+	  "the runtime library has an overlay, there can be only one: "
 	  "change the sources themselves" },
 	{ "pkgdir", REFUSE, "it is where the runtime library's packages are: leave it out" },
 	{ "toolexec", REFUSE, "goaudit needs it to keep the runtime library: leave it out" },
 	{ "compiler", REFUSE, "guests are built with gc: leave it out" },
 };
 
-static const struct flag *
-find_flag(const char *name, size_t len)
+static const struct flag *find_flag(const char *name, size_t len)
 {
 	for (size_t i = 0; i < sizeof flag_table / sizeof *flag_table; i++)
 		if (strlen(flag_table[i].name) == len &&
@@ -76,66 +78,50 @@ find_flag(const char *name, size_t len)
 	return NULL;
 }
 
-static bool
-takes_value(const struct flag *f)
+static bool takes_value(const struct flag *f)
 {
-	return f != NULL && f->kind != OTHER_STD_BOOL && f->kind != DRY &&
-	       f->kind != EXE && f->kind != REFUSE_BOOL && f->kind != DROP;
+	return f != NULL && f->kind != OTHER_STD_BOOL && f->kind != DRY && f->kind != EXE &&
+	       f->kind != REFUSE_BOOL && f->kind != DROP;
 }
 
-static void
-set_text(char **to, const char *s)
+static void set_text(char **to, const char *s)
 {
 	free(*to);
 	*to = copy_text(s);
 }
 
 /* One flag; value is NULL where it has none. */
-static int
-take_flag(struct goflags *g, const struct flag *f, const char *raw, const char *value)
+static int take_flag(struct goflags *g, const struct flag *f, const char *raw,
+		     const char *value)
 {
 	bool off = value != NULL && !takes_value(f) &&
 		   (strcmp(value, "false") == 0 || strcmp(value, "0") == 0);
 
 	switch (f != NULL ? f->kind : PASS) {
-	case OUTPUT:
-		set_text(&g->output, value);
-		return STATUS_OK;
-	case DIRECTORY:
-		set_text(&g->dir, value);
-		return STATUS_OK;
-	case LDFLAGS:
-		list_add(&g->ldflags, copy_text(value));
-		return STATUS_OK;
-	case EXE:
-		g->exe = !off;
-		return STATUS_OK;
+	case OUTPUT: set_text(&g->output, value); return STATUS_OK;
+	case DIRECTORY: set_text(&g->dir, value); return STATUS_OK;
+	case LDFLAGS: list_add(&g->ldflags, copy_text(value)); return STATUS_OK;
+	case EXE: g->exe = !off; return STATUS_OK;
 	case BUILDMODE:
-		return strcmp(value, "c-shared") == 0 ? STATUS_OK :
-		       tool_error("-buildmode=%s: %s", value, f->why);
+		return strcmp(value, "c-shared") == 0 ?
+			       STATUS_OK :
+			       tool_error("-buildmode=%s: %s", value, f->why);
 	case REFUSE_BOOL:
-	case REFUSE:
-		return off ? STATUS_OK : tool_error("-%s: %s", f->name, f->why);
-	case DROP:
-		return STATUS_OK;
+	case REFUSE: return off ? STATUS_OK : tool_error("-%s: %s", f->name, f->why);
+	case DROP: return STATUS_OK;
 	case OTHER_STD:
-	case OTHER_STD_BOOL:
-		g->other_std = g->other_std || !off;
-		break;
-	case DRY:
-		g->dry = !off;
-		break;
-	case PASS:
-		break;
+	case OTHER_STD_BOOL: g->other_std = g->other_std || !off; break;
+	case DRY: g->dry = !off; break;
+	case PASS: break;
 	}
-	list_add(&g->flags, value == NULL || strchr(raw, '=') != NULL ? copy_text(raw) :
-		 format("%s=%s", raw, value));
+	list_add(&g->flags, value == NULL || strchr(raw, '=') != NULL ?
+				    copy_text(raw) :
+				    format("%s=%s", raw, value));
 	return STATUS_OK;
 }
 
 /* Takes argv[0], and argv[1] if it is its value; *used says how many. */
-static int
-take_arg(struct goflags *g, char **argv, int *used)
+static int take_arg(struct goflags *g, char **argv, int *used)
 {
 	const char *raw = argv[0], *name = raw + (raw[1] == '-' ? 2 : 1);
 	size_t len = strcspn(name, "=");
@@ -155,8 +141,7 @@ take_arg(struct goflags *g, char **argv, int *used)
 }
 
 /* The next field of *s, NULL at the end; *bad where a quote does not end. */
-static char *
-next_field(const char **s, bool *bad)
+static char *next_field(const char **s, bool *bad)
 {
 	const char *p = *s + strspn(*s, " \t\n\r"), *end;
 	char *field;
@@ -182,8 +167,7 @@ next_field(const char **s, bool *bad)
 
 /* GOFLAGS is a list of -name=value, with quotes as in -ldflags.  The go
  * command reads it too: only what goaudit has to know is taken from it. */
-static int
-take_env(struct goflags *g, const char *env)
+static int take_env(struct goflags *g, const char *env)
 {
 	struct goflags seen = { 0 };
 	int status = STATUS_OK, used;
@@ -205,12 +189,12 @@ take_env(struct goflags *g, const char *env)
 	return status;
 }
 
-int
-goflags_parse(struct goflags *g, const char *env, char **argv)
+int goflags_parse(struct goflags *g, const char *env, char **argv)
 {
 	int status = take_env(g, env), used;
 
-	while (status == STATUS_OK && *argv != NULL && (*argv)[0] == '-' && (*argv)[1] != '\0') {
+	while (status == STATUS_OK && *argv != NULL && (*argv)[0] == '-' &&
+	       (*argv)[1] != '\0') {
 		status = take_arg(g, argv, &used);
 		argv += used;
 	}
@@ -219,8 +203,7 @@ goflags_parse(struct goflags *g, const char *env, char **argv)
 	return status;
 }
 
-void
-goflags_free(struct goflags *g)
+void goflags_free(struct goflags *g)
 {
 	list_free(&g->flags);
 	list_free(&g->packages);
@@ -231,8 +214,7 @@ goflags_free(struct goflags *g)
 }
 
 /* Appends a field, in quotes where it needs them; false if it has both. */
-static bool
-put_field(struct text *out, const char *field)
+static bool put_field(struct text *out, const char *field)
 {
 	const char *quote = "";
 
@@ -249,8 +231,7 @@ put_field(struct text *out, const char *field)
 }
 
 /* The value where field is -extldflags, *next where the value is apart. */
-static const char *
-ext_value(const char *field, bool *next)
+static const char *ext_value(const char *field, bool *next)
 {
 	const char *name = field + (field[0] == '-') + (field[0] == '-' && field[1] == '-');
 
@@ -260,27 +241,23 @@ ext_value(const char *field, bool *next)
 
 /* Where FLAGS begins in [PATTERN=]FLAGS: by go's rule a pattern is whatever
  * does not begin with a dash. */
-static size_t
-pattern_length(const char *s)
+static size_t pattern_length(const char *s)
 {
 	const char *eq = strchr(s, '=');
 
 	return s[0] == '-' || s[0] == '\'' || s[0] == '"' || eq == NULL ? 0 :
-	       (size_t)(eq - s) + 1;
+									  (size_t)(eq - s) + 1;
 }
 
-static bool
-is_strip(const char *field)
+static bool is_strip(const char *field)
 {
 	size_t dashes = strspn(field, "-");
 
-	return (dashes == 1 || dashes == 2) &&
-	       (field[dashes] == 's' || field[dashes] == 'w') &&
+	return (dashes == 1 || dashes == 2) && (field[dashes] == 's' || field[dashes] == 'w') &&
 	       (field[dashes + 1] == '\0' || field[dashes + 1] == '=');
 }
 
-char *
-goflags_link(const char *user, const char *dir, bool debug)
+char *goflags_link(const char *user, const char *dir, bool debug)
 {
 	size_t pattern = pattern_length(user);
 	const char *s = user + pattern;
@@ -304,8 +281,8 @@ goflags_link(const char *user, const char *dir, bool debug)
 		free(field);
 	}
 	mine = format("-extldflags=" EXT_FLAGS "%s%s", *ext != '\0' ? " " : "", ext);
-	bad = bad || !put_field(&out, mine) || (debug &&
-		(!put_field(&out, "-w=0") || !put_field(&out, "-compressdwarf=false")));
+	bad = bad || !put_field(&out, mine) ||
+	      (debug && (!put_field(&out, "-w=0") || !put_field(&out, "-compressdwarf=false")));
 	free(mine);
 	free(ext);
 	mine = bad ? NULL : format("%.*s%s", (int)pattern, user, out.s);

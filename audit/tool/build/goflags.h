@@ -7,14 +7,14 @@
 #include <stdbool.h>
 
 struct goflags {
-	struct list flags;	/* to pass on, without those below */
+	struct list flags; /* to pass on, without those below */
 	struct list packages;
-	char *output;		/* -o; NULL: none given */
-	char *dir;		/* -C; NULL: none given */
-	struct list ldflags;	/* every -ldflags, as written: [PATTERN=]FLAGS */
-	bool dry;		/* -n */
-	bool exe;		/* -exe: a program that opens guests */
-	bool other_std;		/* a flag that compiles std in another way, which
+	char *output;        /* -o; NULL: none given */
+	char *dir;           /* -C; NULL: none given */
+	struct list ldflags; /* every -ldflags, as written: [PATTERN=]FLAGS */
+	bool dry;            /* -n */
+	bool exe;            /* -exe: a program that opens guests */
+	bool other_std;      /* a flag that compiles std in another way, which
 				 * is harmless: -trimpath, -gcflags=all=... */
 };
 

@@ -15,14 +15,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NAME "_goaudit.h"	/* in the package's work folder */
-#define HEAD_SIZE 1024		/* of an archive: its build ID is in there */
-#define UNUSED_SECONDS (30 * 86400)
-#define ID_SIZE 20		/* of a part of a build ID (cmd/internal/buildid, HashToString) */
+#define NAME            "_goaudit.h" /* in the package's work folder */
+#define HEAD_SIZE       1024         /* of an archive: its build ID is in there */
+#define UNUSED_SECONDS  (30 * 86400)
+#define ID_SIZE         20 /* of a part of a build ID (cmd/internal/buildid, HashToString) */
 #define GO_NOTE_BUILDID 4
 
-char **
-header_ask_cgo(char **argv)
+char **header_ask_cgo(char **argv)
 {
 	char **more;
 	const char *folder = NULL;
@@ -47,8 +46,7 @@ header_ask_cgo(char **argv)
 
 /* FOLDER/ID.h, for an ID of the form ACTION/CONTENT.  It is made of letters,
  * digits, '-' and '_'. */
-static char *
-place_of(const char *folder, const char *id, size_t n)
+static char *place_of(const char *folder, const char *id, size_t n)
 {
 	char *path = format("%s/%.*s.h", folder, (int)n, id);
 
@@ -59,8 +57,7 @@ place_of(const char *folder, const char *id, size_t n)
 }
 
 /* The archive's head has a line: build id "ACTION/CONTENT". */
-static char *
-place_of_archive(const char *folder, const char *archive)
+static char *place_of_archive(const char *folder, const char *archive)
 {
 	static const char mark[] = "\nbuild id \"";
 	char head[HEAD_SIZE + 1], *id, *end;
@@ -81,8 +78,7 @@ place_of_archive(const char *folder, const char *archive)
 	return end != NULL ? place_of(folder, id, (size_t)(end - id)) : NULL;
 }
 
-void
-header_keep(const char *folder, const char *archive)
+void header_keep(const char *folder, const char *archive)
 {
 	const char *slash = strrchr(archive, '/');
 	char *from, *to, *part, *text = NULL;
@@ -97,10 +93,10 @@ header_keep(const char *folder, const char *archive)
 	from = format("%.*s/" NAME, (int)(slash - archive), archive);
 	part = format("%s.%ld", to, (long)getpid());
 	if (read_file(from, &text, &n) != 0)
-		n = 0;		/* nothing is exported */
-	if (make_dirs(folder) != 0 || write_file(part, text != NULL ? text : "", n, 0666) != 0 ||
-	    rename(part, to) != 0)
-		unlink(part);	/* go will make it when it is asked for */
+		n = 0; /* nothing is exported */
+	if (make_dirs(folder) != 0 ||
+	    write_file(part, text != NULL ? text : "", n, 0666) != 0 || rename(part, to) != 0)
+		unlink(part); /* go will make it when it is asked for */
 	free(text);
 	free(part);
 	free(from);
@@ -108,8 +104,7 @@ header_keep(const char *folder, const char *archive)
 }
 
 /* The Go build ID of an ELF file, LINK/ACTION/CONTENT/OUTPUT; NULL: none. */
-static char *
-build_id(const char *path)
+static char *build_id(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	size_t off, next, name, desc;
@@ -140,8 +135,7 @@ build_id(const char *path)
 }
 
 /* The place of the header of a guest: from the two parts in the middle. */
-static char *
-place_of_guest(const char *folder, const char *out)
+static char *place_of_guest(const char *folder, const char *out)
 {
 	char *id = build_id(out), *first, *last, *place = NULL;
 
@@ -156,8 +150,7 @@ place_of_guest(const char *folder, const char *out)
 }
 
 /* A header that is the same is left alone: what includes it stays built. */
-static bool
-write_header(const char *path, const char *text, size_t n)
+static bool write_header(const char *path, const char *text, size_t n)
 {
 	char *now;
 	size_t len;
@@ -172,8 +165,7 @@ write_header(const char *path, const char *text, size_t n)
 	return write_file(path, text, n, 0666) == 0;
 }
 
-bool
-header_place(const struct tool *t, const char *out)
+bool header_place(const struct tool *t, const char *out)
 {
 	char *folder = format("%s/headers", t->cache), *from = place_of_guest(folder, out);
 	const char *slash = strrchr(out, '/'), *dot = strrchr(out, '.');
@@ -181,8 +173,8 @@ header_place(const struct tool *t, const char *out)
 	bool good = false;
 	size_t n;
 
-	to = format("%.*s.h", (int)(dot != NULL && dot > slash ? (size_t)(dot - out) : strlen(out)),
-		    out);
+	to = format("%.*s.h",
+		    (int)(dot != NULL && dot > slash ? (size_t)(dot - out) : strlen(out)), out);
 	if (from != NULL && read_file(from, &text, &n) == 0) {
 		good = n == 0 || write_header(to, text, n);
 		utimensat(AT_FDCWD, from, NULL, 0);
@@ -195,8 +187,7 @@ header_place(const struct tool *t, const char *out)
 }
 
 /* Is it a name that place_of gives, or the one of its part? */
-static bool
-is_header(const char *name)
+static bool is_header(const char *name)
 {
 	size_t first = strcspn(name, "+"), last;
 
@@ -208,8 +199,7 @@ is_header(const char *name)
 	       (name[2] == '\0' || name[2] == '.');
 }
 
-void
-header_sweep(const struct tool *t)
+void header_sweep(const struct tool *t)
 {
 	char *folder = format("%s/headers", t->cache);
 	DIR *d = opendir(folder);

@@ -15,8 +15,7 @@
 #include <sys/stat.h>
 
 /* Is it one package for sure?  A list of .go files is one, too. */
-static bool
-is_one(const struct list *packages)
+static bool is_one(const struct list *packages)
 {
 	if (packages->n <= 1)
 		return packages->n == 0 || strstr(packages->item[0], "...") == NULL;
@@ -31,8 +30,7 @@ is_one(const struct list *packages)
 
 /* The folders of the main packages.  Flags that choose files (-tags, -mod)
  * count for go list as well. */
-static int
-list_mains(const struct tool *t, const struct goflags *g, struct list *folders)
+static int list_mains(const struct tool *t, const struct goflags *g, struct list *folders)
 {
 	struct list argv = { 0 };
 	char *out, *line, *rest;
@@ -47,32 +45,31 @@ list_mains(const struct tool *t, const struct goflags *g, struct list *folders)
 	out = child_output(argv.item);
 	list_free(&argv);
 	if (out == NULL)
-		return STATUS_FAILED;	/* go has said why */
+		return STATUS_FAILED; /* go has said why */
 	for (rest = out; (line = strsep(&rest, "\n")) != NULL;)
 		if (*line != '\0')
 			list_add(folders, copy_text(line));
 	free(out);
 	return folders->n > 0 ? STATUS_OK :
-	       tool_error("%s: no main package among them: a guest is one", g->packages.item[0]);
+				tool_error("%s: no main package among them: a guest is one",
+					   g->packages.item[0]);
 }
 
 /* They would overwrite each other. */
-static int
-check_names(const struct list *folders)
+static int check_names(const struct list *folders)
 {
 	for (size_t i = 0; i < folders->n; i++)
 		for (size_t k = 0; k < i; k++)
 			if (strcmp(strrchr(folders->item[i], '/'),
 				   strrchr(folders->item[k], '/')) == 0)
 				return tool_error("%s and %s: both would be %s.so: build them "
-						  "one by one with -o", folders->item[k],
-						  folders->item[i],
+						  "one by one with -o",
+						  folders->item[k], folders->item[i],
 						  strrchr(folders->item[i], '/') + 1);
 	return STATUS_OK;
 }
 
-static int
-check_output(const struct goflags *g)
+static int check_output(const struct goflags *g)
 {
 	struct stat st;
 
@@ -85,8 +82,7 @@ check_output(const struct goflags *g)
 			  g->output);
 }
 
-int
-build_many(struct tool *t, const struct runtime *rt, struct goflags *g)
+int build_many(struct tool *t, const struct runtime *rt, struct goflags *g)
 {
 	struct list folders = { 0 }, packages = g->packages;
 	int status, failed = STATUS_OK;

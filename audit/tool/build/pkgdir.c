@@ -30,14 +30,13 @@
 #include <unistd.h>
 
 #define GO_NOTE_PKGLIST 1
-#define SHORT_LIST "runtime\n"
-#define STALE_SECONDS 60	/* one so old without "complete" was left by a killed build */
-#define IDLE_SECONDS 86400	/* one that nobody has used for so long is removed */
-#define KEPT 3			/* at most so many of a library are kept */
+#define SHORT_LIST      "runtime\n"
+#define STALE_SECONDS   60    /* one so old without "complete" was left by a killed build */
+#define IDLE_SECONDS    86400 /* one that nobody has used for so long is removed */
+#define KEPT            3     /* at most so many of a library are kept */
 
 /* Is the runtime library gone that a folder KEY.N was made for? */
-static bool
-is_orphan(const struct tool *t, const char *name)
+static bool is_orphan(const struct tool *t, const char *name)
 {
 	const char *dot = strrchr(name, '.');
 	char *key = format("%s/runtime/%.*s/complete", t->cache,
@@ -48,8 +47,7 @@ is_orphan(const struct tool *t, const char *name)
 	return gone;
 }
 
-static int
-lock_folder(const char *path)
+static int lock_folder(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat own, now;
@@ -64,8 +62,7 @@ lock_folder(const char *path)
 	return -1;
 }
 
-void
-view_sweep(struct tool *t)
+void view_sweep(struct tool *t)
 {
 	char *tmp = format("%s/tmp", t->cache);
 	char *const roots[] = { tmp, NULL };
@@ -101,8 +98,7 @@ view_sweep(struct tool *t)
 
 /* go writes some files in place (*.shlibname), and removes the others first
  * (*.a): only the latter may be links. */
-static int
-take_file(const char *from, const char *to)
+static int take_file(const char *from, const char *to)
 {
 	const char *dot = strrchr(to, '.');
 
@@ -111,8 +107,7 @@ take_file(const char *from, const char *to)
 	return copy_file(from, to);
 }
 
-static int
-take_packages(const struct runtime *rt, const struct view *v)
+static int take_packages(const struct runtime *rt, const struct view *v)
 {
 	char *from = format("%s/pkg", rt->dir);
 	char *const roots[] = { from, NULL };
@@ -137,8 +132,7 @@ take_packages(const struct runtime *rt, const struct view *v)
 }
 
 /* File offset of the package list's note, and of its text; false: none. */
-static bool
-find_note(Elf *elf, uint64_t *note, uint64_t *text)
+static bool find_note(Elf *elf, uint64_t *note, uint64_t *text)
 {
 	size_t names, off, next, name, desc;
 	Elf_Scn *scn = NULL;
@@ -165,8 +159,7 @@ find_note(Elf *elf, uint64_t *note, uint64_t *text)
 	return false;
 }
 
-static int
-shorten_list(const char *path)
+static int shorten_list(const char *path)
 {
 	const Elf64_Word size = strlen(SHORT_LIST);
 	int fd = open(path, O_RDWR | O_CLOEXEC), status = STATUS_OK;
@@ -181,7 +174,8 @@ shorten_list(const char *path)
 	elf_end(elf);
 	if (status == STATUS_OK &&
 	    (pwrite(fd, SHORT_LIST, size, (off_t)text) != (ssize_t)size ||
-	     pwrite(fd, &size, sizeof size, (off_t)note + (off_t)offsetof(Elf64_Nhdr, n_descsz)) !=
+	     pwrite(fd, &size, sizeof size,
+		    (off_t)note + (off_t)offsetof(Elf64_Nhdr, n_descsz)) !=
 		     (ssize_t)sizeof size))
 		status = tool_error("%s: %s: is the disk full?", path, strerror(errno));
 	if (fd >= 0)
@@ -189,8 +183,7 @@ shorten_list(const char *path)
 	return status;
 }
 
-static bool
-differs(const FTSENT *e, const char *original)
+static bool differs(const FTSENT *e, const char *original)
 {
 	struct stat st;
 
@@ -201,8 +194,7 @@ differs(const FTSENT *e, const char *original)
 
 /* The first file whose name ends in `suffix' and that is not as in the library:
  * its path beneath pkg, to be freed. */
-static char *
-first_change(const struct runtime *rt, const struct view *v, const char *suffix)
+static char *first_change(const struct runtime *rt, const struct view *v, const char *suffix)
 {
 	char *const roots[] = { v->pkg, NULL };
 	size_t root_len = strlen(v->pkg), suffix_len = strlen(suffix);
@@ -219,7 +211,7 @@ first_change(const struct runtime *rt, const struct view *v, const char *suffix)
 		    strcmp(rel + len - suffix_len, suffix) != 0)
 			continue;
 		original = strcmp(rel, "/libstd.so") == 0 ? copy_text(rt->libstd) :
-			   format("%s/pkg%s", rt->dir, rel);
+							    format("%s/pkg%s", rt->dir, rel);
 		if (differs(e, original))
 			found = copy_text(rel + 1);
 		free(original);
@@ -229,8 +221,7 @@ first_change(const struct runtime *rt, const struct view *v, const char *suffix)
 	return found;
 }
 
-char *
-view_changed(const struct runtime *rt, const struct view *v)
+char *view_changed(const struct runtime *rt, const struct view *v)
 {
 	char *found = first_change(rt, v, ".a");
 
@@ -240,8 +231,7 @@ view_changed(const struct runtime *rt, const struct view *v)
 }
 
 /* The first folder that is free; it is locked. */
-static int
-take_folder(struct tool *t, const struct runtime *rt, struct view *v)
+static int take_folder(struct tool *t, const struct runtime *rt, struct view *v)
 {
 	for (unsigned n = 0; n < 10000; n++) {
 		v->dir = format("%s/tmp/%s.%u", t->cache, rt->key, n);
@@ -257,11 +247,11 @@ take_folder(struct tool *t, const struct runtime *rt, struct view *v)
 	}
 	free(v->dir);
 	v->dir = NULL;
-	return tool_error("%s/tmp: %s: make the cache folder writable", t->cache, strerror(errno));
+	return tool_error("%s/tmp: %s: make the cache folder writable", t->cache,
+			  strerror(errno));
 }
 
-static int
-fill_folder(const struct runtime *rt, const struct view *v)
+static int fill_folder(const struct runtime *rt, const struct view *v)
 {
 	remove_tree(v->pkg);
 	remove_tree(v->work);
@@ -271,8 +261,7 @@ fill_folder(const struct runtime *rt, const struct view *v)
 	return shorten_list(v->lib);
 }
 
-int
-view_open(struct tool *t, const struct runtime *rt, struct view *v)
+int view_open(struct tool *t, const struct runtime *rt, struct view *v)
 {
 	char *tmp = format("%s/tmp", t->cache);
 	int status;
@@ -293,8 +282,7 @@ view_open(struct tool *t, const struct runtime *rt, struct view *v)
 	return fill_folder(rt, v);
 }
 
-void
-view_close(const struct runtime *rt, struct view *v)
+void view_close(const struct runtime *rt, struct view *v)
 {
 	char *changed = NULL;
 

@@ -10,14 +10,14 @@
 #include "tool/runtime/runtime.h"
 
 struct view {
-	char *dir;		/* CACHE/tmp/KEY.N */
-	char *pkg;		/* DIR/pkg, for -pkgdir */
-	char *lib;		/* DIR/pkg/libstd.so: what guests are linked with */
-	char *work;		/* DIR/work, for GOTMPDIR: hard links need one file system;
+	char *dir;      /* CACHE/tmp/KEY.N */
+	char *pkg;      /* DIR/pkg, for -pkgdir */
+	char *lib;      /* DIR/pkg/libstd.so: what guests are linked with */
+	char *work;     /* DIR/work, for GOTMPDIR: hard links need one file system;
 				 * empty before and after */
-	char *complete;		/* DIR/complete */
-	int lock;		/* held on DIR while the build runs */
-	bool kept;		/* for later builds */
+	char *complete; /* DIR/complete */
+	int lock;       /* held on DIR while the build runs */
+	bool kept;      /* for later builds */
 };
 
 int view_open(struct tool *t, const struct runtime *rt, struct view *v);

@@ -13,19 +13,17 @@ _Static_assert(offsetof(struct regs, rcx) == R_RCX, "R_RCX");
 _Static_assert(offsetof(struct regs, rip) == R_RIP, "R_RIP");
 _Static_assert(offsetof(struct regs, again) == R_AGAIN, "R_AGAIN");
 
-#define G(r) uc->uc_mcontext.gregs[REG_##r]
+#define G(r)         uc->uc_mcontext.gregs[REG_##r]
 #define SYSCALL_SIZE 2
 
-void
-arch_enter(ucontext_t *uc)
+void arch_enter(ucontext_t *uc)
 {
 	G(RCX) = G(RIP);
 	G(R11) = G(RIP) - SYSCALL_SIZE;
 	arch_set_pc(uc, arch_entry);
 }
 
-void
-arch_save(struct bsd_mcontext *m, const ucontext_t *uc, uint64_t address)
+void arch_save(struct bsd_mcontext *m, const ucontext_t *uc, uint64_t address)
 {
 	m->rdi = (uint64_t)G(RDI);
 	m->rsi = (uint64_t)G(RSI);
@@ -53,8 +51,7 @@ arch_save(struct bsd_mcontext *m, const ucontext_t *uc, uint64_t address)
 	m->len = sizeof *m;
 }
 
-void
-arch_load(struct regs *r, const struct bsd_mcontext *m)
+void arch_load(struct regs *r, const struct bsd_mcontext *m)
 {
 	r->rdi = m->rdi;
 	r->rsi = m->rsi;
@@ -78,9 +75,8 @@ arch_load(struct regs *r, const struct bsd_mcontext *m)
 
 #define DIRECTION 0x400l
 
-void
-arch_call_handler(ucontext_t *uc, uint64_t handler, uint64_t sp, int number, void *info,
-		  void *context)
+void arch_call_handler(ucontext_t *uc, uint64_t handler, uint64_t sp, int number, void *info,
+		       void *context)
 {
 	uint64_t *top = (uint64_t *)sp - 1;
 
@@ -95,14 +91,17 @@ arch_call_handler(ucontext_t *uc, uint64_t handler, uint64_t sp, int number, voi
 
 /* As in the kernel's struct _fpx_sw_bytes, at the end of the old part of the state. */
 #define FXSAVE_SIZE 512
-#define SW_AT 464
-#define SW_MAGIC 0x46505853u
+#define SW_AT       464
+#define SW_MAGIC    0x46505853u
 
-size_t
-arch_fp_size(const ucontext_t *uc, uint64_t *features)
+size_t arch_fp_size(const ucontext_t *uc, uint64_t *features)
 {
 	const uint8_t *state = (const uint8_t *)uc->uc_mcontext.fpregs;
-	struct { uint32_t magic, extended; uint64_t features; uint32_t size; } sw;
+	struct {
+		uint32_t magic, extended;
+		uint64_t features;
+		uint32_t size;
+	} sw;
 
 	memcpy(&sw, state + SW_AT, sizeof sw);
 	if (sw.magic != SW_MAGIC) {
@@ -117,31 +116,29 @@ arch_fp_size(const ucontext_t *uc, uint64_t *features)
  * assembler makes for DragonFly (runtime/sys_dragonfly_amd64.s, syscall/asm*_amd64.s): a
  * constant into EAX or RAX, or a load, store or address by way of RSP.  None of them
  * depends on where it stands.  0: another. */
-static size_t
-before(const uint8_t *syscall)
+static size_t before(const uint8_t *syscall)
 {
 	const uint8_t *p = syscall - 5;
 
-	if (p[0] == 0xb8)				/* mov $n, %eax */
+	if (p[0] == 0xb8) /* mov $n, %eax */
 		return p[3] == 0 && p[4] == 0 ? 5 : 0;
 	if (syscall[-7] == 0x48 && p[0] == 0xc0 && syscall[-6] == 0xc7)
-		return 7;				/* mov $n, %rax */
+		return 7; /* mov $n, %rax */
 	if ((p[0] & 0xfb) == 0x48 && (p[1] == 0x8b || p[1] == 0x8d || p[1] == 0x89) &&
-	    (p[2] & 0xc7) == 0x44 && p[3] == 0x24)	/* mov, lea N(%rsp) */
+	    (p[2] & 0xc7) == 0x44 && p[3] == 0x24) /* mov, lea N(%rsp) */
 		return 5;
 	return 0;
 }
 
-static uint8_t *
-put(uint8_t *p, const void *bytes, size_t n)
+static uint8_t *put(uint8_t *p, const void *bytes, size_t n)
 {
 	memcpy(p, bytes, n);
 	return p + n;
 }
 
 /* OPCODE and a distance of 32 bits; p runs at `at'. */
-static uint8_t *
-put_relative(uint8_t *p, uint64_t at, const char *opcode, size_t n, uint64_t target)
+static uint8_t *put_relative(uint8_t *p, uint64_t at, const char *opcode, size_t n,
+			     uint64_t target)
 {
 	int32_t distance = (int32_t)(target - (at + n + 4));
 
@@ -150,11 +147,10 @@ put_relative(uint8_t *p, uint64_t at, const char *opcode, size_t n, uint64_t tar
 }
 
 #define STUB_ROOM 64
-#define HEAD_SIZE 14		/* jmp *0(%rip); the address of arch_entry */
+#define HEAD_SIZE 14 /* jmp *0(%rip); the address of arch_entry */
 
-size_t
-arch_patch(uint8_t *text, size_t size, uint64_t text_at, uint8_t *code, size_t room,
-	   uint64_t code_at)
+size_t arch_patch(uint8_t *text, size_t size, uint64_t text_at, uint8_t *code, size_t room,
+		  uint64_t code_at)
 {
 	uint64_t entry = (uint64_t)arch_entry;
 	uint8_t *p = put(code, "\xff\x25\0\0\0\0", 6);
@@ -181,8 +177,7 @@ arch_patch(uint8_t *text, size_t size, uint64_t text_at, uint8_t *code, size_t r
 	return (size_t)(p - code);
 }
 
-int
-arch_calls(const uint8_t *text, size_t size, unsigned number)
+int arch_calls(const uint8_t *text, size_t size, unsigned number)
 {
 	for (size_t i = 8; i + SYSCALL_SIZE <= size; i++) {
 		uint32_t n;

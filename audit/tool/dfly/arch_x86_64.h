@@ -5,34 +5,34 @@
 #define DFLY_ARCH_X86_64_H
 
 /* struct thread, by way of the GS register */
-#define T_SELF		0
-#define T_USER_SP	8
-#define T_STACK		16
-#define T_FRAME		24
-#define T_RESUME	32
-#define T_DELIVER	40
+#define T_SELF    0
+#define T_USER_SP 8
+#define T_STACK   16
+#define T_FRAME   24
+#define T_RESUME  32
+#define T_DELIVER 40
 
 /* struct regs */
-#define R_RAX		0
-#define R_RDI		8
-#define R_RSI		16
-#define R_RDX		24
-#define R_R10		32
-#define R_R8		40
-#define R_R9		48
-#define R_RBX		56
-#define R_RBP		64
-#define R_R12		72
-#define R_R13		80
-#define R_R14		88
-#define R_R15		96
-#define R_RCX		104
-#define R_R11		112
-#define R_RIP		120
-#define R_RSP		128
-#define R_FLAGS		136
-#define R_AGAIN		144
-#define R_SIZE		152
+#define R_RAX   0
+#define R_RDI   8
+#define R_RSI   16
+#define R_RDX   24
+#define R_R10   32
+#define R_R8    40
+#define R_R9    48
+#define R_RBX   56
+#define R_RBP   64
+#define R_R12   72
+#define R_R13   80
+#define R_R14   88
+#define R_R15   96
+#define R_RCX   104
+#define R_R11   112
+#define R_RIP   120
+#define R_RSP   128
+#define R_FLAGS 136
+#define R_AGAIN 144
+#define R_SIZE  152
 
 #ifndef __ASSEMBLER__
 #include <signal.h>
@@ -40,17 +40,17 @@
 #include <stdint.h>
 #include <ucontext.h>
 
-#define ARCH_MACHINE	62		/* EM_X86_64 */
-#define ARCH_NAME	"x86-64"
+#define ARCH_MACHINE 62 /* EM_X86_64 */
+#define ARCH_NAME    "x86-64"
 
 /* The program's registers at a call, as arch_entry leaves them on the runner's stack
  * and arch_exit takes them from there. */
 struct regs {
-	uint64_t rax;		/* the call's number; its first result */
+	uint64_t rax; /* the call's number; its first result */
 	uint64_t rdi, rsi, rdx, r10, r8, r9;
 	uint64_t rbx, rbp, r12, r13, r14, r15, rcx, r11;
 	uint64_t rip, rsp, flags;
-	uint64_t again;		/* where the program makes this call once more */
+	uint64_t again; /* where the program makes this call once more */
 };
 
 /* Where a call comes in, its registers as the syscall instruction leaves them but for
@@ -82,8 +82,7 @@ void arch_start(uint64_t pc, uint64_t argument, uint64_t sp) __attribute__((nore
 void arch_restore_fp(const void *state, uint64_t features);
 
 struct thread;
-static inline struct thread *
-arch_self(void)
+static inline struct thread *arch_self(void)
 {
 	struct thread *t;
 
@@ -91,37 +90,45 @@ arch_self(void)
 	return t;
 }
 
-static inline long
-arch_syscall(long number, long a, long b, long c, long d, long e, long f)
+static inline long arch_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d;
 	register long r8 __asm__("r8") = e;
 	register long r9 __asm__("r9") = f;
 	long result;
 
-	__asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c),
-			 "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
 	return result;
 }
 
 #define CARRY 1ul
 
 /* DragonFly says by the carry flag whether the result is an error. */
-static inline void
-arch_set_result(struct regs *r, long value, int failed)
+static inline void arch_set_result(struct regs *r, long value, int failed)
 {
 	r->rax = (uint64_t)value;
 	r->flags = failed ? r->flags | CARRY : r->flags & ~CARRY;
 }
 
-static inline uint64_t arch_number(const struct regs *r) { return r->rax; }
-static inline void arch_set_second(struct regs *r, uint64_t v) { r->rdx = v; }
+static inline uint64_t arch_number(const struct regs *r)
+{
+	return r->rax;
+}
+static inline void arch_set_second(struct regs *r, uint64_t v)
+{
+	r->rdx = v;
+}
 /* The call is made again with the registers that it was made with. */
-static inline void arch_restart(struct regs *r) { r->rip = r->again; }
+static inline void arch_restart(struct regs *r)
+{
+	r->rip = r->again;
+}
 
 /* The n-th argument: six in registers, the others above the return address. */
-static inline uint64_t
-arch_argument(const struct regs *r, unsigned n)
+static inline uint64_t arch_argument(const struct regs *r, unsigned n)
 {
 	switch (n) {
 	case 0: return r->rdi;
@@ -144,11 +151,26 @@ struct bsd_mcontext {
 };
 
 /* What a signal's handler sees of the interrupted program. */
-static inline uint64_t arch_pc(const ucontext_t *uc) { return (uint64_t)uc->uc_mcontext.gregs[REG_RIP]; }
-static inline uint64_t arch_sp(const ucontext_t *uc) { return (uint64_t)uc->uc_mcontext.gregs[REG_RSP]; }
-static inline uint64_t arch_result(const ucontext_t *uc) { return (uint64_t)uc->uc_mcontext.gregs[REG_RAX]; }
-static inline void arch_set_pc(ucontext_t *uc, const void *pc) { uc->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)pc; }
-static inline void arch_set_sp(ucontext_t *uc, uint64_t sp) { uc->uc_mcontext.gregs[REG_RSP] = (greg_t)sp; }
+static inline uint64_t arch_pc(const ucontext_t *uc)
+{
+	return (uint64_t)uc->uc_mcontext.gregs[REG_RIP];
+}
+static inline uint64_t arch_sp(const ucontext_t *uc)
+{
+	return (uint64_t)uc->uc_mcontext.gregs[REG_RSP];
+}
+static inline uint64_t arch_result(const ucontext_t *uc)
+{
+	return (uint64_t)uc->uc_mcontext.gregs[REG_RAX];
+}
+static inline void arch_set_pc(ucontext_t *uc, const void *pc)
+{
+	uc->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)pc;
+}
+static inline void arch_set_sp(ucontext_t *uc, uint64_t sp)
+{
+	uc->uc_mcontext.gregs[REG_RSP] = (greg_t)sp;
+}
 
 /* A call that the kernel has turned into SIGSYS goes in by arch_entry. */
 void arch_enter(ucontext_t *uc);

@@ -10,8 +10,9 @@
 #include <stdint.h>
 #include <time.h>
 
-#define BSD_NSIG 35		/* signals are 1 to 34 */
+#define BSD_NSIG 35 /* signals are 1 to 34 */
 
+/* clang-format off */
 enum {				/* errno */
 	BSD_EBUSY = 16, BSD_EAGAIN = 35, BSD_EFTYPE = 79,
 };
@@ -30,8 +31,10 @@ enum {				/* open, fcntl */
 	BSD_AT_SYMLINK_NOFOLLOW = 1, BSD_AT_REMOVEDIR = 2, BSD_AT_EACCESS = 4,
 	BSD_AT_SYMLINK_FOLLOW = 8,
 };
+/* clang-format on */
 #define BSD_AT_FDCWD 0xfffafdcdu
 
+/* clang-format off */
 enum {				/* mmap, madvise */
 	BSD_MAP_SHARED = 1, BSD_MAP_PRIVATE = 2, BSD_MAP_FIXED = 0x10,
 	BSD_MAP_NORESERVE = 0x40, BSD_MAP_ANON = 0x1000, BSD_MAP_TRYFIXED = 0x10000,
@@ -87,10 +90,20 @@ enum {				/* sysctl, the routing table's messages */
 	BSD_IFF_ALLMULTI = 0x200, BSD_IFF_SIMPLEX = 0x800, BSD_IFF_MULTICAST = 0x8000,
 	BSD_IFT_ETHER = 6, BSD_IFT_LOOP = 24, BSD_IFT_OTHER = 1,
 };
+/* clang-format on */
 
-struct bsd_sigset { uint32_t bits[4]; };
-struct bsd_stack { uint64_t sp, size; int32_t flags, pad; };
-struct bsd_sigaction { uint64_t handler; int32_t flags; struct bsd_sigset mask; };
+struct bsd_sigset {
+	uint32_t bits[4];
+};
+struct bsd_stack {
+	uint64_t sp, size;
+	int32_t flags, pad;
+};
+struct bsd_sigaction {
+	uint64_t handler;
+	int32_t flags;
+	struct bsd_sigset mask;
+};
 
 struct bsd_siginfo {
 	int32_t signo, error, code, pid;
@@ -145,11 +158,26 @@ struct bsd_dirent {
 	char name[];
 };
 
-struct bsd_flock { int64_t start, len; int32_t pid; int16_t type, whence; };
-struct bsd_rlimit { int64_t cur, max; };
-struct bsd_lwp { uint64_t start, arg, stack; uint32_t *tid1, *tid2; };
-struct bsd_tls { uint64_t base, size; };
-struct bsd_termios { uint32_t iflag, oflag, cflag, lflag; uint8_t cc[20]; uint32_t ispeed, ospeed; };
+struct bsd_flock {
+	int64_t start, len;
+	int32_t pid;
+	int16_t type, whence;
+};
+struct bsd_rlimit {
+	int64_t cur, max;
+};
+struct bsd_lwp {
+	uint64_t start, arg, stack;
+	uint32_t *tid1, *tid2;
+};
+struct bsd_tls {
+	uint64_t base, size;
+};
+struct bsd_termios {
+	uint32_t iflag, oflag, cflag, lflag;
+	uint8_t cc[20];
+	uint32_t ispeed, ospeed;
+};
 
 struct bsd_kevent {
 	uint64_t ident;
@@ -160,7 +188,10 @@ struct bsd_kevent {
 	uint64_t udata;
 };
 
-struct bsd_sockaddr { uint8_t len, family; uint8_t data[]; };
+struct bsd_sockaddr {
+	uint8_t len, family;
+	uint8_t data[];
+};
 struct bsd_msghdr {
 	void *name;
 	uint32_t namelen, pad0;
@@ -170,19 +201,23 @@ struct bsd_msghdr {
 	uint32_t controllen;
 	int32_t flags;
 };
-struct bsd_cmsghdr { uint32_t len; int32_t level, type; };
+struct bsd_cmsghdr {
+	uint32_t len;
+	int32_t level, type;
+};
 
 struct bsd_sockaddr_dl {
 	uint8_t len, family;
 	uint16_t index;
 	uint8_t type, nlen, alen, slen;
-	char data[46];		/* the name, then the link's address */
+	char data[46]; /* the name, then the link's address */
 };
 
 struct bsd_if_data {
 	uint8_t type, physical, addrlen, hdrlen, recvquota, xmitquota, pad[2];
 	uint64_t mtu, metric, link_state, baudrate, ipackets, ierrors, opackets, oerrors,
-		collisions, ibytes, obytes, imcasts, omcasts, iqdrops, noproto, hwassist, unused;
+		collisions, ibytes, obytes, imcasts, omcasts, iqdrops, noproto, hwassist,
+		unused;
 	struct timeval lastchange;
 };
 struct bsd_if_msghdr {

@@ -5,11 +5,10 @@
 
 #ifndef PR_SET_SYSCALL_USER_DISPATCH
 #define PR_SET_SYSCALL_USER_DISPATCH 59
-#define PR_SYS_DISPATCH_ON 1
+#define PR_SYS_DISPATCH_ON           1
 #endif
 
-void
-call_begin_dispatch(void)
+void call_begin_dispatch(void)
 {
 	long r = sys5(__NR_prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON,
 		      dfly.text_from, dfly.text_to - dfly.text_from, 0);
@@ -20,13 +19,13 @@ call_begin_dispatch(void)
 		put_error("syscall user dispatch", "this kernel has none",
 			  "use Linux 5.11 or later");
 	else
-		put_error("syscall user dispatch", errno_name(errno_to_bsd((int)-r)),
-			  "let the sandbox (seccomp) allow prctl(PR_SET_SYSCALL_USER_DISPATCH)");
+		put_error(
+			"syscall user dispatch", errno_name(errno_to_bsd((int)-r)),
+			"let the sandbox (seccomp) allow prctl(PR_SET_SYSCALL_USER_DISPATCH)");
 	sys1(__NR_exit_group, EXIT_REFUSED);
 }
 
-static long
-make(struct call *c, unsigned number, const struct entry *e)
+static long make(struct call *c, unsigned number, const struct entry *e)
 {
 	const uint64_t *a = c->a;
 
@@ -40,8 +39,7 @@ make(struct call *c, unsigned number, const struct entry *e)
 	return -ENOSYS;
 }
 
-static void
-finish(struct call *c, unsigned number, const struct entry *e, long result)
+static void finish(struct call *c, unsigned number, const struct entry *e, long result)
 {
 	int error = 0;
 
@@ -62,16 +60,14 @@ finish(struct call *c, unsigned number, const struct entry *e, long result)
 }
 
 /* The number of the call; the last entry stands for all that cannot be. */
-static unsigned
-number_of(const struct regs *r)
+static unsigned number_of(const struct regs *r)
 {
 	uint64_t n = arch_number(r);
 
 	return n < ENTRIES - 1 ? (unsigned)n : ENTRIES - 1;
 }
 
-static void
-arguments(struct call *c, struct regs *r)
+static void arguments(struct call *c, struct regs *r)
 {
 	c->thread = arch_self();
 	c->regs = r;
@@ -82,8 +78,7 @@ arguments(struct call *c, struct regs *r)
 void dfly_call(struct regs *r);
 void dfly_call_failed(struct regs *r);
 
-void
-dfly_call(struct regs *r)
+void dfly_call(struct regs *r)
 {
 	unsigned number = number_of(r);
 	const struct entry *e = &table[number];
@@ -97,8 +92,7 @@ dfly_call(struct regs *r)
 }
 
 /* The call under way has touched memory that is not there. */
-void
-dfly_call_failed(struct regs *r)
+void dfly_call_failed(struct regs *r)
 {
 	unsigned number = number_of(r);
 	struct call c;
@@ -107,8 +101,7 @@ dfly_call_failed(struct regs *r)
 	finish(&c, number, &table[number], -EFAULT);
 }
 
-void
-call_told_unknown(void)
+void call_told_unknown(void)
 {
 	struct line l = { .n = 0 };
 	bool any = false;
@@ -119,8 +112,9 @@ call_told_unknown(void)
 		if (!any) {
 			line_text(&l, "goaudit: ");
 			line_text(&l, text_last_part(dfly.program));
-			line_text(&l, ": system calls that goaudit dfly does not know, answered "
-				      "with ENOSYS:");
+			line_text(&l,
+				  ": system calls that goaudit dfly does not know, answered "
+				  "with ENOSYS:");
 		}
 		line_text(&l, any ? ", " : " ");
 		any = true;

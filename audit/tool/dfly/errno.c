@@ -2,6 +2,7 @@
 #include "dfly.h"
 
 /* Up to 34 they are the same, but for EDEADLK and EAGAIN, which have changed places. */
+/* clang-format off */
 #define ERRORS(X) \
 	X(EPERM, 1) X(ENOENT, 2) X(ESRCH, 3) X(EINTR, 4) X(EIO, 5) X(ENXIO, 6) X(E2BIG, 7) \
 	X(ENOEXEC, 8) X(EBADF, 9) X(ECHILD, 10) X(EDEADLK, 11) X(ENOMEM, 12) X(EACCES, 13) \
@@ -20,20 +21,19 @@
 	X(EIDRM, 82) X(ENOMSG, 83) X(EOVERFLOW, 84) X(ECANCELED, 85) X(EILSEQ, 86) \
 	X(ENODATA, 87) X(EBADMSG, 89) X(EMULTIHOP, 90) X(ENOLINK, 91) X(EPROTO, 92) \
 	X(ENOMEDIUM, 93)
+/* clang-format on */
 
-int
-errno_to_bsd(int linux_error)
+int errno_to_bsd(int linux_error)
 {
 #define NUMBER(name, bsd) [name] = bsd,
 	static const uint8_t number[] = { ERRORS(NUMBER) };
 
 	if (linux_error > 0 && linux_error < (int)sizeof number && number[linux_error] != 0)
 		return number[linux_error];
-	return 22;		/* EINVAL: DragonFly has no such error */
+	return 22; /* EINVAL: DragonFly has no such error */
 }
 
-const char *
-errno_name(int bsd)
+const char *errno_name(int bsd)
 {
 #define NAME(name, bsd) [bsd] = #name,
 	static const char *const name[] = { ERRORS(NAME) };

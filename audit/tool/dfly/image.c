@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #define PHDRS_MAX 32
-#define CODE_ROOM 65536ul	/* for the jumps' targets, below the image */
+#define CODE_ROOM 65536ul /* for the jumps' targets, below the image */
 
 /* A file, mapped to be read. */
 struct file {
@@ -18,8 +18,7 @@ struct file {
 	const Elf64_Phdr *p;
 };
 
-static const char *
-file_open(struct file *f, const char *path, int *status)
+static const char *file_open(struct file *f, const char *path, int *status)
 {
 	long fd = sys3(__NR_open, path, O_RDONLY | O_CLOEXEC, 0), p;
 	struct stat st;
@@ -33,8 +32,9 @@ file_open(struct file *f, const char *path, int *status)
 		sys1(__NR_close, fd);
 		return "not a file";
 	}
-	p = st.st_size < (long)sizeof(Elf64_Ehdr) ? -ENOEXEC :
-	    sys6(__NR_mmap, 0, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	p = st.st_size < (long)sizeof(Elf64_Ehdr) ?
+		    -ENOEXEC :
+		    sys6(__NR_mmap, 0, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	sys1(__NR_close, fd);
 	if (IS_ERROR(p))
 		return p == -ENOEXEC ? "not an ELF program" : "no memory to read it";
@@ -44,14 +44,12 @@ file_open(struct file *f, const char *path, int *status)
 	return NULL;
 }
 
-static void
-file_close(struct file *f)
+static void file_close(struct file *f)
 {
 	sys2(__NR_munmap, f->bytes, f->size);
 }
 
-static const char *
-check_headers(struct file *f)
+static const char *check_headers(struct file *f)
 {
 	const Elf64_Ehdr *e = f->e;
 
@@ -64,14 +62,14 @@ check_headers(struct file *f)
 		return "a broken ELF program";
 	f->p = (const Elf64_Phdr *)(f->bytes + e->e_phoff);
 	for (int i = 0; i < e->e_phnum; i++)
-		if (f->p[i].p_offset > f->size || f->size - f->p[i].p_offset < f->p[i].p_filesz ||
+		if (f->p[i].p_offset > f->size ||
+		    f->size - f->p[i].p_offset < f->p[i].p_filesz ||
 		    f->p[i].p_filesz > f->p[i].p_memsz)
 			return "a broken ELF program";
 	return NULL;
 }
 
-static const uint8_t *
-find(const uint8_t *in, size_t size, const char *what, size_t n)
+static const uint8_t *find(const uint8_t *in, size_t size, const char *what, size_t n)
 {
 	for (size_t i = 0; i + n <= size; i++)
 		if (in[i] == (uint8_t)what[0] && memcmp(in + i, what, n) == 0)
@@ -80,8 +78,7 @@ find(const uint8_t *in, size_t size, const char *what, size_t n)
 }
 
 /* A number as debug/buildinfo reads it; moves p on. */
-static size_t
-varint(const uint8_t **p, const uint8_t *end)
+static size_t varint(const uint8_t **p, const uint8_t *end)
 {
 	size_t v = 0;
 
@@ -95,15 +92,14 @@ varint(const uint8_t **p, const uint8_t *end)
 	return v;
 }
 
-#define INFO_MAGIC "\xff Go buildinf:"
+#define INFO_MAGIC      "\xff Go buildinf:"
 #define INFO_MAGIC_SIZE 14
-#define INFO_HEAD 32
-#define INFO_INLINE 2
+#define INFO_HEAD       32
+#define INFO_INLINE     2
 
 /* What Go's build information says of GOOS: 1 dragonfly, 0 another, -1 nothing.  It is the
  * first that is in the data, on a boundary of 16 bytes. */
-static int
-told_system(const struct file *f)
+static int told_system(const struct file *f)
 {
 	for (int i = 0; i < f->e->e_phnum; i++) {
 		const uint8_t *p = f->bytes + f->p[i].p_offset, *end = p + f->p[i].p_filesz;
@@ -113,7 +109,8 @@ told_system(const struct file *f)
 		for (; p + INFO_HEAD <= end; p += 16) {
 			size_t n;
 
-			if (memcmp(p, INFO_MAGIC, INFO_MAGIC_SIZE) != 0 || !(p[15] & INFO_INLINE))
+			if (memcmp(p, INFO_MAGIC, INFO_MAGIC_SIZE) != 0 ||
+			    !(p[15] & INFO_INLINE))
 				continue;
 			p += INFO_HEAD;
 			n = varint(&p, end);
@@ -130,8 +127,7 @@ told_system(const struct file *f)
 
 /* Without build information, as the tools make programs by themselves, the call that sets
  * the thread pointer tells. */
-static bool
-calls_set_tls(const struct file *f)
+static bool calls_set_tls(const struct file *f)
 {
 	for (int i = 0; i < f->e->e_phnum; i++)
 		if (f->p[i].p_type == PT_LOAD && f->p[i].p_flags & PF_X &&
@@ -140,8 +136,7 @@ calls_set_tls(const struct file *f)
 	return false;
 }
 
-static const char *
-check_program(struct file *f)
+static const char *check_program(struct file *f)
 {
 	const char *why = check_headers(f);
 	int told;
@@ -159,8 +154,7 @@ check_program(struct file *f)
 	return NULL;
 }
 
-bool
-image_is_dragonfly(const char *path)
+bool image_is_dragonfly(const char *path)
 {
 	struct file f;
 	int status;
@@ -173,26 +167,31 @@ image_is_dragonfly(const char *path)
 	return is;
 }
 
-static uint64_t down(uint64_t v) { return v & ~(PAGE - 1); }
-static uint64_t up(uint64_t v) { return (v + PAGE - 1) & ~(PAGE - 1); }
+static uint64_t down(uint64_t v)
+{
+	return v & ~(PAGE - 1);
+}
+static uint64_t up(uint64_t v)
+{
+	return (v + PAGE - 1) & ~(PAGE - 1);
+}
 
-static int
-protection(const Elf64_Phdr *p)
+static int protection(const Elf64_Phdr *p)
 {
 	return (p->p_flags & PF_R ? PROT_READ : 0) | (p->p_flags & PF_W ? PROT_WRITE : 0) |
 	       (p->p_flags & PF_X ? PROT_EXEC : 0);
 }
 
-static const char *
-map_segment(const struct file *f, long fd, const Elf64_Phdr *p)
+static const char *map_segment(const struct file *f, long fd, const Elf64_Phdr *p)
 {
 	uint64_t from = down(p->p_vaddr), to = up(p->p_vaddr + p->p_memsz);
 	uint64_t file_to = p->p_vaddr + p->p_filesz;
 	int prot = protection(p), first = prot & PROT_EXEC ? PROT_READ | PROT_WRITE : prot;
 
 	(void)f;
-	if (sys6(__NR_mmap, from, to - from, first, MAP_PRIVATE | MAP_ANONYMOUS |
-		 MAP_FIXED_NOREPLACE | MAP_NORESERVE, -1, 0) != (long)from)
+	if (sys6(__NR_mmap, from, to - from, first,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE, -1,
+		 0) != (long)from)
 		return "the addresses that it was linked for are taken: run it without goaudit's "
 		       "other tools, or link it anew";
 	if (p->p_filesz > 0 &&
@@ -205,35 +204,33 @@ map_segment(const struct file *f, long fd, const Elf64_Phdr *p)
 }
 
 /* Pages are written before they may be executed; never both. */
-static const char *
-finish_text(const Elf64_Phdr *p, uint64_t *code)
+static const char *finish_text(const Elf64_Phdr *p, uint64_t *code)
 {
 	uint64_t from = down(p->p_vaddr), to = up(p->p_vaddr + p->p_memsz);
 
 	if (*code != 0)
-		*code += arch_patch((uint8_t *)p->p_vaddr, p->p_filesz, p->p_vaddr, (uint8_t *)*code,
-				    dfly.code_to - *code, *code);
-	return sys3(__NR_mprotect, from, to - from, protection(p)) == 0 ? NULL :
-	       "its text cannot be made executable";
+		*code += arch_patch((uint8_t *)p->p_vaddr, p->p_filesz, p->p_vaddr,
+				    (uint8_t *)*code, dfly.code_to - *code, *code);
+	return sys3(__NR_mprotect, from, to - from, protection(p)) == 0 ?
+		       NULL :
+		       "its text cannot be made executable";
 }
 
 /* A place for the jumps' targets within their reach; 0: none, and all calls are signals. */
-static uint64_t
-code_below(uint64_t from)
+static uint64_t code_below(uint64_t from)
 {
 	uint64_t at = from - CODE_ROOM;
 
 	if (dfly.by_signal || from < 2 * CODE_ROOM ||
-	    sys6(__NR_mmap, at, CODE_ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS |
-		 MAP_FIXED_NOREPLACE, -1, 0) != (long)at)
+	    sys6(__NR_mmap, at, CODE_ROOM, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != (long)at)
 		return 0;
 	dfly.code_from = at;
 	dfly.code_to = at + CODE_ROOM;
 	return at;
 }
 
-static const char *
-map_all(const struct file *f, long fd, struct image *image)
+static const char *map_all(const struct file *f, long fd, struct image *image)
 {
 	const char *why = NULL;
 	uint64_t code;
@@ -261,8 +258,7 @@ map_all(const struct file *f, long fd, struct image *image)
 	return why;
 }
 
-const char *
-image_map(const char *path, struct image *image, int *status)
+const char *image_map(const char *path, struct image *image, int *status)
 {
 	struct file f;
 	const char *why = file_open(&f, path, status);
@@ -282,8 +278,7 @@ image_map(const char *path, struct image *image, int *status)
 }
 
 /* Reads section i's header; NULL: there is none. */
-static const Elf64_Shdr *
-section(const struct file *f, unsigned i)
+static const Elf64_Shdr *section(const struct file *f, unsigned i)
 {
 	const Elf64_Ehdr *e = f->e;
 	const Elf64_Shdr *s;
@@ -295,8 +290,8 @@ section(const struct file *f, unsigned i)
 	return s->sh_offset <= f->size && f->size - s->sh_offset >= s->sh_size ? s : NULL;
 }
 
-static bool
-symbol_in(const struct file *f, const Elf64_Shdr *table, uint64_t pc, char *out, size_t room)
+static bool symbol_in(const struct file *f, const Elf64_Shdr *table, uint64_t pc, char *out,
+		      size_t room)
 {
 	const Elf64_Shdr *text = section(f, table->sh_link);
 	const Elf64_Sym *s = (const Elf64_Sym *)(f->bytes + table->sh_offset);
@@ -304,8 +299,8 @@ symbol_in(const struct file *f, const Elf64_Shdr *table, uint64_t pc, char *out,
 	struct line l = { .n = 0 };
 
 	for (size_t i = 0; text != NULL && i < n; i++) {
-		if (ELF64_ST_TYPE(s[i].st_info) != STT_FUNC || pc - s[i].st_value >= s[i].st_size ||
-		    s[i].st_name >= text->sh_size)
+		if (ELF64_ST_TYPE(s[i].st_info) != STT_FUNC ||
+		    pc - s[i].st_value >= s[i].st_size || s[i].st_name >= text->sh_size)
 			continue;
 		line_text(&l, (const char *)f->bytes + text->sh_offset + s[i].st_name);
 		line_text(&l, "+");
@@ -319,8 +314,7 @@ symbol_in(const struct file *f, const Elf64_Shdr *table, uint64_t pc, char *out,
 	return false;
 }
 
-bool
-image_symbol(uint64_t pc, char *out, size_t room)
+bool image_symbol(uint64_t pc, char *out, size_t room)
 {
 	bool found = false;
 	struct file f;

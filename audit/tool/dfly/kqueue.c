@@ -13,30 +13,31 @@
 #include <sys/eventfd.h>
 
 #define QUEUES_MAX 64
-#define FDS_MAX (1 << 20)
-#define BATCH 32
+#define FDS_MAX    (1 << 20)
+#define BATCH      32
 
 /* One filter of one descriptor. */
 struct note {
 	uint64_t udata;
-	uint16_t flags;		/* of kevent, as they were given; 0: not there */
+	uint16_t flags; /* of kevent, as they were given; 0: not there */
 	bool disabled;
 };
-struct notes { struct note read, write; };
+struct notes {
+	struct note read, write;
+};
 
 struct kqueue {
-	int fd;			/* 0: this place is free */
-	int event;		/* the eventfd; 0: none yet */
-	struct bsd_kevent user;	/* EVFILT_USER, the one that there is */
-	struct notes *notes;	/* by descriptor */
+	int fd;                 /* 0: this place is free */
+	int event;              /* the eventfd; 0: none yet */
+	struct bsd_kevent user; /* EVFILT_USER, the one that there is */
+	struct notes *notes;    /* by descriptor */
 };
 static struct kqueue queue[QUEUES_MAX];
 
 #define NOTES_SIZE (FDS_MAX * sizeof(struct notes))
 #define USER_EVENT (1ul << 32)
 
-static struct kqueue *
-find(int fd)
+static struct kqueue *find(int fd)
 {
 	for (int i = 0; i < QUEUES_MAX; i++)
 		if (queue[i].fd == fd && fd != 0)
@@ -44,8 +45,7 @@ find(int fd)
 	return NULL;
 }
 
-static void
-drop(struct kqueue *q)
+static void drop(struct kqueue *q)
 {
 	if (q->event != 0)
 		sys1(__NR_close, q->event);
@@ -53,8 +53,7 @@ drop(struct kqueue *q)
 	*q = (struct kqueue){ 0 };
 }
 
-long
-do_kqueue(struct call *c)
+long do_kqueue(struct call *c)
 {
 	long fd = sys1(__NR_epoll_create1, 0), r = -EMFILE;
 	struct notes *notes = pages_new(NOTES_SIZE);
@@ -74,11 +73,13 @@ do_kqueue(struct call *c)
 	return fd < 0 ? fd : r;
 }
 
-static bool on(const struct note *n) { return n->flags != 0 && !n->disabled; }
+static bool on(const struct note *n)
+{
+	return n->flags != 0 && !n->disabled;
+}
 
 /* Tells epoll what the notes of fd say now. */
-static long
-arm(struct kqueue *q, int fd)
+static long arm(struct kqueue *q, int fd)
 {
 	struct notes *n = &q->notes[fd];
 	struct epoll_event e = { .data.u64 = (uint64_t)fd };
@@ -104,8 +105,7 @@ arm(struct kqueue *q, int fd)
 	return r == -EPERM ? -EOPNOTSUPP : r;
 }
 
-static long
-change_user(struct kqueue *q, const struct bsd_kevent *k)
+static long change_user(struct kqueue *q, const struct bsd_kevent *k)
 {
 	struct epoll_event e = { .events = EPOLLIN, .data.u64 = USER_EVENT };
 	uint64_t one = 1;
@@ -134,8 +134,7 @@ change_user(struct kqueue *q, const struct bsd_kevent *k)
 	return 0;
 }
 
-static long
-change(struct kqueue *q, const struct bsd_kevent *k)
+static long change(struct kqueue *q, const struct bsd_kevent *k)
 {
 	int fd = (int)k->ident;
 	struct note *n;
@@ -163,16 +162,14 @@ change(struct kqueue *q, const struct bsd_kevent *k)
 }
 
 /* The same two changes that Go makes for each descriptor are one epoll_ctl. */
-static bool
-both(const struct bsd_kevent *k, int n)
+static bool both(const struct bsd_kevent *k, int n)
 {
 	return n >= 2 && k[0].ident == k[1].ident && k[0].ident < FDS_MAX &&
 	       k[0].filter == BSD_EVFILT_READ && k[1].filter == BSD_EVFILT_WRITE &&
 	       k[0].flags == k[1].flags && k[0].flags == (BSD_EV_ADD | BSD_EV_CLEAR);
 }
 
-static long
-change_both(struct kqueue *q, const struct bsd_kevent *k)
+static long change_both(struct kqueue *q, const struct bsd_kevent *k)
 {
 	struct notes *n = &q->notes[k->ident];
 	long r;
@@ -186,8 +183,7 @@ change_both(struct kqueue *q, const struct bsd_kevent *k)
 }
 
 /* One change, or two; -> how many, the result in *r. */
-static int
-change_next(int fd, const struct bsd_kevent *k, int n, long *r)
+static int change_next(int fd, const struct bsd_kevent *k, int n, long *r)
 {
 	struct kqueue *q;
 	bool two = both(k, n);
@@ -200,19 +196,19 @@ change_next(int fd, const struct bsd_kevent *k, int n, long *r)
 }
 
 /* Bytes that can be read; connections that wait are at least one. */
-static int64_t
-readable(int fd)
+static int64_t readable(int fd)
 {
 	int n = 0;
 
 	return sys3(__NR_ioctl, fd, FIONREAD, &n) == 0 ? n : 1;
 }
 
-static int
-put_event(struct bsd_kevent *out, int fd, int filter, struct note *n, bool eof)
+static int put_event(struct bsd_kevent *out, int fd, int filter, struct note *n, bool eof)
 {
 	*out = (struct bsd_kevent){
-		.ident = (uint64_t)fd, .filter = (int16_t)filter, .udata = n->udata,
+		.ident = (uint64_t)fd,
+		.filter = (int16_t)filter,
+		.udata = n->udata,
 		.flags = (uint16_t)((n->flags & ~BSD_EV_ADD) | (eof ? BSD_EV_EOF : 0)),
 		.data = filter == BSD_EVFILT_READ ? readable(fd) : 0,
 	};
@@ -224,8 +220,7 @@ put_event(struct bsd_kevent *out, int fd, int filter, struct note *n, bool eof)
 }
 
 /* One event of epoll is up to two of kqueue. */
-static int
-put_events(struct kqueue *q, const struct epoll_event *e, struct bsd_kevent *out)
+static int put_events(struct kqueue *q, const struct epoll_event *e, struct bsd_kevent *out)
 {
 	int fd = (int)e->data.u64, n = 0;
 	struct notes *notes = &q->notes[fd];
@@ -250,8 +245,7 @@ put_events(struct kqueue *q, const struct epoll_event *e, struct bsd_kevent *out
 	return n;
 }
 
-static long
-wait_for(int fd, struct bsd_kevent *out, int room, const struct timespec *timeout)
+static long wait_for(int fd, struct bsd_kevent *out, int room, const struct timespec *timeout)
 {
 	struct epoll_event e[BATCH];
 	struct bsd_kevent k[2 * BATCH];
@@ -269,7 +263,7 @@ wait_for(int fd, struct bsd_kevent *out, int room, const struct timespec *timeou
 	q = find(fd);
 	for (int i = 0; q != NULL && i < r; i++)
 		n += put_events(q, &e[i], k + n);
-	if (n > room) {		/* of one: epoll is to say the other filter's once more */
+	if (n > room) { /* of one: epoll is to say the other filter's once more */
 		arm(q, (int)k[room].ident);
 		n = room;
 	}
@@ -279,8 +273,8 @@ wait_for(int fd, struct bsd_kevent *out, int room, const struct timespec *timeou
 }
 
 /* Errors of changes are events where there is room for them. */
-static long
-apply(int fd, const struct bsd_kevent *changes, int n, struct bsd_kevent *out, int room, int *errors)
+static long apply(int fd, const struct bsd_kevent *changes, int n, struct bsd_kevent *out,
+		  int room, int *errors)
 {
 	for (int i = 0; i < n;) {
 		struct bsd_kevent k[2];
@@ -304,12 +298,12 @@ apply(int fd, const struct bsd_kevent *changes, int n, struct bsd_kevent *out, i
 }
 
 /* kevent(kq, changes, n, events, room, timeout) */
-long
-do_kevent(struct call *c)
+long do_kevent(struct call *c)
 {
 	struct bsd_kevent *out = (struct bsd_kevent *)c->a[3];
 	int fd = (int)c->a[0], room = (int)c->a[4], errors = 0;
-	long r = apply(fd, (const struct bsd_kevent *)c->a[1], (int)c->a[2], out, room, &errors);
+	long r =
+		apply(fd, (const struct bsd_kevent *)c->a[1], (int)c->a[2], out, room, &errors);
 
 	if (r != 0 || errors > 0)
 		return r != 0 ? r : errors;
@@ -320,8 +314,7 @@ do_kevent(struct call *c)
 	return r == -EINVAL ? -EBADF : r;
 }
 
-void
-kqueue_closed(int fd)
+void kqueue_closed(int fd)
 {
 	struct epoll_event e = { 0 };
 
@@ -344,15 +337,13 @@ kqueue_closed(int fd)
 	lock_give(&dfly.kqueue_lock);
 }
 
-void
-kqueue_before_fork(void)
+void kqueue_before_fork(void)
 {
 	lock_take(&dfly.kqueue_lock);
 }
 
 /* A child has no queues of its parent's; closing them there would change the parent's. */
-void
-kqueue_after_fork(bool child)
+void kqueue_after_fork(bool child)
 {
 	for (int i = 0; child && i < QUEUES_MAX; i++)
 		if (queue[i].fd != 0) {

@@ -3,8 +3,7 @@
 
 #include <sys/mman.h>
 
-void *
-memcpy(void *to, const void *from, size_t n)
+void *memcpy(void *to, const void *from, size_t n)
 {
 	void *p = to;
 
@@ -12,8 +11,7 @@ memcpy(void *to, const void *from, size_t n)
 	return p;
 }
 
-void *
-memmove(void *to, const void *from, size_t n)
+void *memmove(void *to, const void *from, size_t n)
 {
 	uint8_t *t = to;
 	const uint8_t *f = from;
@@ -25,8 +23,7 @@ memmove(void *to, const void *from, size_t n)
 	return to;
 }
 
-void *
-memset(void *to, int c, size_t n)
+void *memset(void *to, int c, size_t n)
 {
 	void *p = to;
 
@@ -34,8 +31,7 @@ memset(void *to, int c, size_t n)
 	return to;
 }
 
-int
-memcmp(const void *a, const void *b, size_t n)
+int memcmp(const void *a, const void *b, size_t n)
 {
 	const uint8_t *x = a, *y = b;
 
@@ -45,8 +41,7 @@ memcmp(const void *a, const void *b, size_t n)
 	return 0;
 }
 
-size_t
-text_len(const char *s)
+size_t text_len(const char *s)
 {
 	size_t n = 0;
 
@@ -55,8 +50,7 @@ text_len(const char *s)
 	return n;
 }
 
-bool
-text_is(const char *a, const char *b)
+bool text_is(const char *a, const char *b)
 {
 	for (; *a == *b; a++, b++)
 		if (*a == '\0')
@@ -64,8 +58,7 @@ text_is(const char *a, const char *b)
 	return false;
 }
 
-const char *
-text_last_part(const char *path)
+const char *text_last_part(const char *path)
 {
 	const char *last = path;
 
@@ -75,21 +68,18 @@ text_last_part(const char *path)
 	return last;
 }
 
-void
-lock_take(struct lock *l)
+void lock_take(struct lock *l)
 {
 	while (__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE) != 0)
 		sys0(__NR_sched_yield);
 }
 
-void
-lock_give(struct lock *l)
+void lock_give(struct lock *l)
 {
 	__atomic_store_n(&l->held, 0, __ATOMIC_RELEASE);
 }
 
-void
-line_bytes(struct line *l, const char *s, size_t n)
+void line_bytes(struct line *l, const char *s, size_t n)
 {
 	if (n > sizeof l->s - 1 - l->n)
 		n = sizeof l->s - 1 - l->n;
@@ -97,14 +87,12 @@ line_bytes(struct line *l, const char *s, size_t n)
 	l->n += n;
 }
 
-void
-line_text(struct line *l, const char *s)
+void line_text(struct line *l, const char *s)
 {
 	line_bytes(l, s, text_len(s));
 }
 
-static void
-line_digits(struct line *l, uint64_t v, unsigned base)
+static void line_digits(struct line *l, uint64_t v, unsigned base)
 {
 	char digits[24];
 	size_t n = sizeof digits;
@@ -116,39 +104,34 @@ line_digits(struct line *l, uint64_t v, unsigned base)
 	line_bytes(l, digits + n, sizeof digits - n);
 }
 
-void
-line_number(struct line *l, long v)
+void line_number(struct line *l, long v)
 {
 	if (v < 0)
 		line_text(l, "-");
 	line_digits(l, v < 0 ? -(uint64_t)v : (uint64_t)v, 10);
 }
 
-void
-line_hex(struct line *l, uint64_t v)
+void line_hex(struct line *l, uint64_t v)
 {
 	line_text(l, "0x");
 	line_digits(l, v, 16);
 }
 
-void
-line_octal(struct line *l, uint64_t v)
+void line_octal(struct line *l, uint64_t v)
 {
 	if (v != 0)
 		line_text(l, "0");
 	line_digits(l, v, 8);
 }
 
-void
-line_put(struct line *l)
+void line_put(struct line *l)
 {
 	l->s[l->n++] = '\n';
 	sys3(__NR_write, 2, l->s, l->n);
 	l->n = 0;
 }
 
-void *
-pages_new(size_t size)
+void *pages_new(size_t size)
 {
 	long p = sys6(__NR_mmap, 0, size, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -156,8 +139,7 @@ pages_new(size_t size)
 	return IS_ERROR(p) ? NULL : (void *)p;
 }
 
-void
-pages_free(void *p, size_t size)
+void pages_free(void *p, size_t size)
 {
 	sys2(__NR_munmap, p, size);
 }

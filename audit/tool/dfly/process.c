@@ -9,8 +9,7 @@
 #include <sys/wait.h>
 
 /* All threads leave with it. */
-long
-do_exit(struct call *c)
+long do_exit(struct call *c)
 {
 	call_told_unknown();
 	sys1(__NR_exit_group, c->a[0]);
@@ -18,8 +17,7 @@ do_exit(struct call *c)
 }
 
 /* The child has only this thread, and the second result tells it so. */
-long
-do_fork(struct call *c)
+long do_fork(struct call *c)
 {
 	long r;
 
@@ -49,8 +47,7 @@ struct script {
 	char *interpreter, *argument;
 };
 
-static bool
-script_read(struct script *s, const char *path)
+static bool script_read(struct script *s, const char *path)
 {
 	long fd = sys3(__NR_open, path, O_RDONLY | O_CLOEXEC, 0), n;
 	char *p = s->line + 2;
@@ -82,8 +79,8 @@ script_read(struct script *s, const char *path)
 
 /* A program for DragonFly is run by another runner with the same options, under the name
  * that argv[0] says; anything else by the kernel. */
-static long
-execute(const char *path, char *const *head, int n, char *const *argv, char *const *env)
+static long execute(const char *path, char *const *head, int n, char *const *argv,
+		    char *const *env)
 {
 	int argc = 0, k = 0;
 	char **v, number[2][16];
@@ -96,23 +93,23 @@ execute(const char *path, char *const *head, int n, char *const *argv, char *con
 	v = pages_new(size);
 	if (v == NULL)
 		return -ENOMEM;
-	v[k++] = (char *)(uintptr_t)"goaudit-dfly";
+	v[k++] = (char *)(uintptr_t) "goaudit-dfly";
 	if (dfly.trace)
-		v[k++] = (char *)(uintptr_t)"-t";
+		v[k++] = (char *)(uintptr_t) "-t";
 	if (dfly.by_signal)
-		v[k++] = (char *)(uintptr_t)"-s";
+		v[k++] = (char *)(uintptr_t) "-s";
 	if (dfly.fail_settls > 0) {
 		struct line l = { .n = 0 };
 
 		line_number(&l, dfly.fail_settls);
 		memcpy(number[0], l.s, l.n);
 		number[0][l.n] = '\0';
-		v[k++] = (char *)(uintptr_t)"-f";
+		v[k++] = (char *)(uintptr_t) "-f";
 		v[k++] = number[0];
 	}
-	v[k++] = (char *)(uintptr_t)"-0";
-	v[k++] = n > 0 ? head[0] : argc > 0 ? argv[0] : (char *)(uintptr_t)"";
-	v[k++] = (char *)(uintptr_t)"--";
+	v[k++] = (char *)(uintptr_t) "-0";
+	v[k++] = n > 0 ? head[0] : argc > 0 ? argv[0] : (char *)(uintptr_t) "";
+	v[k++] = (char *)(uintptr_t) "--";
 	v[k++] = (char *)(uintptr_t)path;
 	for (int i = 1; i < n; i++)
 		v[k++] = head[i];
@@ -123,8 +120,7 @@ execute(const char *path, char *const *head, int n, char *const *argv, char *con
 	return r;
 }
 
-long
-do_execve(struct call *c)
+long do_execve(struct call *c)
 {
 	const char *path = (const char *)c->a[0];
 	char *const *argv = (char *const *)c->a[1];
@@ -147,14 +143,14 @@ do_execve(struct call *c)
 	return sys3(__NR_execve, path, argv, env);
 }
 
-long
-do_wait4(struct call *c)
+long do_wait4(struct call *c)
 {
 	int options = (int)c->a[2], status = 0;
 	long r = block6(__NR_wait4, (int)c->a[0], &status,
-		       (options & BSD_WNOHANG ? WNOHANG : 0) |
-		       (options & BSD_WUNTRACED ? WUNTRACED : 0) |
-		       (options & BSD_WCONTINUED ? WCONTINUED : 0), c->a[3], 0, 0);
+			(options & BSD_WNOHANG ? WNOHANG : 0) |
+				(options & BSD_WUNTRACED ? WUNTRACED : 0) |
+				(options & BSD_WCONTINUED ? WCONTINUED : 0),
+			c->a[3], 0, 0);
 
 	if (r > 0 && c->a[1] != 0)
 		*(int *)c->a[1] = signal_status(status);
@@ -162,19 +158,22 @@ do_wait4(struct call *c)
 }
 
 /* block6(idtype, id, status, options, usage, info): -> the process */
-long
-do_wait6(struct call *c)
+long do_wait6(struct call *c)
 {
 	int type = (int)c->a[0], options = (int)c->a[3];
 	struct rusage usage;
 	siginfo_t si = { 0 };
-	long r = block6(__NR_waitid, type == BSD_P_PID ? P_PID : type == BSD_P_PGID ? P_PGID : P_ALL,
-		       c->a[1], &si,
-		       (options & (BSD_WEXITED | BSD_WTRAPPED) ? WEXITED : 0) |
-		       (options & BSD_WUNTRACED ? WSTOPPED : 0) |
-		       (options & BSD_WCONTINUED ? WCONTINUED : 0) |
-		       (options & BSD_WNOHANG ? WNOHANG : 0) |
-		       (options & BSD_WNOWAIT ? WNOWAIT : 0), &usage, 0);
+	long r = block6(__NR_waitid,
+			type == BSD_P_PID  ? P_PID :
+			type == BSD_P_PGID ? P_PGID :
+					     P_ALL,
+			c->a[1], &si,
+			(options & (BSD_WEXITED | BSD_WTRAPPED) ? WEXITED : 0) |
+				(options & BSD_WUNTRACED ? WSTOPPED : 0) |
+				(options & BSD_WCONTINUED ? WCONTINUED : 0) |
+				(options & BSD_WNOHANG ? WNOHANG : 0) |
+				(options & BSD_WNOWAIT ? WNOWAIT : 0),
+			&usage, 0);
 	int status = 0;
 
 	if (r != 0)
@@ -195,10 +194,11 @@ do_wait6(struct call *c)
 
 /* ptrace(request, pid, address, data): what Go's std starts a child with, and lets it go on
  * with; an address of 1 means where it stands. */
-long
-do_ptrace(struct call *c)
+long do_ptrace(struct call *c)
 {
-	static const int8_t to[] = { [0] = PTRACE_TRACEME, [7] = PTRACE_CONT, [8] = PTRACE_KILL };
+	static const int8_t to[] = {
+		[0] = PTRACE_TRACEME, [7] = PTRACE_CONT, [8] = PTRACE_KILL
+	};
 	uint64_t request = c->a[0];
 	int number = (int)c->a[3];
 
@@ -209,20 +209,18 @@ do_ptrace(struct call *c)
 }
 
 /* Linux's limit; -1: it has none of that kind. */
-static int
-limit_to_linux(uint64_t which)
+static int limit_to_linux(uint64_t which)
 {
 	static const int8_t to[] = {
-		RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_CORE, RLIMIT_RSS,
-		RLIMIT_MEMLOCK, RLIMIT_NPROC, RLIMIT_NOFILE, -1 /* SBSIZE */, RLIMIT_AS,
-		RLIMIT_LOCKS,
+		RLIMIT_CPU,    RLIMIT_FSIZE,    RLIMIT_DATA,    RLIMIT_STACK,
+		RLIMIT_CORE,   RLIMIT_RSS,      RLIMIT_MEMLOCK, RLIMIT_NPROC,
+		RLIMIT_NOFILE, -1 /* SBSIZE */, RLIMIT_AS,      RLIMIT_LOCKS,
 	};
 
 	return which < sizeof to ? to[which] : -1;
 }
 
-long
-do_getrlimit(struct call *c)
+long do_getrlimit(struct call *c)
 {
 	struct bsd_rlimit *to = (struct bsd_rlimit *)c->a[1];
 	int which = limit_to_linux(c->a[0]);
@@ -237,8 +235,7 @@ do_getrlimit(struct call *c)
 	return r;
 }
 
-long
-do_setrlimit(struct call *c)
+long do_setrlimit(struct call *c)
 {
 	struct bsd_rlimit from = *(const struct bsd_rlimit *)c->a[1];
 	int which = limit_to_linux(c->a[0]);
@@ -251,16 +248,14 @@ do_setrlimit(struct call *c)
 }
 
 /* The kernel gives 20 - priority. */
-long
-do_getpriority(struct call *c)
+long do_getpriority(struct call *c)
 {
 	long r = sys2(__NR_getpriority, c->a[0], c->a[1]);
 
 	return r < 0 ? r : 20 - r;
 }
 
-long
-do_getdtablesize(struct call *c)
+long do_getdtablesize(struct call *c)
 {
 	struct rlimit l;
 	long r = sys2(__NR_getrlimit, RLIMIT_NOFILE, &l);
@@ -269,13 +264,22 @@ do_getdtablesize(struct call *c)
 	return r != 0 ? r : l.rlim_cur > INT32_MAX ? INT32_MAX : (long)l.rlim_cur;
 }
 
-long do_issetugid(struct call *c) { (void)c; return 0; }
+long do_issetugid(struct call *c)
+{
+	(void)c;
+	return 0;
+}
 
-long do_setegid(struct call *c) { return sys3(__NR_setresgid, -1, c->a[0], -1); }
-long do_seteuid(struct call *c) { return sys3(__NR_setresuid, -1, c->a[0], -1); }
+long do_setegid(struct call *c)
+{
+	return sys3(__NR_setresgid, -1, c->a[0], -1);
+}
+long do_seteuid(struct call *c)
+{
+	return sys3(__NR_setresuid, -1, c->a[0], -1);
+}
 
-static int
-map_flags(int flags)
+static int map_flags(int flags)
 {
 	int out = 0;
 
@@ -294,8 +298,7 @@ map_flags(int flags)
 }
 
 /* mmap(addr, len, prot, flags, fd, pad, offset) */
-long
-do_mmap(struct call *c)
+long do_mmap(struct call *c)
 {
 	uint64_t offset = arch_argument(c->regs, 6);
 
@@ -305,17 +308,16 @@ do_mmap(struct call *c)
 
 /* Advice that changes no content on DragonFly changes none here: MADV_DONTNEED there means
  * that the pages are not used soon. */
-long
-do_madvise(struct call *c)
+long do_madvise(struct call *c)
 {
 	switch ((int)c->a[2]) {
 	case BSD_MADV_DONTNEED:
 		sys3(__NR_madvise, c->a[0], c->a[1], 20 /* MADV_COLD */);
 		return 0;
-	case BSD_MADV_FREE:
-		sys3(__NR_madvise, c->a[0], c->a[1], MADV_FREE);
-		return 0;
+	case BSD_MADV_FREE: sys3(__NR_madvise, c->a[0], c->a[1], MADV_FREE); return 0;
 	default:
-		return (int)c->a[2] <= BSD_MADV_WILLNEED ? sys3(__NR_madvise, c->a[0], c->a[1], c->a[2]) : 0;
+		return (int)c->a[2] <= BSD_MADV_WILLNEED ?
+			       sys3(__NR_madvise, c->a[0], c->a[1], c->a[2]) :
+			       0;
 	}
 }

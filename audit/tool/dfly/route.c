@@ -9,14 +9,14 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
-#define BUFFER 32768ul
+#define BUFFER    32768ul
 #define ALIGN8(n) (((n) + 7) & ~7ul)
 
 /* Where messages go: all are counted, as many are kept as fit. */
 struct list {
 	uint8_t *out;
 	size_t room, n;
-	int argument;		/* the interface that is asked for; 0: all */
+	int argument; /* the interface that is asked for; 0: all */
 };
 
 /* A message under way. */
@@ -25,8 +25,7 @@ struct message {
 	size_t n;
 };
 
-static void
-append(struct message *m, const void *p, size_t n)
+static void append(struct message *m, const void *p, size_t n)
 {
 	memcpy(m->bytes + m->n, p, n);
 	m->n += n;
@@ -34,8 +33,7 @@ append(struct message *m, const void *p, size_t n)
 		m->bytes[m->n++] = 0;
 }
 
-static void
-finish(struct list *l, struct message *m)
+static void finish(struct list *l, struct message *m)
 {
 	uint16_t n = (uint16_t)m->n;
 
@@ -46,8 +44,8 @@ finish(struct list *l, struct message *m)
 }
 
 /* An attribute's data by type; NULL: none. */
-static const void *
-attribute(const struct rtattr *a, long len, unsigned short type, size_t *size)
+static const void *attribute(const struct rtattr *a, long len, unsigned short type,
+			     size_t *size)
 {
 	for (; len >= (long)sizeof *a && a->rta_len >= sizeof *a && a->rta_len <= len;) {
 		if ((a->rta_type & NLA_TYPE_MASK) == type) {
@@ -61,8 +59,7 @@ attribute(const struct rtattr *a, long len, unsigned short type, size_t *size)
 }
 
 /* An address of DragonFly's; bits >= 0: a mask of so many bits. */
-static void
-append_address(struct message *m, int family, const uint8_t *address, int bits)
+static void append_address(struct message *m, int family, const uint8_t *address, int bits)
 {
 	uint8_t a[28] = { 0 };
 	size_t n = family == AF_INET6 ? 16 : 4, at = family == AF_INET6 ? 8 : 4;
@@ -70,26 +67,36 @@ append_address(struct message *m, int family, const uint8_t *address, int bits)
 	a[0] = family == AF_INET6 ? 28 : 16;
 	a[1] = family == AF_INET6 ? BSD_AF_INET6 : BSD_AF_INET;
 	for (size_t i = 0; i < n; i++)
-		a[at + i] = bits < 0 ? address != NULL ? address[i] : 0 :
+		a[at + i] = bits < 0                 ? address != NULL ? address[i] : 0 :
 			    bits >= (int)(i + 1) * 8 ? 0xff :
-			    bits > (int)i * 8 ? (uint8_t)(0xff << (8 - (bits - (int)i * 8))) : 0;
+			    bits > (int)i * 8 ? (uint8_t)(0xff << (8 - (bits - (int)i * 8))) :
+						0;
 	append(m, a, a[0]);
 }
 
-static const struct { unsigned linux_flag; int bsd; } flags[] = {
-	{ IFF_UP, BSD_IFF_UP }, { IFF_BROADCAST, BSD_IFF_BROADCAST },
-	{ IFF_LOOPBACK, BSD_IFF_LOOPBACK }, { IFF_POINTOPOINT, BSD_IFF_POINTOPOINT },
-	{ IFF_RUNNING, BSD_IFF_RUNNING }, { IFF_NOARP, BSD_IFF_NOARP },
-	{ IFF_PROMISC, BSD_IFF_PROMISC }, { IFF_ALLMULTI, BSD_IFF_ALLMULTI },
+static const struct {
+	unsigned linux_flag;
+	int bsd;
+} flags[] = {
+	{ IFF_UP, BSD_IFF_UP },
+	{ IFF_BROADCAST, BSD_IFF_BROADCAST },
+	{ IFF_LOOPBACK, BSD_IFF_LOOPBACK },
+	{ IFF_POINTOPOINT, BSD_IFF_POINTOPOINT },
+	{ IFF_RUNNING, BSD_IFF_RUNNING },
+	{ IFF_NOARP, BSD_IFF_NOARP },
+	{ IFF_PROMISC, BSD_IFF_PROMISC },
+	{ IFF_ALLMULTI, BSD_IFF_ALLMULTI },
 	{ IFF_MULTICAST, BSD_IFF_MULTICAST },
 };
 
-static void
-add_link(struct list *l, const struct ifinfomsg *i, long len)
+static void add_link(struct list *l, const struct ifinfomsg *i, long len)
 {
-	const struct rtattr *a = (const struct rtattr *)((const uint8_t *)i + NLMSG_ALIGN(sizeof *i));
-	struct bsd_if_msghdr h = { .version = BSD_RTM_VERSION, .type = BSD_RTM_IFINFO,
-				   .addrs = BSD_RTA_IFP, .index = (uint16_t)i->ifi_index };
+	const struct rtattr *a =
+		(const struct rtattr *)((const uint8_t *)i + NLMSG_ALIGN(sizeof *i));
+	struct bsd_if_msghdr h = { .version = BSD_RTM_VERSION,
+				   .type = BSD_RTM_IFINFO,
+				   .addrs = BSD_RTA_IFP,
+				   .index = (uint16_t)i->ifi_index };
 	struct bsd_sockaddr_dl dl = { .family = BSD_AF_LINK, .index = (uint16_t)i->ifi_index };
 	struct message m = { .n = 0 };
 	size_t n = 0, name_size = 0, address_size = 0;
@@ -101,8 +108,9 @@ add_link(struct list *l, const struct ifinfomsg *i, long len)
 		return;
 	for (size_t k = 0; k < sizeof flags / sizeof flags[0]; k++)
 		h.flags |= i->ifi_flags & flags[k].linux_flag ? flags[k].bsd : 0;
-	dl.type = i->ifi_type == ARPHRD_ETHER ? BSD_IFT_ETHER :
-		  i->ifi_type == ARPHRD_LOOPBACK ? BSD_IFT_LOOP : BSD_IFT_OTHER;
+	dl.type = i->ifi_type == ARPHRD_ETHER    ? BSD_IFT_ETHER :
+		  i->ifi_type == ARPHRD_LOOPBACK ? BSD_IFT_LOOP :
+						   BSD_IFT_OTHER;
 	if (address == NULL || address_size > 20 || i->ifi_type == ARPHRD_LOOPBACK)
 		address_size = 0;
 	dl.nlen = (uint8_t)text_len(name);
@@ -118,12 +126,14 @@ add_link(struct list *l, const struct ifinfomsg *i, long len)
 	finish(l, &m);
 }
 
-static void
-add_address(struct list *l, const struct ifaddrmsg *i, long len)
+static void add_address(struct list *l, const struct ifaddrmsg *i, long len)
 {
-	const struct rtattr *a = (const struct rtattr *)((const uint8_t *)i + NLMSG_ALIGN(sizeof *i));
-	struct bsd_ifa_msghdr h = { .version = BSD_RTM_VERSION, .type = BSD_RTM_NEWADDR,
-				    .addrs = BSD_RTA_NETMASK | BSD_RTA_IFA, .flags = BSD_RTF_UP,
+	const struct rtattr *a =
+		(const struct rtattr *)((const uint8_t *)i + NLMSG_ALIGN(sizeof *i));
+	struct bsd_ifa_msghdr h = { .version = BSD_RTM_VERSION,
+				    .type = BSD_RTM_NEWADDR,
+				    .addrs = BSD_RTA_NETMASK | BSD_RTA_IFA,
+				    .flags = BSD_RTF_UP,
 				    .index = (uint16_t)i->ifa_index };
 	struct message m = { .n = 0 };
 	size_t n = 0;
@@ -152,19 +162,22 @@ add_address(struct list *l, const struct ifaddrmsg *i, long len)
 	finish(l, &m);
 }
 
-static void
-add_route(struct list *l, const struct rtmsg *r, long len)
+static void add_route(struct list *l, const struct rtmsg *r, long len)
 {
-	const struct rtattr *a = (const struct rtattr *)((const uint8_t *)r + NLMSG_ALIGN(sizeof *r));
-	struct bsd_rt_msghdr h = { .version = BSD_RTM_VERSION, .type = BSD_RTM_GET,
+	const struct rtattr *a =
+		(const struct rtattr *)((const uint8_t *)r + NLMSG_ALIGN(sizeof *r));
+	struct bsd_rt_msghdr h = { .version = BSD_RTM_VERSION,
+				   .type = BSD_RTM_GET,
 				   .flags = BSD_RTF_UP | BSD_RTF_STATIC,
 				   .addrs = BSD_RTA_DST | BSD_RTA_GATEWAY | BSD_RTA_NETMASK };
 	struct message m = { .n = 0 };
 	size_t n = 0;
-	const uint8_t *to = attribute(a, len, RTA_DST, &n), *by = attribute(a, len, RTA_GATEWAY, &n);
+	const uint8_t *to = attribute(a, len, RTA_DST, &n),
+		      *by = attribute(a, len, RTA_GATEWAY, &n);
 	const uint32_t *out = attribute(a, len, RTA_OIF, &n);
 
-	if (r->rtm_table != RT_TABLE_MAIN || (r->rtm_family != AF_INET && r->rtm_family != AF_INET6))
+	if (r->rtm_table != RT_TABLE_MAIN ||
+	    (r->rtm_family != AF_INET && r->rtm_family != AF_INET6))
 		return;
 	h.index = out != NULL ? (uint16_t)*out : 0;
 	h.flags |= by != NULL ? BSD_RTF_GATEWAY : 0;
@@ -173,7 +186,9 @@ add_route(struct list *l, const struct rtmsg *r, long len)
 	if (by != NULL) {
 		append_address(&m, r->rtm_family, by, -1);
 	} else {
-		struct bsd_sockaddr_dl dl = { .len = sizeof dl, .family = BSD_AF_LINK, .index = h.index };
+		struct bsd_sockaddr_dl dl = { .len = sizeof dl,
+					      .family = BSD_AF_LINK,
+					      .index = h.index };
 
 		append(&m, &dl, sizeof dl);
 	}
@@ -181,27 +196,36 @@ add_route(struct list *l, const struct rtmsg *r, long len)
 	finish(l, &m);
 }
 
-static void
-add_one(struct list *l, const struct nlmsghdr *h)
+static void add_one(struct list *l, const struct nlmsghdr *h)
 {
 	const void *data = (const uint8_t *)h + NLMSG_HDRLEN;
 	long len = (long)h->nlmsg_len - NLMSG_HDRLEN;
 
 	switch (h->nlmsg_type) {
-	case RTM_NEWLINK: add_link(l, data, len - (long)NLMSG_ALIGN(sizeof(struct ifinfomsg))); break;
-	case RTM_NEWADDR: add_address(l, data, len - (long)NLMSG_ALIGN(sizeof(struct ifaddrmsg))); break;
-	case RTM_NEWROUTE: add_route(l, data, len - (long)NLMSG_ALIGN(sizeof(struct rtmsg))); break;
+	case RTM_NEWLINK:
+		add_link(l, data, len - (long)NLMSG_ALIGN(sizeof(struct ifinfomsg)));
+		break;
+	case RTM_NEWADDR:
+		add_address(l, data, len - (long)NLMSG_ALIGN(sizeof(struct ifaddrmsg)));
+		break;
+	case RTM_NEWROUTE:
+		add_route(l, data, len - (long)NLMSG_ALIGN(sizeof(struct rtmsg)));
+		break;
 	default: break;
 	}
 }
 
 /* All that the kernel has of one type. */
-static long
-dump(struct list *l, uint8_t *buffer, long fd, uint16_t type, int family)
+static long dump(struct list *l, uint8_t *buffer, long fd, uint16_t type, int family)
 {
-	struct { struct nlmsghdr h; struct rtgenmsg g; } ask = {
-		.h = { .nlmsg_len = sizeof ask, .nlmsg_type = type,
-		       .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP, .nlmsg_seq = 1 },
+	struct {
+		struct nlmsghdr h;
+		struct rtgenmsg g;
+	} ask = {
+		.h = { .nlmsg_len = sizeof ask,
+		       .nlmsg_type = type,
+		       .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+		       .nlmsg_seq = 1 },
 		.g = { .rtgen_family = (unsigned char)family },
 	};
 	long n = sys6(__NR_sendto, fd, &ask, sizeof ask, 0, 0, 0);
@@ -228,14 +252,12 @@ dump(struct list *l, uint8_t *buffer, long fd, uint16_t type, int family)
 	return n;
 }
 
-static int
-family_to_linux(int family)
+static int family_to_linux(int family)
 {
 	return family == BSD_AF_INET6 ? AF_INET6 : family == BSD_AF_INET ? AF_INET : 0;
 }
 
-long
-route_list(uint8_t *out, size_t room, int family, int op, int argument)
+long route_list(uint8_t *out, size_t room, int family, int op, int argument)
 {
 	struct list l = { .out = out, .room = room, .argument = argument };
 	uint8_t *buffer;

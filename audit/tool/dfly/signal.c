@@ -5,6 +5,7 @@
 
 /* By DragonFly's number.  The last five are what Linux has no name for: numbers that its
  * programs do not use otherwise stand for them. */
+/* clang-format off */
 #define SIGNALS(X) \
 	X(1, HUP, SIGHUP) X(2, INT, SIGINT) X(3, QUIT, SIGQUIT) X(4, ILL, SIGILL) \
 	X(5, TRAP, SIGTRAP) X(6, ABRT, SIGABRT) X(8, FPE, SIGFPE) X(9, KILL, SIGKILL) \
@@ -15,15 +16,15 @@
 	X(26, VTALRM, SIGVTALRM) X(27, PROF, SIGPROF) X(28, WINCH, SIGWINCH) \
 	X(30, USR1, SIGUSR1) X(31, USR2, SIGUSR2) X(29, INFO, SIGPWR) X(7, EMT, SIGSTKFLT) \
 	X(32, THR, 35) X(33, CKPT, 36) X(34, CKPTEXIT, 37)
+/* clang-format on */
 
-#define BIT(n) (1ul << ((n) - 1))
+#define BIT(n) (1ul << ((n)-1))
 /* The kernel would end the process where one of these is blocked and happens. */
-#define NEVER_BLOCKED (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGILL) | BIT(SIGFPE) | BIT(SIGTRAP) | \
-		       BIT(SIGSYS))
+#define NEVER_BLOCKED \
+	(BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGILL) | BIT(SIGFPE) | BIT(SIGTRAP) | BIT(SIGSYS))
 #define LINUX_NSIG 64
 
-int
-signal_to_linux(int bsd)
+int signal_to_linux(int bsd)
 {
 #define TO_LINUX(n, name, number) [n] = number,
 	static const uint8_t to[BSD_NSIG] = { SIGNALS(TO_LINUX) };
@@ -33,8 +34,7 @@ signal_to_linux(int bsd)
 	return bsd > 0 && bsd < BSD_NSIG ? to[bsd] : -1;
 }
 
-int
-signal_to_bsd(int number)
+int signal_to_bsd(int number)
 {
 #define TO_BSD(n, name, number) [number] = n,
 	static const uint8_t to[LINUX_NSIG + 1] = { SIGNALS(TO_BSD) };
@@ -42,8 +42,7 @@ signal_to_bsd(int number)
 	return number > 0 && number <= LINUX_NSIG ? to[number] : 0;
 }
 
-const char *
-signal_name(int bsd)
+const char *signal_name(int bsd)
 {
 #define NAME(n, name, number) [n] = "SIG" #name,
 	static const char *const names[BSD_NSIG] = { SIGNALS(NAME) };
@@ -51,8 +50,7 @@ signal_name(int bsd)
 	return bsd > 0 && bsd < BSD_NSIG ? names[bsd] : "SIG?";
 }
 
-int
-signal_status(int status)
+int signal_status(int status)
 {
 	int low = status & 0x7f;
 
@@ -63,8 +61,7 @@ signal_status(int status)
 	return low == 0 ? status : (status & ~0x7f) | signal_to_bsd(low);
 }
 
-static uint64_t
-kernel_mask(uint64_t mask)
+static uint64_t kernel_mask(uint64_t mask)
 {
 	uint64_t out = 0;
 
@@ -76,8 +73,7 @@ kernel_mask(uint64_t mask)
 	return out & ~NEVER_BLOCKED;
 }
 
-static uint64_t
-bsd_mask(uint64_t mask)
+static uint64_t bsd_mask(uint64_t mask)
 {
 	uint64_t out = 0;
 
@@ -87,21 +83,18 @@ bsd_mask(uint64_t mask)
 	return out;
 }
 
-static uint64_t
-from_set(const struct bsd_sigset *s)
+static uint64_t from_set(const struct bsd_sigset *s)
 {
 	return s->bits[0] | (uint64_t)s->bits[1] << 32;
 }
 
-static struct bsd_sigset
-to_set(uint64_t mask)
+static struct bsd_sigset to_set(uint64_t mask)
 {
 	return (struct bsd_sigset){ { (uint32_t)mask, (uint32_t)(mask >> 32) } };
 }
 
 /* The handler may add to what is pending at any moment. */
-static void
-look(struct thread *t)
+static void look(struct thread *t)
 {
 	uint32_t changes;
 
@@ -111,8 +104,7 @@ look(struct thread *t)
 	} while (t->changes != changes);
 }
 
-void
-signal_set_mask(struct thread *t, uint64_t mask)
+void signal_set_mask(struct thread *t, uint64_t mask)
 {
 	uint64_t m = kernel_mask(mask);
 
@@ -123,16 +115,14 @@ signal_set_mask(struct thread *t, uint64_t mask)
 	look(t);
 }
 
-void
-signal_resend(struct thread *t)
+void signal_resend(struct thread *t)
 {
 	for (int n = 1; n < BSD_NSIG; n++)
 		if (t->pending & BIT(n))
 			sys2(__NR_kill, sys0(__NR_getpid), signal_to_linux(n));
 }
 
-bool
-signal_restarts(struct thread *t)
+bool signal_restarts(struct thread *t)
 {
 	uint64_t set = t->pending & ~t->mask;
 
@@ -153,54 +143,51 @@ struct kernel_action {
 };
 #define SA_RESTORER_FLAG 0x04000000ul
 
-static long
-set_kernel_action(int number, void (*handler)(int, siginfo_t *, void *), uint64_t flags)
+static long set_kernel_action(int number, void (*handler)(int, siginfo_t *, void *),
+			      uint64_t flags)
 {
 	struct kernel_action a = {
-		.handler = handler, .flags = flags | SA_RESTORER_FLAG,
-		.restorer = arch_restorer, .mask = ~NEVER_BLOCKED | BIT(SIGSYS),
+		.handler = handler,
+		.flags = flags | SA_RESTORER_FLAG,
+		.restorer = arch_restorer,
+		.mask = ~NEVER_BLOCKED | BIT(SIGSYS),
 	};
 
 	return sys4(__NR_rt_sigaction, number, &a, 0, 8);
 }
 
-static void
-set_default(int number)
+static void set_default(int number)
 {
 	set_kernel_action(number, (void (*)(int, siginfo_t *, void *))0, 0);
 }
 
-static bool
-is_runner(uint64_t pc)
+static bool is_runner(uint64_t pc)
 {
 	return (pc >= dfly.text_from && pc < dfly.text_to) ||
 	       (pc >= dfly.code_from && pc < dfly.code_to);
 }
 
-static bool
-is_fault(int number)
+static bool is_fault(int number)
 {
 	return number == SIGSEGV || number == SIGBUS || number == SIGILL || number == SIGFPE ||
 	       number == SIGTRAP;
 }
 
-static bool
-between(uint64_t pc, const char *from, const char *to)
+static bool between(uint64_t pc, const char *from, const char *to)
 {
 	return pc >= (uint64_t)from && pc < (uint64_t)to;
 }
 
-static void
-fill_info(struct bsd_siginfo *to, int n, const siginfo_t *si)
+static void fill_info(struct bsd_siginfo *to, int n, const siginfo_t *si)
 {
 	*to = (struct bsd_siginfo){ .signo = n, .error = si->si_errno, .code = si->si_code };
 	if (si->si_code == SI_QUEUE || si->si_code == SI_TIMER)
 		to->value = (uint64_t)si->si_value.sival_ptr;
 	else if (si->si_code <= 0)
-		to->code = 0;			/* SI_USER */
+		to->code = 0; /* SI_USER */
 	if (is_fault(signal_to_linux(n)) && si->si_code > 0) {
 		to->addr = (uint64_t)si->si_addr;
-		if (n == BSD_SIGFPE && si->si_code <= 2)	/* INTDIV and INTOVF change places */
+		if (n == BSD_SIGFPE && si->si_code <= 2) /* INTDIV and INTOVF change places */
 			to->code = 3 - si->si_code;
 		return;
 	}
@@ -208,7 +195,7 @@ fill_info(struct bsd_siginfo *to, int n, const siginfo_t *si)
 	to->uid = si->si_uid;
 	if (n == BSD_SIGCHLD)
 		to->status = si->si_code == CLD_EXITED ? si->si_status :
-			     signal_to_bsd(si->si_status);
+							 signal_to_bsd(si->si_status);
 }
 
 /* On the stack of the program's handler, from below: where it returns to, the context,
@@ -219,15 +206,13 @@ struct frame {
 	uint64_t fp, features;
 };
 
-static bool
-on_alt(const struct thread *t, uint64_t sp)
+static bool on_alt(const struct thread *t, uint64_t sp)
 {
 	return sp - t->alt.sp < t->alt.size && !(t->alt.flags & BSD_SS_DISABLE);
 }
 
 /* Makes the interrupted program call its handler of n. */
-static void
-call_handler(struct thread *t, ucontext_t *uc, int n, const struct action *a)
+static void call_handler(struct thread *t, ucontext_t *uc, int n, const struct action *a)
 {
 	uint64_t sp = arch_sp(uc), features;
 	size_t fp = arch_fp_size(uc, &features);
@@ -251,8 +236,7 @@ call_handler(struct thread *t, ucontext_t *uc, int n, const struct action *a)
 }
 
 /* Delivers what is pending to the interrupted program. */
-static void
-deliver(struct thread *t, ucontext_t *uc)
+static void deliver(struct thread *t, ucontext_t *uc)
 {
 	uint64_t set;
 
@@ -273,14 +257,14 @@ deliver(struct thread *t, ucontext_t *uc)
 		} else if (a.handler == BSD_SIG_DFL) {
 			/* Its handler went away in between: the kernel's default. */
 			set_default(signal_to_linux(n));
-			sys3(__NR_tgkill, sys0(__NR_getpid), sys0(__NR_gettid), signal_to_linux(n));
+			sys3(__NR_tgkill, sys0(__NR_getpid), sys0(__NR_gettid),
+			     signal_to_linux(n));
 		}
 	}
 	look(t);
 }
 
-static void
-add(struct thread *t, int n, const siginfo_t *si)
+static void add(struct thread *t, int n, const siginfo_t *si)
 {
 	if (n == 0 || t->pending & BIT(n))
 		return;
@@ -291,8 +275,7 @@ add(struct thread *t, int n, const siginfo_t *si)
 }
 
 /* The program's own code has done it, and has no handler for it. */
-static void
-tell_fault(const ucontext_t *uc, int n, const siginfo_t *si)
+static void tell_fault(const ucontext_t *uc, int n, const siginfo_t *si)
 {
 	struct line l = { .n = 0 };
 	char name[200];
@@ -315,8 +298,7 @@ tell_fault(const ucontext_t *uc, int n, const siginfo_t *si)
 	line_put(&l);
 }
 
-static void
-fault(struct thread *t, int number, siginfo_t *si, ucontext_t *uc)
+static void fault(struct thread *t, int number, siginfo_t *si, ucontext_t *uc)
 {
 	int n = signal_to_bsd(number);
 	uint64_t pc = arch_pc(uc);
@@ -336,12 +318,11 @@ fault(struct thread *t, int number, siginfo_t *si, ucontext_t *uc)
 	} else {
 		if (!dfly.handled[n])
 			tell_fault(uc, n, si);
-		set_default(number);	/* and the instruction does it again */
+		set_default(number); /* and the instruction does it again */
 	}
 }
 
-static void
-handle(int number, siginfo_t *si, void *context)
+static void handle(int number, siginfo_t *si, void *context)
 {
 	struct thread *t = arch_self();
 	ucontext_t *uc = context;
@@ -372,8 +353,7 @@ handle(int number, siginfo_t *si, void *context)
 
 #define SYS_USER_DISPATCH_CODE 2
 
-static void
-handle_sys(int number, siginfo_t *si, void *context)
+static void handle_sys(int number, siginfo_t *si, void *context)
 {
 	if (si->si_code == SYS_USER_DISPATCH_CODE)
 		arch_enter(context);
@@ -381,8 +361,7 @@ handle_sys(int number, siginfo_t *si, void *context)
 		handle(number, si, context);
 }
 
-void
-signal_begin(struct thread *t)
+void signal_begin(struct thread *t)
 {
 	static const uint8_t faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP };
 	uint64_t mask = 0;
@@ -405,15 +384,13 @@ signal_begin(struct thread *t)
 
 /* ---- the calls ---- */
 
-static uint64_t
-kernel_flags(int flags)
+static uint64_t kernel_flags(int flags)
 {
 	return SA_SIGINFO | SA_ONSTACK | (flags & BSD_SA_NOCLDSTOP ? SA_NOCLDSTOP : 0) |
 	       (flags & BSD_SA_NOCLDWAIT ? SA_NOCLDWAIT : 0);
 }
 
-long
-do_sigaction(struct call *c)
+long do_sigaction(struct call *c)
 {
 	const struct bsd_sigaction *new = (const struct bsd_sigaction *)c->a[1];
 	struct bsd_sigaction *old = (struct bsd_sigaction *)c->a[2], was, now = { 0 };
@@ -443,8 +420,7 @@ do_sigaction(struct call *c)
 				 kernel_flags(now.flags) & ~(uint64_t)SA_SIGINFO);
 }
 
-long
-do_sigprocmask(struct call *c)
+long do_sigprocmask(struct call *c)
 {
 	const struct bsd_sigset *new = (const struct bsd_sigset *)c->a[1];
 	struct bsd_sigset *old = (struct bsd_sigset *)c->a[2];
@@ -461,22 +437,22 @@ do_sigprocmask(struct call *c)
 	if (old != NULL)
 		*old = to_set(was);
 	if (new != NULL)
-		signal_set_mask(c->thread, m & (BIT(BSD_NSIG) - 1) & ~(BIT(BSD_SIGKILL) | BIT(BSD_SIGSTOP)));
+		signal_set_mask(c->thread, m & (BIT(BSD_NSIG) - 1) &
+						   ~(BIT(BSD_SIGKILL) | BIT(BSD_SIGSTOP)));
 	return 0;
 }
 
-long
-do_sigpending(struct call *c)
+long do_sigpending(struct call *c)
 {
 	uint64_t kernel = 0;
 
 	sys2(__NR_rt_sigpending, &kernel, 8);
-	*(struct bsd_sigset *)c->a[0] = to_set(bsd_mask(kernel) | (c->thread->pending & c->thread->mask));
+	*(struct bsd_sigset *)c->a[0] =
+		to_set(bsd_mask(kernel) | (c->thread->pending & c->thread->mask));
 	return 0;
 }
 
-long
-do_sigaltstack(struct call *c)
+long do_sigaltstack(struct call *c)
 {
 	const struct bsd_stack *new = (const struct bsd_stack *)c->a[0];
 	struct bsd_stack *old = (struct bsd_stack *)c->a[1], was = c->thread->alt;
@@ -499,8 +475,7 @@ do_sigaltstack(struct call *c)
 }
 
 /* The handler has returned: all registers are the interrupted program's again. */
-long
-do_sigreturn(struct call *c)
+long do_sigreturn(struct call *c)
 {
 	const struct frame *f = (const struct frame *)c->a[0];
 
@@ -510,8 +485,7 @@ do_sigreturn(struct call *c)
 	return NO_RESULT;
 }
 
-long
-do_kill(struct call *c)
+long do_kill(struct call *c)
 {
 	int number = signal_to_linux((int)c->a[1]);
 

@@ -10,8 +10,7 @@ struct dfly dfly;
 
 extern char __executable_start[], etext[];
 
-void
-put_error(const char *subject, const char *reason, const char *cure)
+void put_error(const char *subject, const char *reason, const char *cure)
 {
 	struct line l = { .n = 0 };
 
@@ -26,8 +25,7 @@ put_error(const char *subject, const char *reason, const char *cure)
 	line_put(&l);
 }
 
-static int
-number_of(const char *s)
+static int number_of(const char *s)
 {
 	int n = 0;
 
@@ -38,8 +36,7 @@ number_of(const char *s)
 
 /* Options as goaudit gives them, and as execve in process.c does: -t, -s, -f ERRNO,
  * -0 ARGV0; -> the index of the program in argv. */
-static int
-options(int argc, char **argv, const char **argv0)
+static int options(int argc, char **argv, const char **argv0)
 {
 	int i = 1;
 
@@ -49,8 +46,14 @@ options(int argc, char **argv, const char **argv0)
 		switch (argv[i][1]) {
 		case 't': dfly.trace = true; break;
 		case 's': dfly.by_signal = true; break;
-		case 'f': dfly.fail_settls = number_of(value); i++; break;
-		case '0': *argv0 = value; i++; break;
+		case 'f':
+			dfly.fail_settls = number_of(value);
+			i++;
+			break;
+		case '0':
+			*argv0 = value;
+			i++;
+			break;
 		case '-': return i + 1;
 		default: return argc;
 		}
@@ -60,8 +63,7 @@ options(int argc, char **argv, const char **argv0)
 
 /* The program starts as DragonFly starts one: RDI and RSP are at argc, then argv,
  * the environment, and the auxiliary vector, of which Go reads the page size. */
-static uint64_t *
-stack_for(uint64_t *sp, int argc, char **argv, char **env)
+static uint64_t *stack_for(uint64_t *sp, int argc, char **argv, char **env)
 {
 	int n = 0;
 	uint64_t *p;
@@ -85,8 +87,7 @@ stack_for(uint64_t *sp, int argc, char **argv, char **env)
 	return sp;
 }
 
-static void
-link_of(const char *path, char *out)
+static void link_of(const char *path, char *out)
 {
 	long n = sys3(__NR_readlink, path, out, PATH_ROOM - 1);
 
@@ -94,8 +95,7 @@ link_of(const char *path, char *out)
 }
 
 /* The file's path without links, as DragonFly's kernel gives it. */
-static void
-find_image(const char *path)
+static void find_image(const char *path)
 {
 	struct line name = { .n = 0 };
 	long fd = sys3(__NR_open, path, O_PATH | O_CLOEXEC, 0);
@@ -109,8 +109,7 @@ find_image(const char *path)
 	sys1(__NR_close, fd);
 }
 
-static void
-run(int argc, char **argv, char **env, uint64_t *sp)
+static void run(int argc, char **argv, char **env, uint64_t *sp)
 {
 	const char *argv0 = NULL, *why;
 	int at = options(argc, argv, &argv0), status = EXIT_REFUSED;
@@ -147,8 +146,7 @@ run(int argc, char **argv, char **env, uint64_t *sp)
 }
 
 /* What was only to be relocated is read-only from here on. */
-static void
-protect(const Elf64_Ehdr *e)
+static void protect(const Elf64_Ehdr *e)
 {
 	const Elf64_Phdr *p = (const Elf64_Phdr *)((const uint8_t *)e + e->e_phoff);
 
@@ -162,8 +160,7 @@ protect(const Elf64_Ehdr *e)
 }
 
 /* Nothing in here may need a relocation before the loop. */
-static void
-relocate(const Elf64_Dyn *d, uint64_t base)
+static void relocate(const Elf64_Dyn *d, uint64_t base)
 {
 	const Elf64_Rela *r = NULL;
 	size_t n = 0;
@@ -181,8 +178,7 @@ relocate(const Elf64_Dyn *d, uint64_t base)
 
 void dfly_start(uint64_t *sp, const Elf64_Dyn *dynamic, uint64_t base);
 
-void
-dfly_start(uint64_t *sp, const Elf64_Dyn *dynamic, uint64_t base)
+void dfly_start(uint64_t *sp, const Elf64_Dyn *dynamic, uint64_t base)
 {
 	int argc = (int)sp[0];
 	char **argv = (char **)(sp + 1);
@@ -192,5 +188,6 @@ dfly_start(uint64_t *sp, const Elf64_Dyn *dynamic, uint64_t base)
 	dfly.text_from = (uint64_t)__executable_start;
 	dfly.text_to = (uint64_t)etext;
 	/* Below this function's own frame, which is not left any more. */
-	run(argc, argv, argv + argc + 1, (uint64_t *)((uint64_t)__builtin_frame_address(0) - 65536));
+	run(argc, argv, argv + argc + 1,
+	    (uint64_t *)((uint64_t)__builtin_frame_address(0) - 65536));
 }

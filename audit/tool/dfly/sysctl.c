@@ -9,7 +9,7 @@
  * form since 5.7. */
 #define OSRELDATE 600400
 #define OSRELEASE "6.4-RELEASE"
-#define MIB_MAX 12
+#define MIB_MAX   12
 
 enum kind { TEXT, NUMBER };
 static const struct known {
@@ -17,12 +17,16 @@ static const struct known {
 	int mib[2];
 	enum kind kind;
 	const char *text;
-	long number;		/* -1: see compute() */
+	long number; /* -1: see compute() */
 } known[] = {
 	{ "kern.ostype", { BSD_CTL_KERN, 1 }, TEXT, "DragonFly", 0 },
 	{ "kern.osrelease", { BSD_CTL_KERN, 2 }, TEXT, OSRELEASE, 0 },
 	{ "kern.osrevision", { BSD_CTL_KERN, 3 }, NUMBER, NULL, 200708 },
-	{ "kern.version", { BSD_CTL_KERN, 4 }, TEXT, "DragonFly " OSRELEASE " (goaudit dfly)", 0 },
+	{ "kern.version",
+	  { BSD_CTL_KERN, 4 },
+	  TEXT,
+	  "DragonFly " OSRELEASE " (goaudit dfly)",
+	  0 },
 	{ "kern.maxproc", { BSD_CTL_KERN, 6 }, NUMBER, NULL, 32000 },
 	{ "kern.maxfiles", { BSD_CTL_KERN, 7 }, NUMBER, NULL, 1048576 },
 	{ "kern.argmax", { BSD_CTL_KERN, 8 }, NUMBER, NULL, 262144 },
@@ -40,12 +44,11 @@ static const struct known {
 	{ "hw.pagesize", { BSD_CTL_HW, 7 }, NUMBER, NULL, (long)PAGE },
 	{ "hw.machine_arch", { BSD_CTL_HW, 11 }, TEXT, "x86_64", 0 },
 };
-#define KNOWN (sizeof known / sizeof known[0])
+#define KNOWN       (sizeof known / sizeof known[0])
 #define IS(k, text) text_is((k)->name, text)
 
 /* old and oldlen as sysctl has them: the length alone where there is no room. */
-static long
-answer(struct call *c, const void *value, size_t n)
+static long answer(struct call *c, const void *value, size_t n)
 {
 	void *old = (void *)c->a[2];
 	uint64_t *oldlen = (uint64_t *)c->a[3], room = oldlen != NULL ? *oldlen : 0;
@@ -58,8 +61,7 @@ answer(struct call *c, const void *value, size_t n)
 	return n <= room ? 0 : -ENOMEM;
 }
 
-static int
-processors(void)
+static int processors(void)
 {
 	uint64_t set[128] = { 0 };
 	long n = sys3(__NR_sched_getaffinity, 0, sizeof set, set), count = 0;
@@ -70,8 +72,7 @@ processors(void)
 	return count > 0 ? (int)count : 1;
 }
 
-static long
-answer_known(struct call *c, const struct known *k)
+static long answer_known(struct call *c, const struct known *k)
 {
 	struct utsname u;
 	struct sysinfo info;
@@ -100,8 +101,7 @@ answer_known(struct call *c, const struct known *k)
 }
 
 /* {0, 3} and a name: its numbers. */
-static long
-number_of(struct call *c)
+static long number_of(struct call *c)
 {
 	char name[64];
 	size_t n = c->a[5];
@@ -116,8 +116,7 @@ number_of(struct call *c)
 	return -ENOENT;
 }
 
-static long
-image_path(struct call *c, int pid)
+static long image_path(struct call *c, int pid)
 {
 	if (pid != -1 && pid != sys0(__NR_getpid))
 		return -ESRCH;
@@ -125,8 +124,7 @@ image_path(struct call *c, int pid)
 }
 
 /* net.route: into the program's room, or into none to learn the size. */
-static long
-routes(struct call *c, const int *mib)
+static long routes(struct call *c, const int *mib)
 {
 	uint64_t *oldlen = (uint64_t *)c->a[3], room = *oldlen;
 	long n;
@@ -141,8 +139,7 @@ routes(struct call *c, const int *mib)
 	return c->a[2] != 0 && (uint64_t)n > room ? -ENOMEM : 0;
 }
 
-long
-do_sysctl(struct call *c)
+long do_sysctl(struct call *c)
 {
 	unsigned n = (unsigned)c->a[1];
 	int mib[MIB_MAX] = { 0 };
@@ -152,7 +149,8 @@ do_sysctl(struct call *c)
 	memcpy(mib, (const void *)c->a[0], n * sizeof *mib);
 	if (n == 2 && mib[0] == 0 && mib[1] == 3)
 		return number_of(c);
-	if (n == 4 && mib[0] == BSD_CTL_KERN && mib[1] == BSD_KERN_PROC && mib[2] == BSD_KERN_PROC_PATHNAME)
+	if (n == 4 && mib[0] == BSD_CTL_KERN && mib[1] == BSD_KERN_PROC &&
+	    mib[2] == BSD_KERN_PROC_PATHNAME)
 		return image_path(c, mib[3]);
 	if (n == 6 && mib[0] == BSD_CTL_NET && mib[1] == BSD_AF_ROUTE)
 		return routes(c, mib);
@@ -163,10 +161,9 @@ do_sysctl(struct call *c)
 }
 
 /* The five texts of 32 bytes of DragonFly's uname, which lie behind each other. */
-long
-do_uname(struct call *c)
+long do_uname(struct call *c)
 {
-	char (*to)[32] = (char (*)[32])c->a[0];
+	char(*to)[32] = (char(*)[32])c->a[0];
 	struct utsname u;
 
 	sys1(__NR_uname, &u);

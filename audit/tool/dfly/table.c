@@ -10,7 +10,7 @@
 #define WAIT(n, name, linux_number, format) \
 	[n] = { #name, NULL, linux_number, CALL_WAITS | CALL_RESTARTS, format }
 #define CALL(n, name, run, flags, format) [n] = { #name, run, -1, flags, format }
-#define NONE(n, name) [n] = { #name, NULL, -1, 0, NULL }
+#define NONE(n, name)                     [n] = { #name, NULL, -1, 0, NULL }
 
 const struct entry table[ENTRIES] = {
 	CALL(1, exit, do_exit, CALL_ENDS, "d"),

@@ -11,48 +11,85 @@ struct kernel_termios {
 };
 
 enum {
-	BSD_TIOCGETA = 0x402c7413, BSD_TIOCSETA = 0x802c7414, BSD_TIOCSETAW = 0x802c7415,
-	BSD_TIOCSETAF = 0x802c7416, BSD_TIOCGWINSZ = 0x40087468, BSD_TIOCSWINSZ = 0x80087467,
-	BSD_TIOCGPGRP = 0x40047477, BSD_TIOCSPGRP = 0x80047476, BSD_TIOCSCTTY = 0x20007461,
-	BSD_TIOCNOTTY = 0x20007471, BSD_TIOCGSID = 0x40047463, BSD_FIONREAD = 0x4004667f,
-	BSD_FIONBIO = 0x8004667e, BSD_FIOCLEX = 0x20006601, BSD_FIONCLEX = 0x20006602,
+	BSD_TIOCGETA = 0x402c7413,
+	BSD_TIOCSETA = 0x802c7414,
+	BSD_TIOCSETAW = 0x802c7415,
+	BSD_TIOCSETAF = 0x802c7416,
+	BSD_TIOCGWINSZ = 0x40087468,
+	BSD_TIOCSWINSZ = 0x80087467,
+	BSD_TIOCGPGRP = 0x40047477,
+	BSD_TIOCSPGRP = 0x80047476,
+	BSD_TIOCSCTTY = 0x20007461,
+	BSD_TIOCNOTTY = 0x20007471,
+	BSD_TIOCGSID = 0x40047463,
+	BSD_FIONREAD = 0x4004667f,
+	BSD_FIONBIO = 0x8004667e,
+	BSD_FIOCLEX = 0x20006601,
+	BSD_FIONCLEX = 0x20006602,
 };
 
-struct pair { uint32_t bsd, linux_bit; };
+struct pair {
+	uint32_t bsd, linux_bit;
+};
 
 /* Input: of the first twelve only these differ. */
 static const struct pair input[] = {
-	{ 1, 1 }, { 2, 2 }, { 4, 4 }, { 8, 8 }, { 0x10, 0x10 }, { 0x20, 0x20 }, { 0x40, 0x40 },
-	{ 0x80, 0x80 }, { 0x100, 0x100 }, { 0x200, 0x400 /* IXON */ }, { 0x400, 0x1000 /* IXOFF */ },
-	{ 0x800, 0x800 /* IXANY */ }, { 0x2000, 0x2000 /* IMAXBEL */ }, { 0, 0 },
+	{ 1, 1 },
+	{ 2, 2 },
+	{ 4, 4 },
+	{ 8, 8 },
+	{ 0x10, 0x10 },
+	{ 0x20, 0x20 },
+	{ 0x40, 0x40 },
+	{ 0x80, 0x80 },
+	{ 0x100, 0x100 },
+	{ 0x200, 0x400 /* IXON */ },
+	{ 0x400, 0x1000 /* IXOFF */ },
+	{ 0x800, 0x800 /* IXANY */ },
+	{ 0x2000, 0x2000 /* IMAXBEL */ },
+	{ 0, 0 },
 };
 static const struct pair output[] = {
-	{ 1, 1 /* OPOST */ }, { 2, 4 /* ONLCR */ }, { 0x10, 8 /* OCRNL */ },
+	{ 1, 1 /* OPOST */ },       { 2, 4 /* ONLCR */ },        { 0x10, 8 /* OCRNL */ },
 	{ 0x20, 0x10 /* ONOCR */ }, { 0x40, 0x20 /* ONLRET */ }, { 0, 0 },
 };
 static const struct pair control[] = {
-	{ 0x100, 0x10 }, { 0x200, 0x20 },	/* CSIZE */
-	{ 0x400, 0x40 /* CSTOPB */ }, { 0x800, 0x80 /* CREAD */ }, { 0x1000, 0x100 /* PARENB */ },
-	{ 0x2000, 0x200 /* PARODD */ }, { 0x4000, 0x400 /* HUPCL */ }, { 0x8000, 0x800 /* CLOCAL */ },
+	{ 0x100, 0x10 },
+	{ 0x200, 0x20 }, /* CSIZE */
+	{ 0x400, 0x40 /* CSTOPB */ },
+	{ 0x800, 0x80 /* CREAD */ },
+	{ 0x1000, 0x100 /* PARENB */ },
+	{ 0x2000, 0x200 /* PARODD */ },
+	{ 0x4000, 0x400 /* HUPCL */ },
+	{ 0x8000, 0x800 /* CLOCAL */ },
 	{ 0, 0 },
 };
 static const struct pair local[] = {
-	{ 1, 0x800 /* ECHOKE */ }, { 2, 0x10 /* ECHOE */ }, { 4, 0x20 /* ECHOK */ },
-	{ 8, 8 /* ECHO */ }, { 0x10, 0x40 /* ECHONL */ }, { 0x20, 0x400 /* ECHOPRT */ },
-	{ 0x40, 0x200 /* ECHOCTL */ }, { 0x80, 1 /* ISIG */ }, { 0x100, 2 /* ICANON */ },
-	{ 0x400, 0x8000 /* IEXTEN */ }, { 0x400000, 0x100 /* TOSTOP */ },
-	{ 0x800000, 0x1000 /* FLUSHO */ }, { 0x20000000, 0x4000 /* PENDIN */ },
-	{ 0x80000000u, 0x80 /* NOFLSH */ }, { 0, 0 },
+	{ 1, 0x800 /* ECHOKE */ },
+	{ 2, 0x10 /* ECHOE */ },
+	{ 4, 0x20 /* ECHOK */ },
+	{ 8, 8 /* ECHO */ },
+	{ 0x10, 0x40 /* ECHONL */ },
+	{ 0x20, 0x400 /* ECHOPRT */ },
+	{ 0x40, 0x200 /* ECHOCTL */ },
+	{ 0x80, 1 /* ISIG */ },
+	{ 0x100, 2 /* ICANON */ },
+	{ 0x400, 0x8000 /* IEXTEN */ },
+	{ 0x400000, 0x100 /* TOSTOP */ },
+	{ 0x800000, 0x1000 /* FLUSHO */ },
+	{ 0x20000000, 0x4000 /* PENDIN */ },
+	{ 0x80000000u, 0x80 /* NOFLSH */ },
+	{ 0, 0 },
 };
 /* Control characters: DragonFly's place, Linux's. */
 static const uint8_t characters[][2] = {
-	{ 0, 4 }, { 1, 11 }, { 2, 16 }, { 3, 2 }, { 4, 14 }, { 5, 3 }, { 6, 12 }, { 8, 0 },
-	{ 9, 1 }, { 10, 10 }, { 12, 8 }, { 13, 9 }, { 14, 15 }, { 15, 13 }, { 16, 6 }, { 17, 5 },
+	{ 0, 4 },   { 1, 11 },  { 2, 16 }, { 3, 2 },   { 4, 14 }, { 5, 3 },
+	{ 6, 12 },  { 8, 0 },   { 9, 1 },  { 10, 10 }, { 12, 8 }, { 13, 9 },
+	{ 14, 15 }, { 15, 13 }, { 16, 6 }, { 17, 5 },
 };
 #define CHARACTERS (sizeof characters / sizeof characters[0])
 
-static uint32_t
-bits(const struct pair *p, uint32_t from, bool to_bsd)
+static uint32_t bits(const struct pair *p, uint32_t from, bool to_bsd)
 {
 	uint32_t out = 0;
 
@@ -62,8 +99,7 @@ bits(const struct pair *p, uint32_t from, bool to_bsd)
 	return out;
 }
 
-static long
-get_terminal(int fd, struct bsd_termios *to)
+static long get_terminal(int fd, struct bsd_termios *to)
 {
 	struct kernel_termios k;
 	struct bsd_termios t = { .ispeed = 38400, .ospeed = 38400 };
@@ -75,15 +111,14 @@ get_terminal(int fd, struct bsd_termios *to)
 	t.oflag = bits(output, k.oflag, true);
 	t.cflag = bits(control, k.cflag, true);
 	t.lflag = bits(local, k.lflag, true);
-	memset(t.cc, 0xff, sizeof t.cc);	/* _POSIX_VDISABLE */
+	memset(t.cc, 0xff, sizeof t.cc); /* _POSIX_VDISABLE */
 	for (size_t i = 0; i < CHARACTERS; i++)
 		t.cc[characters[i][0]] = k.cc[characters[i][1]];
 	*to = t;
 	return 0;
 }
 
-static long
-set_terminal(int fd, unsigned request, const struct bsd_termios *from)
+static long set_terminal(int fd, unsigned request, const struct bsd_termios *from)
 {
 	struct bsd_termios t = *from;
 	struct kernel_termios k;
@@ -100,8 +135,7 @@ set_terminal(int fd, unsigned request, const struct bsd_termios *from)
 	return sys3(__NR_ioctl, fd, request, &k);
 }
 
-long
-do_ioctl(struct call *c)
+long do_ioctl(struct call *c)
 {
 	int fd = (int)c->a[0];
 	uint64_t a = c->a[2];

@@ -8,16 +8,15 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#define HEAD_ROOM (((sizeof(struct thread) + 4095) & ~4095ul))
-#define ALT_ROOM 65536ul	/* a frame holds the vector registers: 12 KB with AMX */
+#define HEAD_ROOM  (((sizeof(struct thread) + 4095) & ~4095ul))
+#define ALT_ROOM   65536ul /* a frame holds the vector registers: 12 KB with AMX */
 #define STACK_ROOM 65536ul
 #define BLOCK_SIZE (HEAD_ROOM + ALT_ROOM + STACK_ROOM)
-#define KEPT 8			/* blocks of threads that are gone */
+#define KEPT       8 /* blocks of threads that are gone */
 
 /* Under thread_lock: a block that the kernel has let go, or NULL.  More than KEPT
  * of them are unmapped. */
-static struct thread *
-take_dead(void)
+static struct thread *take_dead(void)
 {
 	struct thread **at = &dfly.threads, *found = NULL;
 	int kept = 0;
@@ -40,8 +39,7 @@ take_dead(void)
 	return found;
 }
 
-struct thread *
-thread_new(void)
+struct thread *thread_new(void)
 {
 	struct thread *t;
 
@@ -65,8 +63,7 @@ thread_new(void)
 	return t;
 }
 
-void
-thread_attach(struct thread *t)
+void thread_attach(struct thread *t)
 {
 	stack_t alt = { .ss_sp = (char *)t + HEAD_ROOM, .ss_size = ALT_ROOM };
 
@@ -74,8 +71,7 @@ thread_attach(struct thread *t)
 	sys2(__NR_sigaltstack, &alt, 0);
 }
 
-void
-thread_forget_others(struct thread *t)
+void thread_forget_others(struct thread *t)
 {
 	struct thread *next;
 
@@ -88,8 +84,7 @@ thread_forget_others(struct thread *t)
 	t->next = NULL;
 }
 
-static void
-begin(void *argument)
+static void begin(void *argument)
 {
 	struct thread *t = argument;
 
@@ -102,12 +97,12 @@ begin(void *argument)
 	arch_start(t->start.start, t->start.arg, t->start.stack - 8);
 }
 
-#define THREAD_FLAGS (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | \
-		      CLONE_SYSVSEM | CLONE_CHILD_CLEARTID)
+#define THREAD_FLAGS                                                                        \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | \
+	 CLONE_CHILD_CLEARTID)
 
 /* Signals are blocked until the new thread has its stacks: it begins with this mask. */
-long
-do_lwp_create(struct call *c)
+long do_lwp_create(struct call *c)
 {
 	struct bsd_lwp start = *(struct bsd_lwp *)c->a[0];
 	uint64_t mask = c->thread->mask;
@@ -130,16 +125,14 @@ do_lwp_create(struct call *c)
 	return 0;
 }
 
-long
-do_lwp_gettid(struct call *c)
+long do_lwp_gettid(struct call *c)
 {
 	if (c->thread->tid == 0)
 		c->thread->tid = (int)sys0(__NR_gettid);
 	return c->thread->tid;
 }
 
-long
-do_lwp_kill(struct call *c)
+long do_lwp_kill(struct call *c)
 {
 	int number = signal_to_linux((int)c->a[2]);
 	long pid = (int)c->a[0] == -1 ? sys0(__NR_getpid) : (long)(int)c->a[0];
@@ -150,8 +143,7 @@ do_lwp_kill(struct call *c)
 }
 
 /* extexit(how, status, address): of this thread, or of the process. */
-long
-do_extexit(struct call *c)
+long do_extexit(struct call *c)
 {
 	if ((c->a[0] & BSD_EXTEXIT_LWP) == 0)
 		return do_exit(&(struct call){ c->thread, c->regs, { c->a[1] } });
@@ -161,8 +153,7 @@ do_extexit(struct call *c)
 	return 0;
 }
 
-long
-do_set_tls_area(struct call *c)
+long do_set_tls_area(struct call *c)
 {
 	const struct bsd_tls *tls = (const struct bsd_tls *)c->a[1];
 
@@ -173,8 +164,7 @@ do_set_tls_area(struct call *c)
 	return sys2(__NR_arch_prctl, ARCH_SET_FS, tls->base);
 }
 
-long
-do_get_tls_area(struct call *c)
+long do_get_tls_area(struct call *c)
 {
 	struct bsd_tls *tls = (struct bsd_tls *)c->a[1];
 
@@ -186,8 +176,7 @@ do_get_tls_area(struct call *c)
 
 /* The timeout is in microseconds; 0: none.  Go takes what these errors mean from
  * DragonFly's kern_umtx.c. */
-long
-do_umtx_sleep(struct call *c)
+long do_umtx_sleep(struct call *c)
 {
 	int us = (int)c->a[2];
 	struct timespec ts = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000l };
@@ -196,14 +185,13 @@ do_umtx_sleep(struct call *c)
 	if (us < 0)
 		return -EINVAL;
 	r = block6(__NR_futex, c->a[0], 128 /* FUTEX_WAIT | FUTEX_PRIVATE_FLAG */,
-		  (uint32_t)c->a[1], us > 0 ? &ts : NULL, 0, 0);
+		   (uint32_t)c->a[1], us > 0 ? &ts : NULL, 0, 0);
 	if (r == -ETIMEDOUT)
 		return BSD_ERROR(BSD_EAGAIN);
 	return r == -EAGAIN ? BSD_ERROR(BSD_EBUSY) : r;
 }
 
-long
-do_umtx_wakeup(struct call *c)
+long do_umtx_wakeup(struct call *c)
 {
 	int n = (int)c->a[1];
 	long r = sys3(__NR_futex, c->a[0], 129 /* FUTEX_WAKE | FUTEX_PRIVATE_FLAG */,

@@ -10,12 +10,11 @@
  *	t	a timespec		A, a	a socket's address, given or received */
 #include "dfly.h"
 
-#define SHOWN 32		/* bytes of a buffer */
+#define SHOWN      32 /* bytes of a buffer */
 #define PATH_SHOWN 256
 
 /* In quotes; what is no printable character as C writes it. */
-static void
-put_bytes(struct line *l, const uint8_t *p, size_t n)
+static void put_bytes(struct line *l, const uint8_t *p, size_t n)
 {
 	line_text(l, "\"");
 	for (size_t i = 0; i < n; i++) {
@@ -37,8 +36,7 @@ put_bytes(struct line *l, const uint8_t *p, size_t n)
 	line_text(l, "\"");
 }
 
-static void
-put_memory(struct line *l, uint64_t at, size_t n)
+static void put_memory(struct line *l, uint64_t at, size_t n)
 {
 	uint8_t bytes[SHOWN];
 	size_t shown = n < SHOWN ? n : SHOWN;
@@ -52,8 +50,7 @@ put_memory(struct line *l, uint64_t at, size_t n)
 		line_text(l, "...");
 }
 
-static void
-put_path(struct line *l, uint64_t at)
+static void put_path(struct line *l, uint64_t at)
 {
 	uint8_t path[PATH_SHOWN];
 	size_t n = 0;
@@ -62,21 +59,25 @@ put_path(struct line *l, uint64_t at)
 		line_text(l, "NULL");
 		return;
 	}
-	while (n < sizeof path && arch_peek(path + n, (const void *)(at + n), 1) == 0 && path[n] != 0)
+	while (n < sizeof path && arch_peek(path + n, (const void *)(at + n), 1) == 0 &&
+	       path[n] != 0)
 		n++;
 	put_bytes(l, path, n);
 }
 
-static void
-put_open_flags(struct line *l, int flags)
+static void put_open_flags(struct line *l, int flags)
 {
-	static const struct { int bit; const char *name; } names[] = {
-		{ BSD_O_NONBLOCK, "|O_NONBLOCK" }, { BSD_O_APPEND, "|O_APPEND" },
-		{ BSD_O_SHLOCK, "|O_SHLOCK" }, { BSD_O_EXLOCK, "|O_EXLOCK" },
-		{ BSD_O_SYNC, "|O_SYNC" }, { BSD_O_NOFOLLOW, "|O_NOFOLLOW" },
-		{ BSD_O_CREAT, "|O_CREAT" }, { BSD_O_TRUNC, "|O_TRUNC" }, { BSD_O_EXCL, "|O_EXCL" },
-		{ BSD_O_NOCTTY, "|O_NOCTTY" }, { BSD_O_DIRECT, "|O_DIRECT" },
-		{ BSD_O_CLOEXEC, "|O_CLOEXEC" }, { BSD_O_DIRECTORY, "|O_DIRECTORY" },
+	static const struct {
+		int bit;
+		const char *name;
+	} names[] = {
+		{ BSD_O_NONBLOCK, "|O_NONBLOCK" },   { BSD_O_APPEND, "|O_APPEND" },
+		{ BSD_O_SHLOCK, "|O_SHLOCK" },       { BSD_O_EXLOCK, "|O_EXLOCK" },
+		{ BSD_O_SYNC, "|O_SYNC" },           { BSD_O_NOFOLLOW, "|O_NOFOLLOW" },
+		{ BSD_O_CREAT, "|O_CREAT" },         { BSD_O_TRUNC, "|O_TRUNC" },
+		{ BSD_O_EXCL, "|O_EXCL" },           { BSD_O_NOCTTY, "|O_NOCTTY" },
+		{ BSD_O_DIRECT, "|O_DIRECT" },       { BSD_O_CLOEXEC, "|O_CLOEXEC" },
+		{ BSD_O_DIRECTORY, "|O_DIRECTORY" },
 	};
 	static const char *const access[] = { "O_RDONLY", "O_WRONLY", "O_RDWR", "3" };
 
@@ -93,8 +94,7 @@ put_open_flags(struct line *l, int flags)
 	}
 }
 
-static void
-put_timespec(struct line *l, uint64_t at)
+static void put_timespec(struct line *l, uint64_t at)
 {
 	struct timespec ts;
 
@@ -109,8 +109,7 @@ put_timespec(struct line *l, uint64_t at)
 	line_text(l, "}");
 }
 
-static void
-put_address(struct line *l, uint64_t at)
+static void put_address(struct line *l, uint64_t at)
 {
 	uint8_t a[28];
 
@@ -119,9 +118,7 @@ put_address(struct line *l, uint64_t at)
 		return;
 	}
 	switch (a[1]) {
-	case BSD_AF_UNIX:
-		put_path(l, at + 2);
-		break;
+	case BSD_AF_UNIX: put_path(l, at + 2); break;
 	case BSD_AF_INET:
 		for (int i = 4; i < 8; i++) {
 			line_number(l, a[i]);
@@ -140,8 +137,8 @@ put_address(struct line *l, uint64_t at)
 	}
 }
 
-static void
-put_argument(struct line *l, const struct call *c, unsigned i, char form, long result)
+static void put_argument(struct line *l, const struct call *c, unsigned i, char form,
+			 long result)
 {
 	uint64_t v = c->a[i];
 
@@ -177,8 +174,8 @@ put_argument(struct line *l, const struct call *c, unsigned i, char form, long r
 	}
 }
 
-static void
-put_call(struct line *l, const struct call *c, unsigned number, const struct entry *e, long result)
+static void put_call(struct line *l, const struct call *c, unsigned number,
+		     const struct entry *e, long result)
 {
 	line_text(l, "[");
 	line_number(l, c->thread->tid);
@@ -198,8 +195,7 @@ put_call(struct line *l, const struct call *c, unsigned number, const struct ent
 	line_text(l, ")");
 }
 
-void
-trace_call(const struct call *c, unsigned number, const struct entry *e)
+void trace_call(const struct call *c, unsigned number, const struct entry *e)
 {
 	struct line l = { .n = 0 };
 
@@ -207,8 +203,8 @@ trace_call(const struct call *c, unsigned number, const struct entry *e)
 	line_put(&l);
 }
 
-void
-trace_result(const struct call *c, unsigned number, const struct entry *e, long result, int error)
+void trace_result(const struct call *c, unsigned number, const struct entry *e, long result,
+		  int error)
 {
 	struct line l = { .n = 0 };
 
@@ -228,8 +224,7 @@ trace_result(const struct call *c, unsigned number, const struct entry *e, long 
 	line_put(&l);
 }
 
-void
-trace_signal(struct thread *t, int number, const siginfo_t *info)
+void trace_signal(struct thread *t, int number, const siginfo_t *info)
 {
 	struct line l = { .n = 0 };
 

@@ -11,11 +11,10 @@
 
 #define NOTE_PKGLIST 1
 #define PACKAGES_MAX 4096
-#define ARCHIVE_MAX (64 << 20)
-#define OVER_OTHER "build it with goaudit build, with the toolchain that built the other"
+#define ARCHIVE_MAX  (64 << 20)
+#define OVER_OTHER   "build it with goaudit build, with the toolchain that built the other"
 
-static bool
-same_hash(const struct image_facts *a, const struct image_facts *b)
+static bool same_hash(const struct image_facts *a, const struct image_facts *b)
 {
 	return a->abi_hash_len == b->abi_hash_len &&
 	       memcmp(a->abi_hash, b->abi_hash, a->abi_hash_len) == 0;
@@ -23,21 +22,20 @@ same_hash(const struct image_facts *a, const struct image_facts *b)
 
 /* ---- what two runtime libraries differ in ---- */
 
-static int
-by_text(const void *a, const void *b)
+static int by_text(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 /* The import paths in the library's note, sorted. */
-static void
-read_packages(struct object *o, struct list *packages)
+static void read_packages(struct object *o, struct list *packages)
 {
 	Elf_Data *d = object_section(o, ".note.go.pkg-list");
 	size_t name, desc;
 	GElf_Nhdr nh;
 
-	if (d == NULL || gelf_getnote(d, 0, &nh, &name, &desc) == 0 || nh.n_type != NOTE_PKGLIST)
+	if (d == NULL || gelf_getnote(d, 0, &nh, &name, &desc) == 0 ||
+	    nh.n_type != NOTE_PKGLIST)
 		return;
 	for (const char *s = (const char *)d->d_buf + desc, *end = s + nh.n_descsz;
 	     s < end && packages->n < PACKAGES_MAX;) {
@@ -55,8 +53,7 @@ read_packages(struct object *o, struct list *packages)
 /* The fingerprint of a compiled package, which the ABI hash is made of: 8 bytes
  * behind the magic of its object file (cmd/internal/goobj).  The archives lie
  * in pkg/ beside a library that goaudit built. */
-static bool
-read_fingerprint(const struct object *library, const char *package, uint8_t out[8])
+static bool read_fingerprint(const struct object *library, const char *package, uint8_t out[8])
 {
 	static const char magic[] = "\0go120ld";
 	const char *slash = library->real != NULL ? strrchr(library->real, '/') : NULL;
@@ -80,8 +77,7 @@ read_fingerprint(const struct object *library, const char *package, uint8_t out[
 }
 
 /* Both lists are sorted. */
-static char *
-compare_libraries(struct object *a, struct object *b)
+static char *compare_libraries(struct object *a, struct object *b)
 {
 	struct names gone = { 0 }, new = { 0 }, other = { 0 };
 	struct list in_a = { 0 }, in_b = { 0 };
@@ -90,8 +86,9 @@ compare_libraries(struct object *a, struct object *b)
 	read_packages(a, &in_a);
 	read_packages(b, &in_b);
 	for (size_t i = 0, k = 0; i < in_a.n || k < in_b.n;) {
-		int order = i == in_a.n ? 1 : k == in_b.n ? -1 :
-			    strcmp(in_a.item[i], in_b.item[k]);
+		int order = i == in_a.n ? 1 :
+			    k == in_b.n ? -1 :
+					  strcmp(in_a.item[i], in_b.item[k]);
 		uint8_t fa[8], fb[8];
 
 		if (order < 0)
@@ -112,7 +109,7 @@ compare_libraries(struct object *a, struct object *b)
 		text_puts(&t, "; only in that one: "), text_puts(&t, names_text(&new));
 	if (other.n > 0)
 		text_puts(&t, "; compiled from other sources or flags: "),
-		text_puts(&t, names_text(&other));
+			text_puts(&t, names_text(&other));
 	names_free(&gone);
 	names_free(&new);
 	names_free(&other);
@@ -123,8 +120,7 @@ compare_libraries(struct object *a, struct object *b)
 
 /* ---- which library a guest runs over ---- */
 
-static struct object *
-open_runtime(struct inspector *in, const char *path)
+static struct object *open_runtime(struct inspector *in, const char *path)
 {
 	struct object *o = object_share(in, path);
 
@@ -135,9 +131,8 @@ open_runtime(struct inspector *in, const char *path)
 }
 
 /* Keeps the first that fits; of the others the last, to tell about. */
-static void
-consider(struct inspector *in, const struct object *guest, char *path,
-	 struct object **fits, struct object **other)
+static void consider(struct inspector *in, const struct object *guest, char *path,
+		     struct object **fits, struct object **other)
 {
 	struct object *o = *fits == NULL ? open_runtime(in, path) : NULL;
 
@@ -153,9 +148,8 @@ consider(struct inspector *in, const struct object *guest, char *path,
 }
 
 /* In the order of the audit module (adapter/find.c): RUNPATH, then the cache. */
-static void
-find_runtime(struct inspector *in, struct object *o, struct object **fits,
-	     struct object **other)
+static void find_runtime(struct inspector *in, struct object *o, struct object **fits,
+			 struct object **other)
 {
 	const struct image_facts *f = &o->facts;
 	const char *s = f->runpath, *of = o->real != NULL ? o->real : "";
@@ -171,30 +165,31 @@ find_runtime(struct inspector *in, struct object *o, struct object **fits,
 	}
 	image_hex(f->abi_hash, f->abi_hash_len, hex);
 	if (in->cache != NULL)
-		consider(in, o, format("%s/" PATH_BY_ABI "/%s/%s", in->cache, hex,
-				       f->runtime_name), fits, other);
+		consider(in, o,
+			 format("%s/" PATH_BY_ABI "/%s/%s", in->cache, hex, f->runtime_name),
+			 fits, other);
 }
 
 /* `is` is the library that the process has or would get. */
-static void
-report_mismatch(const struct object *guest, struct object *own, struct object *is,
-		struct report *r)
+static void report_mismatch(const struct object *guest, struct object *own, struct object *is,
+			    struct report *r)
 {
-	char want[IMAGE_HEX_MAX], have[IMAGE_HEX_MAX], *differ = own != NULL ? compare_libraries(own, is) : copy_text("");
+	char want[IMAGE_HEX_MAX], have[IMAGE_HEX_MAX],
+		*differ = own != NULL ? compare_libraries(own, is) : copy_text("");
 
 	image_hex(guest->facts.abi_hash, guest->facts.abi_hash_len, want);
 	image_hex(is->facts.abi_hash, is->facts.abi_hash_len, have);
-	report_add(r, LEVEL_REFUSED, "abi-mismatch", OVER_OTHER,
-		   "built for the Go runtime library with ABI hash %.16s (%s); %s has %.16s (%s)%s",
-		   want, *guest->facts.go_version != '\0' ? guest->facts.go_version : "Go",
-		   is->path, have, *is->facts.go_version != '\0' ? is->facts.go_version : "Go",
-		   differ);
+	report_add(
+		r, LEVEL_REFUSED, "abi-mismatch", OVER_OTHER,
+		"built for the Go runtime library with ABI hash %.16s (%s); %s has %.16s (%s)%s",
+		want, *guest->facts.go_version != '\0' ? guest->facts.go_version : "Go",
+		is->path, have, *is->facts.go_version != '\0' ? is->facts.go_version : "Go",
+		differ);
 	free(differ);
 }
 
 /* Guests of one process must agree. */
-static void
-compare_with_first(struct inspector *in, const struct object *o, struct report *r)
+static void compare_with_first(struct inspector *in, const struct object *o, struct report *r)
 {
 	const struct image_facts *f = &o->facts;
 
@@ -206,12 +201,12 @@ compare_with_first(struct inspector *in, const struct object *o, struct report *
 		   memcmp(in->first_hash, f->abi_hash, f->abi_hash_len) != 0) {
 		report_add(r, LEVEL_WARNING, "two-runtimes", OVER_OTHER,
 			   "over another Go runtime library than %s: one process can have only "
-			   "one of the two", in->first_guest);
+			   "one of the two",
+			   in->first_guest);
 	}
 }
 
-void
-inspect_go_guest(struct inspector *in, struct object *o, struct report *r)
+void inspect_go_guest(struct inspector *in, struct object *o, struct report *r)
 {
 	struct object *fits = NULL, *other = NULL;
 
@@ -245,9 +240,8 @@ inspect_go_guest(struct inspector *in, struct object *o, struct report *r)
 	object_close(other);
 }
 
-void
-inspect_go_runtimes(const struct inspector *in, const struct object *o,
-		    const struct closure *c, struct report *r)
+void inspect_go_runtimes(const struct inspector *in, const struct object *o,
+			 const struct closure *c, struct report *r)
 {
 	bool guest = o->facts.kind == IMAGE_GO_GUEST;
 
@@ -260,10 +254,11 @@ inspect_go_runtimes(const struct inspector *in, const struct object *o,
 				   "it needs %s, which carries a Go runtime of its own",
 				   object_name(d));
 		else if (d->facts.kind == IMAGE_GO_OWN_RUNTIME && o->facts.kind == IMAGE_C)
-			report_add(r, LEVEL_WARNING, "go-dependency",
-				   "build that one with goaudit build, and open it by itself",
-				   "it needs %s, which carries a Go runtime and stays loaded for ever",
-				   object_name(d));
+			report_add(
+				r, LEVEL_WARNING, "go-dependency",
+				"build that one with goaudit build, and open it by itself",
+				"it needs %s, which carries a Go runtime and stays loaded for ever",
+				object_name(d));
 	}
 	if (!guest || in->host == NULL)
 		return;
@@ -273,7 +268,8 @@ inspect_go_runtimes(const struct inspector *in, const struct object *o,
 		if (d->facts.kind == IMAGE_GO_RUNTIME && !same_hash(&d->facts, &o->facts))
 			report_mismatch(o, NULL, d, r);
 		else if (d->facts.kind == IMAGE_GO_OWN_RUNTIME)
-			report_add(r, LEVEL_REFUSED, "two-runtimes", "build it by goaudit build -exe",
+			report_add(r, LEVEL_REFUSED, "two-runtimes",
+				   "build it by goaudit build -exe",
 				   "%s carries a Go runtime of its own", object_name(d));
 	}
 }

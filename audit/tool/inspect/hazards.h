@@ -13,6 +13,6 @@ enum language { LANG_C, LANG_CXX, LANG_D, LANG_GO };
 void inspect_hazards(struct object *o, enum language lang, struct report *r);
 void inspect_program_tls(const struct closure *c, struct report *r);
 enum language inspect_language(struct object *o);
-char *inspect_druntime(const struct closure *c, struct report *r);	/* D over what */
+char *inspect_druntime(const struct closure *c, struct report *r); /* D over what */
 
 #endif

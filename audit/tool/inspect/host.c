@@ -7,12 +7,12 @@
 
 #include "../dlbind/machine.h"
 
-#define COPIES_MAX 1024		/* looked at; programs have a dozen */
-#define CAPTURED_MAX 200000	/* symbols looked up */
+#define COPIES_MAX   1024   /* looked at; programs have a dozen */
+#define CAPTURED_MAX 200000 /* symbols looked up */
 
 /* The first library that defines a name, in ld.so's order. */
-static struct object *
-definer(const struct closure *c, size_t from, const char *name, GElf_Sym *sym)
+static struct object *definer(const struct closure *c, size_t from, const char *name,
+			      GElf_Sym *sym)
 {
 	for (size_t i = from; i < c->n; i++) {
 		size_t at = image_find_symbol(&c->object[i]->elf, name);
@@ -24,8 +24,7 @@ definer(const struct closure *c, size_t from, const char *name, GElf_Sym *sym)
 }
 
 /* Does the library go on using its own object beside a program's copy? */
-static const char *
-keeps_own(const struct object *library, const GElf_Sym *sym)
+static const char *keeps_own(const struct object *library, const GElf_Sym *sym)
 {
 	if (library->facts.symbolic)
 		return "is linked with -Bsymbolic";
@@ -33,9 +32,8 @@ keeps_own(const struct object *library, const GElf_Sym *sym)
 }
 
 /* One COPY relocation of the program against a library of its own. */
-static void
-judge_copy(const struct closure *c, const char *name, uint64_t size, struct names *plain,
-	   struct report *r)
+static void judge_copy(const struct closure *c, const char *name, uint64_t size,
+		       struct names *plain, struct report *r)
 {
 	GElf_Sym theirs;
 	struct object *library = definer(c, 1, name, &theirs);
@@ -43,17 +41,19 @@ judge_copy(const struct closure *c, const char *name, uint64_t size, struct name
 
 	if (library == NULL) {
 		report_add(r, LEVEL_WARNING, "copy-undefined", NULL,
-			   "COPY relocation of %.160s (%llu bytes), which no library defines", name,
-			   (unsigned long long)size);
+			   "COPY relocation of %.160s (%llu bytes), which no library defines",
+			   name, (unsigned long long)size);
 		return;
 	}
 	own = keeps_own(library, &theirs);
 	if (own != NULL)
-		report_add(r, LEVEL_WARNING, "copy-split",
-			   "compile the program with -fPIE -mno-direct-extern-access, or the "
-			   "library without it",
-			   "COPY relocation of %.160s (%llu bytes): %s %s, so program and library "
-			   "each have one", name, (unsigned long long)size, object_name(library), own);
+		report_add(
+			r, LEVEL_WARNING, "copy-split",
+			"compile the program with -fPIE -mno-direct-extern-access, or the "
+			"library without it",
+			"COPY relocation of %.160s (%llu bytes): %s %s, so program and library "
+			"each have one",
+			name, (unsigned long long)size, object_name(library), own);
 	else if (theirs.st_size != size)
 		report_add(r, LEVEL_WARNING, "copy-size", "link the program again",
 			   "COPY relocation of %.160s: %llu bytes here, %llu in %s", name,
@@ -64,8 +64,7 @@ judge_copy(const struct closure *c, const char *name, uint64_t size, struct name
 			  object_name(library));
 }
 
-void
-inspect_copies(struct object *program, const struct closure *c, struct report *r)
+void inspect_copies(struct object *program, const struct closure *c, struct report *r)
 {
 	struct names plain = { 0 };
 	struct relocs it;
@@ -84,13 +83,13 @@ inspect_copies(struct object *program, const struct closure *c, struct report *r
 	if (plain.n > 0)
 		report_add(r, LEVEL_NOTE, "copy", NULL,
 			   "COPY relocations, so these keep their state over a reload of their "
-			   "library: %s", names_text(&plain));
+			   "library: %s",
+			   names_text(&plain));
 	names_free(&plain);
 }
 
 /* The host's copies of what this very library defines. */
-static void
-judge_host_copies(struct inspector *in, struct object *o, struct report *r)
+static void judge_host_copies(struct inspector *in, struct object *o, struct report *r)
 {
 	struct names shared = { 0 }, split = { 0 };
 	struct relocs it;
@@ -102,20 +101,22 @@ judge_host_copies(struct inspector *in, struct object *o, struct report *r)
 	while (seen < COPIES_MAX && relocs_next(&it, &rel)) {
 		const char *name = image_symbol_name(&in->host->elf, GELF_R_SYM(rel.r_info));
 		size_t at = GELF_R_TYPE(rel.r_info) == MACHINE_R_COPY && *name != '\0' ?
-			    image_find_symbol(&o->elf, name) : 0;
+				    image_find_symbol(&o->elf, name) :
+				    0;
 
 		if (at == 0 || !object_symbol(o, at, &sym) || !object_defines(&sym))
 			continue;
 		seen++;
-		names_add(keeps_own(o, &sym) != NULL ? &split : &shared, "%.160s (%llu bytes)", name,
-			  (unsigned long long)sym.st_size);
+		names_add(keeps_own(o, &sym) != NULL ? &split : &shared, "%.160s (%llu bytes)",
+			  name, (unsigned long long)sym.st_size);
 	}
 	if (split.n > 0)
-		report_add(r, LEVEL_WARNING, "copy-split",
-			   "compile the program with -fPIE -mno-direct-extern-access, or link the "
-			   "library without -Bsymbolic",
-			   "%s has a copy of its own, which this library does not use: %s",
-			   object_name(in->host), names_text(&split));
+		report_add(
+			r, LEVEL_WARNING, "copy-split",
+			"compile the program with -fPIE -mno-direct-extern-access, or link the "
+			"library without -Bsymbolic",
+			"%s has a copy of its own, which this library does not use: %s",
+			object_name(in->host), names_text(&split));
 	if (shared.n > 0)
 		report_add(r, LEVEL_WARNING, "copy-shared",
 			   "let the program find it with dlsym",
@@ -126,15 +127,14 @@ judge_host_copies(struct inspector *in, struct object *o, struct report *r)
 }
 
 /* A reference by name, of which the scope's first definition is taken. */
-static bool
-binds_by_name(unsigned type)
+static bool binds_by_name(unsigned type)
 {
 	return machine_stores_address(type) || type == MACHINE_R_TLS_MODULE ||
 	       type == MACHINE_R_TLS_OFFSET;
 }
 
-static void
-judge_symbol(const struct closure *host, const struct object *o, size_t i, struct names *names)
+static void judge_symbol(const struct closure *host, const struct object *o, size_t i,
+			 struct names *names)
 {
 	const char *name = image_symbol_name(&o->elf, i);
 	struct object *by;
@@ -152,12 +152,12 @@ judge_symbol(const struct closure *host, const struct object *o, size_t i, struc
 		names_add(names, "%.160s (%s)", name, object_name(by));
 }
 
-void
-inspect_captured(struct inspector *in, struct object *o, struct report *r)
+void inspect_captured(struct inspector *in, struct object *o, struct report *r)
 {
 	struct names taken = { 0 };
 	unsigned char *seen;
-	size_t looked = 0, room = o->elf.sym != NULL ? o->elf.sym->d_size / sizeof(Elf64_Sym) : 0;
+	size_t looked = 0,
+	       room = o->elf.sym != NULL ? o->elf.sym->d_size / sizeof(Elf64_Sym) : 0;
 	struct relocs it;
 	GElf_Rela rel;
 
@@ -165,10 +165,11 @@ inspect_captured(struct inspector *in, struct object *o, struct report *r)
 	for (size_t i = 1; i < in->host_closure.n; i++)
 		if (o->real != NULL && in->host_closure.object[i]->real != NULL &&
 		    strcmp(in->host_closure.object[i]->real, o->real) == 0)
-			report_add(r, LEVEL_REFUSED, "linked-by-host",
-				   "let the program open it with dlopen only",
-				   "%s is linked against it: it is loaded at start and for ever",
-				   object_name(in->host));
+			report_add(
+				r, LEVEL_REFUSED, "linked-by-host",
+				"let the program open it with dlopen only",
+				"%s is linked against it: it is loaded at start and for ever",
+				object_name(in->host));
 	seen = allocate(room / 8 + 1);
 	relocs_begin(&it, o);
 	while (!o->facts.symbolic && looked < CAPTURED_MAX && relocs_next(&it, &rel)) {

@@ -12,12 +12,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define HASH_SHOWN 8	/* bytes of an ABI hash */
+#define HASH_SHOWN 8 /* bytes of an ABI hash */
 
 /* ---- programs ---- */
 
-static const char *
-interpreter(struct object *o)
+static const char *interpreter(struct object *o)
 {
 	Elf_Data *d;
 	GElf_Phdr ph;
@@ -26,19 +25,20 @@ interpreter(struct object *o)
 		if (gelf_getphdr(o->elf.elf, (int)i, &ph) != NULL && ph.p_type == PT_INTERP) {
 			d = image_file_chunk(&o->elf, ph.p_offset, ph.p_filesz, ELF_T_BYTE);
 			return d != NULL && memchr(d->d_buf, '\0', d->d_size) != NULL ?
-			       d->d_buf : "";
+				       d->d_buf :
+				       "";
 		}
 	return NULL;
 }
 
-static void
-judge_program(struct object *o, const struct closure *c, struct report *r)
+static void judge_program(struct object *o, const struct closure *c, struct report *r)
 {
 	const char *loader = interpreter(o);
 
 	if (o->elf.dyn == NULL || loader == NULL)
-		report_add(r, LEVEL_REFUSED, "static", "link it dynamically",
-			   "statically linked: ld.so does not run in it, so LD_AUDIT does nothing");
+		report_add(
+			r, LEVEL_REFUSED, "static", "link it dynamically",
+			"statically linked: ld.so does not run in it, so LD_AUDIT does nothing");
 	else if (strcmp(loader, MACHINE_LOADER) != 0)
 		report_add(r, LEVEL_REFUSED, "other-loader", "link it with glibc",
 			   "its loader is %.160s, not glibc's " MACHINE_LOADER, loader);
@@ -52,19 +52,20 @@ judge_program(struct object *o, const struct closure *c, struct report *r)
 	inspect_copies(o, c, r);
 }
 
-static char *
-describe_program(const struct object *o, enum language lang)
+static char *describe_program(const struct object *o, enum language lang)
 {
-	return format("program (%s)", lang == LANG_D ? "D" : lang == LANG_CXX ? "C++" :
-		      lang == LANG_C ? "C" : o->facts.kind == IMAGE_GO_OWN_RUNTIME ?
-		      "Go with a runtime of its own" : "Go over a shared runtime");
+	return format("program (%s)", lang == LANG_D   ? "D" :
+				      lang == LANG_CXX ? "C++" :
+				      lang == LANG_C   ? "C" :
+				      o->facts.kind == IMAGE_GO_OWN_RUNTIME ?
+						       "Go with a runtime of its own" :
+						       "Go over a shared runtime");
 }
 
 /* ---- libraries ---- */
 
 /* What the audit module would do to its copy, done to one here. */
-static void
-judge_mending(struct object *o, struct report *r)
+static void judge_mending(struct object *o, struct report *r)
 {
 	char why[120] = "", *copy;
 	enum image_status st;
@@ -80,9 +81,8 @@ judge_mending(struct object *o, struct report *r)
 	free(copy);
 }
 
-static void
-judge_library(struct inspector *in, struct object *o, const struct closure *c,
-	      struct report *r)
+static void judge_library(struct inspector *in, struct object *o, const struct closure *c,
+			  struct report *r)
 {
 	switch (o->facts.kind) {
 	case IMAGE_GO_OWN_RUNTIME:
@@ -98,18 +98,15 @@ judge_library(struct inspector *in, struct object *o, const struct closure *c,
 		inspect_go_guest(in, o, r);
 		judge_mending(o, r);
 		break;
-	case IMAGE_C:
-		judge_mending(o, r);
-		break;
+	case IMAGE_C: judge_mending(o, r); break;
 	}
 	inspect_go_runtimes(in, o, c, r);
 	if (in->host != NULL)
 		inspect_captured(in, o, r);
 }
 
-static char *
-describe_library(const struct object *o, enum language lang, const struct closure *c,
-		 struct report *r)
+static char *describe_library(const struct object *o, enum language lang,
+			      const struct closure *c, struct report *r)
 {
 	const struct image_facts *f = &o->facts;
 	const char *version = *f->go_version != '\0' ? f->go_version : "Go";
@@ -124,24 +121,22 @@ describe_library(const struct object *o, enum language lang, const struct closur
 			      image_hex(f->abi_hash, HASH_SHOWN, hex));
 	case IMAGE_GO_OWN_RUNTIME:
 		return format("Go with a runtime of its own (%.32s)", version);
-	case IMAGE_C:
-		break;
+	case IMAGE_C: break;
 	}
 	return lang == LANG_D ? inspect_druntime(c, r) :
-	       copy_text(lang == LANG_CXX ? "C++" : "C");
+				copy_text(lang == LANG_CXX ? "C++" : "C");
 }
 
-static const char *
-verdict_of(const struct object *o, enum finding_level worst)
+static const char *verdict_of(const struct object *o, enum finding_level worst)
 {
 	if (o->program)
 		return worst == LEVEL_REFUSED ? "cannot be a host" : "can be a host";
 	return worst == LEVEL_REFUSED ? "does not reload" :
-	       worst == LEVEL_WARNING ? "reloads, with care" : "reloads";
+	       worst == LEVEL_WARNING ? "reloads, with care" :
+					"reloads";
 }
 
-static void
-judge(struct inspector *in, struct object *o, struct report *r)
+static void judge(struct inspector *in, struct object *o, struct report *r)
 {
 	enum language lang = inspect_language(o);
 	struct closure c;
@@ -169,8 +164,7 @@ judge(struct inspector *in, struct object *o, struct report *r)
 	closure_close(&c);
 }
 
-static void
-unreadable(struct report *r, const char *why)
+static void unreadable(struct report *r, const char *why)
 {
 	r->what = copy_text("not an image that can be read");
 	r->verdict = "does not reload";
@@ -178,8 +172,7 @@ unreadable(struct report *r, const char *why)
 		   "build it again for this machine, or copy it again", "%s", why);
 }
 
-void
-inspect_file(struct inspector *in, const char *path, struct report *r)
+void inspect_file(struct inspector *in, const char *path, struct report *r)
 {
 	char why[200];
 	struct object *o = object_open(path, why, sizeof why);
@@ -192,8 +185,7 @@ inspect_file(struct inspector *in, const char *path, struct report *r)
 	object_close(o);
 }
 
-uint64_t
-inspect_tls(struct inspector *in, const char *path, const char *preload)
+uint64_t inspect_tls(struct inspector *in, const char *path, const char *preload)
 {
 	char why[200];
 	struct object *o = object_open(path, why, sizeof why);
@@ -211,8 +203,7 @@ inspect_tls(struct inspector *in, const char *path, const char *preload)
 	return size;
 }
 
-void
-inspect_bytes(struct inspector *in, char *bytes, size_t len, struct report *r)
+void inspect_bytes(struct inspector *in, char *bytes, size_t len, struct report *r)
 {
 	char why[200];
 	struct object *o = object_of_bytes(bytes, len, why, sizeof why);
@@ -225,8 +216,7 @@ inspect_bytes(struct inspector *in, char *bytes, size_t len, struct report *r)
 	object_close(o);
 }
 
-int
-inspector_set_host(struct inspector *in, const char *path)
+int inspector_set_host(struct inspector *in, const char *path)
 {
 	char why[200];
 
@@ -237,8 +227,7 @@ inspector_set_host(struct inspector *in, const char *path)
 	return STATUS_OK;
 }
 
-int
-inspector_set_runtime(struct inspector *in, const char *path)
+int inspector_set_runtime(struct inspector *in, const char *path)
 {
 	char why[200];
 
@@ -251,8 +240,7 @@ inspector_set_runtime(struct inspector *in, const char *path)
 	return STATUS_OK;
 }
 
-void
-inspector_free(struct inspector *in)
+void inspector_free(struct inspector *in)
 {
 	closure_close(&in->host_closure);
 	object_close(in->host);

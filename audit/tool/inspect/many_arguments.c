@@ -9,11 +9,10 @@
 #include "core/rows.h"
 #include "core/layout.h"
 
-#define SPARSE (UINT64_C(64) << 20)	/* bytes that an image may take beyond its file's */
+#define SPARSE (UINT64_C(64) << 20) /* bytes that an image may take beyond its file's */
 
 /* The image as it would be loaded; bytes is NULL if it has no unwind tables, or cannot be. */
-static struct rows_image
-load(struct object *o)
+static struct rows_image load(struct object *o)
 {
 	struct rows_image image = { .size = o->elf.end - o->elf.base };
 	unsigned char *bytes;
@@ -43,8 +42,7 @@ load(struct object *o)
 	return image;
 }
 
-void
-inspect_arguments(struct object *o, struct report *r)
+void inspect_arguments(struct object *o, struct report *r)
 {
 	struct rows_image image = load(o);
 	uint64_t left = 4 * o->len;
@@ -65,10 +63,11 @@ inspect_arguments(struct object *o, struct report *r)
 			names_add(&names, "%s (any number)", image_symbol_name(&o->elf, i));
 	}
 	if (names.n > 0)
-		report_add(r, LEVEL_NOTE, "many-arguments", NULL,
-			   "functions that take more than %d words of arguments from the stack, or "
-			   "may: %s: each call by an entry copies them", STACK_WORDS,
-			   names_text(&names));
+		report_add(
+			r, LEVEL_NOTE, "many-arguments", NULL,
+			"functions that take more than %d words of arguments from the stack, or "
+			"may: %s: each call by an entry copies them",
+			STACK_WORDS, names_text(&names));
 	names_free(&names);
 	free((void *)image.bytes);
 }

@@ -12,17 +12,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NEEDED_MAX 1024		/* of one image */
-#define LIST_MAX 16384		/* bytes of a search path */
+#define NEEDED_MAX 1024  /* of one image */
+#define LIST_MAX   16384 /* bytes of a search path */
 
 static const char *const system_folders[] = {
-	"/lib/" MACHINE_MULTIARCH, "/usr/lib/" MACHINE_MULTIARCH, "/lib64", "/usr/lib64",
-	"/lib", "/usr/lib", NULL,
+	"/lib/" MACHINE_MULTIARCH,
+	"/usr/lib/" MACHINE_MULTIARCH,
+	"/lib64",
+	"/usr/lib64",
+	"/lib",
+	"/usr/lib",
+	NULL,
 };
 
 /* Lines are "\tNAME (libc6,x86-64[, ...]) => PATH". */
-static void
-read_ld_cache(struct inspector *in)
+static void read_ld_cache(struct inspector *in)
 {
 	char *argv[] = { "/sbin/ldconfig", "-p", NULL };
 	char *out = access(argv[0], X_OK) == 0 ? child_output(argv) : NULL, *line, *rest = out;
@@ -40,8 +44,7 @@ read_ld_cache(struct inspector *in)
 	free(out);
 }
 
-struct object *
-object_share(struct inspector *in, const char *path)
+struct object *object_share(struct inspector *in, const char *path)
 {
 	char why[160], *real = realpath(path, NULL);
 	struct object *o = NULL;
@@ -61,8 +64,8 @@ object_share(struct inspector *in, const char *path)
 	return o;
 }
 
-static struct object *
-try_open(struct inspector *in, const char *folder, size_t n, const char *name)
+static struct object *try_open(struct inspector *in, const char *folder, size_t n,
+			       const char *name)
 {
 	char *path = format("%.*s/%s", (int)n, folder, name);
 	struct object *o = object_share(in, path);
@@ -77,8 +80,8 @@ try_open(struct inspector *in, const char *folder, size_t n, const char *name)
 }
 
 /* A list of folders with colons; $ORIGIN is where `of` lies. */
-static struct object *
-try_list(struct inspector *in, const char *list, const struct object *of, const char *name)
+static struct object *try_list(struct inspector *in, const char *list, const struct object *of,
+			       const char *name)
 {
 	struct object *found = NULL;
 	const char *real = of->real != NULL ? of->real : "";
@@ -97,8 +100,7 @@ try_list(struct inspector *in, const char *list, const struct object *of, const 
 	return found;
 }
 
-static struct object *
-try_cache(struct inspector *in, const char *name)
+static struct object *try_cache(struct inspector *in, const char *name)
 {
 	struct object *found = NULL;
 
@@ -115,9 +117,8 @@ try_cache(struct inspector *in, const char *name)
 	return found;
 }
 
-static struct object *
-find_library(struct inspector *in, const struct closure *c, const struct object *by,
-	     const char *name)
+static struct object *find_library(struct inspector *in, const struct closure *c,
+				   const struct object *by, const char *name)
 {
 	const char *runpath = object_string(by, DT_RUNPATH, 0);
 	struct object *found = NULL;
@@ -142,8 +143,7 @@ find_library(struct inspector *in, const struct closure *c, const struct object 
 	return found;
 }
 
-static bool
-has_name(const struct closure *c, const char *name)
+static bool has_name(const struct closure *c, const char *name)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		const char *soname = c->object[i]->facts.soname;
@@ -155,8 +155,8 @@ has_name(const struct closure *c, const char *name)
 	return false;
 }
 
-static void
-add_needed(struct inspector *in, struct closure *c, struct object *by, const char *name)
+static void add_needed(struct inspector *in, struct closure *c, struct object *by,
+		       const char *name)
 {
 	struct object *o;
 
@@ -170,13 +170,13 @@ add_needed(struct inspector *in, struct closure *c, struct object *by, const cha
 	if (o != NULL)
 		c->object[c->n++] = o;
 	else
-		list_add(&c->missing, by == c->object[0] ? copy_text(name) :
-			 format("%s (for %s)", name, object_name(by)));
+		list_add(&c->missing, by == c->object[0] ?
+					      copy_text(name) :
+					      format("%s (for %s)", name, object_name(by)));
 }
 
 /* What the objects from `first` on need. */
-static void
-follow(struct inspector *in, struct closure *c, size_t first)
+static void follow(struct inspector *in, struct closure *c, size_t first)
 {
 	for (size_t i = first; in->files && i < c->n; i++) {
 		const struct image_elf *elf = &c->object[i]->elf;
@@ -197,15 +197,13 @@ follow(struct inspector *in, struct closure *c, size_t first)
 	}
 }
 
-void
-closure_open(struct inspector *in, struct object *o, struct closure *c)
+void closure_open(struct inspector *in, struct object *o, struct closure *c)
 {
 	*c = (struct closure){ .object = { o }, .n = 1 };
 	follow(in, c, 0);
 }
 
-void
-closure_preload(struct inspector *in, struct closure *c, const char *list)
+void closure_preload(struct inspector *in, struct closure *c, const char *list)
 {
 	size_t first = c->n;
 
@@ -221,8 +219,7 @@ closure_preload(struct inspector *in, struct closure *c, const char *list)
 	follow(in, c, first);
 }
 
-uint64_t
-closure_tls(const struct closure *c)
+uint64_t closure_tls(const struct closure *c)
 {
 	uint64_t sum = 0;
 
@@ -235,8 +232,7 @@ closure_tls(const struct closure *c)
 	return sum;
 }
 
-void
-closure_close(struct closure *c)
+void closure_close(struct closure *c)
 {
 	for (size_t i = 1; i < c->n; i++)
 		object_close(c->object[i]);
@@ -244,15 +240,15 @@ closure_close(struct closure *c)
 	c->n = 0;
 }
 
-void
-inspect_missing(const struct closure *c, struct report *r)
+void inspect_missing(const struct closure *c, struct report *r)
 {
 	struct names names = { 0 };
 
 	if (c->cut)
-		report_add(r, LEVEL_WARNING, "too-many-dependencies", NULL,
-			   "more than %d libraries would be loaded with it: the rest was not looked at",
-			   INSPECT_OBJECTS_MAX);
+		report_add(
+			r, LEVEL_WARNING, "too-many-dependencies", NULL,
+			"more than %d libraries would be loaded with it: the rest was not looked at",
+			INSPECT_OBJECTS_MAX);
 	for (size_t i = 0; i < c->missing.n; i++)
 		names_add(&names, "%s", c->missing.item[i]);
 	if (names.n > 0)

@@ -12,8 +12,8 @@
 
 /* A regular file, wholly in memory: a mapping would be killed by whoever
  * shortens the file. */
-static char *
-read_image(const char *path, size_t *len, unsigned *mode, char *why, size_t why_len)
+static char *read_image(const char *path, size_t *len, unsigned *mode, char *why,
+			size_t why_len)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
@@ -48,8 +48,7 @@ read_image(const char *path, size_t *len, unsigned *mode, char *why, size_t why_
 
 /* ld.so opens whatever it maps; a program is what the kernel starts.  A library
  * with an interpreter of its own (libc.so.6) is a library. */
-static void
-read_segments(struct object *o)
+static void read_segments(struct object *o)
 {
 	uint64_t flags = 0;
 	GElf_Ehdr eh;
@@ -74,12 +73,11 @@ read_segments(struct object *o)
 	o->program = o->type == ET_EXEC || (flags & DF_1_PIE) != 0 || o->elf.dyn == NULL;
 }
 
-static bool
-open_elf(struct object *o, char *why, size_t why_len)
+static bool open_elf(struct object *o, char *why, size_t why_len)
 {
 	char reason[120] = "";
-	enum image_status st = image_elf_open_program(&o->elf, o->bytes, o->len, reason,
-						      sizeof reason);
+	enum image_status st =
+		image_elf_open_program(&o->elf, o->bytes, o->len, reason, sizeof reason);
 
 	if (st == IMAGE_OK) {
 		read_segments(o);
@@ -93,8 +91,7 @@ open_elf(struct object *o, char *why, size_t why_len)
 	return false;
 }
 
-struct object *
-object_of_bytes(char *bytes, size_t len, char *why, size_t why_len)
+struct object *object_of_bytes(char *bytes, size_t len, char *why, size_t why_len)
 {
 	struct object *o = allocate(sizeof *o);
 
@@ -106,8 +103,7 @@ object_of_bytes(char *bytes, size_t len, char *why, size_t why_len)
 	return NULL;
 }
 
-struct object *
-object_open(const char *path, char *why, size_t why_len)
+struct object *object_open(const char *path, char *why, size_t why_len)
 {
 	struct object *o;
 	unsigned mode = 0;
@@ -130,8 +126,7 @@ object_open(const char *path, char *why, size_t why_len)
 	return o;
 }
 
-void
-object_close(struct object *o)
+void object_close(struct object *o)
 {
 	if (o == NULL || o->shared-- > 0)
 		return;
@@ -143,19 +138,20 @@ object_close(struct object *o)
 	free(o);
 }
 
-const char *
-object_name(const struct object *o)
+const char *object_name(const struct object *o)
 {
 	const char *slash = o->path != NULL ? strrchr(o->path, '/') : NULL;
 
 	return slash != NULL ? slash + 1 : o->path != NULL ? o->path : "(bytes)";
 }
 
-bool
-object_is_elf(const char *path)
+bool object_is_elf(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct { unsigned char ident[EI_NIDENT]; uint16_t type; } head;
+	struct {
+		unsigned char ident[EI_NIDENT];
+		uint16_t type;
+	} head;
 	struct stat st;
 	bool elf = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
 		   read(fd, &head, sizeof head) == (ssize_t)sizeof head &&
@@ -167,8 +163,7 @@ object_is_elf(const char *path)
 	return elf;
 }
 
-bool
-object_tag(const struct object *o, int64_t tag, size_t nth, uint64_t *value)
+bool object_tag(const struct object *o, int64_t tag, size_t nth, uint64_t *value)
 {
 	GElf_Dyn d;
 
@@ -183,16 +178,14 @@ object_tag(const struct object *o, int64_t tag, size_t nth, uint64_t *value)
 	return false;
 }
 
-const char *
-object_string(const struct object *o, int64_t tag, size_t nth)
+const char *object_string(const struct object *o, int64_t tag, size_t nth)
 {
 	uint64_t offset;
 
 	return object_tag(o, tag, nth, &offset) ? image_string(&o->elf, offset) : NULL;
 }
 
-void
-relocs_begin(struct relocs *it, struct object *o)
+void relocs_begin(struct relocs *it, struct object *o)
 {
 	uint64_t at = 0, size = 0, kind = DT_RELA;
 
@@ -206,8 +199,7 @@ relocs_begin(struct relocs *it, struct object *o)
 	it->jmprel_count = it->jmprel != NULL ? size / sizeof(Elf64_Rela) : 0;
 }
 
-bool
-relocs_next(struct relocs *it, GElf_Rela *r)
+bool relocs_next(struct relocs *it, GElf_Rela *r)
 {
 	size_t first = it->o->elf.rela_count;
 
@@ -222,15 +214,13 @@ relocs_next(struct relocs *it, GElf_Rela *r)
 	return false;
 }
 
-bool
-object_symbol(const struct object *o, size_t i, GElf_Sym *sym)
+bool object_symbol(const struct object *o, size_t i, GElf_Sym *sym)
 {
 	return o->elf.sym != NULL && i != 0 && i <= INT32_MAX &&
 	       gelf_getsym(o->elf.sym, (int)i, sym) != NULL;
 }
 
-bool
-object_defines(const GElf_Sym *sym)
+bool object_defines(const GElf_Sym *sym)
 {
 	unsigned bind = GELF_ST_BIND(sym->st_info), seen = GELF_ST_VISIBILITY(sym->st_other);
 
@@ -239,8 +229,7 @@ object_defines(const GElf_Sym *sym)
 	       (seen == STV_DEFAULT || seen == STV_PROTECTED);
 }
 
-Elf_Data *
-object_section(struct object *o, const char *name)
+Elf_Data *object_section(struct object *o, const char *name)
 {
 	Elf_Scn *scn = NULL;
 	GElf_Shdr sh;
@@ -256,7 +245,8 @@ object_section(struct object *o, const char *name)
 		s = elf_strptr(o->elf.elf, names, sh.sh_name);
 		if (s != NULL && strcmp(s, name) == 0)
 			return image_file_chunk(&o->elf, sh.sh_offset, sh.sh_size,
-						sh.sh_type == SHT_NOTE ? ELF_T_NHDR : ELF_T_BYTE);
+						sh.sh_type == SHT_NOTE ? ELF_T_NHDR :
+									 ELF_T_BYTE);
 	}
 	return NULL;
 }

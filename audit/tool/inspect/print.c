@@ -5,15 +5,18 @@
 #include <stdlib.h>
 
 static const char *const level_names[] = {
-	[LEVEL_NOTE] = "note", [LEVEL_WARNING] = "warning", [LEVEL_REFUSED] = "refused",
+	[LEVEL_NOTE] = "note",
+	[LEVEL_WARNING] = "warning",
+	[LEVEL_REFUSED] = "refused",
 };
 
 static const char *const level_colours[] = {
-	[LEVEL_NOTE] = "", [LEVEL_WARNING] = "\033[33m", [LEVEL_REFUSED] = "\033[31m",
+	[LEVEL_NOTE] = "",
+	[LEVEL_WARNING] = "\033[33m",
+	[LEVEL_REFUSED] = "\033[31m",
 };
 
-void
-report_print(const struct report *r, bool colour)
+void report_print(const struct report *r, bool colour)
 {
 	const char *on = colour ? level_colours[r->worst] : "";
 	const char *off = colour && r->worst != LEVEL_NOTE ? "\033[0m" : "";
@@ -30,8 +33,7 @@ report_print(const struct report *r, bool colour)
 		}
 }
 
-static void
-add_pair(struct text *t, const char *before, const char *name, const char *value)
+static void add_pair(struct text *t, const char *before, const char *name, const char *value)
 {
 	text_puts(t, before);
 	text_json(t, name);
@@ -42,8 +44,7 @@ add_pair(struct text *t, const char *before, const char *name, const char *value
 		text_puts(t, "null");
 }
 
-static void
-add_finding(struct text *t, const struct finding *f, bool first)
+static void add_finding(struct text *t, const struct finding *f, bool first)
 {
 	add_pair(t, first ? "\n    {" : ",\n    {", "id", f->id);
 	add_pair(t, ", ", "level", level_names[f->level]);
@@ -52,8 +53,7 @@ add_finding(struct text *t, const struct finding *f, bool first)
 	text_puts(t, "}");
 }
 
-void
-report_json(const struct report *r, bool first)
+void report_json(const struct report *r, bool first)
 {
 	char *bytes = format("%llu", (unsigned long long)r->bytes), hex[IMAGE_HEX_MAX];
 	struct text t = { 0 };

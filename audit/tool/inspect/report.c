@@ -6,9 +6,8 @@
 
 #define FINDINGS_MAX 64
 
-void
-report_add(struct report *r, enum finding_level level, const char *id, const char *cure,
-	   const char *fmt, ...)
+void report_add(struct report *r, enum finding_level level, const char *id, const char *cure,
+		const char *fmt, ...)
 {
 	struct finding *f;
 	va_list ap;
@@ -28,8 +27,7 @@ report_add(struct report *r, enum finding_level level, const char *id, const cha
 		r->worst = level;
 }
 
-void
-report_free(struct report *r)
+void report_free(struct report *r)
 {
 	for (size_t i = 0; i < r->n; i++)
 		free(r->finding[i].text);
@@ -40,8 +38,7 @@ report_free(struct report *r)
 	*r = (struct report){ 0 };
 }
 
-void
-names_add(struct names *names, const char *fmt, ...)
+void names_add(struct names *names, const char *fmt, ...)
 {
 	char one[INSPECT_NAME_MAX + 64];
 	va_list ap;
@@ -55,8 +52,7 @@ names_add(struct names *names, const char *fmt, ...)
 	text_puts(&names->text, one);
 }
 
-const char *
-names_text(struct names *names)
+const char *names_text(struct names *names)
 {
 	char *more;
 
@@ -68,8 +64,7 @@ names_text(struct names *names)
 	return names->text.s;
 }
 
-void
-names_free(struct names *names)
+void names_free(struct names *names)
 {
 	free(names->text.s);
 	*names = (struct names){ 0 };

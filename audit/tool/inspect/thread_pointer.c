@@ -18,17 +18,16 @@
 
 #define TRIES_MAX 64
 
-static const uint8_t *
-code_at(struct object *o, uint64_t vaddr, size_t size)
+static const uint8_t *code_at(struct object *o, uint64_t vaddr, size_t size)
 {
 	uint64_t off;
 
 	return image_offset(&o->elf, vaddr, size, &off, NULL) ?
-	       (const uint8_t *)o->bytes + off : NULL;
+		       (const uint8_t *)o->bytes + off :
+		       NULL;
 }
 
-static int32_t
-rel32(const uint8_t *p)
+static int32_t rel32(const uint8_t *p)
 {
 	int32_t v;
 
@@ -36,8 +35,7 @@ rel32(const uint8_t *p)
 	return v;
 }
 
-static const char *
-system_of(int number)
+static const char *system_of(int number)
 {
 	switch (number) {
 	case 158: return "Linux: arch_prctl";
@@ -50,8 +48,7 @@ system_of(int number)
 }
 
 /* The system call of the function at vaddr, -1 if none is seen. */
-static int
-syscall_of(struct object *o, uint64_t vaddr)
+static int syscall_of(struct object *o, uint64_t vaddr)
 {
 	int number = -1;
 
@@ -71,8 +68,7 @@ syscall_of(struct object *o, uint64_t vaddr)
 }
 
 /* The system call of settls, called at needtls; -1: this system does without. */
-static int
-settls_at(struct object *o, uint64_t needtls)
+static int settls_at(struct object *o, uint64_t needtls)
 {
 	const uint8_t *p = code_at(o, needtls, 24);
 	size_t call;
@@ -80,14 +76,14 @@ settls_at(struct object *o, uint64_t needtls)
 	if (p == NULL || p[0] != 0x48 || p[2] != 0x3d || (p[1] != 0x8d && p[1] != 0x8b))
 		return -1;
 	call = p[1] == 0x8d ? 7 : 14;
-	return p[call] == 0xe8 ?
-	       syscall_of(o, needtls + call + 5 + (uint64_t)(int64_t)rel32(p + call + 1)) : -1;
+	return p[call] == 0xe8 ? syscall_of(o, needtls + call + 5 +
+						       (uint64_t)(int64_t)rel32(p + call + 1)) :
+				 -1;
 }
 
 /* Is the variable 0 when the program starts?  Through the GOT `slot` holds its
  * address, by a relocation. */
-static bool
-starts_as_zero(struct object *o, uint64_t slot, bool got)
+static bool starts_as_zero(struct object *o, uint64_t slot, bool got)
 {
 	uint64_t value = 0, at = slot;
 	const uint8_t *p;
@@ -99,7 +95,7 @@ starts_as_zero(struct object *o, uint64_t slot, bool got)
 			at = (uint64_t)r.r_addend;
 			if (object_symbol(o, GELF_R_SYM(r.r_info), &sym)) {
 				if (sym.st_shndx == SHN_UNDEF)
-					return false;	/* another image's */
+					return false; /* another image's */
 				at = sym.st_value;
 			}
 		} else if ((p = code_at(o, slot, 8)) != NULL) {
@@ -115,8 +111,7 @@ starts_as_zero(struct object *o, uint64_t slot, bool got)
 }
 
 /* The sequence at vaddr, right behind cpuid; the call's number, or -1. */
-static int
-clobber_at(struct object *o, uint64_t vaddr)
+static int clobber_at(struct object *o, uint64_t vaddr)
 {
 	for (uint64_t at = vaddr; at < vaddr + 40; at++) {
 		const uint8_t *p = code_at(o, at, 20), *t;
@@ -145,8 +140,7 @@ clobber_at(struct object *o, uint64_t vaddr)
 	return -1;
 }
 
-static int
-find_clobber(struct object *o)
+static int find_clobber(struct object *o)
 {
 	static const uint8_t cpuid[] = { 0xb8, 1, 0, 0, 0, 0x0f, 0xa2 };
 	unsigned tries = 0;
@@ -158,10 +152,10 @@ find_clobber(struct object *o)
 		if (gelf_getphdr(o->elf.elf, (int)i, &ph) == NULL || ph.p_type != PT_LOAD ||
 		    (ph.p_flags & PF_X) == 0)
 			continue;
-		s = o->bytes + ph.p_offset;	/* checked when it was opened */
+		s = o->bytes + ph.p_offset; /* checked when it was opened */
 		end = s + ph.p_filesz;
-		for (hit = s; tries < TRIES_MAX &&
-			      (hit = memmem(hit, (size_t)(end - hit), cpuid, sizeof cpuid)) != NULL;
+		for (hit = s; tries < TRIES_MAX && (hit = memmem(hit, (size_t)(end - hit),
+								 cpuid, sizeof cpuid)) != NULL;
 		     tries++) {
 			int number;
 
@@ -174,14 +168,15 @@ find_clobber(struct object *o)
 	return -1;
 }
 
-void
-inspect_thread_pointer(struct object *o, struct report *r)
+void inspect_thread_pointer(struct object *o, struct report *r)
 {
 	int number = find_clobber(o);
 
 	if (number >= 0)
-		report_add(r, LEVEL_WARNING, "thread-pointer",
-			   "start it as a process of its own, or build it with cgo",
-			   "entering it from another program would take that one's thread pointer "
-			   "(system call %d, %s)", number, system_of(number));
+		report_add(
+			r, LEVEL_WARNING, "thread-pointer",
+			"start it as a process of its own, or build it with cgo",
+			"entering it from another program would take that one's thread pointer "
+			"(system call %d, %s)",
+			number, system_of(number));
 }

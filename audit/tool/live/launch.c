@@ -18,15 +18,14 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define OLDEST_GLIBC 34		/* 2.x; as in api/callbacks.c */
-#define NEWEST_GLIBC 41		/* that has been tried */
-#define SCRIPTS_MAX 4		/* interpreters that are scripts themselves */
-#define GO_RUNTIME_MB 900	/* of address space, beside the program; as in gort.c */
-#define TLS_TUNABLE "glibc.rtld.optional_static_tls="
-#define LOOKED_AT_MAX 16	/* files of a glob */
+#define OLDEST_GLIBC  34  /* 2.x; as in api/callbacks.c */
+#define NEWEST_GLIBC  41  /* that has been tried */
+#define SCRIPTS_MAX   4   /* interpreters that are scripts themselves */
+#define GO_RUNTIME_MB 900 /* of address space, beside the program; as in gort.c */
+#define TLS_TUNABLE   "glibc.rtld.optional_static_tls="
+#define LOOKED_AT_MAX 16 /* files of a glob */
 
-char *
-find_program(const char *name)
+char *find_program(const char *name)
 {
 	const char *path = getenv("PATH");
 
@@ -48,8 +47,7 @@ find_program(const char *name)
 }
 
 /* The interpreter of "#!...", NULL where the file is not a script. */
-static char *
-interpreter_of(const char *path)
+static char *interpreter_of(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	char line[PATH_MAX] = "", *s;
@@ -65,8 +63,7 @@ interpreter_of(const char *path)
 }
 
 /* The findings that stop it, and those that are worth a line. */
-static int
-tell_findings(const char *path, const struct report *r)
+static int tell_findings(const char *path, const struct report *r)
 {
 	int status = STATUS_OK;
 
@@ -84,8 +81,7 @@ tell_findings(const char *path, const struct report *r)
 }
 
 /* The files that the globs name already, seen with this host's eyes. */
-static void
-look_at_guests(struct inspector *in, const struct list *globs)
+static void look_at_guests(struct inspector *in, const struct list *globs)
 {
 	unsigned n = 0;
 	glob_t found;
@@ -108,8 +104,7 @@ look_at_guests(struct inspector *in, const struct list *globs)
 	}
 }
 
-static int
-check_glibc(void)
+static int check_glibc(void)
 {
 	const char *version = gnu_get_libc_version();
 	int minor = 0;
@@ -119,14 +114,14 @@ check_glibc(void)
 		return 126;
 	}
 	if (minor > NEWEST_GLIBC)
-		tool_error("glibc %s: not tried, only 2.%d to 2.%d have been: the module checks "
-			   "it, and turns reloading off if it does not fit", version,
-			   OLDEST_GLIBC, NEWEST_GLIBC);
+		tool_error(
+			"glibc %s: not tried, only 2.%d to 2.%d have been: the module checks "
+			"it, and turns reloading off if it does not fit",
+			version, OLDEST_GLIBC, NEWEST_GLIBC);
 	return STATUS_OK;
 }
 
-static int
-check_image(struct tool *t, struct host_options *o, const char *path)
+static int check_image(struct tool *t, struct host_options *o, const char *path)
 {
 	struct inspector in = { .files = true };
 	struct report r;
@@ -140,7 +135,8 @@ check_image(struct tool *t, struct host_options *o, const char *path)
 		status = tell_findings(path, &r);
 	if (status == STATUS_OK && getxattr(path, "security.capability", NULL, 0) > 0)
 		tool_error("%s: it has file capabilities, so goaudit's variables are ignored: "
-			   "run it without them", path);
+			   "run it without them",
+			   path);
 	if (status == STATUS_OK && r.readable && o->globs.n > 0 &&
 	    inspector_set_host(&in, path) == STATUS_OK)
 		look_at_guests(&in, &o->globs);
@@ -152,8 +148,7 @@ check_image(struct tool *t, struct host_options *o, const char *path)
 }
 
 /* A limit is the user's wish, but what comes of it is not obvious. */
-static void
-tell_limits(void)
+static void tell_limits(void)
 {
 	struct rlimit limit;
 
@@ -164,14 +159,14 @@ tell_limits(void)
 			   (unsigned long long)limit.rlim_cur >> 20, GO_RUNTIME_MB);
 }
 
-int
-host_check(struct tool *t, struct host_options *o, const char *name, char **path)
+int host_check(struct tool *t, struct host_options *o, const char *name, char **path)
 {
 	char *image, *next;
 	int status;
 
 	if (t->module == NULL) {
-		tool_error("libgoaudit.so: not found beside goaudit: install it with make install");
+		tool_error(
+			"libgoaudit.so: not found beside goaudit: install it with make install");
 		return 126;
 	}
 	*path = find_program(name);
@@ -194,8 +189,7 @@ host_check(struct tool *t, struct host_options *o, const char *name, char **path
 }
 
 /* NAME becomes OURS, or OURS:what it was. */
-static void
-prepend(const char *name, const char *ours)
+static void prepend(const char *name, const char *ours)
 {
 	const char *old = getenv(name);
 	char *both = old != NULL && *old != '\0' ? format("%s:%s", ours, old) : copy_text(ours);
@@ -206,8 +200,7 @@ prepend(const char *name, const char *ours)
 
 /* Room for the TLS of the program's libraries, beside what glibc keeps by default; other
  * tunables, and a larger value, stay. */
-static void
-make_room_for_tls(uint64_t size)
+static void make_room_for_tls(uint64_t size)
 {
 	const char *old = getenv("GLIBC_TUNABLES");
 	char *text = copy_text(""), *longer;
@@ -231,15 +224,15 @@ make_room_for_tls(uint64_t size)
 	free(text);
 }
 
-int
-host_environment(struct tool *t, const struct host_options *o)
+int host_environment(struct tool *t, const struct host_options *o)
 {
 	const char *old = getenv("LD_AUDIT");
 
 	/* A colon ends a name in LD_AUDIT, and ld.so knows no way to write one. */
 	if (strchr(t->module, ':') != NULL)
 		return tool_error("%s: LD_AUDIT cannot name a path with a colon: install it "
-				  "elsewhere", t->module);
+				  "elsewhere",
+				  t->module);
 	if (old == NULL || strstr(old, "libgoaudit.so") == NULL)
 		prepend("LD_AUDIT", t->module);
 	for (size_t i = o->globs.n; i > 0; i--)
@@ -254,8 +247,7 @@ host_environment(struct tool *t, const struct host_options *o)
 }
 
 /* The module takes a name with a slash for a file. */
-const char *
-host_log(const char *file)
+const char *host_log(const char *file)
 {
 	return file == NULL ? "1" : strchr(file, '/') != NULL ? file : format("./%s", file);
 }

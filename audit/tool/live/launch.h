@@ -8,10 +8,10 @@
 #include <stdint.h>
 
 struct host_options {
-	struct list globs;	/* --reloadable */
-	const char *log;	/* --log; NULL: as the environment says */
-	bool here_only;		/* --here-only: its children run without the module */
-	uint64_t tls;		/* found by host_check: of what it is linked to, preloads */
+	struct list globs; /* --reloadable */
+	const char *log;   /* --log; NULL: as the environment says */
+	bool here_only;    /* --here-only: its children run without the module */
+	uint64_t tls;      /* found by host_check: of what it is linked to, preloads */
 };
 
 /* The file that execvp would execute; to be freed; NULL: there is none. */

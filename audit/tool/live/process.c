@@ -17,14 +17,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RECORDS_MAX 65536
-#define RECORD_BYTES_MAX 65536	/* of one, in a newer module */
-#define PICTURE_MAX (UINT64_C(256) << 20)
-#define PATIENCE_S 3
-#define LIBRARY "/libgoaudit.so"
+#define RECORDS_MAX      65536
+#define RECORD_BYTES_MAX 65536 /* of one, in a newer module */
+#define PICTURE_MAX      (UINT64_C(256) << 20)
+#define PATIENCE_S       3
+#define LIBRARY          "/libgoaudit.so"
 
-static bool
-peek(pid_t pid, uint64_t address, void *to, size_t size)
+static bool peek(pid_t pid, uint64_t address, void *to, size_t size)
 {
 	struct iovec local = { to, size }, remote = { (void *)(uintptr_t)address, size };
 
@@ -34,8 +33,7 @@ peek(pid_t pid, uint64_t address, void *to, size_t size)
 /* The base of the module's mapping, and its file as this process can open it:
  * through the mapping, which may be of a file that has been replaced since, but
  * which only root may use; and by its name. */
-static bool
-find_module(FILE *maps, pid_t pid, uint64_t *base, char *file[2])
+static bool find_module(FILE *maps, pid_t pid, uint64_t *base, char *file[2])
 {
 	char *line = NULL;
 	size_t room = 0;
@@ -45,8 +43,8 @@ find_module(FILE *maps, pid_t pid, uint64_t *base, char *file[2])
 		uint64_t low, high, offset;
 		char *path = strchr(line, '/'), *name;
 
-		if (path == NULL || sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64, &low, &high,
-					   &offset) != 3)
+		if (path == NULL || sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64, &low,
+					   &high, &offset) != 3)
 			continue;
 		path[strcspn(path, "\n")] = '\0';
 		name = strrchr(path, '/');
@@ -55,7 +53,8 @@ find_module(FILE *maps, pid_t pid, uint64_t *base, char *file[2])
 		     name[sizeof LIBRARY - 1] != ' '))
 			continue;
 		*base = low;
-		file[0] = format("/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid, low, high);
+		file[0] =
+			format("/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid, low, high);
 		file[1] = format("/proc/%d/root%s", (int)pid, path);
 		found = true;
 	}
@@ -63,8 +62,7 @@ find_module(FILE *maps, pid_t pid, uint64_t *base, char *file[2])
 	return found;
 }
 
-static char *
-command_of(pid_t pid)
+static char *command_of(pid_t pid)
 {
 	char *path = format("/proc/%d/cmdline", (int)pid), buf[400];
 	FILE *f = fopen(path, "re");
@@ -83,8 +81,7 @@ command_of(pid_t pid)
 }
 
 /* Is goaudit_debug where this file has it? */
-static bool
-try_file(struct process *p, uint64_t base, const char *file)
+static bool try_file(struct process *p, uint64_t base, const char *file)
 {
 	char reason[160], magic[sizeof p->head.magic] = "";
 	struct object *o = object_open(file, reason, sizeof reason);
@@ -100,8 +97,8 @@ try_file(struct process *p, uint64_t base, const char *file)
 	       memcmp(magic, GOAUDIT_DEBUG_MAGIC, sizeof magic) == 0;
 }
 
-static enum process_result
-find_symbol(struct process *p, uint64_t base, char *const file[2], char *why, size_t why_len)
+static enum process_result find_symbol(struct process *p, uint64_t base, char *const file[2],
+				       char *why, size_t why_len)
 {
 	if (try_file(p, base, file[0]) || try_file(p, base, file[1]))
 		return PROCESS_OK;
@@ -109,13 +106,14 @@ find_symbol(struct process *p, uint64_t base, char *const file[2], char *why, si
 		snprintf(why, why_len, "not allowed to look into it: be its user, or root");
 		return PROCESS_DENIED;
 	}
-	snprintf(why, why_len, "its %s has been replaced since it was started: look as root, or "
-		 "start it again", LIBRARY + 1);
+	snprintf(why, why_len,
+		 "its %s has been replaced since it was started: look as root, or "
+		 "start it again",
+		 LIBRARY + 1);
 	return PROCESS_UNKNOWN;
 }
 
-enum process_result
-process_open(struct process *p, pid_t pid, char *why, size_t why_len)
+enum process_result process_open(struct process *p, pid_t pid, char *why, size_t why_len)
 {
 	enum process_result result;
 	char *path = format("/proc/%d/maps", (int)pid), *file[2] = { NULL, NULL };
@@ -128,8 +126,10 @@ process_open(struct process *p, pid_t pid, char *why, size_t why_len)
 	free(path);
 	if (maps == NULL) {
 		result = error == ENOENT ? PROCESS_GONE : PROCESS_DENIED;
-		snprintf(why, why_len, "%s", result == PROCESS_GONE ? "no such process" :
-			 "not allowed to look into it: be its user, or root");
+		snprintf(why, why_len, "%s",
+			 result == PROCESS_GONE ?
+				 "no such process" :
+				 "not allowed to look into it: be its user, or root");
 		return result;
 	}
 	/* Opening maps is allowed where reading it is not. */
@@ -139,9 +139,10 @@ process_open(struct process *p, pid_t pid, char *why, size_t why_len)
 	fclose(maps);
 	if (!found) {
 		result = error == EACCES || error == EPERM ? PROCESS_DENIED : PROCESS_NOT_OURS;
-		snprintf(why, why_len, "%s", result == PROCESS_DENIED ?
-			 "not allowed to look into it: be its user, or root" :
-			 "it does not run under goaudit: start it with goaudit run");
+		snprintf(why, why_len, "%s",
+			 result == PROCESS_DENIED ?
+				 "not allowed to look into it: be its user, or root" :
+				 "it does not run under goaudit: start it with goaudit run");
 		return result;
 	}
 	p->command = command_of(pid);
@@ -151,22 +152,22 @@ process_open(struct process *p, pid_t pid, char *why, size_t why_len)
 	return result;
 }
 
-static enum process_result
-check_head(const struct goaudit_debug *h, char *why, size_t why_len)
+static enum process_result check_head(const struct goaudit_debug *h, char *why, size_t why_len)
 {
 	if (memcmp(h->magic, GOAUDIT_DEBUG_MAGIC, sizeof h->magic) == 0 &&
 	    h->version == GOAUDIT_DEBUG_VERSION && h->records <= RECORDS_MAX &&
 	    h->record_size >= 64 && h->record_size <= RECORD_BYTES_MAX &&
 	    (uint64_t)h->records * h->record_size <= PICTURE_MAX)
 		return PROCESS_OK;
-	snprintf(why, why_len, "its module speaks version %u, this tool %d: use the tool of "
-		 "its release", h->version, GOAUDIT_DEBUG_VERSION);
+	snprintf(why, why_len,
+		 "its module speaks version %u, this tool %d: use the tool of "
+		 "its release",
+		 h->version, GOAUDIT_DEBUG_VERSION);
 	return PROCESS_UNKNOWN;
 }
 
 /* An older module's head is shorter than ours: what lies behind it is not read. */
-static bool
-read_head(const struct process *p, struct goaudit_debug *h)
+static bool read_head(const struct process *p, struct goaudit_debug *h)
 {
 	const size_t first = offsetof(struct goaudit_debug, sequence);
 
@@ -178,8 +179,7 @@ read_head(const struct process *p, struct goaudit_debug *h)
 }
 
 /* One try, given what the head was a moment ago. */
-static bool
-copy_records(const struct process *p, const struct goaudit_debug *h, char *raw)
+static bool copy_records(const struct process *p, const struct goaudit_debug *h, char *raw)
 {
 	size_t size = (size_t)h->records * h->record_size, len = sizeof *h;
 	struct goaudit_debug before, after;
@@ -199,15 +199,13 @@ copy_records(const struct process *p, const struct goaudit_debug *h, char *raw)
 }
 
 /* It is another program's memory: anything may be in it. */
-static void
-end_text(char *text, size_t size)
+static void end_text(char *text, size_t size)
 {
 	text[size - 1] = '\0';
 	make_printable(text);
 }
 
-static void
-take_records(struct process *p, const char *raw)
+static void take_records(struct process *p, const char *raw)
 {
 	size_t stride = p->head.record_size;
 	size_t known = stride < sizeof *p->records ? stride : sizeof *p->records;
@@ -231,8 +229,7 @@ take_records(struct process *p, const char *raw)
 	end_text(p->head.runtime.path, sizeof p->head.runtime.path);
 }
 
-enum process_result
-process_read(struct process *p, char *why, size_t why_len)
+enum process_result process_read(struct process *p, char *why, size_t why_len)
 {
 	const struct timespec pause = { .tv_nsec = 200000 };
 	time_t end = time(NULL) + PATIENCE_S;
@@ -246,8 +243,8 @@ process_read(struct process *p, char *why, size_t why_len)
 
 		if (!read_head(p, h)) {
 			free(raw);
-			snprintf(why, why_len, "%s", errno == ESRCH ? "no such process" :
-				 strerror(errno));
+			snprintf(why, why_len, "%s",
+				 errno == ESRCH ? "no such process" : strerror(errno));
 			return errno == EPERM ? PROCESS_DENIED : PROCESS_GONE;
 		}
 		result = check_head(h, why, why_len);
@@ -268,14 +265,14 @@ process_read(struct process *p, char *why, size_t why_len)
 	if (good)
 		take_records(p, raw);
 	else
-		snprintf(why, why_len, "it does not come to rest: is it stopped in the middle "
+		snprintf(why, why_len,
+			 "it does not come to rest: is it stopped in the middle "
 			 "of a change?");
 	free(raw);
 	return good ? PROCESS_OK : PROCESS_BUSY;
 }
 
-void
-process_close(struct process *p)
+void process_close(struct process *p)
 {
 	free(p->command);
 	free(p->records);

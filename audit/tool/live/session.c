@@ -22,31 +22,29 @@
 #include <time.h>
 #include <unistd.h>
 
-#define QUIET_MS 40		/* editors write several files at a save */
+#define QUIET_MS 40 /* editors write several files at a save */
 
 struct session {
 	struct tool *t;
 	struct watch watch;
-	char *package;		/* folder, absolute */
-	char *out;		/* the guest, absolute */
-	char *stage;		/* folder for builds, beside it */
-	pid_t host, builder;	/* 0: none */
+	char *package;       /* folder, absolute */
+	char *out;           /* the guest, absolute */
+	char *stage;         /* folder for builds, beside it */
+	pid_t host, builder; /* 0: none */
 	int host_fd, builder_fd, signal_fd;
-	sigset_t mask;		/* the one we were started with */
-	struct timespec began;	/* of the build */
-	bool changed;		/* since the last build began */
+	sigset_t mask;         /* the one we were started with */
+	struct timespec began; /* of the build */
+	bool changed;          /* since the last build began */
 };
 
-static int
-pidfd(pid_t pid)
+static int pidfd(pid_t pid)
 {
 	return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
 /* ---- building ---- */
 
-static int
-start_build(struct session *s)
+static int start_build(struct session *s)
 {
 	const char *name = strrchr(s->out, '/') + 1;
 	char *to = format("%s/%s", s->stage, name);
@@ -65,8 +63,7 @@ start_build(struct session *s)
 	return STATUS_OK;
 }
 
-static int
-place(const struct session *s)
+static int place(const struct session *s)
 {
 	const char *name = strrchr(s->out, '/') + 1;
 	char *from = format("%s/%s", s->stage, name);
@@ -85,8 +82,7 @@ place(const struct session *s)
 	return status;
 }
 
-static int
-end_build(struct session *s)
+static int end_build(struct session *s)
 {
 	int status = child_wait(s->builder);
 	struct timespec now;
@@ -100,7 +96,7 @@ end_build(struct session *s)
 	if (status == STATUS_OK)
 		fprintf(stderr, "goaudit: %s: built in %.2f s\n", s->out,
 			(double)(now.tv_sec - s->began.tv_sec) +
-			(double)(now.tv_nsec - s->began.tv_nsec) / 1e9);
+				(double)(now.tv_nsec - s->began.tv_nsec) / 1e9);
 	else if (s->host != 0)
 		tool_error("%s: the build failed: the old one goes on", s->out);
 	/* Imports may have come with this build. */
@@ -111,8 +107,7 @@ end_build(struct session *s)
 /* ---- the host ---- */
 
 /* The guest is reloadable for a host that does not know the flag. */
-static void
-set_environment(struct session *s, struct host_options *o)
+static void set_environment(struct session *s, struct host_options *o)
 {
 	struct text glob = { 0 };
 
@@ -125,8 +120,7 @@ set_environment(struct session *s, struct host_options *o)
 	setenv("GOAUDIT_WATCH", s->out, 1);
 }
 
-static int
-start_host(struct session *s, struct host_options *o, const char *path, char **argv)
+static int start_host(struct session *s, struct host_options *o, const char *path, char **argv)
 {
 	s->host = fork();
 	if (s->host == 0) {
@@ -150,8 +144,7 @@ start_host(struct session *s, struct host_options *o, const char *path, char **a
 }
 
 /* The host's end is ours, signals included. */
-static int
-end_like_host(struct session *s)
+static int end_like_host(struct session *s)
 {
 	const struct rlimit no_core = { 0, 0 };
 	int st = 0, signal_number;
@@ -171,8 +164,7 @@ end_like_host(struct session *s)
 }
 
 /* Of a key press the terminal has told the host itself. */
-static void
-pass_signal(struct session *s)
+static void pass_signal(struct session *s)
 {
 	struct signalfd_siginfo info;
 
@@ -183,8 +175,7 @@ pass_signal(struct session *s)
 
 /* ---- the loop ---- */
 
-static int
-loop(struct session *s)
+static int loop(struct session *s)
 {
 	for (;;) {
 		struct pollfd p[] = {
@@ -213,8 +204,7 @@ loop(struct session *s)
 	}
 }
 
-static void
-ignore_output(struct session *s)
+static void ignore_output(struct session *s)
 {
 	const char *name = strrchr(s->out, '/') + 1;
 	size_t n = strlen(name);
@@ -224,8 +214,7 @@ ignore_output(struct session *s)
 		list_add(&s->watch.ignored, format("%.*s.h", (int)n - 3, name));
 }
 
-static int
-open_session(struct session *s, const char *package, const char *out)
+static int open_session(struct session *s, const char *package, const char *out)
 {
 	char cwd[4096], *name;
 	int status;
@@ -237,8 +226,9 @@ open_session(struct session *s, const char *package, const char *out)
 	if (getcwd(cwd, sizeof cwd) == NULL)
 		return tool_error(".: %s", strerror(errno));
 	name = out != NULL ? copy_text(out) : format("%s.so", strrchr(s->package, '/') + 1);
-	s->out = name[0] == '/' ? copy_text(name) : format("%s/%s", cwd,
-			strncmp(name, "./", 2) == 0 ? name + 2 : name);
+	s->out = name[0] == '/' ?
+			 copy_text(name) :
+			 format("%s/%s", cwd, strncmp(name, "./", 2) == 0 ? name + 2 : name);
 	free(name);
 	s->stage = format("%.*s/.goaudit-%ld", (int)(strrchr(s->out, '/') - s->out), s->out,
 			  (long)getpid());
@@ -251,8 +241,7 @@ open_session(struct session *s, const char *package, const char *out)
 	return status;
 }
 
-static int
-open_signals(struct session *s)
+static int open_signals(struct session *s)
 {
 	static const int passed[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 };
 	sigset_t set;
@@ -265,8 +254,7 @@ open_signals(struct session *s)
 	return s->signal_fd >= 0 ? STATUS_OK : tool_error("signalfd: %s", strerror(errno));
 }
 
-static void
-close_session(struct session *s)
+static void close_session(struct session *s)
 {
 	if (s->builder > 0) {
 		kill(s->builder, SIGTERM);
@@ -280,9 +268,8 @@ close_session(struct session *s)
 	free(s->stage);
 }
 
-int
-watch_and_run(struct tool *t, struct host_options *o, const char *package, const char *out,
-	      char **argv)
+int watch_and_run(struct tool *t, struct host_options *o, const char *package, const char *out,
+		  char **argv)
 {
 	struct session s = { .t = t, .host_fd = -1, .builder_fd = -1, .watch.fd = -1 };
 	char *path = NULL;

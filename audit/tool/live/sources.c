@@ -14,11 +14,11 @@
 #define EVENTS (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR)
 
 /* The folder, the module's root (go.mod), and those of embedded files. */
-#define LIST_FORMAT "{{if not .Standard}}{{.Dir}}\n{{with .Module}}{{.Dir}}\n{{end}}" \
+#define LIST_FORMAT                                                       \
+	"{{if not .Standard}}{{.Dir}}\n{{with .Module}}{{.Dir}}\n{{end}}" \
 	"{{range .EmbedFiles}}{{$.Dir}}/{{.}}\n{{end}}{{end}}"
 
-static void
-add_folder(struct watch *w, const char *folder)
+static void add_folder(struct watch *w, const char *folder)
 {
 	for (size_t i = 0; i < w->folders.n; i++)
 		if (strcmp(w->folders.item[i], folder) == 0)
@@ -27,8 +27,7 @@ add_folder(struct watch *w, const char *folder)
 		list_add(&w->folders, copy_text(folder));
 }
 
-int
-watch_open(struct watch *w, const char *package)
+int watch_open(struct watch *w, const char *package)
 {
 	*w = (struct watch){ .package = package };
 	w->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -38,11 +37,17 @@ watch_open(struct watch *w, const char *package)
 	return STATUS_OK;
 }
 
-void
-watch_update(struct tool *t, struct watch *w)
+void watch_update(struct tool *t, struct watch *w)
 {
-	char *argv[] = { (char *)(uintptr_t)t->go, "-C", (char *)(uintptr_t)w->package, "list",
-			 "-deps", "-e", "-f", LIST_FORMAT, NULL };
+	char *argv[] = { (char *)(uintptr_t)t->go,
+			 "-C",
+			 (char *)(uintptr_t)w->package,
+			 "list",
+			 "-deps",
+			 "-e",
+			 "-f",
+			 LIST_FORMAT,
+			 NULL };
 	char *out = child_output(argv), *line, *rest = out;
 
 	while (out != NULL && (line = strsep(&rest, "\n")) != NULL) {
@@ -53,7 +58,7 @@ watch_update(struct tool *t, struct watch *w)
 
 			add_folder(w, line);
 			if (dot > slash && slash > line) {
-				*slash = '\0';		/* an embedded file */
+				*slash = '\0'; /* an embedded file */
 				add_folder(w, line);
 			}
 		}
@@ -62,8 +67,7 @@ watch_update(struct tool *t, struct watch *w)
 }
 
 /* Editors' own files come and go without the sources changing. */
-static bool
-counts(const struct watch *w, const char *name)
+static bool counts(const struct watch *w, const char *name)
 {
 	size_t n = strlen(name);
 
@@ -75,8 +79,7 @@ counts(const struct watch *w, const char *name)
 	return true;
 }
 
-bool
-watch_changed(struct watch *w)
+bool watch_changed(struct watch *w)
 {
 	_Alignas(struct inotify_event) char buf[16384];
 	bool changed = false;
@@ -94,8 +97,7 @@ watch_changed(struct watch *w)
 	return changed;
 }
 
-void
-watch_close(struct watch *w)
+void watch_close(struct watch *w)
 {
 	if (w->fd >= 0)
 		close(w->fd);

@@ -6,10 +6,10 @@
 #include "tool/base/text.h"
 
 struct watch {
-	int fd;			/* inotify, non-blocking; readable after a change */
-	const char *package;	/* folder of the main package */
-	struct list folders;	/* those watched */
-	struct list ignored;	/* names of files that do not count */
+	int fd;              /* inotify, non-blocking; readable after a change */
+	const char *package; /* folder of the main package */
+	struct list folders; /* those watched */
+	struct list ignored; /* names of files that do not count */
 };
 
 int watch_open(struct watch *w, const char *package);

@@ -27,22 +27,24 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOG_SHOWN 2000	/* bytes of go's output shown when it fails: the first
+#define LOG_SHOWN \
+	2000 /* bytes of go's output shown when it fails: the first
 			 * error explains those that follow */
 
 /* Copies one overlay file beside the library: later changes of the original
  * must not leak into the guests of this one. */
-static int
-take_overlay_file(struct runtime *rt, const char *from, const char *rel, struct text *json)
+static int take_overlay_file(struct runtime *rt, const char *from, const char *rel,
+			     struct text *json)
 {
-	const char *name = strrchr(rel, '/') + 1;	/* rel is "/PKG/NAME.go" */
+	const char *name = strrchr(rel, '/') + 1; /* rel is "/PKG/NAME.go" */
 	char *to = format("%s/overlay%s", rt->dir, rel);
 	char *dir = format("%.*s", (int)(strlen(to) - strlen(name) - 1), to);
 	char *src = format("%s/src%.*szz_%s", rt->goroot, (int)(name - rel), rel, name);
 	int status = STATUS_OK;
 
 	if (make_dirs(dir) != 0 || copy_file(from, to) != 0)
-		status = tool_error("%s: %s: make the cache folder writable", to, strerror(errno));
+		status = tool_error("%s: %s: make the cache folder writable", to,
+				    strerror(errno));
 	text_puts(json, json->n > 0 ? ",\n\t\t" : "\n\t\t");
 	text_json(json, src);
 	text_puts(json, ": ");
@@ -55,8 +57,7 @@ take_overlay_file(struct runtime *rt, const char *from, const char *rel, struct 
 
 /* Writes overlay.json, which has no entries where there is no overlay.
  * *files counts them. */
-static int
-take_overlay(struct tool *t, struct runtime *rt, size_t *files)
+static int take_overlay(struct tool *t, struct runtime *rt, size_t *files)
 {
 	char *const roots[] = { t->overlay, NULL };
 	struct text json = { 0 };
@@ -81,15 +82,14 @@ take_overlay(struct tool *t, struct runtime *rt, size_t *files)
 		fts_close(fts);
 	all = format("{\n\t\"Replace\": {%s\n\t}\n}\n", json.s);
 	if (status == STATUS_OK && write_file(rt->overlay_json, all, strlen(all), 0644) != 0)
-		status = tool_error("%s: %s: make the cache folder writable",
-				    rt->overlay_json, strerror(errno));
+		status = tool_error("%s: %s: make the cache folder writable", rt->overlay_json,
+				    strerror(errno));
 	free(all);
 	free(json.s);
 	return status;
 }
 
-static unsigned
-count_packages(const char *dir)
+static unsigned count_packages(const char *dir)
 {
 	char *const roots[] = { (char *)(uintptr_t)dir, NULL };
 	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_NOSTAT, NULL);
@@ -97,16 +97,14 @@ count_packages(const char *dir)
 	FTSENT *e;
 
 	while (fts != NULL && (e = fts_read(fts)) != NULL)
-		n += e->fts_namelen > 2 &&
-		     strcmp(e->fts_name + e->fts_namelen - 2, ".a") == 0;
+		n += e->fts_namelen > 2 && strcmp(e->fts_name + e->fts_namelen - 2, ".a") == 0;
 	if (fts != NULL)
 		fts_close(fts);
 	return n;
 }
 
 /* Waits for the build; on a terminal with a line that says how it goes. */
-static int
-watch(const struct tool *t, const struct runtime *rt, pid_t pid, const char *pkg)
+static int watch(const struct tool *t, const struct runtime *rt, pid_t pid, const char *pkg)
 {
 	const struct timespec tick = { .tv_nsec = 250000000 };
 	time_t start = time(NULL);
@@ -124,8 +122,7 @@ watch(const struct tool *t, const struct runtime *rt, pid_t pid, const char *pkg
 	return child_wait(pid);
 }
 
-static void
-show_log(const char *log)
+static void show_log(const char *log)
 {
 	char *bytes;
 	size_t n;
@@ -136,15 +133,22 @@ show_log(const char *log)
 	free(bytes);
 }
 
-static int
-run_go(struct tool *t, struct runtime *rt)
+static int run_go(struct tool *t, struct runtime *rt)
 {
 	char *pkg = format("%s/pkg", rt->dir), *log = format("%s/build.log", rt->dir);
 	char *argv[] = {
-		(char *)(uintptr_t)t->go, "install", "-buildmode=shared", "-linkshared",
-		"-overlay", rt->overlay_json, "-pkgdir", pkg,
+		(char *)(uintptr_t)t->go,
+		"install",
+		"-buildmode=shared",
+		"-linkshared",
+		"-overlay",
+		rt->overlay_json,
+		"-pkgdir",
+		pkg,
 		rt->minor >= 23 ? "-ldflags=-checklinkname=0 -w=0" : "-ldflags=-w=0",
-		format("-toolexec='%s' toolexec", t->exe), "std", NULL,
+		format("-toolexec='%s' toolexec", t->exe),
+		"std",
+		NULL,
 	};
 	char *linker = linker_path(rt), *env[RUNTIME_ENV + 3] = { NULL };
 	struct child c = { .argv = argv, .dir = rt->dir, .env = env };
@@ -168,7 +172,8 @@ run_go(struct tool *t, struct runtime *rt)
 		else if (status != 0) {
 			show_log(log);
 			status = tool_error("go install -buildmode=shared std: exit status %d: "
-					    "see %s", status, log);
+					    "see %s",
+					    status, log);
 		}
 	}
 	if (c.out >= 0)
@@ -184,8 +189,7 @@ run_go(struct tool *t, struct runtime *rt)
 }
 
 /* Checks the new library, and puts its ABI hash into rt->abi. */
-static int
-check_library(struct runtime *rt, bool want_overlay)
+static int check_library(struct runtime *rt, bool want_overlay)
 {
 	struct image_facts f = { .size = sizeof f };
 	enum image_status st;
@@ -193,7 +197,8 @@ check_library(struct runtime *rt, bool want_overlay)
 	size_t n;
 
 	if (read_file(rt->libstd, &bytes, &n) != 0)
-		return tool_error("%s: %s: see build.log beside it", rt->libstd, strerror(errno));
+		return tool_error("%s: %s: see build.log beside it", rt->libstd,
+				  strerror(errno));
 	st = image_inspect(bytes, n, &f, why, sizeof why);
 	free(bytes);
 	if (st != IMAGE_OK)
@@ -203,26 +208,26 @@ check_library(struct runtime *rt, bool want_overlay)
 				  rt->libstd);
 	if (want_overlay && !f.overlay)
 		return tool_error("%s: goaudit's entry points are missing from it: "
-				  "the overlay does not fit this Go", rt->libstd);
+				  "the overlay does not fit this Go",
+				  rt->libstd);
 	rt->abi = copy_text(image_hex(f.abi_hash, f.abi_hash_len, hex));
 	return STATUS_OK;
 }
 
 /* Out of pkg/, where cmd/go would write it again, and made read-only. */
-static int
-place_library(struct runtime *rt)
+static int place_library(struct runtime *rt)
 {
 	char *built = format("%s/pkg/libstd.so", rt->dir);
 	int status = STATUS_OK;
 
 	if (chmod(built, 0444) != 0 || rename(built, rt->libstd) != 0)
-		status = tool_error("%s: %s: see build.log in %s", built, strerror(errno), rt->dir);
+		status = tool_error("%s: %s: see build.log in %s", built, strerror(errno),
+				    rt->dir);
 	free(built);
 	return status;
 }
 
-static int
-write_complete(struct runtime *rt, size_t files)
+static int write_complete(struct runtime *rt, size_t files)
 {
 	char *path = format("%s/complete", rt->dir);
 	char *text = format("abi %s\ngo %s\noverlay files %zu\n", rt->abi, rt->version, files);
@@ -230,7 +235,8 @@ write_complete(struct runtime *rt, size_t files)
 
 	/* The marker must not reach the disk before what it vouches for. */
 	if (fd < 0 || fsync(fd) != 0 || write_file(path, text, strlen(text), 0444) != 0)
-		status = tool_error("%s: %s: make the cache folder writable", path, strerror(errno));
+		status = tool_error("%s: %s: make the cache folder writable", path,
+				    strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	free(path);
@@ -239,14 +245,16 @@ write_complete(struct runtime *rt, size_t files)
 }
 
 /* A guest is linked without it as well, only more slowly: failing is no failure. */
-static void
-build_stub(const struct runtime *rt)
+static void build_stub(const struct runtime *rt)
 {
 	char *dir = format("%s/stub", rt->dir);
 	char *command = format("exec %s -shared -nostdlib -Wl,-soname,libstd.so -x c -o "
-			       "libstd.so /dev/null", rt->cc);
-	char *argv[] = { (char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c", command, NULL };
-	struct child c = { .argv = argv, .dir = dir, .out = open("/dev/null", O_WRONLY | O_CLOEXEC) };
+			       "libstd.so /dev/null",
+			       rt->cc);
+	char *argv[] = { (char *)(uintptr_t) "sh", (char *)(uintptr_t) "-c", command, NULL };
+	struct child c = { .argv = argv,
+			   .dir = dir,
+			   .out = open("/dev/null", O_WRONLY | O_CLOEXEC) };
 	pid_t pid = make_dirs(dir) == 0 ? child_start(&c) : -1;
 
 	if (pid > 0)
@@ -257,8 +265,7 @@ build_stub(const struct runtime *rt)
 	free(dir);
 }
 
-static int
-build(struct tool *t, struct runtime *rt)
+static int build(struct tool *t, struct runtime *rt)
 {
 	char *pkg = format("%s/pkg", rt->dir);
 	size_t files = 0;
@@ -267,7 +274,8 @@ build(struct tool *t, struct runtime *rt)
 	if (file_exists(rt->dir) && !runtime_is_ours(rt->dir)) {
 		free(pkg);
 		return tool_error("%s: not made by goaudit: remove it by hand, or set "
-				  "GOAUDIT_CACHE to another folder", rt->dir);
+				  "GOAUDIT_CACHE to another folder",
+				  rt->dir);
 	}
 	/* What is left of a build that was cut short. */
 	if ((remove_tree(rt->dir) != 0 && errno != ENOENT) || make_dirs(rt->dir) != 0 ||
@@ -292,8 +300,7 @@ build(struct tool *t, struct runtime *rt)
 
 /* Two libraries of one ABI hash differ in the overlay alone, and serve each
  * other's guests: the one used last is the one to be found. */
-static int
-link_abi(const struct tool *t, const struct runtime *rt)
+static int link_abi(const struct tool *t, const struct runtime *rt)
 {
 	char *dir = format("%s/" PATH_BY_ABI, t->cache);
 	char *path = format("%s/%s", dir, rt->abi);
@@ -303,16 +310,15 @@ link_abi(const struct tool *t, const struct runtime *rt)
 
 	if (n < 0 || (size_t)n != strlen(target) || memcmp(now, target, (size_t)n) != 0)
 		if (make_dirs(dir) != 0 || replace_symlink(target, path) != 0)
-			status = tool_error("%s: %s: make the cache folder writable",
-					    path, strerror(errno));
+			status = tool_error("%s: %s: make the cache folder writable", path,
+					    strerror(errno));
 	free(dir);
 	free(path);
 	free(target);
 	return status;
 }
 
-static int
-build_locked(struct tool *t, struct runtime *rt, enum runtime_said said)
+static int build_locked(struct tool *t, struct runtime *rt, enum runtime_said said)
 {
 	char *base = format("%s/runtime", t->cache);
 	int lock, status = STATUS_OK;
@@ -333,19 +339,20 @@ build_locked(struct tool *t, struct runtime *rt, enum runtime_said said)
 	if (lock < 0)
 		return tool_error("%s: lock: %s: make the cache folder writable", rt->key,
 				  strerror(errno));
-	rt->abi = runtime_abi(rt->dir);	/* the other may have done it */
+	rt->abi = runtime_abi(rt->dir); /* the other may have done it */
 	if (rt->abi == NULL) {
 		if (said == RUNTIME_ANNOUNCE)
-			fprintf(stderr, "goaudit: building the runtime library for %s, "
-				"once for this toolchain: about a minute\n", rt->version);
+			fprintf(stderr,
+				"goaudit: building the runtime library for %s, "
+				"once for this toolchain: about a minute\n",
+				rt->version);
 		status = build(t, rt);
 	}
 	close(lock);
 	return status;
 }
 
-int
-runtime_ensure(struct tool *t, struct runtime *rt, enum runtime_said said)
+int runtime_ensure(struct tool *t, struct runtime *rt, enum runtime_said said)
 {
 	int status = STATUS_OK;
 

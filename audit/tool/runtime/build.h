@@ -5,8 +5,8 @@
 #include "tool/runtime/runtime.h"
 
 enum runtime_said {
-	RUNTIME_QUIET,		/* progress on a terminal only */
-	RUNTIME_ANNOUNCE,	/* one line before a build, also into a pipe */
+	RUNTIME_QUIET,    /* progress on a terminal only */
+	RUNTIME_ANNOUNCE, /* one line before a build, also into a pipe */
 };
 
 /* Builds it unless it is there; rt is runtime_locate's. */

@@ -16,14 +16,12 @@
 #include <time.h>
 #include <unistd.h>
 
-static int
-not_hidden(const struct dirent *d)
+static int not_hidden(const struct dirent *d)
 {
 	return d->d_name[0] != '.' && strcmp(d->d_name, "by-abi") != 0;
 }
 
-void
-cached_keys(const struct tool *t, struct list *keys)
+void cached_keys(const struct tool *t, struct list *keys)
 {
 	char *base = format("%s/runtime", t->cache);
 	struct dirent **d = NULL;
@@ -42,8 +40,7 @@ cached_keys(const struct tool *t, struct list *keys)
 }
 
 /* What a runtime library takes, its packages included. */
-static uint64_t
-folder_bytes(const char *dir)
+static uint64_t folder_bytes(const char *dir)
 {
 	char *const roots[] = { (char *)(uintptr_t)dir, NULL };
 	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
@@ -59,14 +56,14 @@ folder_bytes(const char *dir)
 }
 
 struct cached {
-	char *key, *dir, *libstd, *abi;	/* abi NULL: not complete */
+	char *key, *dir, *libstd, *abi; /* abi NULL: not complete */
 	uint64_t bytes;
 	time_t built;
-	bool current;			/* of the go command in PATH */
+	bool current; /* of the go command in PATH */
 };
 
-static void
-entry_open(const struct tool *t, const char *key, const char *current, struct cached *e)
+static void entry_open(const struct tool *t, const char *key, const char *current,
+		       struct cached *e)
 {
 	struct stat st = { 0 };
 
@@ -80,8 +77,7 @@ entry_open(const struct tool *t, const char *key, const char *current, struct ca
 		e->built = st.st_mtime;
 }
 
-static void
-entry_close(struct cached *e)
+static void entry_close(struct cached *e)
 {
 	free(e->key);
 	free(e->dir);
@@ -89,24 +85,23 @@ entry_close(struct cached *e)
 	free(e->abi);
 }
 
-static void
-print_entry(const struct cached *e)
+static void print_entry(const struct cached *e)
 {
 	char built[32] = "-";
 	struct tm tm;
 
 	if (e->built != 0 && localtime_r(&e->built, &tm) != NULL)
 		strftime(built, sizeof built, "%Y-%m-%d %H:%M", &tm);
-	printf("%s  %4llu MB  %s  %.16s%s\n", e->key, (unsigned long long)(e->bytes >> 20), built,
-	       e->abi != NULL ? e->abi : "incomplete", e->current ? "  current" : "");
+	printf("%s  %4llu MB  %s  %.16s%s\n", e->key, (unsigned long long)(e->bytes >> 20),
+	       built, e->abi != NULL ? e->abi : "incomplete", e->current ? "  current" : "");
 }
 
-static void
-print_entry_json(const struct cached *e, bool first)
+static void print_entry_json(const struct cached *e, bool first)
 {
-	char *tail = format(", \"bytes\": %llu, \"built\": %lld, \"complete\": %s, \"current\": %s}",
-			    (unsigned long long)e->bytes, (long long)e->built,
-			    e->abi != NULL ? "true" : "false", e->current ? "true" : "false");
+	char *tail =
+		format(", \"bytes\": %llu, \"built\": %lld, \"complete\": %s, \"current\": %s}",
+		       (unsigned long long)e->bytes, (long long)e->built,
+		       e->abi != NULL ? "true" : "false", e->current ? "true" : "false");
 	struct text out = { 0 };
 
 	text_puts(&out, first ? "\n  {\"key\": " : ",\n  {\"key\": ");
@@ -121,8 +116,7 @@ print_entry_json(const struct cached *e, bool first)
 	free(out.s);
 }
 
-char *
-cached_current(struct tool *t)
+char *cached_current(struct tool *t)
 {
 	char *argv[] = { (char *)(uintptr_t)t->go, "version", NULL };
 	char *out = child_output(argv), *key = NULL;
@@ -135,8 +129,7 @@ cached_current(struct tool *t)
 	return key;
 }
 
-int
-cached_print(struct tool *t, bool json)
+int cached_print(struct tool *t, bool json)
 {
 	struct list keys = { 0 };
 	int status = tool_open_cache(t);
@@ -165,8 +158,7 @@ cached_print(struct tool *t, bool json)
 	return STATUS_OK;
 }
 
-int
-cached_remove(const struct tool *t, const char *key)
+int cached_remove(const struct tool *t, const char *key)
 {
 	char *dir = format("%s/runtime/%s", t->cache, key);
 	char *abi = runtime_abi(dir), *link = NULL, target[512];
@@ -176,8 +168,10 @@ cached_remove(const struct tool *t, const char *key)
 	if (strchr(key, '/') != NULL || key[0] == '.' || !runtime_is_ours(dir))
 		status = tool_error("%s: no such library: see goaudit runtime --list", key);
 	else if ((lock = runtime_lock(t, key, false)) < 0)
-		status = tool_error("%s: %s", key, errno == EWOULDBLOCK ?
-				    "it is being built: try again later" : strerror(errno));
+		status =
+			tool_error("%s: %s", key,
+				   errno == EWOULDBLOCK ? "it is being built: try again later" :
+							  strerror(errno));
 	if (status == STATUS_OK && abi != NULL) {
 		link = format("%s/" PATH_BY_ABI "/%s", t->cache, abi);
 		n = readlink(link, target, sizeof target - 1);

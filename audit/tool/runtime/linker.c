@@ -21,8 +21,8 @@
 /* A block of the edits. */
 struct edit {
 	char file[64];
-	unsigned least, most;		/* how often `old` must be found */
-	struct text old, new;		/* lines, without the last one's end */
+	unsigned least, most; /* how often `old` must be found */
+	struct text old, new; /* lines, without the last one's end */
 };
 
 /* One source file on its way. */
@@ -35,13 +35,12 @@ struct source {
 struct linker {
 	struct tool *t;
 	struct runtime *rt;
-	char *dir;			/* RUNTIME/linker */
+	char *dir; /* RUNTIME/linker */
 	struct source *sources;
 	struct text json;
 };
 
-static void
-add_line(struct text *to, const char *line, size_t n)
+static void add_line(struct text *to, const char *line, size_t n)
 {
 	if (to->s != NULL)
 		text_add(to, "\n", 1);
@@ -49,8 +48,7 @@ add_line(struct text *to, const char *line, size_t n)
 }
 
 /* Reads the block that *at points to, and moves *at behind it. */
-static bool
-next_edit(const char **at, struct edit *e)
+static bool next_edit(const char **at, struct edit *e)
 {
 	char times[16] = "";
 
@@ -78,15 +76,13 @@ next_edit(const char **at, struct edit *e)
 	}
 }
 
-static void
-free_edit(struct edit *e)
+static void free_edit(struct edit *e)
 {
 	free(e->old.s);
 	free(e->new.s);
 }
 
-static struct source *
-find_source(struct linker *l, const char *name)
+static struct source *find_source(struct linker *l, const char *name)
 {
 	struct source *s;
 	char *path, *bytes;
@@ -108,8 +104,7 @@ find_source(struct linker *l, const char *name)
 	return s;
 }
 
-static bool
-apply(struct linker *l, const struct edit *e)
+static bool apply(struct linker *l, const struct edit *e)
 {
 	struct source *s = find_source(l, e->file);
 	struct text out = { 0 };
@@ -124,8 +119,8 @@ apply(struct linker *l, const struct edit *e)
 		found++;
 	}
 	if (found < e->least || found > e->most) {
-		tool_error("%s: not as expected: `%.*s' is there %u times, not %u",
-			   e->file, (int)strcspn(e->old.s, "\n"), e->old.s, found, e->least);
+		tool_error("%s: not as expected: `%.*s' is there %u times, not %u", e->file,
+			   (int)strcspn(e->old.s, "\n"), e->old.s, found, e->least);
 		free(out.s);
 		return false;
 	}
@@ -135,8 +130,7 @@ apply(struct linker *l, const struct edit *e)
 	return true;
 }
 
-static bool
-make_edits(struct linker *l, const char *folder)
+static bool make_edits(struct linker *l, const char *folder)
 {
 	char *path = format("%s/edits", folder), *text;
 	struct edit e;
@@ -164,8 +158,7 @@ make_edits(struct linker *l, const char *folder)
 	return good;
 }
 
-static bool
-put_file(struct linker *l, const char *name, const char *text)
+static bool put_file(struct linker *l, const char *name, const char *text)
 {
 	char *to = format("%s/%s", l->dir, name);
 	char *place = format("%s/" LD "/%s", l->rt->goroot, name);
@@ -182,8 +175,7 @@ put_file(struct linker *l, const char *name, const char *text)
 	return good;
 }
 
-static int
-is_go_file(const struct dirent *d)
+static int is_go_file(const struct dirent *d)
 {
 	size_t n = strlen(d->d_name);
 
@@ -191,8 +183,7 @@ is_go_file(const struct dirent *d)
 }
 
 /* The files that are added. */
-static bool
-add_files(struct linker *l, const char *folder)
+static bool add_files(struct linker *l, const char *folder)
 {
 	struct dirent **entry;
 	int n = scandir(folder, &entry, is_go_file, alphasort);
@@ -214,8 +205,7 @@ add_files(struct linker *l, const char *folder)
 	return good;
 }
 
-static bool
-write_overlay(struct linker *l, const char *path)
+static bool write_overlay(struct linker *l, const char *path)
 {
 	char *all;
 	bool good = true;
@@ -228,13 +218,18 @@ write_overlay(struct linker *l, const char *path)
 	return good;
 }
 
-static bool
-run_go(struct linker *l, char *overlay)
+static bool run_go(struct linker *l, char *overlay)
 {
 	char *out = format("%s/link", l->rt->dir), *log = format("%s/link.log", l->rt->dir);
 	char *argv[] = {
-		(char *)(uintptr_t)l->t->go, "build", "-overlay", overlay, "-o", out,
-		"cmd/link", NULL,
+		(char *)(uintptr_t)l->t->go,
+		"build",
+		"-overlay",
+		overlay,
+		"-o",
+		out,
+		"cmd/link",
+		NULL,
 	};
 	struct child c = { .argv = argv, .dir = l->rt->dir, .env = runtime_env };
 	void (*old)(int) = signal(SIGINT, SIG_IGN);
@@ -260,8 +255,7 @@ run_go(struct linker *l, char *overlay)
 	return good;
 }
 
-int
-linker_build(struct tool *t, struct runtime *rt)
+int linker_build(struct tool *t, struct runtime *rt)
 {
 	struct linker l = { .t = t, .rt = rt, .dir = format("%s/linker", rt->dir) };
 	char *overlay = format("%s/overlay.json", l.dir);
@@ -269,7 +263,8 @@ linker_build(struct tool *t, struct runtime *rt)
 	if (t->linker == NULL || make_dirs(l.dir) != 0 || !add_files(&l, t->linker) ||
 	    !make_edits(&l, t->linker) || !write_overlay(&l, overlay) || !run_go(&l, overlay))
 		tool_error("%s: guests will have functions and lines for debuggers, but no "
-			   "variables: use a Go that goaudit(1) lists", rt->version);
+			   "variables: use a Go that goaudit(1) lists",
+			   rt->version);
 	while (l.sources != NULL) {
 		struct source *s = l.sources;
 
@@ -284,8 +279,7 @@ linker_build(struct tool *t, struct runtime *rt)
 	return STATUS_OK;
 }
 
-char *
-linker_path(const struct runtime *rt)
+char *linker_path(const struct runtime *rt)
 {
 	char *path = format("%s/link", rt->dir);
 

@@ -15,19 +15,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define OLDEST_MINOR 22	/* Go 1.21: inits of net never run in a shared library */
+#define OLDEST_MINOR 22 /* Go 1.21: inits of net never run in a shared library */
 
 /* Is it a file that the library or the linker is made from? */
-static bool
-is_source(const FTSENT *e)
+static bool is_source(const FTSENT *e)
 {
 	return e->fts_info == FTS_F &&
 	       (strcmp(e->fts_name, "edits") == 0 ||
 		(e->fts_namelen > 3 && strcmp(e->fts_name + e->fts_namelen - 3, ".go") == 0));
 }
 
-static int
-hash_folder(char *folder, struct hash *h)
+static int hash_folder(char *folder, struct hash *h)
 {
 	char *const roots[] = { folder, NULL };
 	size_t root_len;
@@ -47,13 +45,13 @@ hash_folder(char *folder, struct hash *h)
 		if (!is_source(e))
 			continue;
 		if (read_file(e->fts_path, &bytes, &n) != 0) {
-			status = tool_error("%s: %s: the overlay must be readable",
-					    e->fts_path, strerror(errno));
+			status = tool_error("%s: %s: the overlay must be readable", e->fts_path,
+					    strerror(errno));
 			break;
 		}
 		hash_text(&one, e->fts_path + root_len);
 		hash_add(&one, bytes, n);
-		h->h += one.h;	/* the order of the files does not matter */
+		h->h += one.h; /* the order of the files does not matter */
 		free(bytes);
 	}
 	if (fts != NULL)
@@ -62,8 +60,7 @@ hash_folder(char *folder, struct hash *h)
 }
 
 /* A toolchain built anew under the same version is another one. */
-static void
-hash_tool(struct hash *h, const char *goroot, const char *name)
+static void hash_tool(struct hash *h, const char *goroot, const char *name)
 {
 	char *path = format("%s/pkg/tool/linux_" MACHINE_GOARCH "/%s", goroot, name);
 	struct stat st;
@@ -75,8 +72,7 @@ hash_tool(struct hash *h, const char *goroot, const char *name)
 	free(path);
 }
 
-static char *
-make_key(const char *version, const struct hash *h)
+static char *make_key(const char *version, const struct hash *h)
 {
 	char name[48];
 	size_t n = 0;
@@ -89,21 +85,19 @@ make_key(const char *version, const struct hash *h)
 		name[n] = plain ? c : '_';
 	}
 	name[n] = '\0';
-	return format("%s-%012llx", name,
-		      (unsigned long long)(h->h >> 40) & 0xffffffffffffull);
+	return format("%s-%012llx", name, (unsigned long long)(h->h >> 40) & 0xffffffffffffull);
 }
 
 /* What `go env` tells, in this order.  All of it makes another std, but for
  * the last. */
 enum { E_VERSION, E_GOROOT, E_OS, E_ARCH, E_CGO, E_CC = 7, E_GOFLAGS = 14, E_COUNT };
 static char *const env_names[] = {
-	"GOVERSION", "GOROOT", "GOOS", "GOARCH", "CGO_ENABLED", "GOAMD64",
-	"GOEXPERIMENT", "CC", "CXX", "CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS",
-	"CGO_LDFLAGS", "GOFIPS140", "GOFLAGS", NULL,
+	"GOVERSION",    "GOROOT",    "GOOS",    "GOARCH",     "CGO_ENABLED",  "GOAMD64",
+	"GOEXPERIMENT", "CC",        "CXX",     "CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS",
+	"CGO_LDFLAGS",  "GOFIPS140", "GOFLAGS", NULL,
 };
 
-static int
-ask_go(const struct tool *t, struct list *answers)
+static int ask_go(const struct tool *t, struct list *answers)
 {
 	char *argv[E_COUNT + 3] = { (char *)(uintptr_t)t->go, "env" };
 	char *out, *line, *rest;
@@ -122,31 +116,30 @@ ask_go(const struct tool *t, struct list *answers)
 	return STATUS_OK;
 }
 
-static int
-minor_of(const char *version)
+static int minor_of(const char *version)
 {
 	int minor;
 
 	return sscanf(version, "go1.%d", &minor) == 1 ? minor : INT_MAX;
 }
 
-static int
-check_go(char *const *env)
+static int check_go(char *const *env)
 {
 	if (strcmp(env[E_OS], "linux") != 0 || strcmp(env[E_ARCH], MACHINE_GOARCH) != 0)
 		return tool_error("GOOS=%s GOARCH=%s: guests are for this process's machine: "
-				  "unset them", env[E_OS], env[E_ARCH]);
+				  "unset them",
+				  env[E_OS], env[E_ARCH]);
 	if (strcmp(env[E_CGO], "1") != 0)
 		return tool_error("CGO_ENABLED=%s: a shared library needs cgo: unset it "
-				  "and install a C compiler", env[E_CGO]);
+				  "and install a C compiler",
+				  env[E_CGO]);
 	if (minor_of(env[E_VERSION]) < OLDEST_MINOR)
 		return tool_error("%s: too old: use Go 1.%d or later", env[E_VERSION],
 				  OLDEST_MINOR);
 	return STATUS_OK;
 }
 
-int
-runtime_locate(struct tool *t, struct runtime *rt)
+int runtime_locate(struct tool *t, struct runtime *rt)
 {
 	struct hash h = { .h = 1 };
 	struct list env = { 0 };

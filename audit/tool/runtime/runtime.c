@@ -11,11 +11,13 @@
 
 char *const runtime_env[RUNTIME_ENV + 1] = {
 	/* An empty GOFLAGS would mean the one of `go env -w`. */
-	"GOFLAGS=-buildvcs=false", "GOWORK=off", "GO111MODULE=on", NULL,
+	"GOFLAGS=-buildvcs=false",
+	"GOWORK=off",
+	"GO111MODULE=on",
+	NULL,
 };
 
-void
-runtime_free(struct runtime *rt)
+void runtime_free(struct runtime *rt)
 {
 	free(rt->version);
 	free(rt->goroot);
@@ -29,8 +31,7 @@ runtime_free(struct runtime *rt)
 	*rt = (struct runtime){ 0 };
 }
 
-int
-runtime_lock(const struct tool *t, const char *key, bool wait)
+int runtime_lock(const struct tool *t, const char *key, bool wait)
 {
 	char *path = format("%s/runtime/.%s.lock", t->cache, key);
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666), e;
@@ -49,8 +50,7 @@ runtime_lock(const struct tool *t, const char *key, bool wait)
 	return fd;
 }
 
-char *
-runtime_abi(const char *dir)
+char *runtime_abi(const char *dir)
 {
 	char *path = format("%s/complete", dir), *bytes, *abi = NULL;
 	size_t n;
@@ -64,8 +64,7 @@ runtime_abi(const char *dir)
 	return abi;
 }
 
-bool
-runtime_is_ours(const char *dir)
+bool runtime_is_ours(const char *dir)
 {
 	char *abi = runtime_abi(dir);
 	bool ours = abi != NULL || is_marked(dir);

@@ -20,16 +20,16 @@
 #include "tool/base/self.h"
 
 struct runtime {
-	char *version;		/* "go1.26.8" */
-	int minor;		/* 26; of a development version: larger than any */
+	char *version; /* "go1.26.8" */
+	int minor;     /* 26; of a development version: larger than any */
 	char *goroot;
-	char *cc;		/* the C compiler, perhaps with arguments */
-	char *goflags;		/* what the user has set for every build */
+	char *cc;      /* the C compiler, perhaps with arguments */
+	char *goflags; /* what the user has set for every build */
 	char *key;
-	char *dir;		/* CACHE/runtime/KEY */
-	char *libstd;		/* DIR/libstd.so */
-	char *overlay_json;	/* DIR/overlay.json */
-	char *abi;		/* its ABI hash in hex; NULL until it is built */
+	char *dir;          /* CACHE/runtime/KEY */
+	char *libstd;       /* DIR/libstd.so */
+	char *overlay_json; /* DIR/overlay.json */
+	char *abi;          /* its ABI hash in hex; NULL until it is built */
 };
 
 void runtime_free(struct runtime *rt);
@@ -46,7 +46,7 @@ bool runtime_is_ours(const char *dir);
 
 /* The environment for builds of std: nothing of the user's flags, and the
  * toolchain that is asked for, not one that a go.mod prefers. */
-#define RUNTIME_ENV 3	/* entries, without the NULL */
+#define RUNTIME_ENV 3 /* entries, without the NULL */
 extern char *const runtime_env[RUNTIME_ENV + 1];
 
 #endif

@@ -1,1 +1,4 @@
-long add_in_c(long a, long b) { return a + b; }
+long add_in_c(long a, long b)
+{
+	return a + b;
+}

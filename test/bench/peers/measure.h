@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #define ROUNDS 1000
-#define WARM 200		/* until allocators have what they need */
+#define WARM   200 /* until allocators have what they need */
 
 static double now_us(void)
 {
