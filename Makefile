@@ -51,31 +51,25 @@ TEST_PROGRAMS := $B/test/demo-host $B/test/bench $B/test/swap $B/test/watched $B
 all: deps
 	@$(MAKE) -s --no-print-directory $(PRODUCTS)
 
-# What the build and the tests need, by Debian package. Nothing is installed
-# when nothing is missing.
-PACKAGES := gcc:gcc g++:g++ pkg-config:pkg-config gdb:gdb gdbserver:gdbserver \
-	eu-stack:elfutils lldb:lldb valgrind:valgrind /usr/include/dwarf.h:libdw-dev \
-	python3:python3 column:bsdextrautils mandoc:mandoc dpkg-shlibdeps:dpkg-dev \
-	/usr/include/libelf.h:libelf-dev /usr/include/check.h:check /usr/include/xxhash.h:libxxhash-dev
+# What the build needs, and the tests beside it: what is looked for, then its package on
+# Debian, Fedora and Arch.  The build names what is missing and installs nothing; demo and
+# check install it where apt-get is.
+BUILD_NEEDS := gcc:gcc:gcc:gcc /usr/include/libelf.h:libelf-dev:elfutils-libelf-devel:libelf \
+	/usr/include/elfutils/libdw.h:libdw-dev:elfutils-devel:libelf \
+	/usr/include/xxhash.h:libxxhash-dev:xxhash-devel:xxhash
+CHECK_NEEDS := g++:g++:gcc-c++:gcc pkg-config:pkg-config:pkgconf:pkgconf gdb:gdb:gdb:gdb \
+	gdbserver:gdbserver:gdb-gdbserver:gdb eu-stack:elfutils:elfutils:elfutils \
+	lldb:lldb:lldb:lldb valgrind:valgrind:valgrind:valgrind python3:python3:python3:python \
+	column:bsdextrautils:util-linux:util-linux mandoc:mandoc:mandoc:mandoc \
+	dpkg-shlibdeps:dpkg-dev:dpkg-dev:dpkg /usr/include/check.h:check:check-devel:check
 
-.PHONY: deps
+.PHONY: deps deps-demo deps-check
 deps:
-	@missing=; for p in $(PACKAGES); do \
-		what=$${p%%:*}; \
-		case $$what in \
-		/*) [ -e $$what ] ;; \
-		*) command -v $$what >/dev/null ;; \
-		esac || missing="$$missing $${p##*:}"; \
-	done; \
-	if [ -n "$$missing" ]; then \
-		echo "installing:$$missing"; \
-		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-			apt-get install -y -qq $$missing >/dev/null; } || { \
-			echo "make: cannot install$$missing: run apt-get install$$missing as root" >&2; \
-			exit 1; }; \
-	fi
-	@command -v go >/dev/null || { \
-		echo "make: go is not in PATH: install Go 1.22 or later" >&2; exit 1; }
+	@test/packages $(BUILD_NEEDS)
+deps-demo:
+	@test/packages -i $(BUILD_NEEDS)
+deps-check:
+	@test/packages -i $(BUILD_NEEDS) $(CHECK_NEEDS)
 
 $B/%.c.o: %.c
 	@mkdir -p $(@D)
@@ -190,11 +184,13 @@ include dlbind/build.mk
 -include $(shell find $B -name '*.d' 2>/dev/null)
 
 .PHONY: test-programs
-test-programs: all
+test-programs: deps-check
+	@$(MAKE) -s --no-print-directory $(PRODUCTS)
 	@$(MAKE) -s --no-print-directory $(TEST_PROGRAMS)
 
 .PHONY: demo
-demo: test-programs
+demo: deps-demo
+	@$(MAKE) -s --no-print-directory $(PRODUCTS) $B/test/demo-host
 	@test/demo/run
 
 .PHONY: check
