@@ -25,7 +25,7 @@ LIB_FROM_BIN := $(shell realpath -ms --relative-to=$(bindir) $(libdir))
 SOVERSION := 0
 
 # The module's layers, each above the ones before it (audit/HACKING).
-LAYERS := core loader guest entry adapter reload api
+LAYERS := core loader guest entry adapter adapter/go reload api
 AUDIT_OBJS := $(patsubst %,$B/%.o,$(wildcard $(LAYERS:%=audit/%/*.c) $(LAYERS:%=audit/%/*.S)) \
 	 dlbind/linkmap.c dlbind/private.c)
 IMAGE_OBJS := $(patsubst %,$B/%.o,$(wildcard audit/image/*.c))
@@ -146,7 +146,7 @@ $(SWITCHES)/libgoaudit.so: $(AUDIT_OBJS) $B/libdlbind.a audit/libgoaudit.map tes
 		test/unit/failing.h test/unit/wrap.h
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CFLAGS) -c -o $(SWITCHES)/failing.o test/unit/failing.c
-	@$(CC) $(ALL_CFLAGS) -DGOAUDIT_TEST_SWITCHES -c -o $(SWITCHES)/gort.c.o audit/adapter/gort.c
+	@$(CC) $(ALL_CFLAGS) -DGOAUDIT_TEST_SWITCHES -c -o $(SWITCHES)/gort.c.o audit/adapter/go/gort.c
 	@$(CC) $(SOLDFLAGS) -Wl,--version-script=audit/libgoaudit.map -o $@ \
 		$(patsubst %,-Xlinker --wrap=%,$(FAILING)) $(filter-out %/gort.c.o,$(AUDIT_OBJS)) \
 		$(SWITCHES)/gort.c.o $(SWITCHES)/failing.o $B/libdlbind.a $(LIBS)

@@ -55,7 +55,7 @@ control_module() {
 	mkdir "$folder"
 	gcc -w -shared -fPIC -x c "${wraps[@]}" -o "$folder/libgoaudit.so" - -x none \
 		-Wl,--version-script="$ROOT/audit/libgoaudit.map" -Wl,-z,defs \
-		"$GOAUDIT_BUILD"/audit/{core,loader,guest,entry,adapter,reload,api}/*.o \
+		"$GOAUDIT_BUILD"/audit/{core,loader,guest,entry,adapter,adapter/go,reload,api}/*.o \
 		"$GOAUDIT_BUILD"/dlbind/{linkmap,private}.c.o \
 		"$GOAUDIT_BUILD/libdlbind.a" -pthread $DL
 	ln -s "$GOAUDIT_BUILD"/libgoaudit-*.so "$folder/"

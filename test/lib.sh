@@ -46,7 +46,7 @@ public_module() {
 # The sources of the module, of all its layers, that match a glob: module_sources GLOB
 module_sources() {
 	local layer
-	for layer in core loader guest entry adapter reload api; do
+	for layer in core loader guest entry adapter adapter/go reload api; do
 		find "$ROOT/audit/$layer" -maxdepth 1 -name "$1"
 	done
 }

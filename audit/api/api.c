@@ -7,8 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "adapter/gort.h"
-#include "adapter/panic.h"
+#include "adapter/languages.h"
 #include "api/goaudit.h"
 #include "api/watch.h"
 #include "core/cancel.h"
@@ -180,7 +179,7 @@ EXPORT size_t goaudit_last_panic(char *text, size_t size)
 {
 	CANCEL_OFF();
 
-	return panic_last(&goaudit_module.adapters, text, size);
+	return languages_last_panic(&goaudit_module.adapters, text, size);
 }
 
 EXPORT size_t goaudit_generations(struct goaudit_generation *records, size_t count,
@@ -203,7 +202,7 @@ EXPORT int goaudit_runtime_stats(struct goaudit_runtime *runtime, size_t size, i
 	CANCEL_OFF();
 
 	error_clear(&goaudit_module.core);
-	if (gort_stats(&goaudit_module.adapters, &full, collect) != 0)
+	if (languages_stats(&goaudit_module.adapters, &full, collect) != 0)
 		return -1;
 	memset(runtime, 0, size);
 	memcpy(runtime, &full, size < sizeof full ? size : sizeof full);

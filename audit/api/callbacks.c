@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "adapter/binding.h"
-#include "adapter/find.h"
+#include "adapter/languages.h"
 #include "api/goaudit.h"
 #include "api/open.h"
 #include "api/start.h"
@@ -83,7 +82,7 @@ EXPORT unsigned int la_objopen(struct link_map *map, Lmid_t ns, uintptr_t *cooki
 	reload_mapped(&ga->reloads, map);
 	targets_redirect(ga, map);
 	origin_rewrite(&ga->guests, map);
-	binding_bind(&ga->adapters, map);
+	languages_mapped(&ga->adapters, map);
 	debugger_tiny_opened(&ga->loader, map);
 	return 0; /* no symbol of it is audited */
 }
@@ -125,7 +124,7 @@ EXPORT char *la_objsearch(const char *name, uintptr_t *cookie, unsigned int flag
 		return NULL;
 	if (flag == LA_SER_ORIG && cookie) {
 		const char *runtime =
-			origin_runtime(&ga->adapters, (const struct link_map *)*cookie, name);
+			languages_search(&ga->adapters, (const struct link_map *)*cookie, name);
 
 		if (runtime)
 			return (char *)runtime;

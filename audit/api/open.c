@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "adapter/languages.h"
 #include "api/globs.h"
 #include "api/goaudit.h"
 #include "core/core.h"
@@ -35,40 +36,6 @@
 #include "loader/transaction.h"
 #include "reload/reload.h"
 #include "reload/reloads.h"
-
-/* A first look at a file that the host wants to open: does the Go linker's
- * note stand in it?  This runs for every dlopen of the host, and libelf must
- * not be brought in for a host that never opens a guest; so these few headers
- * are read here, and everything else of a file by the image library. */
-static bool looks_like_go(int fd)
-{
-	unsigned char head[2048], notes[512];
-	ssize_t n = pread(fd, head, sizeof head, 0);
-	ElfW(Ehdr) eh;
-
-	if (n < (ssize_t)sizeof eh)
-		return false;
-	memcpy(&eh, head, sizeof eh);
-	if (memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0 || eh.e_phentsize != sizeof(ElfW(Phdr)) ||
-	    eh.e_phoff > (size_t)n)
-		return false;
-	for (unsigned i = 0; i < eh.e_phnum; i++) {
-		size_t at = eh.e_phoff + i * sizeof(ElfW(Phdr));
-		ElfW(Phdr) ph;
-		ssize_t got;
-
-		if (at + sizeof ph > (size_t)n)
-			return false;
-		memcpy(&ph, head + at, sizeof ph);
-		if (ph.p_type != PT_NOTE)
-			continue;
-		got = pread(fd, notes, ph.p_filesz < sizeof notes ? ph.p_filesz : sizeof notes,
-			    ph.p_offset);
-		if (got > 0 && elf_notes_are_go(notes, got))
-			return true;
-	}
-	return false;
-}
 
 static bool known_guest(struct goaudit *ga, const char *path, const char *name,
 			const struct stat *st)
@@ -95,8 +62,7 @@ static bool is_ours(struct goaudit *ga, const char *path, const char *name, int 
 		return false;
 	if (flagged || globs_mean(ga, path))
 		return true;
-	return known_guest(ga, path, name, &st) ||
-	       (looks_like_go(fd) && reload_is_go_guest(&ga->reloads, fd));
+	return known_guest(ga, path, name, &st) || languages_claim(&ga->adapters, fd);
 }
 
 /* The folder of the object that makes a call; for one of ours, that of the

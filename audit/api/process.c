@@ -6,7 +6,7 @@
 
 #include "../dlbind/embed.h"
 #include "adapter/adapters.h"
-#include "adapter/gort.h"
+#include "adapter/languages.h"
 #include "api/goaudit.h"
 #include "api/watch.h"
 #include "core/cancel.h"
@@ -61,7 +61,7 @@ static void at_exit(void *unused)
  *                                  and exit handlers are not used
  *   libelf, libdw                  have locks in what they allocate, for one use
  *   the Go runtime                 never runs in the child
- *   what waits for a thread        gort_forked, recover_forked, watch_forked
+ *   what waits for a thread        languages_forked, recover_forked, watch_forked
  *
  * test/process/t-fork-any-time.sh compares this list with the locks that there are. */
 static void before_fork(void)
@@ -121,7 +121,7 @@ static void after_fork_child(void)
 	pthread_cond_init(&ga->core.changed, NULL);
 	calls_forked(&ga->entries);
 	linger_forked(&ga->reloads);
-	gort_forked(&ga->adapters);
+	languages_forked(&ga->adapters);
 	reaper_forked(&ga->reloads);
 	watch_forked(ga);
 	recover_forked(&ga->reloads);

@@ -1,6 +1,7 @@
 #include "api/start.h"
 
 #include "adapter/adapters.h"
+#include "adapter/languages.h"
 #include "api/goaudit.h"
 #include "api/process.h"
 #include "entry/entries.h"
@@ -27,5 +28,5 @@ void goaudit_init(struct goaudit *ga)
 	ga->reloads.adapters = &ga->adapters;
 	ga->loader.host.handlers = &process_handlers;
 	entries_init(&ga->entries);
-	adapters_init(&ga->adapters);
+	languages_start(&ga->adapters);
 }

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "../dlbind/embed.h"
-#include "adapter/adapters.h"
-#include "adapter/gort.h"
+#include "adapter/adapter.h"
+#include "adapter/languages.h"
 #include "api/api.h"
 #include "api/dlcalls.h"
 #include "api/goaudit.h"
@@ -61,23 +61,6 @@ TARGETS(RESOLVER)
 	[n] = { { name, resolver_##n }, (void *)entry, (void **)real },
 static const struct target targets[] = { TARGETS(TARGET) };
 
-/* For Go guests only: a Go program links its own module. */
-static void *resolver_module(void)
-{
-	return gort_module_found;
-}
-
-static const struct redirection guest_target = { "runtime.addmoduledata.abi0",
-						 resolver_module };
-
-static void *resolver_panic(void)
-{
-	return goaudit_module.adapters.panics.entry;
-}
-
-/* For those opened with RTLD_PANIC_RETURN. */
-static const struct redirection panic_target = { "crosscall2", resolver_panic };
-
 const struct target *targets_find(const char *name)
 {
 	if (!(name[0] == 'd' && name[1] == 'l') && !(name[0] == 'g' && name[1] == 'o') &&
@@ -122,24 +105,12 @@ static void *resolve(unsigned number)
 	return *t->real ? t->entry : NULL;
 }
 
-/* What an object is for the references in it. */
+/* Whose references are turned. */
 struct object {
-	bool guest, panic_return;
+	struct goaudit *ga;
+	const struct generation *gen;   /* NULL: an object of the host's */
+	const struct adapter *language; /* NULL: it has no names of its own */
 };
-
-static struct object object_of(struct goaudit *ga, const struct link_map *map)
-{
-	struct object o = { .guest = folder_has(&ga->loader, map->l_name) };
-	struct generation *gen;
-
-	if (!o.guest)
-		return o;
-	pthread_mutex_lock(&ga->core.lock);
-	gen = registry_find_snapshot(&ga->guests, map->l_name);
-	o.panic_return = gen && gen->panic_return;
-	pthread_mutex_unlock(&ga->core.lock);
-	return o;
-}
 
 static const struct redirection *find(void *arg, const char *name)
 {
@@ -148,16 +119,18 @@ static const struct redirection *find(void *arg, const char *name)
 
 	if (t)
 		return &t->redirection;
-	if (o->guest && strcmp(name, guest_target.name) == 0)
-		return &guest_target;
-	if (o->panic_return && strcmp(name, panic_target.name) == 0)
-		return &panic_target;
-	return NULL;
+	return o->language ? o->language->redirect(&o->ga->adapters, o->gen, name) : NULL;
 }
 
 void targets_redirect(struct goaudit *ga, const struct link_map *map)
 {
-	struct object o = object_of(ga, map);
+	struct object o = { .ga = ga };
 
+	if (folder_has(&ga->loader, map->l_name)) {
+		pthread_mutex_lock(&ga->core.lock);
+		o.gen = registry_find_snapshot(&ga->guests, map->l_name);
+		pthread_mutex_unlock(&ga->core.lock);
+	}
+	o.language = languages_of_object(o.gen, map);
 	redirect_object(&ga->loader, map, find, &o);
 }

@@ -17,9 +17,8 @@ struct target {
 /* NULL: none of ours. */
 const struct target *targets_find(const char *name);
 
-/* la_objopen: an object's references to them, and in a guest what else is to lead to us.
- * In a Go guest the constructor's call of runtime.addmoduledata is turned, too:
- * the module goes onto the runtime's list when it is initialised (adapter/gort.h). */
+/* la_objopen: an object's references to them, and those that its language's adapter has
+ * turned (struct adapter, redirect). */
 void targets_redirect(struct goaudit *ga, const struct link_map *map);
 
 #endif

@@ -19,6 +19,7 @@
 #include "image/image.h"
 #include "loader/loader.h"
 
+struct adapter;
 struct core;
 struct entry;
 struct entrylib;
@@ -57,14 +58,17 @@ struct generation {
 	struct generation *next_live;    /* the registry's list of those not gone */
 	struct generation *next_retired; /* reaper's queue, oldest first */
 	struct listed object;            /* in the link map, or out of it */
-	void *module;                    /* Go: its moduledata */
+	void *module;                    /* what its constructor has told the adapter; Go: its
+						 * moduledata */
+	const struct adapter *adapter;   /* its language's; from its load on, c */
 	const void *owner;               /* L: the thread that loads or initialises it */
 	struct file_stamp stamp;         /* of the file it was made from */
 	uint64_t hash[2];                /* of that file's content */
 	bool opened_global;              /* with RTLD_GLOBAL */
 	bool described;                  /* has DWARF to compare functions by */
 	bool reloadable;   /* opened with RTLD_RELOADABLE, or by GOAUDIT_RELOADABLE */
-	bool panic_return; /* Go: a panic ends a call only */
+	bool panic_return; /* a panic ends a call only */
+	bool reaped;       /* its runtime has to let go of it first: the reaper takes it out */
 	bool permanent;    /* RTLD_NODELETE: one reference is never given back */
 	uint64_t tried;    /* reaper round of the last attempt */
 	bool rolled_back;  /* never became current: std has no names of it */

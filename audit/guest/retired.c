@@ -60,7 +60,7 @@ struct retired_total retired_count(const struct guests *gs)
 
 	/* In the queue, or held by ld.so. */
 	for (struct generation *g = gs->registry.live; g; g = g->next_live) {
-		if (g->info->state != GOAUDIT_RETIRED || !g->info->is_go)
+		if (g->info->state != GOAUDIT_RETIRED || !g->reaped)
 			continue;
 		t.n++;
 		t.bytes += g->info->hi - g->info->lo;

@@ -51,4 +51,13 @@ void snapshot_release(struct snapshot *snapshot);
 /* What kind of image the open file is; IMAGE_C when it cannot be told. */
 enum image_kind snapshot_kind(struct guests *gs, int fd);
 
+struct snapshot_mapping {
+	void *data;
+	size_t size;
+};
+
+/* Maps a generation's snapshot to be read; the caller unmaps it.  Returns 0, or -1 with
+ * dlerror set. */
+int snapshot_map(struct guests *gs, const struct generation *gen, struct snapshot_mapping *m);
+
 #endif

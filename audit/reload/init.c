@@ -3,17 +3,17 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "adapter/gort.h"
+#include "adapter/adapter.h"
 #include "core/arch.h"
 #include "core/clock.h"
 #include "core/core.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/text.h"
-#include "go/protocol.h"
 #include "goaudit.h"
 #include "guest/guests.h"
 #include "guest/records.h"
@@ -30,7 +30,7 @@ struct init_run {
 	struct generation *gen;
 	struct generation **others; /* kept for it */
 	unsigned n;
-	struct go_init init;
+	struct adapter_init init;
 	bool done, abandoned; /* with rl->core->lock */
 };
 
@@ -50,8 +50,8 @@ static struct generation **keep_others(struct reloads *rl, const struct generati
 	others = malloc((all + 1) * sizeof *others);
 	for (other = others ? rl->guests->registry.live : NULL; other;
 	     other = other->next_live) {
-		if (other->guest != gen->guest || other == gen || !other->info->is_go ||
-		    other->unmapping || other->rolled_back)
+		if (other->guest != gen->guest || other == gen ||
+		    other->adapter != gen->adapter || other->unmapping || other->rolled_back)
 			continue;
 		other->kept++;
 		others[(*n)++] = other;
@@ -74,7 +74,23 @@ static void free_run(struct init_run *run)
 {
 	release(run->rl, run->others, run->n);
 	free(run->others);
+	free(run->init.request);
 	free(run);
+}
+
+/* It has failed after all: the older generations get their names back. */
+static void end_takeover(struct reloads *rl, struct generation *gen)
+{
+	if (gen->adapter->end_takeover)
+		gen->adapter->end_takeover(rl->adapters, gen, true);
+}
+
+/* Have they begun?  With core.lock, while they are not done. */
+static bool have_begun(const struct init_run *run)
+{
+	const uint64_t *begun = __atomic_load_n(&run->init.begun, __ATOMIC_ACQUIRE);
+
+	return begun && __atomic_load_n(begun, __ATOMIC_ACQUIRE);
 }
 
 static void *init_thread(void *arg)
@@ -88,7 +104,7 @@ static void *init_thread(void *arg)
 	pthread_mutex_lock(&rl->core->lock);
 	gen->owner = arch_thread_pointer();
 	pthread_mutex_unlock(&rl->core->lock);
-	gort_init(rl->adapters, gen, run->others, run->n, &run->init);
+	gen->adapter->initialise(rl->adapters, gen, run->others, run->n, &run->init);
 	pthread_mutex_lock(&rl->core->lock);
 	run->done = true;
 	abandoned = run->abandoned;
@@ -97,8 +113,8 @@ static void *init_thread(void *arg)
 	if (!abandoned)
 		return NULL;
 	/* Names that they have registered after all. */
-	if (run->init.verdict == GO_OK)
-		gort_end_takeover(rl->adapters, gen, true);
+	if (run->init.verdict == ADAPTER_GOOD)
+		end_takeover(rl, gen);
 	log_line(rl->core,
 		 "%s: the package init of generation %u, which took too long, has "
 		 "ended",
@@ -123,7 +139,7 @@ static bool wait_for_end(struct init_run *run, unsigned limit_ms)
 	while (!run->done) {
 		if (clock_wait(&rl->core->changed, &rl->core->lock, &end))
 			continue;
-		if (__atomic_load_n(&run->init.begun, __ATOMIC_ACQUIRE))
+		if (have_begun(run))
 			break;
 		end = clock_deadline(BEGIN_NS);
 	}
@@ -135,7 +151,7 @@ static bool wait_for_end(struct init_run *run, unsigned limit_ms)
 		run->gen->kept++;
 		info = run->gen->info;
 		records_begin();
-		info->holder = GO_HOLDER_FRAME;
+		info->holder = HOLDER_RUNNING;
 		text_copy(info->holder_text, sizeof info->holder_text, text);
 		text_copy(info->holders, sizeof info->holders, text);
 		records_end();
@@ -149,28 +165,23 @@ static bool wait_for_end(struct init_run *run, unsigned limit_ms)
 static void abandon(struct reloads *rl, struct generation *gen, struct generation **others,
 		    unsigned n)
 {
-	gort_end_takeover(rl->adapters, gen, true);
+	end_takeover(rl, gen);
 	release(rl, others, n);
 	free(others);
 }
 
 static enum init_result result_of(struct reloads *rl, const char *path,
-				  const struct go_init *init)
+				  const struct adapter_init *init)
 {
-	if (init->verdict == GO_OK)
+	if (init->verdict == ADAPTER_GOOD)
 		return INIT_GOOD;
-	if (init->verdict == GO_PANIC)
+	if (init->verdict == ADAPTER_PANICKED)
 		error_set(rl->core,
 			  "%s: its package init panicked: %s: mend the guest and "
 			  "build it again",
 			  path, init->text);
-	else if (init->text[0])
-		error_set(rl->core, "%s: %s", path, init->text);
 	else
-		error_set(rl->core,
-			  "%s: the Go runtime does not find its module: rebuild "
-			  "it with `goaudit build`",
-			  path);
+		error_set(rl->core, "%s: %s", path, init->text);
 	return INIT_FAILED;
 }
 
@@ -191,7 +202,7 @@ enum init_result init_run(struct reloads *rl, struct generation *gen, unsigned l
 	}
 	*run = (struct init_run){ .rl = rl, .gen = gen, .others = others, .n = n };
 	if (!limit_ms || transaction_lock_is_mine(rl->loader, true)) {
-		gort_init(rl->adapters, gen, run->others, run->n, &run->init);
+		gen->adapter->initialise(rl->adapters, gen, run->others, run->n, &run->init);
 	} else if ((error = host_start_thread(rl->loader, init_thread, run)) != 0) {
 		error_set(rl->core,
 			  "%s: no thread for its package init: error %d: end some "

@@ -1,4 +1,4 @@
-/* The package inits of a new Go generation, with or without a limit of time. */
+/* The initialisers of a new generation, with or without a limit of time. */
 #ifndef GOAUDIT_RELOAD_INIT_H
 #define GOAUDIT_RELOAD_INIT_H
 
@@ -11,7 +11,7 @@ enum init_result { INIT_GOOD, INIT_FAILED, INIT_ABANDONED };
  * a limit in milliseconds that is not 0, on a thread of its own, for which this one
  * waits.
  *
- *   INIT_GOOD       gort_end_takeover has to follow
+ *   INIT_GOOD       the adapter's end_takeover has to follow
  *   INIT_FAILED     dlerror is set; the generation can be retired
  *   INIT_ABANDONED  dlerror is set; the inits run on.  The generation can be retired,
  *                   and is kept mapped and its record in use until they have ended.

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "adapter/adapter.h"
+#include "adapter/languages.h"
 #include "core/arch.h"
 #include "core/clock.h"
 #include "core/core.h"
@@ -66,7 +68,8 @@ static struct generation *new_generation(struct job *job)
 	gen->owner = arch_thread_pointer();
 	registry_describe(gen, s, job->request->path);
 	gen->reloadable = job->request->reloadable;
-	gen->panic_return = s->facts.kind == IMAGE_GO_GUEST &&
+	languages_take(gen, &s->facts);
+	gen->panic_return = gen->adapter->returns_panics &&
 			    (job->request->panic_return || rl->core->settings.panic_return);
 	gen->opened_global = (job->request->mode & RTLD_GLOBAL) != 0;
 	return gen;
@@ -117,7 +120,7 @@ static bool make_way(struct job *job)
 	struct reloads *rl = job->rl;
 	struct generation *old = job->old;
 
-	if (!old || old->info->is_go || old->info->state != GOAUDIT_PARKED)
+	if (!old || old->reaped || old->info->state != GOAUDIT_PARKED)
 		return false;
 	log_line(rl->core,
 		 "%s: static TLS is short: generation %u goes before the new one comes",

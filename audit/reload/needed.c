@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "adapter/languages.h"
 #include "core/arch.h"
 #include "core/core.h"
 #include "core/error.h"
@@ -236,6 +237,7 @@ static const char *load_new(struct reloads *rl, struct needed_load *load, const 
 	gen = guest ? registry_generation(rl->guests, guest) : NULL;
 	if (gen) {
 		registry_describe(gen, &s, path);
+		languages_take(gen, &s.facts);
 		gen->owner = arch_thread_pointer();
 		gen->replaced = guest->current;
 		guest->current = gen;

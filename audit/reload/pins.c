@@ -44,7 +44,7 @@ static void keep(struct reloads *rl, struct generation *gen, void *handle)
 	pthread_mutex_lock(&rl->core->lock);
 	other = registry_find_map(rl->guests, handle);
 	pthread_mutex_unlock(&rl->core->lock);
-	if (other && !other->info->is_go && users_add(rl, gen, other)) {
+	if (other && !other->reaped && users_add(rl, gen, other)) {
 		dlclose(handle); /* it has its own reference */
 		return;
 	}

@@ -7,14 +7,14 @@
 #include <string.h>
 #include <time.h>
 
-#include "adapter/adapters.h"
-#include "adapter/gort.h"
+#include "adapter/adapter.h"
+#include "adapter/languages.h"
 #include "core/clock.h"
 #include "core/core.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "core/text.h"
 #include "entry/calls.h"
-#include "go/protocol.h"
 #include "goaudit.h"
 #include "guest/guests.h"
 #include "guest/records.h"
@@ -22,12 +22,9 @@
 #include "loader/host.h"
 #include "loader/ldso.h"
 #include "loader/transaction.h"
-#include "reload/holders.h"
 #include "reload/linger.h"
 #include "reload/reloads.h"
 #include "reload/retire.h"
-
-#define BATCH 32
 
 /* Between a module's leaving the runtime and its unmapping. */
 #define GRACE_NS 10000000
@@ -46,9 +43,7 @@
 struct batch {
 	struct reloads *rl;
 	unsigned n;
-	struct generation *gen[BATCH];
-	struct go_module module[BATCH];
-	struct go_held held[BATCH][GO_HELD_MAX];
+	struct adapter_answer answer[ADAPTER_BATCH];
 	char holders[sizeof((struct goaudit_generation *)0)->holders];
 };
 
@@ -97,42 +92,44 @@ static bool wait_for_round(struct reloads *rl)
 	return false;
 }
 
-/* Takes those out of the queue that have not been tried in this round. */
+/* Takes those of one language out of the queue that have not been tried in this round. */
 static void take_batch(struct reloads *rl, struct batch *b, uint64_t round)
 {
 	struct generation *gen;
 
 	b->n = 0;
-	for (gen = rl->guests->retired.queue; gen && b->n < BATCH; gen = gen->next_retired) {
-		if (gen->tried == round || gen->kept)
+	for (gen = rl->guests->retired.queue; gen && b->n < ADAPTER_BATCH;
+	     gen = gen->next_retired) {
+		if (gen->tried == round || gen->kept ||
+		    (b->n && gen->adapter != b->answer[0].gen->adapter))
 			continue;
 		gen->tried = round;
-		b->module[b->n] = (struct go_module){
-			.lo = gen->info->lo,
-			.hi = gen->info->hi,
-			.held = b->held[b->n],
-		};
-		b->gen[b->n++] = gen;
+		b->answer[b->n++] = (struct adapter_answer){ .gen = gen };
 	}
 }
 
 /* What an attempt has found, for those who ask.  Names are looked up before the
  * lock is taken: that may cost a millisecond. */
-static void record(struct batch *b, struct generation *gen, const struct go_module *m)
+static void record(struct batch *b, const struct adapter_answer *a)
 {
 	struct reloads *rl = b->rl;
+	struct generation *gen = a->gen;
 
-	holders_text(rl, gen, m, b->holders, sizeof b->holders);
+	b->holders[0] = 0;
+	if (a->held && a->detail)
+		gen->adapter->holders(rl->adapters, a, b->holders, sizeof b->holders);
+	else if (a->held)
+		memcpy(b->holders, a->text, sizeof a->text);
 	pthread_mutex_lock(&rl->core->lock);
 	records_begin();
 	gen->info->attempts++;
-	gen->info->holder = m->verdict == GO_HELD ? m->holder : GO_HOLDER_NONE;
-	gen->info->goroutine = m->goroutine;
-	memcpy(gen->info->holder_text, m->text, sizeof gen->info->holder_text);
+	gen->info->holder = a->holder;
+	gen->info->goroutine = a->goroutine;
+	memcpy(gen->info->holder_text, a->text, sizeof gen->info->holder_text);
 	memcpy(gen->info->holders, b->holders, sizeof b->holders);
 	records_end();
 	pthread_mutex_unlock(&rl->core->lock);
-	if (m->verdict == GO_HELD)
+	if (a->held)
 		log_line(rl->core, "%s: generation %u is held:\n%s", gen->guest->path,
 			 gen->info->number, gen->info->holders);
 }
@@ -142,50 +139,47 @@ static void record(struct batch *b, struct generation *gen, const struct go_modu
 static bool leave_out_busy(struct batch *b)
 {
 	struct reloads *rl = b->rl;
-	static const struct go_module held = {
-		.verdict = GO_HELD,
-		.holder = GO_HOLDER_CALL,
-		.text = "a call of the host is under way",
-	};
-	static struct go_module ending; /* there is one reaper */
 	unsigned n = 0, all = b->n;
 
 	calls_barrier(rl->entries);
 	for (unsigned i = 0; i < b->n; i++) {
-		if (calls_under_way(rl->entries, b->gen[i])) {
-			record(b, b->gen[i], &held);
-			continue;
+		struct adapter_answer *a = &b->answer[i];
+
+		a->held = true;
+		if (calls_under_way(rl->entries, a->gen)) {
+			a->holder = HOLDER_CALL;
+			text_copy(a->text, sizeof a->text, "a call of the host is under way");
+			record(b, a);
+		} else if (a->gen->unseen) {
+			a->holder = HOLDER_LOADER;
+			linger_name(rl, a->gen, false, a->text, sizeof a->text);
+			record(b, a);
+		} else {
+			b->answer[n++] = (struct adapter_answer){ .gen = a->gen };
 		}
-		if (b->gen[i]->unseen) {
-			ending.verdict = GO_HELD;
-			ending.holder = GO_HOLDER_LOADER;
-			linger_name(rl, b->gen[i], false, ending.text, sizeof ending.text);
-			record(b, b->gen[i], &ending);
-			continue;
-		}
-		b->gen[n] = b->gen[i];
-		b->module[n++] = b->module[i];
 	}
 	b->n = n;
 	return n < all;
 }
 
 /* ld.so did not let us unmap them, which have left the runtime: they are tried again,
- * and the runtime does not know them any more (GO_NOT_FOUND). */
+ * and the runtime does not know them any more. */
 static void put_back(struct batch *b)
 {
-	static const struct go_module held = {
-		.verdict = GO_HELD,
-		.holder = GO_HOLDER_LOADER,
-		.text = LDSO_NOT_CALLED,
-	};
 	struct reloads *rl = b->rl;
 
 	for (unsigned i = 0; i < b->n; i++) {
-		record(b, b->gen[i], &held);
+		struct adapter_answer held = {
+			.gen = b->answer[i].gen,
+			.held = true,
+			.holder = HOLDER_LOADER,
+			.text = LDSO_NOT_CALLED,
+		};
+
+		record(b, &held);
 		pthread_mutex_lock(&rl->core->lock);
-		b->gen[i]->unmapping = false;
-		retired_queue(rl->guests, b->gen[i]);
+		held.gen->unmapping = false;
+		retired_queue(rl->guests, held.gen);
 		pthread_mutex_unlock(&rl->core->lock);
 	}
 }
@@ -195,29 +189,29 @@ static void unmap(void *arg)
 	struct batch *b = arg;
 
 	for (unsigned i = 0; i < b->n; i++)
-		retire_unmap(b->rl, b->gen[i]);
+		retire_unmap(b->rl, b->answer[i].gen);
 }
 
 /* Notes the answers, and leaves in the batch what is to be unmapped.  A generation
  * whose names a newer one is taking over stays for another round, in which the
- * runtime will not know it any more (GO_NOT_FOUND). */
+ * runtime will not know it any more. */
 static void take_verdicts(struct batch *b, uint64_t share)
 {
 	struct reloads *rl = b->rl;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < b->n; i++)
-		record(b, b->gen[i], &b->module[i]);
+		record(b, &b->answer[i]);
 	pthread_mutex_lock(&rl->core->lock);
 	for (unsigned i = 0; i < b->n; i++) {
-		struct generation *gen = b->gen[i];
+		struct generation *gen = b->answer[i].gen;
 
-		if (b->module[i].verdict == GO_HELD || gen->kept)
+		if (b->answer[i].held || gen->kept)
 			continue;
 		retired_remove(rl->guests, gen);
 		gen->unmapping = true;
 		gen->info->unload_ns = share;
-		b->gen[n++] = gen;
+		b->answer[n++].gen = gen;
 	}
 	b->n = n;
 	pthread_mutex_unlock(&rl->core->lock);
@@ -234,7 +228,7 @@ static bool reap(struct batch *b)
 	bool soon = leave_out_busy(b);
 
 	if (b->n) {
-		soon |= gort_unlink(rl->adapters, b->module, b->n);
+		soon |= b->answer[0].gen->adapter->unlink(rl->adapters, b->answer, b->n);
 		take_verdicts(b, (clock_ns() - begin) / b->n);
 	}
 	rl->reaper.spent += clock_ns() - begin; /* only this thread does so */
@@ -254,7 +248,7 @@ static void *reaper_thread(void *arg)
 	struct reloads *rl = arg;
 	struct reaper *r = &rl->reaper;
 	struct retired *q = &rl->guests->retired;
-	static struct batch batch; /* there is one reaper; 150 KB are much for a stack */
+	static struct batch batch; /* there is one reaper */
 	uint64_t round;
 	bool soon;
 
@@ -293,7 +287,7 @@ void reaper_start(struct reloads *rl)
 	int error;
 
 	pthread_mutex_lock(&rl->core->lock);
-	if (rl->reaper.started || rl->core->exiting || !gort_runs_here(&rl->adapters->gort)) {
+	if (rl->reaper.started || rl->core->exiting || !languages_reaped(rl->adapters)) {
 		pthread_mutex_unlock(&rl->core->lock);
 		return;
 	}
@@ -369,7 +363,7 @@ static bool any_busy(struct reloads *rl, const struct guest *guest)
 {
 	for (struct generation *g = rl->guests->registry.live; g; g = g->next_live)
 		if (g->info->state == GOAUDIT_RETIRED && (!guest || g->guest == guest) &&
-		    g->info->holder == GO_HOLDER_BUSY)
+		    g->info->holder == HOLDER_BUSY)
 			return true;
 	return false;
 }

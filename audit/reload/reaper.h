@@ -1,4 +1,5 @@
-/* Unmapping retired Go generations, on a thread of its own.
+/* Unmapping retired generations whose runtime has to let go of them first (struct adapter,
+ * reaped), on a thread of its own.
  *
  * dlclose and dlreload only queue a generation here.  The thread takes all that
  * are queued together: they may hold each other, and they share one stop of

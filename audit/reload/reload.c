@@ -15,8 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "adapter/gort.h"
-#include "adapter/panic.h"
+#include "adapter/adapter.h"
+#include "adapter/languages.h"
 #include "core/arch.h"
 #include "core/clock.h"
 #include "core/core.h"
@@ -31,7 +31,6 @@
 #include "guest/registry.h"
 #include "guest/snapshot.h"
 #include "guest/stamp.h"
-#include "image/image.h"
 #include "loader/folder.h"
 #include "loader/host.h"
 #include "loader/ldso.h"
@@ -155,13 +154,13 @@ static void initialise(struct job *job)
 	unsigned limit = job->options.init_timeout_ms;
 	bool good = has_all_functions(job) && has_same_signatures(job);
 
-	if (good && gen->info->is_go)
+	if (good && gen->adapter->initialise)
 		good = init_run(rl, gen, limit ? limit : rl->core->settings.init_timeout) ==
 		       INIT_GOOD;
 	if (good) {
 		good = take_over_state(job) && fits_still(job) && can_commit(job);
-		if (gen->info->is_go)
-			gort_end_takeover(rl->adapters, gen, !good);
+		if (gen->adapter->end_takeover)
+			gen->adapter->end_takeover(rl->adapters, gen, !good);
 	}
 	if (!transaction_run(rl->loader, good ? commit_switch : commit_roll_back, job))
 		strand(job);
@@ -305,11 +304,13 @@ static bool look_at_file(struct job *job)
 	return true;
 }
 
-/* Makes the snapshot, and the Go runtime run that it needs. */
+/* Makes the snapshot, and the runtime run that it needs. */
 static bool prepare(struct job *job)
 {
 	struct reloads *rl = job->rl;
 	struct snapshot *s = &job->snapshot;
+	const char *path = job->guest->path;
+	const struct adapter *a;
 
 	if (s->file[0])
 		return true;
@@ -318,23 +319,17 @@ static bool prepare(struct job *job)
 	if (snapshot_make(rl->guests, job->request->path, s) != 0)
 		return false;
 	host_hook(rl->loader);
-	if (s->facts.kind != IMAGE_GO_GUEST)
-		return true;
-	if (s->facts.symbolic)
-		log_line(rl->core,
-			 "%s: warning: linked with -Bsymbolic: types of the "
-			 "runtime library are split in it; reflect, signal.Notify "
-			 "and protobuf misbehave: build it with `goaudit build`",
-			 job->guest->path);
-	if (reaper_admit(rl, job->guest->path) != 0)
+	a = languages_find(&s->facts);
+	if (a->reaped && reaper_admit(rl, path) != 0)
 		return false;
-	if (gort_ensure(rl->adapters, &s->facts, job->guest->path) != 0)
+	if (a->prepare &&
+	    a->prepare(rl->adapters, &s->facts, path,
+		       job->request->panic_return || rl->core->settings.panic_return) != 0)
 		return false;
-	if ((job->request->panic_return || rl->core->settings.panic_return) &&
-	    panic_prepare(rl->adapters, job->guest->path) != 0)
-		return false;
-	reaper_start(rl);
-	reaper_throttle(rl);
+	if (a->reaped) {
+		reaper_start(rl);
+		reaper_throttle(rl);
+	}
 	return true;
 }
 
@@ -492,11 +487,6 @@ bool reload_knows(struct reloads *rl, const void *handle)
 	known = registry_find_handle(rl->guests, handle) != NULL;
 	pthread_mutex_unlock(&rl->core->lock);
 	return known;
-}
-
-bool reload_is_go_guest(struct reloads *rl, int fd)
-{
-	return snapshot_kind(rl->guests, fd) == IMAGE_GO_GUEST;
 }
 
 /* --- reloading ------------------------------------------------------------ */

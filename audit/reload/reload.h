@@ -45,9 +45,6 @@ bool reload_knows(struct reloads *rl, const void *handle);
 void *reload_reload(struct reloads *rl, void *handle,
 		    const struct goaudit_reload_options *options);
 
-/* Is the open file a guest over a shared Go runtime? */
-bool reload_is_go_guest(struct reloads *rl, int fd);
-
 /* At exit: puts every hidden object back, so that its destructors run. */
 void reload_finish(struct reloads *rl);
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter/adapter.h"
 #include "core/clock.h"
 #include "core/core.h"
 #include "core/log.h"
@@ -18,7 +19,6 @@
 #include "entry/calls.h"
 #include "entry/entries.h"
 #include "entry/entry.h"
-#include "go/protocol.h"
 #include "goaudit.h"
 #include "guest/guests.h"
 #include "guest/records.h"
@@ -134,7 +134,7 @@ static void linger(struct reloads *rl, struct generation *gen)
 	rl->linger.leaving += nested - gen->leaving;
 	gen->leaving = nested;
 	pthread_mutex_unlock(&rl->core->lock);
-	held_by(rl, gen, GO_HOLDER_LOADER, text);
+	held_by(rl, gen, HOLDER_LOADER, text);
 }
 
 void retire_unmap(struct reloads *rl, struct generation *gen)
@@ -185,34 +185,51 @@ void retire_look(struct reloads *rl)
 	} while (out);
 }
 
-/* May a C generation still be executing, or be looked at? */
-static bool is_busy(struct reloads *rl, const struct generation *gen)
+/* What its language knows of. */
+static bool is_held(struct reloads *rl, struct generation *gen, char *out, size_t size)
 {
-	if (gen->kept || gen->unmapping || gen->unseen || gen->users)
-		return true;
+	return gen->adapter->held && gen->adapter->held(rl->adapters, gen, out, size);
+}
+
+static bool is_called(struct reloads *rl, const struct generation *gen)
+{
 	if (!gen->entered)
 		return false;
 	calls_barrier(rl->entries);
 	return calls_under_way(rl->entries, gen);
 }
 
+/* May a generation that is not the reaper's still be executing, or be looked at? */
+static bool is_busy(struct reloads *rl, struct generation *gen)
+{
+	char text[sizeof gen->info->holders];
+
+	return gen->kept || gen->unmapping || gen->unseen || gen->users || is_called(rl, gen) ||
+	       is_held(rl, gen, text, sizeof text);
+}
+
 /* It is retired and is_busy. */
 static void wait_until_left(struct reloads *rl, struct generation *gen)
 {
 	char text[sizeof gen->info->holders];
+	uint32_t holder = HOLDER_LOADER;
 
 	if (gen->unmapping)
 		return;
-	if (gen->unseen)
+	if (gen->unseen) {
 		linger_name(rl, gen, false, text, sizeof text);
-	else if (gen->users)
+	} else if (gen->users) {
 		text_copy(text, sizeof text, "a guest that needs it");
-	else
+	} else if (is_called(rl, gen) || !is_held(rl, gen, text, sizeof text)) {
+		holder = HOLDER_CALL;
 		text_copy(text, sizeof text, "a call of the host is under way");
+	} else {
+		holder = HOLDER_RUNNING;
+	}
 	pthread_mutex_lock(&rl->core->lock);
 	set_waiting(rl, gen);
 	pthread_mutex_unlock(&rl->core->lock);
-	held_by(rl, gen, gen->unseen || gen->users ? GO_HOLDER_LOADER : GO_HOLDER_CALL, text);
+	held_by(rl, gen, holder, text);
 }
 
 /* What only it needs leaves and comes with it.  They call each other. */
@@ -259,16 +276,14 @@ static void follow(struct reloads *rl, struct generation *gen)
 
 void retire_generation(struct reloads *rl, struct generation *gen)
 {
-	bool go = gen->info->is_go;
-
 	pthread_mutex_lock(&rl->core->lock);
 	if (gen->guest->current == gen)
 		gen->guest->current = NULL;
 	registry_set_state(rl->guests, gen, GOAUDIT_RETIRED);
-	if (go)
+	if (gen->reaped)
 		retired_add(rl->guests, gen);
 	pthread_mutex_unlock(&rl->core->lock);
-	if (go)
+	if (gen->reaped)
 		return;
 	if (is_busy(rl, gen))
 		wait_until_left(rl, gen); /* for retire_try */
@@ -285,7 +300,7 @@ void retire_replaced(struct reloads *rl, struct guest *guest)
 	for (gen = guest->all; gen; gen = next) {
 		next = gen->next;
 		/* Its own destructors may bring us here again. */
-		if (gen->info->state != GOAUDIT_RETIRED || gen->info->is_go)
+		if (gen->info->state != GOAUDIT_RETIRED || gen->reaped)
 			continue;
 		if (is_busy(rl, gen))
 			wait_until_left(rl, gen);
@@ -314,14 +329,14 @@ void retire_undo(struct reloads *rl, struct generation *old)
 
 void retire_below_caller(struct reloads *rl, struct generation *gen)
 {
-	if (gen->info->is_go) {
+	if (gen->reaped) {
 		retire_generation(rl, gen);
 		return;
 	}
 	pthread_mutex_lock(&rl->core->lock);
 	registry_set_state(rl->guests, gen, GOAUDIT_RETIRED); /* until retire_replaced */
 	pthread_mutex_unlock(&rl->core->lock);
-	held_by(rl, gen, GO_HOLDER_CALL,
+	held_by(rl, gen, HOLDER_CALL,
 		"the caller of dlreload may be executing in it, "
 		"until the guest's next step");
 }
@@ -350,7 +365,7 @@ void retire_strand(struct reloads *rl, struct generation *gen)
 	set_waiting(rl, gen);
 	registry_set_state(rl->guests, gen, GOAUDIT_RETIRED);
 	pthread_mutex_unlock(&rl->core->lock);
-	held_by(rl, gen, GO_HOLDER_LOADER, LDSO_NOT_CALLED);
+	held_by(rl, gen, HOLDER_LOADER, LDSO_NOT_CALLED);
 }
 
 /* Is it worth a try?  Not while a thread has destructors in it; the others are tried

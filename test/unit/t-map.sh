@@ -7,8 +7,8 @@
 # Files of the layers that HACKING has no word for in its layer's part: unnamed HACKING
 unnamed() {
 	local layer file name
-	for layer in core loader guest entry adapter reload api; do
-		sed -n "/^$layer\/	/,/^\$/p" "$1" >part
+	for layer in core loader guest entry adapter adapter/go reload api; do
+		sed -n "/^${layer/\//\\/}\/	/,/^\$/p" "$1" >part
 		[ -s part ] || echo "$layer/"
 		for file in "$ROOT/audit/$layer"/*.[chS]; do
 			name=$(basename "$file")
@@ -46,11 +46,11 @@ gone "$ROOT/audit/HACKING" >out
 [ ! -s out ] || fail "audit/HACKING names: $(tr '\n' ' ' <out)"
 
 # They can fail.
-sed '/^	holders	/d' "$ROOT/audit/HACKING" >HACKING
+sed '/^	linger	/d' "$ROOT/audit/HACKING" >HACKING
 unnamed HACKING >out
-printf 'reload/holders.%s\n' c h | diff - out || fail "a file without a word is not seen"
-sed 's/`gort\.c`/`gone.c`/; s/`audit\/loader\/`/`audit\/gone\/`/' "$ROOT/README.md" >README
+printf 'reload/linger.%s\n' c h | diff - out || fail "a file without a word is not seen"
+sed 's/`adapter\.h`/`gone.h`/; s/`audit\/loader\/`/`audit\/gone\/`/' "$ROOT/README.md" >README
 missing README >out
-grep -qx audit/adapter/gone.c out && grep -qx audit/gone out || fail "a name of nothing is not seen"
+grep -qx audit/adapter/gone.h out && grep -qx audit/gone out || fail "a name of nothing is not seen"
 sed 's/api\/process\.c/api\/gone.c/' "$ROOT/audit/HACKING" >HACKING
 [ "$(gone HACKING)" = api/gone.c ] || fail "a path to nothing is not seen"

@@ -1,5 +1,5 @@
 /* In libgoaudit-entries.so: what the exports of a guest call in place of
- * crosscall2 when a panic is to end the call only (adapter/panic.h).  It lies in the
+ * crosscall2 when a panic is to end the call only (adapter/go/panic.h).  It lies in the
  * host's namespace, so that debuggers can unwind through it.  No libc here. */
 #include "../panic_calls.h"
 

@@ -147,7 +147,7 @@ static void consider(struct inspector *in, const struct object *guest, char *pat
 	}
 }
 
-/* In the order of the audit module (adapter/find.c): RUNPATH, then the cache. */
+/* In the order of the audit module (adapter/go/find.c): RUNPATH, then the cache. */
 static void find_runtime(struct inspector *in, struct object *o, struct object **fits,
 			 struct object **other)
 {

@@ -144,7 +144,7 @@ static void judge_symbol(const struct closure *host, const struct object *o, siz
 	    GELF_ST_BIND(sym.st_info) == STB_LOCAL ||
 	    GELF_ST_VISIBILITY(sym.st_other) != STV_DEFAULT)
 		return;
-	/* Names of Go's are settled by the audit module (adapter/binding.c). */
+	/* Names of Go's are settled by the audit module (adapter/go/binding.c). */
 	if (o->facts.kind == IMAGE_GO_GUEST && strpbrk(name, ".:") != NULL)
 		return;
 	by = definer(host, 0, name, &theirs);

@@ -1,4 +1,4 @@
-#include "adapter/gort.h"
+#include "adapter/go/gort.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -12,14 +12,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "adapter/adapter.h"
 #include "adapter/adapters.h"
-#include "adapter/find.h"
-#include "adapter/itabs.h"
+#include "adapter/go/find.h"
+#include "adapter/go/itabs.h"
 #include "core/cancel.h"
 #include "core/clock.h"
 #include "core/core.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "core/text.h"
 #include "go/protocol.h"
 #include "goaudit-debug.h"
 #include "goaudit.h"
@@ -121,9 +123,17 @@ static int start(struct adapters *ad, struct gort *rt)
 /* What Go and a guest's constructor call has no argument of ours. */
 static struct adapters *adapters;
 
-void adapters_init(struct adapters *ad)
+void gort_start(struct adapters *ad)
 {
+	static struct gort runtime;
+
 	adapters = ad;
+	ad->gort = &runtime;
+}
+
+void gort_call(struct adapters *ad, void *fn, void *request)
+{
+	ad->gort->crosscall2(fn, request, 0, 0);
 }
 
 static int collected(void *unused)
@@ -156,7 +166,7 @@ static int bind(struct adapters *ad, struct gort *rt)
 			  rt->path);
 		return -1;
 	}
-	adapters_call(ad, hello, &h);
+	gort_call(ad, hello, &h);
 	if (h.protocol != GO_PROTOCOL) {
 		error_set(ad->core,
 			  "%s: built by another release of goaudit (protocol "
@@ -252,20 +262,25 @@ static bool lock_when_started(struct adapters *ad, struct gort *rt, const char *
 }
 
 /* Children of _Fork(3), clone(2) and vfork(2) have run no handler. */
-bool gort_runs_here(const struct gort *rt)
+static bool runs_here(const struct gort *rt)
 {
 	return rt->state == GORT_READY && rt->pid == getpid();
 }
 
+bool gort_runs_here(const struct adapters *ad)
+{
+	return runs_here(ad->gort);
+}
+
 void gort_forked(struct adapters *ad)
 {
-	if (ad->gort.state != GORT_NONE)
-		ad->gort.state = GORT_PARENTS;
+	if (ad->gort->state != GORT_NONE)
+		ad->gort->state = GORT_PARENTS;
 }
 
 int gort_ensure(struct adapters *ad, const struct image_facts *facts, const char *guest_path)
 {
-	struct gort *rt = &ad->gort;
+	struct gort *rt = ad->gort;
 	int result;
 
 	if (!lock_when_started(ad, rt, guest_path))
@@ -298,7 +313,7 @@ int gort_ensure(struct adapters *ad, const struct image_facts *facts, const char
 			  guest_path);
 		return -1;
 	}
-	if (!gort_runs_here(rt)) {
+	if (!runs_here(rt)) {
 		refuse_here(ad, guest_path);
 		return -1;
 	}
@@ -315,33 +330,51 @@ __attribute__((force_align_arg_pointer)) void gort_module_found(void *moduledata
 		call->module = moduledata;
 }
 
+/* The answer in words of adapter.h. */
+static void answer_init(struct adapter_init *init, const struct go_init *go)
+{
+	if (go->verdict == GO_OK)
+		init->verdict = ADAPTER_GOOD;
+	else
+		init->verdict = go->verdict == GO_PANIC ? ADAPTER_PANICKED : ADAPTER_FAILED;
+	if (init->verdict == ADAPTER_FAILED && !go->text[0])
+		snprintf(init->text, sizeof init->text,
+			 "the Go runtime does not find its module: rebuild "
+			 "it with `goaudit build`");
+	else
+		text_copy(init->text, sizeof init->text, go->text);
+}
+
 void gort_init(struct adapters *ad, struct generation *gen, struct generation *const *others,
-	       unsigned n, struct go_init *init)
+	       unsigned n, struct adapter_init *init)
 {
 	struct go_range *ranges = calloc(n + 1, sizeof *ranges);
+	struct go_init *go = calloc(1, sizeof *go);
 	uint64_t begin = clock_ns();
 
-	memset(init, 0, sizeof *init);
-	if (!itabs_use_library(ad, gen)) {
-		init->verdict = GO_NOT_FOUND; /* its module is not registered */
+	init->verdict = ADAPTER_FAILED; /* its module is not registered */
+	init->request = go;
+	if (!go || !itabs_use_library(ad, gen)) {
 		snprintf(init->text, sizeof init->text,
 			 "its pages cannot be made writable "
 			 "for the runtime library's itabs: %m: free memory or mappings");
 		free(ranges);
 		return;
 	}
-	init->size = sizeof *init;
-	init->lo = gen->info->lo;
-	init->hi = gen->info->hi;
-	init->module = (uintptr_t)gen->module;
+	go->size = sizeof *go;
+	go->lo = gen->info->lo;
+	go->hi = gen->info->hi;
+	go->module = (uintptr_t)gen->module;
 	for (unsigned i = 0; ranges && i < n; i++) {
 		ranges[i].lo = others[i]->info->lo;
 		ranges[i].hi = others[i]->info->hi;
 	}
-	init->others = ranges;
-	init->others_n = ranges ? n : 0; /* out of memory: names may clash */
-	adapters_call(ad, ad->gort.init, init);
+	go->others = ranges;
+	go->others_n = ranges ? n : 0; /* out of memory: names may clash */
+	__atomic_store_n(&init->begun, &go->begun, __ATOMIC_RELEASE);
+	gort_call(ad, ad->gort->init, go);
 	free(ranges);
+	answer_init(init, go);
 	pthread_mutex_lock(&ad->core->lock);
 	gen->info->init_ns = clock_ns() - begin;
 	pthread_mutex_unlock(&ad->core->lock);
@@ -369,7 +402,7 @@ void gort_end_takeover(struct adapters *ad, const struct generation *gen, bool f
 		.failed = failed,
 	};
 
-	adapters_call(ad, ad->gort.settle, &s);
+	gort_call(ad, ad->gort->settle, &s);
 }
 
 bool gort_unlink(struct adapters *ad, struct go_module *modules, unsigned n)
@@ -381,7 +414,7 @@ bool gort_unlink(struct adapters *ad, struct go_module *modules, unsigned n)
 		.flags = unlink_flags(ad),
 	};
 
-	adapters_call(ad, ad->gort.unlink, &u);
+	gort_call(ad, ad->gort->unlink, &u);
 	log_line(ad->core,
 		 "check of %u modules: %llu us, %llu stops, the longest "
 		 "%llu us; %llu objects, %llu KB; written meanwhile %llu KB, "
@@ -395,16 +428,16 @@ bool gort_unlink(struct adapters *ad, struct go_module *modules, unsigned n)
 
 int gort_stats(struct adapters *ad, struct goaudit_runtime *out, int collect)
 {
-	struct gort *rt = &ad->gort;
+	struct gort *rt = ad->gort;
 	struct go_stats s = { .size = sizeof s, .gc = collect };
 
 	memset(out, 0, sizeof *out);
-	if (!gort_runs_here(rt)) {
+	if (!runs_here(rt)) {
 		error_set(ad->core, "goaudit_runtime_stats: no Go runtime runs in this "
 				    "process: open a guest first");
 		return -1;
 	}
-	adapters_call(ad, rt->stats, &s);
+	gort_call(ad, rt->stats, &s);
 	out->heap_live = s.heap_live;
 	out->heap_objects = s.heap_objects;
 	out->other_sys = s.other_sys;
@@ -416,17 +449,18 @@ int gort_stats(struct adapters *ad, struct goaudit_runtime *out, int collect)
 	memcpy(out->path, rt->path, sizeof out->path);
 	return 0;
 }
+
 int gort_move(struct adapters *ad, struct go_move *request)
 {
-	void *fn = elf_lookup(ad->gort.map, GO_FN_MOVE);
+	void *fn = elf_lookup(ad->gort->map, GO_FN_MOVE);
 
 	if (!fn) {
 		error_set(ad->core,
 			  "%s: it lacks an entry point of goaudit: build the runtime "
 			  "with `goaudit runtime`",
-			  ad->gort.path);
+			  ad->gort->path);
 		return -1;
 	}
-	adapters_call(ad, fn, request);
+	gort_call(ad, fn, request);
 	return 0;
 }

@@ -1,4 +1,4 @@
-#include "adapter/panic.h"
+#include "adapter/go/panic.h"
 
 #include <pthread.h>
 #include <stddef.h>
@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "adapter/adapters.h"
+#include "adapter/go/gort.h"
 #include "core/cancel.h"
 #include "core/error.h"
 #include "core/log.h"
@@ -65,12 +66,17 @@ int panic_prepare(struct adapters *ad, const char *guest_path)
 	}
 	adapters = ad;
 	calls = symbol;
-	calls->crosscall2 = ad->gort.crosscall2;
-	calls->guard = ad->gort.guard;
+	calls->crosscall2 = ad->gort->crosscall2;
+	calls->guard = ad->gort->guard;
 	calls->panicked = panicked;
 	ad->panics.last = (uint64_t(*)(void))last;
 	__atomic_store_n(&ad->panics.entry, entry, __ATOMIC_RELEASE);
 	return 0;
+}
+
+void *panic_entry(void)
+{
+	return adapters->panics.entry;
 }
 
 size_t panic_last(struct adapters *ad, char *text, size_t size)

@@ -1,4 +1,4 @@
-#include "adapter/find.h"
+#include "adapter/go/find.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "adapter/adapters.h"
+#include "adapter/go/gort.h"
 #include "core/core.h"
 #include "core/error.h"
 #include "core/path.h"
@@ -187,20 +188,10 @@ int find_file(struct adapters *ad, const struct image_facts *facts, const char *
 	return -1;
 }
 
-const char *origin_runtime(struct adapters *ad, const struct link_map *requester,
-			   const char *name)
+const char *find_needed(struct adapters *ad, const char *name)
 {
-	struct generation *gen;
-	bool go;
-
 	/* The one Go runtime, wherever the guest thinks that it is. */
-	if (!ad->gort.map || !requester || !requester->l_name ||
-	    strcmp(name, strrchr(ad->gort.path, '/') + 1) != 0 ||
-	    !folder_has(ad->loader, requester->l_name))
+	if (!ad->gort->map || strcmp(name, strrchr(ad->gort->path, '/') + 1) != 0)
 		return NULL;
-	pthread_mutex_lock(&ad->core->lock);
-	gen = registry_find_snapshot(ad->guests, requester->l_name);
-	go = gen && gen->info->is_go;
-	pthread_mutex_unlock(&ad->core->lock);
-	return go ? ad->gort.path : NULL;
+	return ad->gort->path;
 }

@@ -1,4 +1,4 @@
-#include "adapter/binding.h"
+#include "adapter/go/binding.h"
 
 #include <elf.h>
 #include <link.h>
@@ -11,13 +11,12 @@
 
 #include "../dlbind/machine.h"
 #include "adapter/adapters.h"
+#include "adapter/go/gort.h"
 #include "core/core.h"
 #include "core/log.h"
 #include "goaudit.h"
 #include "guest/guests.h"
-#include "guest/registry.h"
 #include "loader/elf.h"
-#include "loader/folder.h"
 #include "loader/loader.h"
 #include "loader/tables.h"
 
@@ -84,30 +83,26 @@ static void hide_own(struct adapters *ad, const struct link_map *map)
 		const char *name = strings + syms[i].st_name;
 
 		if (syms[i].st_shndx != SHN_UNDEF && is_go_name(name) &&
-		    !elf_lookup(ad->gort.map, name))
+		    !elf_lookup(ad->gort->map, name))
 			syms[i].st_other = (syms[i].st_other & ~3) | STV_HIDDEN;
 	}
 	close_symbols(ad, map, syms, n);
 }
 
-void binding_bind(struct adapters *ad, const struct link_map *map)
+void binding_bind(struct adapters *ad, struct generation *gen, const struct link_map *map)
 {
-	struct generation *gen, *other;
-	bool needed = false;
+	struct generation *other;
+	bool needed;
 
-	if (!ad->gort.map || !folder_has(ad->loader, map->l_name))
+	if (!ad->gort->map)
 		return;
 	pthread_mutex_lock(&ad->core->lock);
-	gen = registry_find_snapshot(ad->guests, map->l_name);
-	if (gen && gen->info->is_go) {
-		if (!ad->gort.program_seen)
-			ad->gort.program_names = program_has_go_names(ad->loader->head);
-		ad->gort.program_seen = true;
-		needed = ad->gort.program_names;
-		for (other = ad->guests->registry.live; other && !needed;
-		     other = other->next_live)
-			needed = other != gen && other->info->is_go && other->opened_global;
-	}
+	if (!ad->gort->program_seen)
+		ad->gort->program_names = program_has_go_names(ad->loader->head);
+	ad->gort->program_seen = true;
+	needed = ad->gort->program_names;
+	for (other = ad->guests->registry.live; other && !needed; other = other->next_live)
+		needed = other != gen && other->adapter == gen->adapter && other->opened_global;
 	pthread_mutex_unlock(&ad->core->lock);
 	if (needed)
 		hide_own(ad, map);

@@ -7,14 +7,15 @@
  * with the guest would take the place of the guest's own.  So in such a process
  * the guest's definitions are made hidden, as far as the runtime library has
  * none of that name, which binds references in the guest to the guest. */
-#ifndef GOAUDIT_ADAPTER_BINDING_H
-#define GOAUDIT_ADAPTER_BINDING_H
+#ifndef GOAUDIT_ADAPTER_GO_BINDING_H
+#define GOAUDIT_ADAPTER_GO_BINDING_H
 
 #include <link.h>
 
 struct adapters;
+struct generation;
 
-/* la_objopen: a snapshot has been mapped and is not relocated yet. */
-void binding_bind(struct adapters *ad, const struct link_map *map);
+/* See struct adapter, mapped. */
+void binding_bind(struct adapters *ad, struct generation *gen, const struct link_map *map);
 
 #endif

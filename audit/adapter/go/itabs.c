@@ -1,4 +1,4 @@
-#include "adapter/itabs.h"
+#include "adapter/go/itabs.h"
 
 #include <elf.h>
 #include <link.h>
@@ -10,6 +10,7 @@
 
 #include "../dlbind/machine.h"
 #include "adapter/adapters.h"
+#include "adapter/go/gort.h"
 #include "core/log.h"
 #include "go/protocol.h"
 #include "goaudit.h"
@@ -51,7 +52,7 @@ bool itabs_use_library(struct adapters *ad, struct generation *gen)
 			continue;
 		c.in = *slot;
 		c.out = c.in;
-		adapters_call(ad, ad->gort.canon, &c);
+		gort_call(ad, ad->gort->canon, &c);
 		if (c.out != c.in && !store(ad, gen, slot, c.out))
 			return false;
 	}

@@ -1,6 +1,6 @@
 /* The runtime library's own itabs in a guest's relocations. */
-#ifndef GOAUDIT_ADAPTER_ITABS_H
-#define GOAUDIT_ADAPTER_ITABS_H
+#ifndef GOAUDIT_ADAPTER_GO_ITABS_H
+#define GOAUDIT_ADAPTER_GO_ITABS_H
 
 #include <stdbool.h>
 

@@ -9,27 +9,59 @@
  *   _rt0_amd64_linux_lib(argc, argv), _cgo_wait_runtime_init_done()
  *   goauditHello      returns only when all of std is initialised
  */
-#ifndef GOAUDIT_ADAPTER_GORT_H
-#define GOAUDIT_ADAPTER_GORT_H
+#ifndef GOAUDIT_ADAPTER_GO_GORT_H
+#define GOAUDIT_ADAPTER_GO_GORT_H
 
+#include <link.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "goaudit.h"
+#include "image/image.h"
 
+struct adapter_init;
 struct adapters;
 struct generation;
-struct go_init;
 struct go_module;
 struct go_move;
-struct gort;
-struct image_facts;
+
+enum gort_state {
+	GORT_NONE,
+	GORT_STARTING,
+	GORT_READY,
+	GORT_FAILED,
+	GORT_PARENTS, /* it runs in the process that this one was forked from */
+};
+
+/* The one Go runtime of the process.  L; constant once ready. */
+struct gort {
+	enum gort_state state;
+	int pid; /* of the process that it runs in */
+	struct link_map *map;
+	bool program_seen;  /* binding.c has looked whether */
+	bool program_names; /* the program defines names of Go's */
+	void (*crosscall2)(void *fn, void *arg, int size, uintptr_t context);
+	void *init, *canon, *unlink, *settle, *guard, *stats; /* protocol.h's entry points */
+	uint8_t abi_hash[IMAGE_HASH_MAX];
+	unsigned abi_hash_len;
+	uint64_t start_ns;
+	char version[64];
+	char path[512];
+};
+
+/* Calls an entry point of the runtime (go/protocol.h).  Without locks. */
+void gort_call(struct adapters *ad, void *fn, void *request);
+
+/* See struct adapter. */
+void gort_start(struct adapters *ad);
 
 /* Makes the runtime run that a guest was linked against.
  * Returns 0, or -1 with dlerror set. */
 int gort_ensure(struct adapters *ad, const struct image_facts *facts, const char *guest_path);
 
 /* Is there a runtime that runs in this process? */
-bool gort_runs_here(const struct gort *rt);
+bool gort_runs_here(const struct adapters *ad);
 
 /* In a forked child, with core.lock: what has been started runs in the parent. */
 void gort_forked(struct adapters *ad);
@@ -39,11 +71,9 @@ void gort_forked(struct adapters *ad);
 void gort_module_found(void *moduledata);
 
 /* Registers a loaded generation's module with the runtime and runs its package
- * inits on this thread.  others are the guest's older ones, kept.  Figures
- * go to its record; `init` gets the verdict and, after a panic, its text.
- * Without locks. */
+ * inits on this thread (struct adapter, initialise).  init->request is its go_init. */
 void gort_init(struct adapters *ad, struct generation *gen, struct generation *const *others,
-	       unsigned n, struct go_init *init);
+	       unsigned n, struct adapter_init *init);
 
 /* Ends what a successful gort_init has begun: the generation is current from now
  * on, or has failed after all.  Without locks. */

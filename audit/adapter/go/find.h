@@ -1,6 +1,6 @@
 /* Which Go runtime library: the one that is loaded, or the one to load. */
-#ifndef GOAUDIT_ADAPTER_FIND_H
-#define GOAUDIT_ADAPTER_FIND_H
+#ifndef GOAUDIT_ADAPTER_GO_FIND_H
+#define GOAUDIT_ADAPTER_GO_FIND_H
 
 #include <link.h>
 
@@ -19,9 +19,8 @@ int find_loaded(struct adapters *ad, struct gort *rt);
 int find_file(struct adapters *ad, const struct image_facts *facts, const char *guest_path,
 	      struct gort *rt);
 
-/* la_objsearch, LA_SER_ORIG: a Go guest asks for its runtime library.  Returns
- * the path of the one that runs, or NULL: ld.so goes on searching. */
-const char *origin_runtime(struct adapters *ad, const struct link_map *requester,
-			   const char *name);
+/* A guest needs a library by this name.  Returns the path of the runtime that runs, or
+ * NULL: it is not that. */
+const char *find_needed(struct adapters *ad, const char *name);
 
 #endif

@@ -1,4 +1,4 @@
-#include "reload/holders.h"
+#include "adapter/go/holders.h"
 
 #include <link.h>
 #include <pthread.h>
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "adapter/adapters.h"
+#include "adapter/go/gort.h"
 #include "core/core.h"
 #include "core/text.h"
 #include "dlbind.h"
@@ -16,7 +17,6 @@
 #include "guest/guests.h"
 #include "guest/registry.h"
 #include "loader/elf.h"
-#include "reload/reloads.h"
 
 static size_t clip(int n, size_t size)
 {
@@ -33,19 +33,19 @@ static size_t put_name(const struct elf_name *name, char *out, size_t size)
 }
 
 /* Where a path starts: in the runtime library or in another guest. */
-static size_t put_variable(struct reloads *rl, uint64_t address, char *out, size_t size)
+static size_t put_variable(struct adapters *ad, uint64_t address, char *out, size_t size)
 {
-	const struct link_map *map = rl->adapters->gort.map;
+	const struct link_map *map = ad->gort->map;
 	const struct generation *gen;
 	struct elf_name name;
 	size_t n;
 
-	pthread_mutex_lock(&rl->core->lock);
-	gen = registry_find_address(rl->guests, address);
+	pthread_mutex_lock(&ad->core->lock);
+	gen = registry_find_address(ad->guests, address);
 	if (gen)
 		map = gen->object.map;
 	/* It stays: a Go guest is unmapped by the reaper, and this is its thread. */
-	pthread_mutex_unlock(&rl->core->lock);
+	pthread_mutex_unlock(&ad->core->lock);
 	n = clip(snprintf(out, size, " <- "), size);
 	if (map && elf_name_of(map, address, &name))
 		n += put_name(&name, out + n, size - n);
@@ -61,7 +61,7 @@ static size_t put_variable(struct reloads *rl, uint64_t address, char *out, size
 /* What the Go side writes where it has no name for what is reached. */
 static const char nameless[] = "variable of the module";
 
-void holders_text(struct reloads *rl, const struct generation *gen, const struct go_module *m,
+void holders_text(struct adapters *ad, const struct generation *gen, const struct go_module *m,
 		  char *out, size_t size)
 {
 	size_t n = 0;
@@ -84,7 +84,7 @@ void holders_text(struct reloads *rl, const struct generation *gen, const struct
 		}
 		n += clip(snprintf(out + n, size - n, "%s", text), size - n);
 		if (h->variable)
-			n += put_variable(rl, h->variable, out + n, size - n);
+			n += put_variable(ad, h->variable, out + n, size - n);
 	}
 	if (!m->nheld)
 		text_copy(out, size, m->text);
