@@ -20,6 +20,7 @@
  *				one for something else */
 #include "tool/tool.h"
 #include "tool/build/header.h"
+#include "tool/share/share.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -70,16 +71,18 @@ static int print_identity(const char *tool)
 {
 	const char *id = getenv("GOAUDIT_LINK_ID");
 	char *argv[] = { (char *)(uintptr_t)tool, "-V=full", NULL };
-	char *line = child_output(argv);
+	char *line = child_output(argv), *shared;
 
 	if (line == NULL)
 		return tool_error("%s -V=full: does not run", tool);
+	shared = share_identity();
 	line[strcspn(line, "\n")] = '\0';
 	/* A development version's line ends in its build ID, which counts alone. */
 	if (strstr(line, " buildID=") != NULL)
-		printf("%s/%s\n", line, id != NULL ? id : "");
+		printf("%s/%s%s\n", line, id != NULL ? id : "", shared);
 	else
-		printf("%s goaudit=%s\n", line, id != NULL ? id : "");
+		printf("%s goaudit=%s%s\n", line, id != NULL ? id : "", shared);
+	free(shared);
 	free(line);
 	return STATUS_OK;
 }
@@ -212,6 +215,8 @@ static int run_linker(char **argv)
 		setenv("GOGC", "off", 1);
 		setenv("GOMEMLIMIT", "1GiB", 0);
 	}
+	if (kind != NULL && share_link(&argv) != STATUS_OK)
+		return STATUS_FAILED;
 	if (link != NULL && *link != '\0')
 		return run_debug_linker(link, argv);
 	execvp(argv[0], argv);

@@ -9,6 +9,7 @@
 #include "tool/build/build.h"
 #include "tool/build/header.h"
 #include "tool/runtime/linker.h"
+#include "tool/share/share.h"
 #include "tool/inspect/inspect.h"
 #include "tool/build/pkgdir.h"
 #include "image/image.h"
@@ -106,17 +107,25 @@ static int run_go(const struct tool *t, const struct runtime *rt, const struct v
 	char *link = format("GOAUDIT_LINK=%s", linker != NULL ? linker : "");
 	char *stub = format("GOAUDIT_STUB=%s/stub/libstd.so", rt->dir);
 	char *kind = copy_text(g->exe ? "GOAUDIT_KIND=exe" : "GOAUDIT_KIND=guest");
-	char *env[] = { lib, std, work, headers, id, link, kind, stub, NULL };
-	struct child c = { .argv = argv, .env = env, .out = -1 };
+	char *own[] = { lib, std, work, headers, id, link, kind, stub };
+	struct list env = { 0 };
+	struct child c = { .argv = argv, .out = -1 };
 	/* An interrupt is for go, which ends; this program then cleans up. */
 	void (*old)(int) = signal(SIGINT, SIG_IGN);
-	pid_t pid = child_start(&c);
-	int status = pid < 0 ? tool_error("%s: %s", argv[0], strerror(errno)) : child_wait(pid);
+	int status = share_prepare(t, rt, g, &env);
 	char *changed;
+	pid_t pid;
 
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		list_add(&env, own[i]);
+	c.env = env.item;
+	if (status == STATUS_OK) {
+		pid = child_start(&c);
+		status = pid < 0 ? tool_error("%s: %s", argv[0], strerror(errno)) :
+				   child_wait(pid);
+	}
 	signal(SIGINT, old);
-	for (size_t i = 0; i + 1 < sizeof env / sizeof *env; i++)
-		free(env[i]);
+	list_free(&env);
 	if (status != STATUS_OK || g->other_std || g->dry)
 		return status;
 	changed = view_changed(rt, v);

@@ -23,6 +23,7 @@ enum flag_kind {
 	OTHER_STD_BOOL,
 	DRY,
 	EXE,
+	SHARE,
 	BUILDMODE,
 	DROP, /* ours already */
 	REFUSE,
@@ -54,6 +55,7 @@ static const struct flag {
 	{ "asan", OTHER_STD_BOOL, NULL },
 	{ "n", DRY, NULL },
 	{ "exe", EXE, NULL },
+	{ "share", SHARE, NULL },
 	{ "buildmode", BUILDMODE, "a guest is always built as c-shared: leave it out" },
 	{ "linkshared", DROP, NULL },
 	{ "race", REFUSE_BOOL,
@@ -102,6 +104,7 @@ static int take_flag(struct goflags *g, const struct flag *f, const char *raw,
 	case DIRECTORY: set_text(&g->dir, value); return STATUS_OK;
 	case LDFLAGS: list_add(&g->ldflags, copy_text(value)); return STATUS_OK;
 	case EXE: g->exe = !off; return STATUS_OK;
+	case SHARE: set_text(&g->share, value); return STATUS_OK;
 	case BUILDMODE:
 		return strcmp(value, "c-shared") == 0 ?
 			       STATUS_OK :
@@ -210,6 +213,7 @@ void goflags_free(struct goflags *g)
 	list_free(&g->ldflags);
 	free(g->output);
 	free(g->dir);
+	free(g->share);
 	*g = (struct goflags){ 0 };
 }
 

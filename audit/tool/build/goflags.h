@@ -11,6 +11,7 @@ struct goflags {
 	struct list packages;
 	char *output;        /* -o; NULL: none given */
 	char *dir;           /* -C; NULL: none given */
+	char *share;         /* -share; NULL: none given */
 	struct list ldflags; /* every -ldflags, as written: [PATTERN=]FLAGS */
 	bool dry;            /* -n */
 	bool exe;            /* -exe: a program that opens guests */
