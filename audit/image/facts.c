@@ -13,7 +13,11 @@
  *
  *                    so the hash it was linked against is 16 bytes before the
  *                    relocation of that symbol
+ *   package library  both: its own note, and the import of its runtime's hash
  *   own runtime      any other image with a note "Go" or Go's sections
+ *
+ * A guest and a package library import the hash of each library that they were linked
+ * against; the runtime's is libstd.so's.
  *
  * None of these is touched by strip. */
 #include "image/facts.h"
@@ -25,13 +29,17 @@
 
 #define GO_NOTE_ABIHASH 2
 #define ABIHASH_PREFIX  "go:link.abihash."
+#define RUNTIME_NAME "libstd.so"
+#define PACKAGES_SYMBOL "goaudit_packages"
+#define PACKAGES_MAX (16 << 20) /* bytes of a list */
 
 /* What is seen on the way, beside the facts. */
 struct scan {
 	struct image_elf *img;
 	struct image_facts *facts;
-	bool go;            /* a note or a section of Go's */
-	size_t hash_symbol; /* of go:link.abihash.*, 0: none */
+	bool go;             /* a note or a section of Go's */
+	size_t hash_symbols; /* of go:link.abihash.*: how many there are */
+	size_t hash_symbol[IMAGE_LIBRARIES_MAX + 1];
 };
 
 const char *image_status_text(enum image_status status)
@@ -49,12 +57,13 @@ const char *image_status_text(enum image_status status)
 	return "unknown status";
 }
 
-static enum image_status set_hash(struct scan *sc, const void *hash, size_t len)
+static enum image_status set_hash(struct scan *sc, uint8_t *to, unsigned *to_len,
+				  const void *hash, size_t len)
 {
 	if (len > IMAGE_HASH_MAX)
 		return image_fail(sc->img, IMAGE_CORRUPT, "Go ABI hash of %zu bytes", len);
-	memcpy(sc->facts->abi_hash, hash, len);
-	sc->facts->abi_hash_len = (unsigned)len;
+	memcpy(to, hash, len);
+	*to_len = (unsigned)len;
 	return IMAGE_OK;
 }
 
@@ -79,7 +88,9 @@ static enum image_status scan_note_segment(struct scan *sc, const GElf_Phdr *ph)
 			continue;
 		sc->go = true;
 		if (nh.n_type == GO_NOTE_ABIHASH) {
-			enum image_status st = set_hash(sc, bytes + desc, nh.n_descsz);
+			enum image_status st = set_hash(sc, sc->facts->abi_hash,
+							&sc->facts->abi_hash_len, bytes + desc,
+							nh.n_descsz);
 
 			if (st != IMAGE_OK)
 				return st;
@@ -164,27 +175,33 @@ static void scan_sections(struct scan *sc)
 
 /* One pass over the dynamic symbols, but for a runtime library: it has 130,000
  * and only one matters. */
-static void scan_symbols(struct scan *sc)
+static enum image_status scan_symbols(struct scan *sc)
 {
 	const struct image_elf *img = sc->img;
 	GElf_Sym sym;
 
-	if (sc->facts->kind == IMAGE_GO_RUNTIME) {
+	if (sc->facts->kind == IMAGE_GO_RUNTIME &&
+	    image_find_symbol(img, PACKAGES_SYMBOL) == 0) {
 		sc->facts->overlay = image_find_symbol(img, GO_FN_HELLO) != 0;
-		return;
+		return IMAGE_OK;
 	}
 	for (size_t i = 1; i < img->sym_count && i < INT32_MAX; i++) {
 		if (gelf_getsym(img->sym, (int)i, &sym) == NULL)
-			return;
-		if (sym.st_shndx == SHN_UNDEF) {
-			if (sc->hash_symbol == 0 &&
-			    strncmp(image_symbol_name(img, i), ABIHASH_PREFIX,
-				    sizeof ABIHASH_PREFIX - 1) == 0)
-				sc->hash_symbol = i;
-		} else if (GELF_ST_BIND(sym.st_info) == STB_GNU_UNIQUE) {
-			sc->facts->has_unique = true;
+			break;
+		if (sym.st_shndx != SHN_UNDEF) {
+			sc->facts->has_unique |= GELF_ST_BIND(sym.st_info) == STB_GNU_UNIQUE;
+			continue;
 		}
+		if (strncmp(image_symbol_name(img, i), ABIHASH_PREFIX,
+			    sizeof ABIHASH_PREFIX - 1) != 0)
+			continue;
+		if (sc->hash_symbols > IMAGE_LIBRARIES_MAX)
+			return image_fail(sc->img, IMAGE_CORRUPT,
+					  "linked against more than %d package libraries",
+					  IMAGE_LIBRARIES_MAX);
+		sc->hash_symbol[sc->hash_symbols++] = i;
 	}
+	return IMAGE_OK;
 }
 
 /* The pointer that the slot at vaddr will hold, relative to the load address:
@@ -207,9 +224,10 @@ static bool slot_pointer(struct image_elf *img, uint64_t vaddr, uint64_t *out)
 	return true;
 }
 
-/* The hash that a guest was linked against.  Without one abi_hash_len stays 0,
- * and it is for the caller to refuse the guest. */
-static enum image_status read_guest_hash(struct scan *sc)
+/* The hash that an image was linked against, by its symbol.  Without one *hash_len stays
+ * 0, and it is for the caller to refuse the guest. */
+static enum image_status read_hash(struct scan *sc, size_t symbol, uint8_t *hash,
+				   unsigned *hash_len)
 {
 	struct image_elf *img = sc->img;
 	size_t from = img->tag.relacount < img->rela_count ? img->tag.relacount : 0;
@@ -220,8 +238,7 @@ static enum image_status read_guest_hash(struct scan *sc)
 	for (size_t i = from; i < img->rela_count; i++) {
 		if (gelf_getrela(img->rela, (int)i, &r) == NULL)
 			break;
-		if (GELF_R_SYM(r.r_info) != sc->hash_symbol ||
-		    GELF_R_TYPE(r.r_info) != MACHINE_R_ADDRESS)
+		if (GELF_R_SYM(r.r_info) != symbol || GELF_R_TYPE(r.r_info) != MACHINE_R_ADDRESS)
 			continue;
 		d = image_chunk(img, r.r_offset - 8, 8, ELF_T_XWORD);
 		if (d != NULL)
@@ -232,7 +249,7 @@ static enum image_status read_guest_hash(struct scan *sc)
 		if (d == NULL)
 			return image_fail(sc->img, IMAGE_CORRUPT,
 					  "Go ABI hash outside of the segments");
-		return set_hash(sc, d->d_buf, len);
+		return set_hash(sc, hash, hash_len, d->d_buf, len);
 	}
 	return IMAGE_OK;
 }
@@ -263,27 +280,63 @@ static enum image_status copy_string(struct image_elf *img, const char *what, co
 	return IMAGE_OK;
 }
 
+static const char *hash_name(const struct scan *sc, size_t i)
+{
+	return image_symbol_name(sc->img, sc->hash_symbol[i]) + sizeof ABIHASH_PREFIX - 1;
+}
+
+/* Which of its libraries is the runtime? */
+static size_t runtime_of(const struct scan *sc)
+{
+	for (size_t i = 0; i < sc->hash_symbols; i++)
+		if (strcmp(hash_name(sc, i), RUNTIME_NAME) == 0)
+			return i;
+	return 0;
+}
+
+static enum image_status read_library(struct scan *sc, size_t i)
+{
+	struct image_library *lib = &sc->facts->library[sc->facts->libraries];
+	enum image_status st = copy_string(sc->img, "package library's name", hash_name(sc, i),
+					   lib->name, sizeof lib->name);
+
+	if (st == IMAGE_OK && !is_needed(sc->img, lib->name))
+		st = image_fail(sc->img, IMAGE_CORRUPT,
+				"Go guest that does not need the library it was linked against");
+	sc->facts->libraries++;
+	return st != IMAGE_OK ? st : read_hash(sc, sc->hash_symbol[i], lib->hash, &lib->hash_len);
+}
+
 static enum image_status classify_go(struct scan *sc)
 {
 	struct image_facts *f = sc->facts;
-	const char *lib;
+	size_t runtime = runtime_of(sc);
 	enum image_status st;
 
-	if (f->kind == IMAGE_GO_RUNTIME)
-		return IMAGE_OK;
-	if (sc->hash_symbol == 0) {
-		f->kind = sc->go ? IMAGE_GO_OWN_RUNTIME : IMAGE_C;
+	if (sc->hash_symbols == 0) {
+		if (f->kind != IMAGE_GO_RUNTIME)
+			f->kind = sc->go ? IMAGE_GO_OWN_RUNTIME : IMAGE_C;
 		return IMAGE_OK;
 	}
-	lib = image_symbol_name(sc->img, sc->hash_symbol) + sizeof ABIHASH_PREFIX - 1;
-	if (!is_needed(sc->img, lib))
-		return image_fail(
-			sc->img, IMAGE_CORRUPT,
-			"Go guest that does not need the library it was linked against");
-	f->kind = IMAGE_GO_GUEST;
-	st = copy_string(sc->img, "runtime's name", lib, f->runtime_name,
+	if (!is_needed(sc->img, hash_name(sc, runtime)))
+		return image_fail(sc->img, IMAGE_CORRUPT,
+				  "Go guest that does not need the library it was linked against");
+	if (f->kind == IMAGE_GO_RUNTIME) {
+		memcpy(f->own_hash, f->abi_hash, sizeof f->own_hash);
+		f->own_hash_len = f->abi_hash_len;
+		f->abi_hash_len = 0;
+		f->kind = IMAGE_GO_PACKAGES;
+	} else {
+		f->kind = IMAGE_GO_GUEST;
+	}
+	st = copy_string(sc->img, "runtime's name", hash_name(sc, runtime), f->runtime_name,
 			 sizeof f->runtime_name);
-	return st == IMAGE_OK ? read_guest_hash(sc) : st;
+	if (st == IMAGE_OK)
+		st = read_hash(sc, sc->hash_symbol[runtime], f->abi_hash, &f->abi_hash_len);
+	for (size_t i = 0; st == IMAGE_OK && i < sc->hash_symbols; i++)
+		if (i != runtime)
+			st = read_library(sc, i);
+	return st;
 }
 
 static enum image_status read_strings(struct image_elf *img, struct image_facts *f)
@@ -320,8 +373,9 @@ static enum image_status gather(struct scan *sc)
 	if (st != IMAGE_OK)
 		return st;
 	scan_sections(sc);
-	scan_symbols(sc);
-	st = classify_go(sc);
+	st = scan_symbols(sc);
+	if (st == IMAGE_OK)
+		st = classify_go(sc);
 	return st == IMAGE_OK && img->no_memory ? image_fail(img, IMAGE_NO_MEMORY, " ") : st;
 }
 
@@ -352,4 +406,23 @@ enum image_status image_inspect(const void *data, size_t len, struct image_facts
 	st = image_elf_facts(&img, facts);
 	image_elf_close(&img);
 	return st;
+}
+
+char *image_packages(const void *data, size_t len)
+{
+	struct image_elf img;
+	char *text = NULL;
+	GElf_Sym sym;
+	size_t i;
+	Elf_Data *d;
+
+	if (image_elf_open(&img, data, len, NULL, 0) != IMAGE_OK)
+		return NULL;
+	i = image_find_symbol(&img, PACKAGES_SYMBOL);
+	if (i != 0 && gelf_getsym(img.sym, (int)i, &sym) != NULL && sym.st_size > 0 &&
+	    sym.st_size < PACKAGES_MAX &&
+	    (d = image_chunk(&img, sym.st_value, sym.st_size, ELF_T_BYTE)) != NULL)
+		text = strndup(d->d_buf, sym.st_size);
+	image_elf_close(&img);
+	return text;
 }

@@ -23,6 +23,8 @@ enum image_kind {
 	IMAGE_C,              /* no Go in it: C, C++, D, ... */
 	IMAGE_GO_GUEST,       /* Go code over a shared runtime library */
 	IMAGE_GO_RUNTIME,     /* a runtime library: built with -buildmode=shared */
+	IMAGE_GO_PACKAGES,    /* a package library: packages outside of std, over a runtime
+			       * library */
 	IMAGE_GO_OWN_RUNTIME, /* c-shared or plugin with a runtime of its own */
 };
 
@@ -38,6 +40,15 @@ enum image_status {
 				 * image with a Go runtime in it, which nothing can close */
 };
 
+#define IMAGE_LIBRARIES_MAX 16
+
+/* A package library that an image was linked against. */
+struct image_library {
+	char name[48]; /* its NEEDED name */
+	uint8_t hash[IMAGE_HASH_MAX];
+	unsigned hash_len;
+};
+
 /* What the dynamic part of an image says.  Strings are NUL-terminated; one
  * that does not fit is IMAGE_CORRUPT, never cut: a cut path is another path. */
 struct image_facts {
@@ -46,6 +57,10 @@ struct image_facts {
 	uint8_t abi_hash[IMAGE_HASH_MAX]; /* guest: hash it was linked against;
 						 * runtime: its own */
 	unsigned abi_hash_len;            /* 0: none found */
+	uint8_t own_hash[IMAGE_HASH_MAX];        /* package library: its own */
+	unsigned own_hash_len;
+	unsigned libraries;                      /* guest, package library: how many it needs */
+	struct image_library library[IMAGE_LIBRARIES_MAX];
 	char go_version[32];              /* "go1.26.8", or "" where stripped of it */
 	char runtime_name[64];            /* guest: NEEDED name of its runtime, "libstd.so" */
 	char runpath[1024];               /* DT_RUNPATH or DT_RPATH, "" if none */
@@ -95,6 +110,11 @@ enum image_status image_mend(void *data, size_t len, const struct image_facts *f
 IMAGE_API
 bool image_add_debug(const void *data, size_t len, const struct image_facts *facts, void **out,
 		     size_t *out_len);
+
+/* What packages a package library has: its text (tool/share/library.h), malloc'ed; NULL: it
+ * has none, or there is no memory. */
+IMAGE_API
+char *image_packages(const void *data, size_t len);
 
 /* The address, relative to where the image is loaded, of an SDT probe
  * (sys/sdt.h: a note of type 3 in .note.stapsdt); 0: it has no such probe. */

@@ -139,6 +139,9 @@ enum image_status image_mend(void *data, size_t len, const struct image_facts *f
 	else if (facts->kind == IMAGE_GO_RUNTIME || facts->kind == IMAGE_GO_OWN_RUNTIME)
 		st = image_fail(&img, IMAGE_UNMENDABLE,
 				"a Go runtime has threads that never end: it cannot be closed");
+	else if (facts->kind == IMAGE_GO_PACKAGES)
+		st = image_fail(&img, IMAGE_UNMENDABLE,
+				"guests share its packages: it comes with the first and stays");
 	else if (facts->kind == IMAGE_GO_GUEST)
 		st = plan_init_array(&img, &plan);
 	if (st == IMAGE_OK) {

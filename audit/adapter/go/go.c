@@ -14,6 +14,7 @@
 #include "adapter/go/find.h"
 #include "adapter/go/gort.h"
 #include "adapter/go/holders.h"
+#include "adapter/go/library.h"
 #include "adapter/go/move.h"
 #include "adapter/go/panic.h"
 #include "core/core.h"
@@ -85,7 +86,8 @@ static int prepare(struct adapters *ad, const struct image_facts *facts, const c
 			 "runtime library are split in it; reflect, signal.Notify "
 			 "and protobuf misbehave: build it with `goaudit build`",
 			 guest_path);
-	if (gort_ensure(ad, facts, guest_path) != 0)
+	if (gort_ensure(ad, facts, guest_path) != 0 ||
+	    library_ensure(ad, facts, guest_path) != 0)
 		return -1;
 	return panic_return ? panic_prepare(ad, guest_path) : 0;
 }
@@ -108,7 +110,7 @@ static const struct redirection *redirect(struct adapters *ad, const struct gene
 	(void)ad;
 	if (strcmp(name, module_target.name) == 0)
 		return &module_target;
-	return gen->panic_return && strcmp(name, panic_target.name) == 0 ? &panic_target : NULL;
+	return gen && gen->panic_return && strcmp(name, panic_target.name) == 0 ? &panic_target : NULL;
 }
 
 /* Of the last unlink.  There is one reaper, and 130 KB are much for a stack. */
@@ -154,6 +156,7 @@ const struct adapter go_adapter = {
 	.prepare = prepare,
 	.runs_here = gort_runs_here,
 	.mapped = binding_bind,
+	.is_runtime = library_is_coming,
 	.redirect = redirect,
 	.search = find_needed,
 	.initialise = gort_init,

@@ -94,6 +94,10 @@ static void judge_library(struct inspector *in, struct object *o, const struct c
 		report_add(r, LEVEL_REFUSED, "runtime-library", "open a guest instead",
 			   "it is the Go runtime library itself");
 		break;
+	case IMAGE_GO_PACKAGES:
+		report_add(r, LEVEL_REFUSED, "package-library", "open a guest instead",
+			   "it is a library of packages, which comes with the guests over it");
+		break;
 	case IMAGE_GO_GUEST:
 		inspect_go_guest(in, o, r);
 		judge_mending(o, r);
@@ -119,6 +123,8 @@ static char *describe_library(const struct object *o, enum language lang,
 	case IMAGE_GO_RUNTIME:
 		return format("Go runtime library (ABI %s)",
 			      image_hex(f->abi_hash, HASH_SHOWN, hex));
+	case IMAGE_GO_PACKAGES:
+		return format("Go package library over %.64s (%.32s)", f->runtime_name, version);
 	case IMAGE_GO_OWN_RUNTIME:
 		return format("Go with a runtime of its own (%.32s)", version);
 	case IMAGE_C: break;
