@@ -9,6 +9,7 @@
 
 #include "adapter/adapters.h"
 #include "adapter/go/gort.h"
+#include "adapter/go/library.h"
 #include "core/core.h"
 #include "core/text.h"
 #include "dlbind.h"
@@ -32,10 +33,10 @@ static size_t put_name(const struct elf_name *name, char *out, size_t size)
 		    size);
 }
 
-/* Where a path starts: in the runtime library or in another guest. */
+/* Where a path starts: in the runtime library, a package library or another guest. */
 static size_t put_variable(struct adapters *ad, uint64_t address, char *out, size_t size)
 {
-	const struct link_map *map = ad->gort->map;
+	const struct link_map *map = ad->gort->map, *library;
 	const struct generation *gen;
 	struct elf_name name;
 	size_t n;
@@ -46,6 +47,8 @@ static size_t put_variable(struct adapters *ad, uint64_t address, char *out, siz
 		map = gen->object.map;
 	/* It stays: a Go guest is unmapped by the reaper, and this is its thread. */
 	pthread_mutex_unlock(&ad->core->lock);
+	if (!gen && (library = library_at(ad, address)))
+		map = library;
 	n = clip(snprintf(out, size, " <- "), size);
 	if (map && elf_name_of(map, address, &name))
 		n += put_name(&name, out + n, size - n);
