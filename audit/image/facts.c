@@ -29,9 +29,9 @@
 
 #define GO_NOTE_ABIHASH 2
 #define ABIHASH_PREFIX  "go:link.abihash."
-#define RUNTIME_NAME "libstd.so"
+#define RUNTIME_NAME    "libstd.so"
 #define PACKAGES_SYMBOL "goaudit_packages"
-#define PACKAGES_MAX (16 << 20) /* bytes of a list */
+#define PACKAGES_MAX    (16 << 20) /* bytes of a list */
 
 /* What is seen on the way, beside the facts. */
 struct scan {
@@ -88,9 +88,9 @@ static enum image_status scan_note_segment(struct scan *sc, const GElf_Phdr *ph)
 			continue;
 		sc->go = true;
 		if (nh.n_type == GO_NOTE_ABIHASH) {
-			enum image_status st = set_hash(sc, sc->facts->abi_hash,
-							&sc->facts->abi_hash_len, bytes + desc,
-							nh.n_descsz);
+			enum image_status st =
+				set_hash(sc, sc->facts->abi_hash, &sc->facts->abi_hash_len,
+					 bytes + desc, nh.n_descsz);
 
 			if (st != IMAGE_OK)
 				return st;
@@ -238,7 +238,8 @@ static enum image_status read_hash(struct scan *sc, size_t symbol, uint8_t *hash
 	for (size_t i = from; i < img->rela_count; i++) {
 		if (gelf_getrela(img->rela, (int)i, &r) == NULL)
 			break;
-		if (GELF_R_SYM(r.r_info) != symbol || GELF_R_TYPE(r.r_info) != MACHINE_R_ADDRESS)
+		if (GELF_R_SYM(r.r_info) != symbol ||
+		    GELF_R_TYPE(r.r_info) != MACHINE_R_ADDRESS)
 			continue;
 		d = image_chunk(img, r.r_offset - 8, 8, ELF_T_XWORD);
 		if (d != NULL)
@@ -301,10 +302,12 @@ static enum image_status read_library(struct scan *sc, size_t i)
 					   lib->name, sizeof lib->name);
 
 	if (st == IMAGE_OK && !is_needed(sc->img, lib->name))
-		st = image_fail(sc->img, IMAGE_CORRUPT,
-				"Go guest that does not need the library it was linked against");
+		st = image_fail(
+			sc->img, IMAGE_CORRUPT,
+			"Go guest that does not need the library it was linked against");
 	sc->facts->libraries++;
-	return st != IMAGE_OK ? st : read_hash(sc, sc->hash_symbol[i], lib->hash, &lib->hash_len);
+	return st != IMAGE_OK ? st :
+				read_hash(sc, sc->hash_symbol[i], lib->hash, &lib->hash_len);
 }
 
 static enum image_status classify_go(struct scan *sc)
@@ -319,8 +322,9 @@ static enum image_status classify_go(struct scan *sc)
 		return IMAGE_OK;
 	}
 	if (!is_needed(sc->img, hash_name(sc, runtime)))
-		return image_fail(sc->img, IMAGE_CORRUPT,
-				  "Go guest that does not need the library it was linked against");
+		return image_fail(
+			sc->img, IMAGE_CORRUPT,
+			"Go guest that does not need the library it was linked against");
 	if (f->kind == IMAGE_GO_RUNTIME) {
 		memcpy(f->own_hash, f->abi_hash, sizeof f->own_hash);
 		f->own_hash_len = f->abi_hash_len;

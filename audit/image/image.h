@@ -57,13 +57,13 @@ struct image_facts {
 	uint8_t abi_hash[IMAGE_HASH_MAX]; /* guest: hash it was linked against;
 						 * runtime: its own */
 	unsigned abi_hash_len;            /* 0: none found */
-	uint8_t own_hash[IMAGE_HASH_MAX];        /* package library: its own */
+	uint8_t own_hash[IMAGE_HASH_MAX]; /* package library: its own */
 	unsigned own_hash_len;
-	unsigned libraries;                      /* guest, package library: how many it needs */
+	unsigned libraries; /* guest, package library: how many it needs */
 	struct image_library library[IMAGE_LIBRARIES_MAX];
-	char go_version[32];              /* "go1.26.8", or "" where stripped of it */
-	char runtime_name[64];            /* guest: NEEDED name of its runtime, "libstd.so" */
-	char runpath[1024];               /* DT_RUNPATH or DT_RPATH, "" if none */
+	char go_version[32];   /* "go1.26.8", or "" where stripped of it */
+	char runtime_name[64]; /* guest: NEEDED name of its runtime, "libstd.so" */
+	char runpath[1024];    /* DT_RUNPATH or DT_RPATH, "" if none */
 	char soname[256];
 	bool nodelete; /* DF_1_NODELETE */
 	bool symbolic; /* DT_SYMBOLIC / DF_SYMBOLIC: splits type identity */

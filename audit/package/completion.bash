@@ -17,7 +17,7 @@ _goaudit()
 		fi
 	done
 	case ${COMP_WORDS[1]} in
-	build) options='-o -C -exe -ldflags -gcflags -tags -trimpath -v -x --help' ;;
+	build) options='-o -C -exe -share -ldflags -gcflags -tags -trimpath -v -x --help' ;;
 	dfly) options='--fail-settls --signals --trace --help' ;;
 	inspect) options='--host --json --quiet --runtime --strict --help' ;;
 	run) options='--here-only --log --reloadable --watch --help' ;;

@@ -11,11 +11,14 @@
 #include <unistd.h>
 
 static const struct argp help = {
-	.args_doc = "[-o FILE.so|FOLDER/] [-exe] [GO-BUILD-FLAG...] [PACKAGE...]",
+	.args_doc = "[-o FILE.so|FOLDER/] [-exe] [-share PATTERN,...] "
+		    "[GO-BUILD-FLAG...] [PACKAGE...]",
 	.doc = "Builds a Go package as a guest: a shared library without a Go runtime of "
 	       "its own, which runs over the one that `goaudit runtime' builds (and which "
 	       "is built first, if need be).  With -exe, builds a program that runs over it "
 	       "and can open guests.\v"
+	       "With -share deps, packages of other modules are in a library that guests and "
+	       "such a program have in common; -share ./api does so with one of your own.\n"
 	       "Flags are those of go build.  FILE.so is by default the package's folder, "
 	       "with .so; the C header goes beside it.  Of several packages, or a pattern like "
 	       "./..., each main package becomes a guest of its own.",

@@ -44,7 +44,7 @@ done
 # Every variable that the tool or the module reads is in a manual page.
 for name in $(grep -rhoE 'getenv\("[A-Z_]+"\)' "$ROOT/audit" | grep -oE '[A-Z_]{2,}' | sort -u); do
 	case $name in
-	PATH | HOME | LD_AUDIT | LD_LIBRARY_PATH | GOAUDIT_STD | GOAUDIT_LIBSTD | GOAUDIT_LINK* | GOAUDIT_STUB | GOAUDIT_KIND | GOAUDIT_HEADERS | GOAUDIT_TEST_*) continue ;;	# usual; between its own parts
+	PATH | HOME | LD_AUDIT | LD_LIBRARY_PATH | GOAUDIT_STD | GOAUDIT_LIBSTD | GOAUDIT_LINK* | GOAUDIT_STUB | GOAUDIT_KIND | GOAUDIT_HEADERS | GOAUDIT_PACKAGES | GOAUDIT_SHARE_* | GOAUDIT_TELL | GOAUDIT_TEST_*) continue ;;	# usual; between its own parts
 	esac
 	grep -q "^\.\(It \)*Ev $name\b" "$ROOT"/audit/man/goaudit.[17] || grep -q "\b$name\b" "$ROOT"/audit/man/goaudit.[17] || fail "$name: not in the manual"
 done

@@ -110,7 +110,9 @@ static const struct redirection *redirect(struct adapters *ad, const struct gene
 	(void)ad;
 	if (strcmp(name, module_target.name) == 0)
 		return &module_target;
-	return gen && gen->panic_return && strcmp(name, panic_target.name) == 0 ? &panic_target : NULL;
+	return gen && gen->panic_return && strcmp(name, panic_target.name) == 0 ?
+		       &panic_target :
+		       NULL;
 }
 
 /* Of the last unlink.  There is one reaper, and 130 KB are much for a stack. */

@@ -48,8 +48,8 @@ struct gort {
 	uint64_t start_ns;
 	char version[64];
 	char path[512];
-	struct library *libraries;   /* L: grows at the head (library.h) */
-	const void *bringing;        /* L: the thread that brings libraries in; NULL: none */
+	struct library *libraries; /* L: grows at the head (library.h) */
+	const void *bringing;      /* L: the thread that brings libraries in; NULL: none */
 };
 
 /* Calls an entry point of the runtime (go/protocol.h).  Without locks. */

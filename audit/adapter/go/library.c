@@ -217,7 +217,8 @@ static bool look(struct adapters *ad, struct candidate *c)
 	if (data == MAP_FAILED)
 		return false;
 	c->facts.size = sizeof c->facts;
-	good = ad->guests->companions.inspect(data, st.st_size, &c->facts, NULL, 0) == IMAGE_OK &&
+	good = ad->guests->companions.inspect(data, st.st_size, &c->facts, NULL, 0) ==
+		       IMAGE_OK &&
 	       c->facts.kind == IMAGE_GO_PACKAGES &&
 	       same_hash(c->facts.own_hash, c->facts.own_hash_len, c->want->hash,
 			 c->want->hash_len) &&
@@ -248,8 +249,8 @@ static bool find_file(struct adapters *ad, struct candidate *c, const char *runp
 			return true;
 	}
 	if ((size_t)snprintf(c->path, sizeof c->path, "%.*s/packages/%s",
-			     (int)path_folder(runtime), runtime, c->want->name) <
-		    sizeof c->path &&
+			     (int)path_folder(runtime), runtime,
+			     c->want->name) < sizeof c->path &&
 	    look(ad, c))
 		return true;
 	error_set(ad->core,
@@ -274,18 +275,20 @@ static void refuse_clash(struct adapters *ad, const struct candidate *c, int how
 			 const struct line *a, const struct line *b)
 {
 	if (how == 3)
-		error_set(ad->core,
-			  "%s: package %.*s: the process has %.*s, and this guest was built with "
-			  "%.*s: build both with one version, and restart the process",
-			  c->guest, b->path_n, b->path, a->version_n, a->version, b->version_n,
-			  b->version);
+		error_set(
+			ad->core,
+			"%s: package %.*s: the process has %.*s, and this guest was built with "
+			"%.*s: build both with one version, and restart the process",
+			c->guest, b->path_n, b->path, a->version_n, a->version, b->version_n,
+			b->version);
 	else if (how == 2)
-		error_set(ad->core,
-			  "%s: package %.*s: the process has %.*s (build %.8s), and this guest was "
-			  "built with %.*s (build %.8s): it has been changed: build the program "
-			  "again, and restart the process",
-			  c->guest, b->path_n, b->path, a->version_n, a->version, a->id,
-			  b->version_n, b->version, b->id);
+		error_set(
+			ad->core,
+			"%s: package %.*s: the process has %.*s (build %.8s), and this guest was "
+			"built with %.*s (build %.8s): it has been changed: build the program "
+			"again, and restart the process",
+			c->guest, b->path_n, b->path, a->version_n, a->version, a->id,
+			b->version_n, b->version, b->id);
 	else
 		error_set(ad->core,
 			  "%s: package %.*s %.*s: the process has it in another library: build "
@@ -391,8 +394,8 @@ static struct library *bring(struct adapters *ad, const struct candidate *c)
 	return lib;
 }
 
-static int ensure_one(struct adapters *ad, const struct image_library *want, const char *runpath,
-		      const char *guest);
+static int ensure_one(struct adapters *ad, const struct image_library *want,
+		      const char *runpath, const char *guest);
 
 static int ensure_file(struct adapters *ad, struct candidate *c, const char *runpath)
 {
@@ -405,8 +408,8 @@ static int ensure_file(struct adapters *ad, struct candidate *c, const char *run
 }
 
 /* By the one thread that brings libraries in. */
-static int ensure_one(struct adapters *ad, const struct image_library *want, const char *runpath,
-		      const char *guest)
+static int ensure_one(struct adapters *ad, const struct image_library *want,
+		      const char *runpath, const char *guest)
 {
 	struct library *lib = find(ad, want->name);
 	struct candidate *c;
@@ -457,7 +460,8 @@ static bool begin(struct adapters *ad, const char *guest)
 
 	pthread_mutex_lock(&ad->core->lock);
 	while (ad->gort->bringing && ad->gort->bringing != me && in_time)
-		in_time = clock_wait(&ad->core->changed, &ad->core->lock, bounded ? &end : NULL);
+		in_time =
+			clock_wait(&ad->core->changed, &ad->core->lock, bounded ? &end : NULL);
 	if (!ad->gort->bringing)
 		ad->gort->bringing = me;
 	else

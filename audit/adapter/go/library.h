@@ -18,7 +18,8 @@ struct image_facts;
 /* Makes those libraries be there that a guest was linked against.  Before anything is
  * mapped it is seen whether they can be in this process together with what there is.
  * Returns 0, or -1 with dlerror set.  The runtime runs.  Without locks. */
-int library_ensure(struct adapters *ad, const struct image_facts *facts, const char *guest_path);
+int library_ensure(struct adapters *ad, const struct image_facts *facts,
+		   const char *guest_path);
 
 /* The library that an address lies in; NULL: none. */
 struct link_map *library_at(struct adapters *ad, uint64_t address);

@@ -112,7 +112,7 @@ static int run_go(const struct tool *t, const struct runtime *rt, const struct v
 	struct child c = { .argv = argv, .out = -1 };
 	/* An interrupt is for go, which ends; this program then cleans up. */
 	void (*old)(int) = signal(SIGINT, SIG_IGN);
-	int status = share_prepare(t, rt, g, &env);
+	int status = share_prepare(t, rt, g->share, &g->flags, &env);
 	char *changed;
 	pid_t pid;
 

@@ -124,7 +124,8 @@ static char *describe_library(const struct object *o, enum language lang,
 		return format("Go runtime library (ABI %s)",
 			      image_hex(f->abi_hash, HASH_SHOWN, hex));
 	case IMAGE_GO_PACKAGES:
-		return format("Go package library over %.64s (%.32s)", f->runtime_name, version);
+		return format("Go package library over %.64s (%.32s)", f->runtime_name,
+			      version);
 	case IMAGE_GO_OWN_RUNTIME:
 		return format("Go with a runtime of its own (%.32s)", version);
 	case IMAGE_C: break;

@@ -20,12 +20,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AR_MAGIC "!<arch>\n"
-#define AR_HEADER 60
-#define AR_SIZE_AT 48
+#define AR_MAGIC     "!<arch>\n"
+#define AR_HEADER    60
+#define AR_SIZE_AT   48
 #define OBJECT_MAGIC "\x00go120ld"
-#define OFFSETS_AT 20
-#define IMPORT_SIZE 16
+#define OFFSETS_AT   20
+#define IMPORT_SIZE  16
 
 struct bytes {
 	const char *p;
@@ -119,7 +119,8 @@ int archive_read(const char *path, char **content, struct list *imports)
 		free(*content);
 		*content = NULL;
 		status = tool_error("%s: not an archive of a Go that goaudit(1) lists: build "
-				    "with -share none", path);
+				    "with -share none",
+				    path);
 	}
 	free(data);
 	return status;

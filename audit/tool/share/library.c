@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FORM "1" /* of a library; another one gets another key */
+#define FORM      "1" /* of a library; another one gets another key */
 #define ORDER_MAX 64
 
 /* --- reading ----------------------------------------------------------------------- */
@@ -242,7 +242,8 @@ char *library_list(struct library *all, const struct link *l, char **key)
 		const struct package *p = &l->package[i];
 
 		if (p->shared && p->in == NULL)
-			list_add(&lines, format("package %s %s %s\n", p->path, p->version, p->id));
+			list_add(&lines,
+				 format("package %s %s %s\n", p->path, p->version, p->id));
 	}
 	qsort(lines.item, lines.n, sizeof *lines.item, compare);
 	hash_text(&h, FORM);

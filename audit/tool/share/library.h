@@ -24,8 +24,8 @@
 struct library {
 	struct library *next;
 	char *key;
-	char *file;	  /* the library's path */
-	char *text;	  /* its list */
+	char *file;        /* the library's path */
+	char *text;        /* its list */
 	struct list below; /* keys, of all below it */
 	struct list paths, ids;
 	bool foreign; /* of other workspaces only */

@@ -20,7 +20,7 @@
 #include <string.h>
 
 #define OWN_MODULE "goaudit/guest" /* has state of each guest's own, or is for hosts */
-#define DEVEL "(devel)"
+#define DEVEL      "(devel)"
 
 struct package *link_find(const struct link *l, const char *path)
 {
@@ -63,7 +63,8 @@ static void add_module(struct link *l, const char *path, const char *version, bo
 	if (more == NULL)
 		abort();
 	l->module = more;
-	l->module[l->modules++] = (struct go_module){ copy_text(path), copy_text(version), own };
+	l->module[l->modules++] =
+		(struct go_module){ copy_text(path), copy_text(version), own };
 }
 
 /* One line of the build's description. */

@@ -15,18 +15,18 @@ struct go_module {
 
 struct package {
 	char *path;
-	char *file;	 /* its archive; NULL: of the standard library */
-	char *version;	 /* its module's, "(devel)" where it has none */
+	char *file;    /* its archive; NULL: of the standard library */
+	char *version; /* its module's, "(devel)" where it has none */
 	struct list imports;
 	char id[PACKAGE_ID + 1]; /* its content's, and of all that it needs */
 	bool main;
-	bool shared; /* to be in a library */
-	bool seen;   /* in a walk */
+	bool shared;              /* to be in a library */
+	bool seen;                /* in a walk */
 	const struct library *in; /* the library that has it; NULL: none yet */
 };
 
 struct link {
-	char *config;	/* the importcfg file */
+	char *config;   /* the importcfg file */
 	char *standard; /* folder of the runtime library that is linked with */
 	struct list lines;
 	struct package *package;

@@ -68,8 +68,9 @@ static int watch(pid_t pid, size_t packages)
 	int fd = tell_to(&tty);
 
 	if (fd >= 0 && !tty)
-		dprintf(fd, "goaudit: linking %zu packages into a library, once for these "
-			    "versions\n",
+		dprintf(fd,
+			"goaudit: linking %zu packages into a library, once for these "
+			"versions\n",
 			packages);
 	while (tty && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
 	       info.si_pid == 0) {
@@ -147,8 +148,8 @@ static void add_values(struct list *to, char *const *from)
 	}
 }
 
-static void make_argv(const struct link *l, const char *folder, const char *out, const char *config,
-		      char *const *from, struct list *argv)
+static void make_argv(const struct link *l, const char *folder, const char *out,
+		      const char *config, char *const *from, struct list *argv)
 {
 	const char *linker = getenv("GOAUDIT_LINK"), *name = strrchr(out, '/') + 1;
 	const char *runtime = value_of(from, "-r");
@@ -166,8 +167,8 @@ static void make_argv(const struct link *l, const char *folder, const char *out,
 	list_add(argv, format("-r=%s:%s", runtime != NULL ? runtime : "", folder));
 	add_flag(argv, from, "-extld");
 	add_values(argv, from);
-	list_add(argv, format("-extldflags=-Wl,-Bno-symbolic -Wl,-soname,%s '%.*s/list.o'", name,
-			      (int)(name - out - 1), out));
+	list_add(argv, format("-extldflags=-Wl,-Bno-symbolic -Wl,-soname,%s '%.*s/list.o'",
+			      name, (int)(name - out - 1), out));
 	for (size_t i = 0; i < l->n; i++)
 		if (l->package[i].shared && l->package[i].in == NULL)
 			list_add(argv, format("%s=%s", l->package[i].path, l->package[i].file));
@@ -227,7 +228,8 @@ int make_library(const struct link *l, const char *folder, const char *key, cons
 		 char *const *argv, char **why)
 {
 	char *dir = format("%s/tmp.%ld", folder, (long)getpid());
-	char *out = format("%s/libgo-%s.so", dir, key), *file = format("%s/libgo-%s.so", folder, key);
+	char *out = format("%s/libgo-%s.so", dir, key),
+	     *file = format("%s/libgo-%s.so", folder, key);
 	char *text = format("%s/list", dir), *config = format("%s/importcfg", dir);
 	struct list args = { 0 };
 	int status = STATUS_OK;
@@ -240,8 +242,8 @@ int make_library(const struct link *l, const char *folder, const char *key, cons
 	if (status == STATUS_OK)
 		status = make_config(l, config, true);
 	if (status == STATUS_OK && !make_object(dir, list, argv))
-		status = tool_error("%s/list.c: the C compiler does not take it: see CC in go env",
-				    dir);
+		status = tool_error(
+			"%s/list.c: the C compiler does not take it: see CC in go env", dir);
 	if (status == STATUS_OK) {
 		make_argv(l, folder, out, config, argv, &args);
 		status = run(&args, why);

@@ -57,15 +57,15 @@ static char *workspace(void)
 }
 
 /* The import paths that a pattern of folders stands for, with commas. */
-static char *resolve(const struct tool *t, const struct goflags *g, const char *pattern)
+static char *resolve(const struct tool *t, const struct list *flags, const char *pattern)
 {
 	struct list argv = { 0 };
 	char *out, *s;
 
 	list_add(&argv, copy_text(t->go));
 	list_add(&argv, copy_text("list"));
-	for (size_t i = 0; i < g->flags.n; i++)
-		list_add(&argv, copy_text(g->flags.item[i]));
+	for (size_t i = 0; i < flags->n; i++)
+		list_add(&argv, copy_text(flags->item[i]));
 	list_add(&argv, copy_text(pattern));
 	out = child_output(argv.item);
 	list_free(&argv);
@@ -80,7 +80,7 @@ static char *resolve(const struct tool *t, const struct goflags *g, const char *
 }
 
 /* All patterns without folders; NULL, after a message, where one is none.  "" for none. */
-static char *resolve_all(const struct tool *t, const struct goflags *g, const char *patterns)
+static char *resolve_all(const struct tool *t, const struct list *flags, const char *patterns)
 {
 	char *text = copy_text(patterns), *rest = text, *pattern;
 	struct text out = { 0 };
@@ -93,7 +93,7 @@ static char *resolve_all(const struct tool *t, const struct goflags *g, const ch
 		if (*pattern == '\0' || strcmp(pattern, "none") == 0)
 			continue;
 		if (*pattern == '.' || *pattern == '/') {
-			path = resolve(t, g, pattern);
+			path = resolve(t, flags, pattern);
 			good = path != NULL;
 		}
 		if (out.n > 0)
@@ -119,8 +119,8 @@ static int add_places(const struct tool *t, const struct runtime *rt, struct lis
 	if (make_dirs(of) != 0)
 		status = tool_error("%s: %m: make the cache folder writable", of);
 	list_add(env, format("GOAUDIT_PACKAGES=%s", folder));
-	list_add(env, format("GOAUDIT_SHARE_ORDER=%s/%016llx", of,
-			     (unsigned long long)(h.h >> 40)));
+	list_add(env,
+		 format("GOAUDIT_SHARE_ORDER=%s/%016llx", of, (unsigned long long)(h.h >> 40)));
 	if (fd >= 0) /* not closed: go, and what it runs, have it as it is */
 		list_add(env, format("GOAUDIT_TELL=%d %s", fd, t->tty ? "tty" : "pipe"));
 	free(folder);
@@ -129,13 +129,15 @@ static int add_places(const struct tool *t, const struct runtime *rt, struct lis
 	return status;
 }
 
-int share_prepare(const struct tool *t, const struct runtime *rt, const struct goflags *g,
-		  struct list *env)
+int share_prepare(const struct tool *t, const struct runtime *rt, const char *asked,
+		  const struct list *flags, struct list *env)
 {
-	const char *asked = g->share != NULL ? g->share : getenv("GOAUDIT_SHARE");
-	char *patterns = resolve_all(t, g, asked != NULL ? asked : DEFAULT);
 	int status = STATUS_OK;
+	char *patterns;
 
+	if (asked == NULL)
+		asked = getenv("GOAUDIT_SHARE");
+	patterns = resolve_all(t, flags, asked != NULL ? asked : DEFAULT);
 	if (patterns == NULL) {
 		status = STATUS_USAGE;
 	} else if (*patterns != '\0') {
@@ -200,7 +202,7 @@ static char **add_folders(char **argv, const struct link *l, const char *folder)
 	list_add(&more, format("-L=%s", l->standard));
 	while (*++argv != NULL)
 		list_add(&more, strncmp(*argv, "-r=", 3) == 0 ? format("%s:%s", *argv, folder) :
-								 *argv);
+								*argv);
 	return more.item;
 }
 
@@ -212,10 +214,13 @@ static void refuse(const struct link *l, const char *why, bool asked)
 		n += l->package[i].shared && l->package[i].in == NULL;
 	if (asked)
 		tool_error("%zu packages do not link into a library: %s\n"
-			   "goaudit: build with -share none, or other packages", n, why);
+			   "goaudit: build with -share none, or other packages",
+			   n, why);
 	else
-		tool_error("warning: %zu packages do not link into a library, and become part of "
-			   "what is built: %.*s", n, (int)strcspn(why, "\n"), why);
+		tool_error(
+			"warning: %zu packages do not link into a library, and become part of "
+			"what is built: %.*s",
+			n, (int)strcspn(why, "\n"), why);
 }
 
 /* The new library, and all others; NULL: there is none. */

@@ -11,13 +11,14 @@
 #ifndef GOAUDIT_TOOL_SHARE_SHARE_H
 #define GOAUDIT_TOOL_SHARE_SHARE_H
 
-#include "tool/build/goflags.h"
+#include "tool/base/text.h"
 #include "tool/runtime/runtime.h"
 
-/* What a build of g shares: entries NAME=VALUE for go's environment, none where it is to
+/* What a build shares, as asked by -share (NULL: it is not given) and with these flags of
+ * go build's: entries NAME=VALUE for go's environment, none where it is to
  * share nothing.  0, or a status after a message. */
-int share_prepare(const struct tool *t, const struct runtime *rt, const struct goflags *g,
-		  struct list *env);
+int share_prepare(const struct tool *t, const struct runtime *rt, const char *asked,
+		  const struct list *flags, struct list *env);
 
 /* For the identity of links: what they share, and the libraries that are there. */
 char *share_identity(void);
