@@ -21,9 +21,9 @@
 /* Raised with every change of a struct below.  It is part of the first entry's
  * name, so that a library of another release is seen to be one before it is
  * loaded: image_inspect looks for that name. */
-#define GO_PROTOCOL 5
+#define GO_PROTOCOL 6
 
-#define GO_FN_HELLO  "runtime.goauditHello5.abiinternal"
+#define GO_FN_HELLO  "runtime.goauditHello6.abiinternal"
 #define GO_FN_INIT   "runtime.goauditInit.abiinternal"
 #define GO_FN_CANON  "runtime.goauditCanon.abiinternal"
 #define GO_FN_UNLINK "runtime.goauditUnlink.abiinternal"
@@ -72,6 +72,7 @@ enum go_holder {
 	GO_HOLDER_STACK,   /* a goroutine's local variable */
 	GO_HOLDER_STRING,  /* a string that cannot be copied at the moment */
 	GO_HOLDER_BUSY,    /* no proof this time: it may succeed soon */
+	GO_HOLDER_PROFILE, /* one is recorded that may have functions of it */
 	/* Not of the Go side's finding. */
 	GO_HOLDER_CALL = 64, /* a call of the host is under way (entry/calls.h) */
 	GO_HOLDER_LOADER,    /* ld.so does not let it go (reload/linger.h) */
@@ -138,6 +139,8 @@ struct go_canon {
 /* One candidate of an unlink. */
 struct go_module {
 	uint64_t lo, hi;      /* in: the DSO's mapping */
+	uint64_t number;      /* in: its generation's, for the names of its functions in
+			       * profiles once it is gone */
 	uint64_t verdict;     /* out: GO_OK (unlinked), GO_HELD, GO_NOT_FOUND */
 	uint64_t holder;      /* out: enum go_holder, with GO_HELD */
 	uint64_t goroutine;   /* out: its id, or 0 */
@@ -166,6 +169,7 @@ enum go_unlink_flags {
 	GO_UNLINK_NO_FINALIZERS = 1 << 24,
 	GO_UNLINK_NO_POINTERS = 1 << 25,
 	GO_UNLINK_NO_VERDICT = 1 << 26, /* hold everything after the purge */
+	GO_UNLINK_NO_GHOSTS = 1 << 27,  /* profiles lose the names of what is gone */
 };
 
 /* Unlinks those of n modules that nothing uses: purges the caches of std that

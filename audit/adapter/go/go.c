@@ -127,6 +127,7 @@ static bool unlink_modules(struct adapters *ad, struct adapter_answer *answers, 
 		modules[i] = (struct go_module){
 			.lo = answers[i].gen->info->lo,
 			.hi = answers[i].gen->info->hi,
+			.number = answers[i].gen->info->number,
 			.held = held[i],
 		};
 	soon = gort_unlink(ad, modules, n);

@@ -26,6 +26,8 @@ package runtime
 //	goaudit_weak.go    variables that do not hold
 //	goaudit_rescue.go  strings that outlive their guest
 //	goaudit_dead.go    finalizers, weak pointers and headers of what dies
+//	goaudit_ghost.go   the names of their functions stay, for profiles
+//	goaudit_profile.go which profiles know one still
 //	goaudit_move.go    variables move into the next generation of their guest
 //	goaudit_watch.go   the next collection is reported to the C side
 //	goaudit_panic.go   a panic or Goexit in an init ends the init only
@@ -57,7 +59,7 @@ import (
 	"unsafe"
 )
 
-const goauditProtocol = 5
+const goauditProtocol = 6
 
 // Verdicts and holders, as in protocol.h.
 const (
@@ -81,6 +83,7 @@ const (
 	goauditStack    = 12
 	goauditString   = 13
 	goauditBusy     = 14
+	goauditProfile  = 15
 
 	goauditMaxHeld = 8
 )
@@ -101,9 +104,10 @@ const (
 	goauditNoFinal     = 1 << 24
 	goauditNoPointers  = 1 << 25
 	goauditNoVerdict   = 1 << 26
+	goauditNoGhosts    = 1 << 27
 )
 
-type goauditHello5Req struct {
+type goauditHello6Req struct {
 	size       uint64
 	collected  uint64
 	protocol   uint64
@@ -135,6 +139,7 @@ type goauditCanonReq struct {
 
 type goauditModuleReq struct {
 	lo, hi    uint64
+	number    uint64
 	verdict   uint64
 	holder    uint64
 	goroutine uint64
@@ -202,6 +207,7 @@ type goauditModule struct {
 	busy   bool         // its package inits are running
 	heirs  int          // newer generations that are taking its names over
 	taken  goauditTaken // what it has taken over itself
+	unused goauditUnused
 }
 
 var (
@@ -220,10 +226,10 @@ func goauditSized(have uint64, want uintptr) {
 	}
 }
 
-// goauditHello5 is the first call.  cgocallback has waited for main_init_done,
+// goauditHello6 is the first call.  cgocallback has waited for main_init_done,
 // so std is initialised.
-func goauditHello5(p unsafe.Pointer) {
-	r := (*goauditHello5Req)(p)
+func goauditHello6(p unsafe.Pointer) {
+	r := (*goauditHello6Req)(p)
 	r.protocol = goauditProtocol
 	if r.size != uint64(unsafe.Sizeof(*r)) {
 		return
@@ -251,12 +257,21 @@ func goauditFind(lo, hi uint64) (md *moduledata) {
 	return md
 }
 
-// goauditLink puts md at the end of the module list, as addmoduledata does.
-// Readers of the list take no lock: md is complete before it can be found.
-// goauditLock must be held.
+// goauditLink puts md at the end of the module list, as addmoduledata does, but
+// before the ghosts.  Readers of the list take no lock: md is complete before it can
+// be found.  goauditLock must be held.
 func goauditLink(md *moduledata) {
-	lastmoduledatap.next = md
-	lastmoduledatap = md
+	last := lastmoduledatap
+	if last != &goauditGhostModule {
+		last.next = md
+		lastmoduledatap = md
+		return
+	}
+	for last = &firstmoduledata; last.next != &goauditGhostModule; {
+		last = last.next
+	}
+	md.next = &goauditGhostModule
+	last.next = md
 }
 
 // goauditRecord returns the record of md, or nil.  goauditLock must be held,
@@ -285,7 +300,9 @@ func goauditStats(p unsafe.Pointer) {
 	lock(&goauditLock)
 	r.modules = 0
 	for md := &firstmoduledata; md != nil; md = md.next {
-		r.modules++
+		if md != &goauditGhostModule {
+			r.modules++
+		}
 	}
 	r.typemaps = uint64(len(pinnedTypemaps))
 	lock(&itabLock)

@@ -58,6 +58,7 @@ func (b *goauditBatch) check() {
 		}
 	}
 	b.checkQueuedCleanups()
+	b.checkProfiles()
 	b.soon = b.soon || b.held() != held // they are about to run
 }
 
@@ -75,6 +76,9 @@ func (b *goauditBatch) hold(c *goauditCand, holder, goid uint64) goauditText {
 	c.req.verdict = goauditHeld
 	c.req.holder = holder
 	c.req.goroutine = goid
+	if c.m != nil {
+		c.m.unused = goauditUnused{}
+	}
 	return goauditText{buf: c.req.text[:]}
 }
 

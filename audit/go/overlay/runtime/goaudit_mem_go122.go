@@ -11,3 +11,10 @@ func goauditSysAlloc(n uintptr) unsafe.Pointer {
 }
 
 func goauditArenas() []arenaIdx { return mheap_.allArenas }
+
+func goauditSysReserve(n uintptr) unsafe.Pointer { return sysReserve(nil, n) }
+
+func goauditSysMap(p unsafe.Pointer, n uintptr) {
+	sysMap(p, n, &memstats.buckhash_sys)
+	sysUsed(p, n, n)
+}

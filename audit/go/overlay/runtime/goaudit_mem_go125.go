@@ -11,3 +11,10 @@ func goauditSysAlloc(n uintptr) unsafe.Pointer {
 }
 
 func goauditArenas() []arenaIdx { return mheap_.heapArenas }
+
+func goauditSysReserve(n uintptr) unsafe.Pointer { return sysReserve(nil, n, "ghosts of functions") }
+
+func goauditSysMap(p unsafe.Pointer, n uintptr) {
+	sysMap(p, n, &memstats.buckhash_sys, "ghosts of functions")
+	sysUsed(p, n, n)
+}

@@ -14,3 +14,9 @@ func goauditTraceKnowsTypes() bool {
 	}
 	return false
 }
+
+// goauditTracePart returns the part that is recorded, numbered from 1, or 0; and whether
+// the last one is being written (traceAdvance).
+func goauditTracePart() (part uintptr, writing bool) {
+	return trace.gen.Load(), trace.shutdown.Load()
+}

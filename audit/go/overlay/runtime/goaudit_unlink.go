@@ -44,6 +44,7 @@ type goauditCand struct {
 	lo, hi uintptr        // its mapping
 
 	ro     [3]goauditBytes // read-only sections without pointers
+	ghosts []uint32        // of its functions, by index; goaudit_ghost.go
 	traced bool            // held, and its variables are roots
 }
 
@@ -236,6 +237,9 @@ func (b *goauditBatch) dropHeld() {
 // module list is cut last, since all else may still ask it for names and types.
 func (b *goauditBatch) commit() {
 	b.drop()
+	if b.flags&goauditNoGhosts == 0 {
+		b.bury()
+	}
 	goauditDropCaches(b)
 	goauditDropItabs(b)
 	b.dropModules()
