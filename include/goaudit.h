@@ -24,7 +24,8 @@ extern "C" {
 #endif
 
 /* A mode bit of dlopen(3).  The last dlclose(3) takes the object out of the
- * link map without destroying it ("parks" it); opening the same path again
+ * link map without destroying it ("parks" it; see GOAUDIT_PARKED in goaudit(7) for how
+ * many stay so); opening the same path again
  * puts the very same object back, or, when the file has changed, loads it as
  * a new generation and retires the old one.  glibc's dlopen rejects the
  * bit ("invalid mode parameter"), so a failing dlopen with it also tells that
@@ -52,10 +53,11 @@ extern "C" {
  * The file is looked for by the name that dlopen was given (absolute, if it was not):
  * where a symbolic link in it has been turned, what stands there now is the new build.
  *
- * Returns `handle`, which stands for the guest and stays good for the life of the
- * process, as do the function addresses that dlsym(3) has given for it: all of them
- * lead to the new generation, for all who have opened the guest, from one moment
- * on.  Calls under way end in the old one.  dlsym of a variable gives the current
+ * Returns `handle`, which stands for the guest and stays good, as do the function
+ * addresses that dlsym(3) has given for it, until everybody has closed the guest and then
+ * as many others as GOAUDIT_PARKED says (see goaudit(7)); after that it is refused as one
+ * that is not open.  All addresses lead to the new generation, for all who have opened the
+ * guest, from one moment on.  Calls under way end in the old one.  dlsym of a variable gives the current
  * generation's, an address that ends with it.  When the file has not changed, the
  * object is taken out of the link map and put back, so that a debugger reads it
  * again.  A guest has changed, too, when a library has that only guests need (see

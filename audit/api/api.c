@@ -49,7 +49,7 @@ static void user_name(Dl_info *info)
 	pthread_mutex_lock(&ga->core.lock);
 	gen = registry_find_address(&ga->guests, (uintptr_t)info->dli_fbase);
 	if (gen)
-		info->dli_fname = gen->guest->path; /* lives as long as the process */
+		info->dli_fname = gen->guest->path; /* lives longer than the object */
 	pthread_mutex_unlock(&ga->core.lock);
 }
 
@@ -80,7 +80,6 @@ int api_dlinfo(void *handle, int request, void *arg)
 {
 	struct goaudit *ga = &goaudit_module;
 	struct generation *gen;
-	struct guest *lasting;
 	void *map = handle;
 	int result = 0;
 	CANCEL_OFF();
@@ -88,7 +87,6 @@ int api_dlinfo(void *handle, int request, void *arg)
 	error_clear(&ga->core);
 	pthread_mutex_lock(&ga->core.lock);
 	gen = registry_find_handle(&ga->guests, handle);
-	lasting = registry_find_lasting(&ga->guests, handle);
 	if (gen && gen->object.map) {
 		map = gen->object.map;
 		gen->kept++; /* ld.so is asked without our lock */
@@ -96,9 +94,9 @@ int api_dlinfo(void *handle, int request, void *arg)
 		gen = NULL;
 	}
 	pthread_mutex_unlock(&ga->core.lock);
-	if (!gen && lasting) {
-		error_set(&ga->core, "%s: the handle is not open: it was closed before",
-			  lasting->path);
+	if (!gen && registry_was_lasting(&ga->guests, handle)) {
+		error_set(&ga->core, "%p: the handle is not open: it was closed before",
+			  handle);
 		return -1;
 	}
 	if (gen && request == RTLD_DI_ORIGIN)
@@ -140,13 +138,18 @@ EXPORT int goaudit_reclaim(void *handle, int timeout_ms)
 {
 	struct goaudit *ga = &goaudit_module;
 	struct guest *guest = NULL;
+	int left;
 	CANCEL_OFF();
 
 	error_clear(&ga->core);
 	if (handle) {
 		pthread_mutex_lock(&ga->core.lock);
 		guest = registry_guest_of_handle(&ga->guests, handle);
+		if (guest)
+			registry_keep(&ga->guests, guest);
 		pthread_mutex_unlock(&ga->core.lock);
+		if (!guest && registry_was_lasting(&ga->guests, handle))
+			return 0; /* forgotten: all of it is gone */
 		if (!guest) {
 			error_set(&ga->core,
 				  "%p: not a handle of a reloadable object: "
@@ -155,7 +158,13 @@ EXPORT int goaudit_reclaim(void *handle, int timeout_ms)
 			return -1;
 		}
 	}
-	return reaper_wait(&ga->reloads, guest, timeout_ms);
+	left = reaper_wait(&ga->reloads, guest, timeout_ms);
+	if (guest) {
+		pthread_mutex_lock(&ga->core.lock);
+		registry_release(&ga->guests, guest);
+		pthread_mutex_unlock(&ga->core.lock);
+	}
+	return left;
 }
 
 EXPORT int goaudit_watch(void *handle, goaudit_watch_function *callback, void *arg)

@@ -14,8 +14,10 @@
 #include "core/error.h"
 #include "dlbind.h"
 #include "entry/entry.h"
+#include "goaudit-debug.h"
 #include "goaudit.h"
 #include "guest/guests.h"
+#include "guest/records.h"
 #include "guest/registry.h"
 #include "loader/real.h"
 
@@ -26,7 +28,7 @@ static struct generation *pin(struct goaudit *ga, const void *handle, bool *last
 	struct generation *gen;
 
 	pthread_mutex_lock(&ga->core.lock);
-	*lasting = registry_find_lasting(&ga->guests, handle) != NULL;
+	*lasting = registry_was_lasting(&ga->guests, handle);
 	gen = registry_find_handle(&ga->guests, handle);
 	if (gen && gen->object.map)
 		gen->kept++;
@@ -139,7 +141,7 @@ static struct decision decide_symbol(void *real, void *handle, const char *name,
 		return NOT_OURS;
 	l.ret = real_ret_in_caller(&ga->loader, caller);
 	target = targets_find(name);
-	if (handle != RTLD_DEFAULT && handle != RTLD_NEXT && ga->guests.registry.guests) {
+	if (handle != RTLD_DEFAULT && handle != RTLD_NEXT && goaudit_debug.guests) {
 		found = look_up_in_guest(ga, &l, handle, &ours);
 		if (ours)
 			return OURS(found);

@@ -41,6 +41,7 @@ static bool known_guest(struct goaudit *ga, const char *path, const char *name,
 			const struct stat *st)
 {
 	struct guest *g;
+	bool known;
 
 	pthread_mutex_lock(&ga->core.lock);
 	g = registry_find_path(&ga->guests, path);
@@ -48,8 +49,9 @@ static bool known_guest(struct goaudit *ga, const char *path, const char *name,
 		g = registry_find_file(&ga->guests, st);
 	if (!g && name)
 		g = registry_find_name(&ga->guests, name);
+	known = g && g->current;
 	pthread_mutex_unlock(&ga->core.lock);
-	return g && g->current;
+	return known;
 }
 
 /* Is the open file fd, named path, for us to load? */

@@ -337,6 +337,13 @@ static bool wait_for_change(struct watch *w)
 	}
 }
 
+static void release(struct goaudit *ga, struct guest *guest)
+{
+	pthread_mutex_lock(&ga->core.lock);
+	registry_release(&ga->guests, guest);
+	pthread_mutex_unlock(&ga->core.lock);
+}
+
 static void *watch_thread(void *arg)
 {
 	struct watch *w = arg;
@@ -359,8 +366,10 @@ static void *watch_thread(void *arg)
 	abandoned = w->abandoned;
 	pthread_cond_broadcast(&ga->core.changed);
 	pthread_mutex_unlock(&ga->core.lock);
-	if (abandoned)
+	if (abandoned) {
+		release(ga, w->guest);
 		free_watch(w);
+	}
 	return NULL;
 }
 
@@ -375,6 +384,8 @@ static struct guest *watchable(struct goaudit *ga, const void *handle)
 	guest = registry_find_lasting(&ga->guests, handle);
 	gen = guest ? guest->serving : NULL;
 	open = gen && gen->info->references;
+	if (open)
+		registry_keep(&ga->guests, guest); /* until it is not watched */
 	pthread_mutex_unlock(&ga->core.lock);
 	if (open)
 		return guest;
@@ -411,6 +422,7 @@ int watch_start(struct goaudit *ga, void *handle, goaudit_watch_function *callba
 			  guest->path);
 		if (w)
 			free_watch(w);
+		release(ga, guest);
 		return -1;
 	}
 	pthread_mutex_lock(&ga->core.lock);
@@ -452,7 +464,9 @@ int watch_stop(struct goaudit *ga, void *handle)
 	while (!own && !w->ended)
 		pthread_cond_wait(&ga->core.changed, &ga->core.lock);
 	pthread_mutex_unlock(&ga->core.lock);
-	if (!own)
+	if (!own) {
+		release(ga, w->guest);
 		free_watch(w);
+	}
 	return 0;
 }

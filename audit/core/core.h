@@ -65,6 +65,7 @@ struct settings {
 	unsigned reaper_share;   /* percent of a processor */
 	unsigned held_max;       /* retired generations that may be held, */
 	uint64_t held_bytes;     /* and the size of their mappings */
+	unsigned parked;         /* guests that all have closed, and that are kept */
 	unsigned init_timeout;   /* ms; 0: no limit */
 	bool panic_return;
 	bool keep;      /* snapshots outlive the process */

@@ -121,6 +121,11 @@ static bool take_held(struct settings *s, const char *value)
 	return true;
 }
 
+static bool take_parked(struct settings *s, const char *value)
+{
+	return whole_number(value, UINT_MAX, &s->parked);
+}
+
 static bool take_reaper_share(struct settings *s, const char *value)
 {
 	return whole_number(value, 100, &s->reaper_share);
@@ -155,6 +160,7 @@ const struct setting settings_table[] = {
 	{ "GOAUDIT_INIT_TIMEOUT", "0", "milliseconds", take_init_timeout },
 	{ "GOAUDIT_HELD", "256,1G", "COUNT or COUNT,SIZE, where SIZE may end in K, M or G",
 	  take_held },
+	{ "GOAUDIT_PARKED", "256", "a number of guests", take_parked },
 	{ "GOAUDIT_REAPER_SHARE", "20", "0 to 100", take_reaper_share },
 	{ "GOAUDIT_SNAPSHOTS", "$XDG_RUNTIME_DIR/goaudit", "a folder", take_snapshots },
 	{ "GOAUDIT_KEEP", "0", "0 or 1", take_keep },
@@ -166,7 +172,12 @@ const size_t settings_count = sizeof settings_table / sizeof *settings_table;
 
 static void set_defaults(struct settings *s)
 {
-	*s = (struct settings){ .reaper_share = 20, .held_max = 256, .held_bytes = 1ull << 30 };
+	*s = (struct settings){
+		.reaper_share = 20,
+		.parked = 256,
+		.held_max = 256,
+		.held_bytes = 1ull << 30,
+	};
 }
 
 void settings_read(struct core *core)

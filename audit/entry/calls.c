@@ -12,6 +12,7 @@
 
 #include "core/cancel.h"
 #include "entry/entries.h"
+#include "entry/entrylib.h"
 #include "goaudit.h"
 #include "guest/guests.h"
 
@@ -91,6 +92,7 @@ void calls_forked(struct entries *es)
 	/* What is left there is our parent's to write. */
 	for (struct guest *g = es->guests->registry.guests; g; g = g->next)
 		g->entries.room = NULL;
+	entrylib_forked(es);
 }
 
 void calls_barrier(struct entries *es)

@@ -9,6 +9,7 @@
 
 struct call_count;
 struct entrylib_data;
+struct target_table;
 
 /* How many bytes the registers take that an entry saves when it enlists a thread; 0:
  * this machine cannot. */
@@ -19,11 +20,11 @@ size_t arch_entry_size(void);
 
 /* Writes the entry that will stand at `address`, to `to`.
  *
- *   data    within 2 GB of it
+ *   table   where the guest's table is pointed to; it and data within 2 GB of it
  *   block   where a thread's block is pointed to, from the thread pointer
  *   target  offset in the table */
 void arch_write_entry(char *to, uintptr_t address, const struct entrylib_data *data,
-		      int32_t block, uint32_t target);
+		      struct target_table *const *table, int32_t block, uint32_t target);
 
 /* Writes unwind tables (LSB, .eh_frame) for n entries from `address` on, with their
  * personality routine.  Returns their size, at most 64 + 32 n. */

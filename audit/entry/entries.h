@@ -17,32 +17,39 @@ struct loader;
 
 /* In the library's data: what its entries read, without a lock. */
 struct entrylib_data {
-	struct target_table *table; /* where the guest's entries lead */
-	const void *enlist;         /* for a thread's first call */
-	const void *copy;           /* for stack arguments that may end at a page's end */
+	const void *enlist;           /* for a thread's first call */
+	const void *copy;             /* for stack arguments that may end at a page's end */
+	struct target_table *none;    /* where entries of guests lead that are no more */
+	struct target_table *table[]; /* where a guest's entries lead: that of its first chunk
+				       * in the library */
 };
 
+/* All c, but where something else is said. */
 struct entrylib {
-	struct entrylib *next; /* c: of the guest */
-	const struct guest *guest;
-	void *library; /* dlbind.h's */
+	struct entrylib *next; /* of all */
+	void *library;         /* dlbind.h's */
+	bool inherited;        /* L: our parent's, and not to be written to */
 	struct entrylib_data *data;
+	uintptr_t code; /* of the first chunk; the others follow */
+	uint32_t n;     /* chunks that there is room for */
+	struct entrylib_chunk {
+		struct entrylib *entrylib;   /* NULL: never used; atomic */
+		struct entrylib_chunk *next; /* L: of its guest, or of the free ones */
+		const struct guest *guest;   /* L: whose it is; NULL: nobody's */
+		struct target_table **table; /* L: in the library's data; read without */
+		uintptr_t code;              /* of the first entry */
+		char *alias;                 /* where it is written */
+		unsigned used;               /* L; read without, atomic */
+		uint32_t target[16];         /* of the used ones: index in the table */
+	} chunk[];
 };
 
 #define ENTRYLIB_CHUNK 16 /* entries */
 
-struct entrylib_chunk {
-	struct entrylib_chunk *next;     /* c: of all guests' */
-	struct entrylib *entrylib;       /* c */
-	uintptr_t code;                  /* c: of the first entry */
-	char *alias;                     /* c: where it is written */
-	unsigned used;                   /* L */
-	uint32_t target[ENTRYLIB_CHUNK]; /* of the used ones: index in the table */
-};
-
 #define ENTRY_STACK_WORDS 16    /* STACK_WORDS in entry_x86_64.S */
 #define CALL_SLOTS        16382 /* more generations than a process may have mappings for */
-#define TARGET_SIZES      20    /* of tables: powers of 2 */
+#define CALL_SLOT_NONE    (CALL_SLOTS - 1) /* for calls that lead nowhere */
+#define TARGET_SIZES      20               /* of tables: powers of 2 */
 
 /* A thread's counts.  Blocks are never freed, and used again when their thread
  * is gone.  Only the thread writes its counts; a call is under way while the two of
@@ -69,12 +76,20 @@ struct target_table {
 	void *target[];
 };
 
+/* What an entry is called in its library. */
+enum entrylib_name {
+	ENTRYLIB_NAMELESS,
+	ENTRYLIB_PLAIN,    /* entry_of_NAME */
+	ENTRYLIB_NUMBERED, /* and behind it a dot and the guest's number */
+};
+
 /* A function of a guest that has an entry. */
 struct entry {
 	char *name, *version;
 	void *entry;
 	struct entrylib *entrylib;
-	bool shown; /* entrylib_show is done */
+	bool shown;               /* entrylib_show is done */
+	enum entrylib_name bound; /* to which name */
 };
 
 /* Of one generation at a time. */
@@ -100,8 +115,11 @@ struct entries {
 	struct core *core;
 	struct loader *loader;
 	struct guests *guests;
-	struct entry_thread *threads;  /* grows at the head, by compare and swap */
-	struct entrylib_chunk *chunks; /* L: grows at the head; read without, atomic */
+	struct entry_thread *threads;       /* grows at the head, by compare and swap */
+	struct entrylib *libraries;         /* L: grows at the head; read without, atomic */
+	struct entrylib_chunk *free, *last; /* L: that were a guest's, the one that is longest
+					     * free first */
+	struct target_table *none;          /* L: see entrylib_data */
 	/* Of libgoaudit-entries.so. */
 	void (*prepare)(void);     /* goaudit_entry_prepare; NULL: not loaded (yet) */
 	const void *enlist, *copy; /* goaudit_entry_enlist, goaudit_entry_copy */

@@ -5,6 +5,7 @@
 #include <link.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -58,25 +59,34 @@ bool entry_symbol(struct entries *es, const char *name, void **symbol)
 	return *symbol != NULL;
 }
 
+#define LOCK_TRIES 1000
+
 /* Called by an entry that leads nowhere, just before the process is stopped; from a
- * signal handler, too. */
+ * signal handler, too, which may have interrupted who has the lock. */
 static void called_in_vain(uintptr_t entry, int lacking)
 {
+	const char *what =
+		lacking ? "which its current build lacks" : "but it has been unloaded";
+	const char *path = "a guest", *name = "a function";
+	const struct entrylib_chunk *chunk;
 	struct entries *es = entries;
+	bool locked = false;
 	unsigned i;
-	const struct entrylib_chunk *chunk =
-		entrylib_at(__atomic_load_n(&es->chunks, __ATOMIC_ACQUIRE), entry, &i);
-	const struct guest *guest = chunk ? chunk->entrylib->guest : NULL;
-	const char *name = NULL;
 	CANCEL_OFF();
 
-	if (guest && pthread_mutex_trylock(&es->core->lock) == 0) {
-		name = guest->entries.entry[chunk->target[i]].name;
-		pthread_mutex_unlock(&es->core->lock);
+	for (int n = 0; !locked && n < LOCK_TRIES; n++) {
+		locked = pthread_mutex_trylock(&es->core->lock) == 0;
+		if (!locked)
+			sched_yield();
 	}
-	log_line(es->core, "%s: %s has been called, %s", guest ? guest->path : "a guest",
-		 name ? name : "a function",
-		 lacking ? "which its current build lacks" : "but it has been unloaded");
+	chunk = locked ? entrylib_at(es, entry, &i) : NULL;
+	if (chunk && chunk->guest) {
+		path = chunk->guest->path;
+		name = chunk->guest->entries.entry[chunk->target[i]].name;
+	}
+	log_line(es->core, "%s: %s has been called, %s", path, name, what);
+	if (locked)
+		pthread_mutex_unlock(&es->core->lock);
 }
 
 /* Called by an entry's personality routine: an exception ends the call.  The unwinder that
@@ -99,7 +109,7 @@ static void unwound(const void *unwinder, void *context)
 	if (!get_ip || !get_sp)
 		return;
 	at = get_ip(context);
-	chunk = entrylib_at(__atomic_load_n(&es->chunks, __ATOMIC_ACQUIRE), at, &i);
+	chunk = entrylib_at(es, at, &i);
 	calls = chunk ? arch_entry_calls(at - chunk->code - i * arch_entry_size(),
 					 get_sp(context)) :
 			NULL;
@@ -246,6 +256,7 @@ static struct entry *make_entry(struct entries *es, struct generation *gen, cons
 	entry = &d->entry[d->n];
 	entry->entrylib = d->room->entrylib;
 	entry->shown = false;
+	entry->bound = ENTRYLIB_NAMELESS;
 	entry->entry = entrylib_make_entry(d->room, es->block, d->n++);
 	if (d->room->used == ENTRYLIB_CHUNK)
 		d->room = NULL;
@@ -255,36 +266,16 @@ static struct entry *make_entry(struct entries *es, struct generation *gen, cons
 /* Room for entries, of ours or, in the meantime, of somebody else.  Without locks. */
 static bool make_chunk_room(struct entries *es, struct guest *guest)
 {
-	struct guest_entries *d = &guest->entries;
-	struct entrylib_chunk *chunk;
-	struct entrylib *f, *newest;
-	bool new, late;
+	struct entrylib_chunk *chunk = entrylib_take(es, guest);
 
-	pthread_mutex_lock(&es->core->lock);
-	newest = d->libraries;
-	pthread_mutex_unlock(&es->core->lock);
-	chunk = entrylib_make_chunk(es, guest, newest);
 	if (!chunk)
 		return false;
-	f = chunk->entrylib;
-	new = f != newest;
 	pthread_mutex_lock(&es->core->lock);
-	late = new && d->libraries != newest;
-	if (new && !late) {
-		f->data->table = d->table;
-		f->data->enlist = es->enlist;
-		f->data->copy = es->copy;
-		f->next = d->libraries;
-		d->libraries = f;
-	}
-	if (!late) {
-		chunk->next = es->chunks;
-		__atomic_store_n(&es->chunks, chunk, __ATOMIC_RELEASE);
-		d->room = chunk;
-	}
+	if (guest->entries.room)
+		entrylib_give(es, chunk);
+	else
+		entrylib_add(guest, chunk);
 	pthread_mutex_unlock(&es->core->lock);
-	if (late)
-		entrylib_discard(chunk);
 	return true;
 }
 
@@ -292,12 +283,15 @@ static bool make_chunk_room(struct entries *es, struct guest *guest)
 static void *show(struct entries *es, struct guest *guest, uint32_t n,
 		  const struct entry *entry, bool made)
 {
+	enum entrylib_name bound;
+
 	if (entry->shown)
 		return entry->entry;
-	entrylib_show(es, entry->entrylib, entry->entry, made ? entry->name : NULL,
-		      entry->version);
+	bound = entrylib_show(es, guest, entry, made);
 	pthread_mutex_lock(&es->core->lock);
 	guest->entries.entry[n].shown = true;
+	if (made)
+		guest->entries.entry[n].bound = bound;
 	pthread_mutex_unlock(&es->core->lock);
 	return entry->entry;
 }
@@ -368,7 +362,7 @@ static void *look_up(const struct generation *gen, const struct entry *entry)
 	return p && is_function(gen, entry->name, p) ? p : NULL;
 }
 
-/* The nth entry; names live as long as the process.  Without our lock. */
+/* The nth entry; names live as long as the guest.  Without our lock. */
 static bool entry_at(struct entries *es, const struct guest_entries *d, uint32_t i,
 		     struct entry *entry)
 {
@@ -485,14 +479,39 @@ void entry_forget(struct entries *es, struct generation *gen)
 		es->slot[gen->slot].of = NULL;
 }
 
+void entry_release(struct entries *es, struct guest *guest)
+{
+	struct guest_entries *d = &guest->entries;
+	struct entrylib_chunk *c, *next;
+
+	entrylib_clear(es, guest);
+	pthread_mutex_lock(&es->core->lock);
+	for (c = d->chunks; c; c = next) {
+		next = c->next;
+		if (c->entrylib->inherited)
+			d->table = NULL; /* they still lead there */
+		else
+			entrylib_give(es, c);
+	}
+	target_give(es, d->table);
+	pthread_mutex_unlock(&es->core->lock);
+	for (uint32_t i = 0; i < d->n; i++) {
+		free(d->entry[i].name);
+		free(d->entry[i].version);
+	}
+	free(d->entry);
+	*d = (struct guest_entries){ 0 };
+}
+
 const void *entry_target(const struct entries *es, const void *address)
 {
 	unsigned i;
-	const struct entrylib_chunk *chunk =
-		entrylib_at(__atomic_load_n(&es->chunks, __ATOMIC_ACQUIRE), (uintptr_t)address,
-			    &i);
+	const struct entrylib_chunk *chunk = entrylib_at(es, (uintptr_t)address, &i);
 	const struct target_table *table =
-		chunk ? __atomic_load_n(&chunk->entrylib->data->table, __ATOMIC_ACQUIRE) : NULL;
+		chunk ? __atomic_load_n(chunk->table, __ATOMIC_ACQUIRE) : NULL;
 
-	return table ? wide_aimed(&es->wide, table, chunk->target[i], NULL) : address;
+	/* Its guest may be going, and the chunk be another one's. */
+	if (!table || chunk->target[i] >> table->size)
+		return address;
+	return wide_aimed(&es->wide, table, chunk->target[i], NULL);
 }

@@ -38,7 +38,7 @@ bool entry_symbol(struct entries *es, const char *name, void **symbol);
 bool entry_for(struct entries *es, struct generation *gen, const char *name,
 	       const char *version, void **address);
 
-/* The names of the guest's entries, an array from malloc(3) of *n; they live for ever.
+/* The names of the guest's entries, an array from malloc(3) of *n; they live as long as it.
  * NULL: out of memory.  Without locks. */
 const char **entry_names(struct entries *es, const struct guest *guest, size_t *n);
 
@@ -64,6 +64,10 @@ void entry_discard(struct entries *es, struct target_table *table);
 
 /* A generation is gone: entries that lead to it trap.  With core.lock. */
 void entry_forget(struct entries *es, struct generation *gen);
+
+/* The guest is no more, nobody finds it, and all its generations are gone: its entries are
+ * others'.  Without locks. */
+void entry_release(struct entries *es, struct guest *guest);
 
 /* The function behind an address if that is an entry in use, else the address. */
 const void *entry_target(const struct entries *es, const void *address);

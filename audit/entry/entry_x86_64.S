@@ -25,7 +25,7 @@ arch_entry_code:
 1:	movq	%fs:0, %r10		/* the block: its offset from the thread pointer */
 .Lentry_block:	testq	%r10, %r10
 	jz	3f
-	movq	0(%rip), %r11		/* the library data's table: its distance */
+	movq	0(%rip), %r11		/* the guest's table: the distance of its pointer */
 .Lentry_table:	addq	(%r11), %r10
 	incl	(%r10)
 	cmpq	0(%rip), %r11		/* the same */

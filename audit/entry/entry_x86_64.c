@@ -38,10 +38,10 @@ static void put32(char *after, int64_t value)
 }
 
 void arch_write_entry(char *to, uintptr_t address, const struct entrylib_data *data,
-		      int32_t block, uint32_t target)
+		      struct target_table *const *at, int32_t block, uint32_t target)
 {
 	const struct arch_entry *e = &arch_entry;
-	uintptr_t table = (uintptr_t)&data->table, enlist = (uintptr_t)&data->enlist;
+	uintptr_t table = (uintptr_t)at, enlist = (uintptr_t)&data->enlist;
 	uintptr_t copy = (uintptr_t)&data->copy;
 
 	memcpy(to, arch_entry_code, e->size);

@@ -16,9 +16,9 @@ static struct call_slot *target_slot(struct entries *es, struct generation *gen)
 
 	if (gen->entered)
 		return &es->slot[gen->slot];
-	while (n < CALL_SLOTS && es->slot[n].of)
+	while (n < CALL_SLOT_NONE && es->slot[n].of)
 		n++;
-	if (n == CALL_SLOTS)
+	if (n == CALL_SLOT_NONE)
 		return NULL;
 	if (n >= es->slots)
 		__atomic_store_n(&es->slots, n + 1, __ATOMIC_RELEASE);
@@ -75,8 +75,8 @@ void target_publish(struct entries *es, struct guest_entries *d, struct target_t
 	t->next = of->tables;
 	of->tables = t;
 	d->table = t;
-	for (struct entrylib *f = d->libraries; f; f = f->next)
-		__atomic_store_n(&f->data->table, t, __ATOMIC_SEQ_CST);
+	for (struct entrylib_chunk *c = d->chunks; c; c = c->next)
+		__atomic_store_n(c->table, t, __ATOMIC_SEQ_CST);
 	if (!d->of)
 		target_give(es, old); /* its generation is gone */
 	d->of = of;

@@ -22,7 +22,6 @@
 struct adapter;
 struct core;
 struct entry;
-struct entrylib;
 struct entrylib_chunk;
 struct target_table;
 
@@ -105,9 +104,9 @@ struct guest_entries {
 	struct target_table *table; /* NULL: no entry yet; also in the libraries' data */
 	struct generation *of;      /* the generation that it leads to */
 	struct entry *entry;
-	uint32_t n, capacity;        /* entries; n is also the table's */
-	struct entrylib *libraries;  /* newest first */
-	struct entrylib_chunk *room; /* the one with entries left; NULL: none */
+	uint32_t n, capacity;          /* entries; n is also the table's */
+	struct entrylib_chunk *chunks; /* newest first */
+	struct entrylib_chunk *room;   /* the one with entries left; NULL: none */
 };
 
 struct guest {
@@ -117,17 +116,34 @@ struct guest {
 	struct generation *current;   /* DL: newest that loaded; NULL if none is kept */
 	struct generation *serving;   /* DL: what handle and entries stand for: current,
 						 * but for one that is not initialised yet */
-	struct link_map handle;       /* what dlopen returns, for the process's life:
+	struct link_map handle;       /* what dlopen returns, for the guest's life:
 						 * name and address are those of `serving` */
 	uint32_t others;              /* loader.others when ld.so was asked for the path */
 	bool raw;                     /* RTLD_RAW: neither handle nor entries */
 	struct guest_entries entries; /* L: the entry layer's */
 	struct generation *all;
+	uint32_t live; /* L: generations that are not gone */
+	uint32_t kept; /* L: by who has its pointer without the lock */
+	bool leaving;  /* L: it is retired to be forgotten */
+	bool closed;   /* L: is in registry.closed, linked by these */
+	struct guest *closed_next, *closed_before;
 	const char *path;         /* absolute, symbolic links resolved; the text lives as
-						 * long as the process, another one takes its place
-						 * when a link has been turned */
+						 * long as the guest, another one takes its place
+						 * when a link has been turned; NULL: nobody's place */
 	const char *name;         /* how it was opened, absolute: what leads to path */
 	struct guest_text *texts; /* all that the two have been */
+};
+
+/* Guests lie in areas, each twice as large as the one before, which are never unmapped:
+ * so a handle of a guest that is no more is known for one (places.h). */
+#define PLACES_FIRST 64
+#define PLACES_AREAS 11
+
+struct places {
+	struct guest *area[PLACES_AREAS]; /* atomic */
+	uint32_t fresh;            /* places that have never been taken are from here on */
+	struct guest *free, *last; /* given back, the one that is longest so first */
+	uint32_t frees;            /* how many */
 };
 
 #define REGISTRY_RECORDS 65536 /* at the most */
@@ -138,7 +154,11 @@ struct guest {
 struct registry {
 	struct guest *guests;
 	struct guest **guests_tail;
-	struct generation *live;                                     /* newest first */
+	struct places places;
+	struct guest *closed, *closed_last; /* by everybody, and nothing of them is held: the
+						 * one that is longest so first */
+	uint32_t closes;                    /* how many; read without, atomic */
+	struct generation *live;            /* newest first */
 	struct generation *chunk[REGISTRY_RECORDS / REGISTRY_CHUNK]; /* parallel to the
 						 * public records */
 	uint32_t usable;   /* records that have memory behind them */

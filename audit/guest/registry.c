@@ -18,6 +18,7 @@
 #include "goaudit-debug.h"
 #include "goaudit.h"
 #include "guest/guests.h"
+#include "guest/places.h"
 #include "guest/records.h"
 #include "guest/retired.h"
 #include "guest/snapshot.h"
@@ -91,7 +92,7 @@ struct guest *registry_find_name(struct guests *gs, const char *name)
 	return NULL;
 }
 
-/* A text that lives as long as the process; NULL: out of memory. */
+/* A text that lives as long as the guest; NULL: out of memory. */
 static const char *lasting_text(struct guest *g, const char *text)
 {
 	struct guest_text *t;
@@ -135,12 +136,11 @@ struct guest *registry_guest(struct guests *gs, const char *path, const char *na
 
 	if (g)
 		return g;
-	g = calloc(1, sizeof *g);
+	g = places_take(&gs->registry.places);
 	if (!g)
 		return NULL;
 	if (!registry_turn(g, path, name)) {
-		free(g->texts);
-		free(g);
+		registry_give(gs, g);
 		return NULL;
 	}
 	g->id = goaudit_debug.guests++;
@@ -148,6 +148,103 @@ struct guest *registry_guest(struct guests *gs, const char *path, const char *na
 	gs->registry.guests_tail = &g->next;
 	return g;
 }
+
+/* --- guests that everybody has closed ------------------------------------------- */
+
+static bool is_closed(const struct guest *g)
+{
+	const struct generation *cur = g->current;
+
+	return !g->kept && (!g->live || (g->live == 1 && cur && !cur->users &&
+					 cur->info->state == GOAUDIT_PARKED));
+}
+
+static void link_closed(struct registry *r, struct guest *g)
+{
+	struct guest *before = g->leaving ? NULL : r->closed_last;
+	struct guest *next = before ? NULL : r->closed;
+
+	g->closed_before = before;
+	g->closed_next = next;
+	*(before ? &before->closed_next : &r->closed) = g;
+	*(next ? &next->closed_before : &r->closed_last) = g;
+}
+
+static void unlink_closed(struct registry *r, struct guest *g)
+{
+	*(g->closed_before ? &g->closed_before->closed_next : &r->closed) = g->closed_next;
+	*(g->closed_next ? &g->closed_next->closed_before : &r->closed_last) = g->closed_before;
+}
+
+/* Puts it into the list of those or takes it out, after what may have changed that. */
+static void update_closed(struct guests *gs, struct guest *g)
+{
+	struct registry *r = &gs->registry;
+	bool closed = is_closed(g);
+
+	if (g->closed == closed)
+		return;
+	g->closed = closed;
+	closed ? link_closed(r, g) : unlink_closed(r, g);
+	__atomic_store_n(&r->closes, closed ? r->closes + 1 : r->closes - 1, __ATOMIC_RELAXED);
+}
+
+void registry_keep(struct guests *gs, struct guest *guest)
+{
+	guest->kept++;
+	guest->leaving = false;
+	update_closed(gs, guest);
+}
+
+void registry_release(struct guests *gs, struct guest *guest)
+{
+	guest->kept--;
+	update_closed(gs, guest);
+}
+
+bool registry_has_surplus(const struct guests *gs)
+{
+	return __atomic_load_n(&gs->registry.closes, __ATOMIC_RELAXED) >
+	       gs->core->settings.parked;
+}
+
+struct guest *registry_surplus(struct guests *gs)
+{
+	struct guest *guest = registry_has_surplus(gs) ? gs->registry.closed : NULL;
+
+	if (guest)
+		guest->leaving = true;
+	return guest;
+}
+
+void registry_forget(struct guests *gs, struct guest *guest)
+{
+	struct registry *r = &gs->registry;
+	struct guest **p = &r->guests;
+
+	registry_keep(gs, guest);
+	while (*p != guest)
+		p = &(*p)->next;
+	*p = guest->next;
+	if (r->guests_tail == &guest->next)
+		r->guests_tail = p;
+	for (struct generation *gen = guest->all; gen; gen = gen->next)
+		gen->guest = NULL;
+	guest->all = NULL;
+}
+
+void registry_give(struct guests *gs, struct guest *guest)
+{
+	struct guest_text *t, *next;
+
+	for (t = guest->texts; t; t = next) {
+		next = t->next;
+		free(t);
+	}
+	places_give(&gs->registry.places, guest);
+}
+
+/* --- finding ---------------------------------------------------------------------- */
 
 #define FOR_EACH_LIVE(gs, gen) \
 	for (struct generation *gen = (gs)->registry.live; gen; gen = gen->next_live)
@@ -180,10 +277,12 @@ struct generation *registry_find_map(struct guests *gs, const void *map)
 
 struct guest *registry_find_lasting(struct guests *gs, const void *handle)
 {
-	for (struct guest *g = gs->registry.guests; g; g = g->next)
-		if (&g->handle == handle)
-			return g;
-	return NULL;
+	return places_guest(&gs->registry.places, handle);
+}
+
+bool registry_was_lasting(const struct guests *gs, const void *handle)
+{
+	return places_has(&gs->registry.places, handle);
 }
 
 void *registry_handle(const struct generation *gen)
@@ -355,6 +454,8 @@ struct generation *registry_generation(struct guests *gs, struct guest *guest)
 	gen->guest = guest;
 	gen->next = guest->all;
 	guest->all = gen;
+	guest->live++;
+	update_closed(gs, guest);
 	gen->next_live = r->live;
 	r->live = gen;
 	info->guest = guest->id;
@@ -413,12 +514,14 @@ void registry_set_state(struct guests *gs, struct generation *gen, enum goaudit_
 			free(gen->expanded[i]);
 		memset(gen->expanded, 0, sizeof gen->expanded);
 		leave_live(&gs->registry, gen);
+		gen->guest->live--;
 		if (gen->guest->serving == gen)
 			gen->guest->serving = NULL;
 		gs->registry.gone++;
 		held_by_nobody(gen->info);
 	}
 	records_end();
+	update_closed(gs, gen->guest);
 	pthread_cond_broadcast(&gs->core->changed);
 	log_line(gs->core, "%s: generation %u: %s", gen->guest->path, gen->info->number,
 		 records_state_name(state));

@@ -1,8 +1,9 @@
 /* Guests and their generations.
  *
  * A guest is a path that was opened; it has generations, of which at most one
- * is current.  Records are never freed: a guest lives as long as the process,
- * a generation's slot is used again once it is gone and old enough.
+ * is current.  A guest lives while somebody has it open and, of those that everybody has
+ * closed, while it is one of the last (GOAUDIT_PARKED); a generation's record is used again
+ * once it is gone and old enough.
  *
  * The letter of the list, and of all functions here that do not say otherwise, is L: the
  * caller has core.lock. */
@@ -53,6 +54,25 @@ struct generation *registry_find_snapshot(struct guests *gs, const char *file);
 
 /* The guest whose lasting handle this is; NULL: none's. */
 struct guest *registry_find_lasting(struct guests *gs, const void *handle);
+
+/* Is it a guest's lasting handle, or that of one which has been forgotten?  Without locks. */
+bool registry_was_lasting(const struct guests *gs, const void *handle);
+
+/* Until it is released, who has the guest's pointer may use it without the lock. */
+void registry_keep(struct guests *gs, struct guest *guest);
+void registry_release(struct guests *gs, struct guest *guest);
+
+/* Are there more closed guests than are kept?  Without locks. */
+bool registry_has_surplus(const struct guests *gs);
+
+/* Then the one that has been closed longest, else NULL: it is parked, or all its
+ * generations are gone. */
+struct guest *registry_surplus(struct guests *gs);
+
+/* Nobody finds the guest any more, whose generations are gone; then, when nobody knows its
+ * pointer, registry_give has its memory used again.  The first in a transaction. */
+void registry_forget(struct guests *gs, struct guest *guest);
+void registry_give(struct guests *gs, struct guest *guest);
 
 /* What dlopen and dlreload return for a generation. */
 void *registry_handle(const struct generation *gen);

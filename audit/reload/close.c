@@ -15,6 +15,7 @@
 #include "loader/loader.h"
 #include "loader/real.h"
 #include "loader/transaction.h"
+#include "reload/forget.h"
 #include "reload/recover.h"
 #include "reload/reloads.h"
 #include "reload/retire.h"
@@ -118,6 +119,26 @@ static bool close_other(struct reloads *rl, void *handle, bool ours, int *result
 	return true;
 }
 
+/* The handle's guest is closed, or no more. */
+static int refuse(struct reloads *rl, const struct guest *guest, const void *handle)
+{
+	if (guest)
+		error_set(rl->core, "%s: the handle is not open: it was closed before",
+			  guest->path);
+	else
+		error_set(rl->core, "%p: the handle is not open: it was closed before", handle);
+	return -1;
+}
+
+static int close_last(struct reloads *rl, struct closing *c, const struct guest *guest)
+{
+	if (!transaction_run(rl->loader, close_step, c)) {
+		error_set(rl->core, "%s: %s", guest->path, LDSO_NOT_CALLED);
+		return -1;
+	}
+	return c->bad ? refuse(rl, guest, c->handle) : 0;
+}
+
 bool close_handle(struct reloads *rl, void *handle, int *result)
 {
 	struct closing c = { .rl = rl, .handle = handle };
@@ -135,18 +156,20 @@ bool close_handle(struct reloads *rl, void *handle, int *result)
 	else
 		step = c.gen != NULL;
 	c.bad = !c.gen;
+	if (guest && !loaders)
+		registry_keep(rl->guests, guest);
 	pthread_mutex_unlock(&rl->core->lock);
-	if (loaders)
-		return close_other(rl, handle, guest != NULL, result);
-	if (step && !transaction_run(rl->loader, close_step, &c)) {
-		error_set(rl->core, "%s: %s", guest->path, LDSO_NOT_CALLED);
-		*result = -1;
+	if (!guest && registry_was_lasting(rl->guests, handle)) {
+		*result = refuse(rl, NULL, handle);
 		return true;
 	}
-	*result = c.bad ? -1 : 0;
-	if (c.bad)
-		error_set(rl->core, "%s: the handle is not open: it was closed before",
-			  guest->path);
+	if (loaders)
+		return close_other(rl, handle, guest != NULL, result);
+	*result = step ? close_last(rl, &c, guest) : c.bad ? refuse(rl, guest, handle) : 0;
+	pthread_mutex_lock(&rl->core->lock);
+	registry_release(rl->guests, guest);
+	pthread_mutex_unlock(&rl->core->lock);
 	retire_try(rl, false);
+	forget_surplus(rl);
 	return true;
 }

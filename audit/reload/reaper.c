@@ -22,6 +22,7 @@
 #include "loader/host.h"
 #include "loader/ldso.h"
 #include "loader/transaction.h"
+#include "reload/forget.h"
 #include "reload/linger.h"
 #include "reload/reloads.h"
 #include "reload/retire.h"
@@ -270,6 +271,7 @@ static void *reaper_thread(void *arg)
 		}
 		pthread_mutex_unlock(&rl->core->lock);
 		retire_try(rl, false);
+		forget_surplus(rl);
 		pthread_mutex_lock(&rl->core->lock);
 		r->ended = clock_ns();
 		r->soon = soon ? r->soon + 1 : 0;

@@ -39,6 +39,7 @@
 #include "loader/transaction.h"
 #include "reload/close.h"
 #include "reload/commit.h"
+#include "reload/forget.h"
 #include "reload/init.h"
 #include "reload/job.h"
 #include "reload/load.h"
@@ -365,9 +366,11 @@ static bool step(struct job *job, void (*fn)(void *))
 	return false;
 }
 
-/* Runs one open or reload to its end. */
+/* Runs one open or reload to its end.  The guest has been kept, and is released. */
 static void *run(struct job *job, void (*first)(void *))
 {
+	struct reloads *rl = job->rl;
+	void *handle = NULL;
 	bool going = true;
 
 	while (going) {
@@ -388,12 +391,16 @@ static void *run(struct job *job, void (*first)(void *))
 	if (job->outcome == INITIALISE)
 		initialise(job);
 	if (job->snapshot.file[0])
-		folder_remove(job->rl->loader, job->snapshot.file);
+		folder_remove(rl->loader, job->snapshot.file);
 	snapshot_release(&job->snapshot);
-	retire_try(job->rl, false);
-	if (job->outcome != DONE || !job->handle)
-		return NULL;
-	return job->guest->raw ? job->handle : &job->guest->handle;
+	retire_try(rl, false);
+	if (job->outcome == DONE && job->handle)
+		handle = job->guest->raw ? job->handle : &job->guest->handle;
+	pthread_mutex_lock(&rl->core->lock);
+	registry_release(rl->guests, job->guest);
+	pthread_mutex_unlock(&rl->core->lock);
+	forget_surplus(rl);
+	return handle;
 }
 
 /* Has everybody closed it? */
@@ -433,6 +440,8 @@ void *reload_open(struct reloads *rl, const struct open_request *request)
 	job.guest = find_guest(&job);
 	if (job.guest && !job.guest->generations)
 		job.guest->raw = request->raw;
+	if (job.guest)
+		registry_keep(rl->guests, job.guest);
 	pthread_mutex_unlock(&rl->core->lock);
 	if (!job.guest) {
 		error_set(rl->core, "%s: out of memory: close some guests", request->path);
@@ -557,6 +566,9 @@ void *reload_reload(struct reloads *rl, void *handle,
 	job.reloading = registry_find_handle(rl->guests, handle);
 	if (job.reloading && !job.reloading->info->references)
 		job.reloading = NULL;
+	job.guest = job.reloading ? job.reloading->guest : NULL;
+	if (job.guest)
+		registry_keep(rl->guests, job.guest);
 	pthread_mutex_unlock(&rl->core->lock);
 	if (!job.reloading) {
 		error_set(rl->core,
@@ -565,7 +577,6 @@ void *reload_reload(struct reloads *rl, void *handle,
 			  handle);
 		return NULL;
 	}
-	job.guest = job.reloading->guest;
 	name = registry_name(rl->guests, job.guest);
 	path = name ? realpath(name, NULL) : NULL;
 	request.fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
@@ -574,6 +585,9 @@ void *reload_reload(struct reloads *rl, void *handle,
 			  name ? name : job.guest->path);
 		free(path);
 		free(name);
+		pthread_mutex_lock(&rl->core->lock);
+		registry_release(rl->guests, job.guest);
+		pthread_mutex_unlock(&rl->core->lock);
 		return NULL;
 	}
 	request.path = path;

@@ -1,8 +1,7 @@
 #!/bin/bash
-# The entries of a guest's functions: one library, named after the guest, in which
-# they have the functions' names; the same address for all who ask, at once or
-# later; more of them than fit where the first ones are; in a forked child too, without
-# the parent's noticing; stack arguments up to the limit; unwound through at every
+# The entries of a guest's functions: in one library they have the functions' names; the
+# same address for all who ask, at once or later; more of them than fit where the first
+# ones are; in a forked child too, without the parent's noticing; stack arguments up to the limit; unwound through at every
 # instruction; a build that lacks one of the functions is refused, whichever it is, or,
 # by an option, that entry traps.
 . "$(dirname "$0")/../lib.sh"
@@ -72,7 +71,7 @@ static int is_library(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	const char *name = strrchr(info->dlpi_name, '/');
 
-	if (name && strncmp(name, "/guest.so.entries.", 18) == 0) {
+	if (name && strncmp(name, "/guests.entries.", 16) == 0) {
 		libraries++;
 		strcpy(library, info->dlpi_name);
 	}
@@ -261,7 +260,7 @@ static int libraries;
 
 static int is_library(struct dl_phdr_info *info, size_t size, void *arg)
 {
-	libraries += strstr(info->dlpi_name, "/guest.so.entries.") != NULL;
+	libraries += strstr(info->dlpi_name, "/guests.entries.") != NULL;
 	return 0;
 }
 

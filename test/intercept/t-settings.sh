@@ -47,6 +47,8 @@ for v in 0 1 256 256,0 0,0 3,4K 3,4M 3,4G 4294967295,17179869183G ''; do fine GO
 for v in x 256, ,1G 256,1T 256,x -1 ' 1' 256x 256,1GG 4294967296 1,17179869184G 1,2,3 99999999999999999999; do
 	strange GOAUDIT_HELD "$v"
 done
+for v in 0 1 4294967295 ''; do fine GOAUDIT_PARKED "$v"; done
+for v in x -1 1,2 4294967296; do strange GOAUDIT_PARKED "$v"; done
 for v in 0 20 100 ''; do fine GOAUDIT_REAPER_SHARE "$v"; done
 for v in 101 x 20% -1 1.5; do strange GOAUDIT_REAPER_SHARE "$v"; done
 for v in 0 1 4294967295 ''; do fine GOAUDIT_INIT_TIMEOUT "$v"; done

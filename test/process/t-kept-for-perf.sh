@@ -42,7 +42,7 @@ GOAUDIT_KEEP= expect_output run_audited ./host </dev/null
 expect_output kept </dev/null
 export GOAUDIT_KEEP=1
 expect_output run_audited ./host </dev/null
-expected() { printf '%s\n' .private guest.so guest.so guest.so.entries.2 keep tiny.1; }
+expected() { printf '%s\n' .private guest.so guest.so guests.entries.2 keep tiny.1; }
 expect_output kept < <(expected)
 unset GOAUDIT_KEEP
 expect_output run_audited ./host </dev/null
