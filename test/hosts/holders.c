@@ -5,7 +5,8 @@
  *			is unmapped, or held by what the table says; then the holder
  *			goes, and it is unmapped.  Its addresses are mapped PROT_NONE
  *			from then on, and 50 collections run: a late touch is a crash.
- *			-g: the collector runs all the time, on a thread of its own
+ *			-g: the collector runs all the time, on a thread of its own, and
+ *			once while a value is on its way from the guest to the keeper
  *	host -l		lists the cases that have a control, and what it leaves out
  *	host -c CASE	the control of a case, with GOAUDIT_TEST_UNLINK set: the guest
  *			is unmapped although it is held; the host must not survive */
@@ -21,7 +22,7 @@
 
 struct guest_case {
 	const char *name;
-	const char *give; /* Give(name) is handed to this function of the keeper */
+	const char *give; /* Give(name) hands its value to this function of the keeper */
 	unsigned held;    /* kinds of holders one of which is expected; 0: none */
 	const char *text; /* the first holder's text begins with this */
 	const char *root; /* and this occurs in it */
@@ -145,13 +146,22 @@ static const struct guest_case cases[] = {
 
 static void *keeper;
 static int failures, done, held_count;
+static bool collecting;
 static volatile bool finished;
+static void (*keep)(void *);
 
 static void collect(int n)
 {
 	struct goaudit_runtime rt;
 
 	CHECK(goaudit_runtime_stats(&rt, sizeof rt, n) == 0);
+}
+
+static void hand_over(void *value)
+{
+	if (collecting)
+		collect(1);
+	keep(value);
 }
 
 static void start(const struct guest_case *c, void *h)
@@ -165,9 +175,8 @@ static void start(const struct guest_case *c, void *h)
 
 		((void (*)(const char *, void *))find(h, "Attach"))(name, p);
 	} else {
-		void *p = ((void *(*)(const char *))find(h, "Give"))(name);
-
-		((void (*)(void *))find(keeper, c->give))(p);
+		keep = (void (*)(void *))find(keeper, c->give);
+		((void (*)(const char *, void (*)(void *)))find(h, "Give"))(name, hand_over);
 	}
 }
 
@@ -343,10 +352,11 @@ static bool is_wanted(const struct guest_case *c, char *const *names, int n)
 int main(int argc, char **argv)
 {
 	bool controls = argc == 3 && strcmp(argv[1], "-c") == 0;
-	bool collecting = argc > 1 && strcmp(argv[1], "-g") == 0;
-	int first = 1 + (controls || collecting);
+	int first;
 	pthread_t thread;
 
+	collecting = argc > 1 && strcmp(argv[1], "-g") == 0;
+	first = 1 + (controls || collecting);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc == 2 && strcmp(argv[1], "-l") == 0) {
 		for (unsigned i = 0; i < NCASES; i++)

@@ -11,6 +11,7 @@ static int is_napping(void) { return napping; }
 static int other_end(void) { return ends[1]; }
 // Until somebody writes into the other end.
 static void nap(void) { char byte; napping = 1; while (read(ends[0], &byte, 1) < 0); }
+static void hand(void *keep, void *p) { ((void (*)(void *))keep)(p); }
 */
 import "C"
 
@@ -358,8 +359,11 @@ func str(s string) unsafe.Pointer { return unsafe.Pointer(&s) }
 //export Run
 func Run(kind *C.char) { run[C.GoString(kind)]() }
 
+// Give hands what it makes to a function of C's.  It does not return it: a collection
+// knows nothing of a pointer that only C has, and would free what it leads to.
+//
 //export Give
-func Give(kind *C.char) unsafe.Pointer { return give[C.GoString(kind)]() }
+func Give(kind *C.char, keep unsafe.Pointer) { C.hand(keep, give[C.GoString(kind)]()) }
 
 // Attach puts a finalizer or a cleanup of ours on an object of the keeper's.
 //
