@@ -201,7 +201,7 @@ static void poison(const struct goaudit_generation *g)
 
 static struct goaudit_generation reclaim(const char *path)
 {
-	goaudit_reclaim(NULL, 60000);
+	goaudit_reclaim(NULL, -1);
 	return record_of(path, 1);
 }
 
