@@ -45,18 +45,3 @@ G
 wait_for_stop() {
 	until [ "$(sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$1/status")" = T ]; do sleep 0.02; done
 }
-
-# control_module FOLDER FUNCTION...: the same module, in which calls of a function go
-# to its __wrap_FUNCTION on standard input: for tests that must fail with it.
-control_module() {
-	local folder=$1 f wraps=()
-	shift
-	for f; do wraps+=("-Wl,--wrap=$f"); done
-	mkdir "$folder"
-	gcc -w -shared -fPIC -x c "${wraps[@]}" -o "$folder/libgoaudit.so" - -x none \
-		-Wl,--version-script="$ROOT/audit/libgoaudit.map" -Wl,-z,defs \
-		"$GOAUDIT_BUILD"/audit/{core,loader,guest,entry,adapter,adapter/go,reload,api}/*.o \
-		"$GOAUDIT_BUILD"/dlbind/{linkmap,private}.c.o \
-		"$GOAUDIT_BUILD/libdlbind.a" -pthread $DL
-	ln -s "$GOAUDIT_BUILD"/libgoaudit-*.so "$folder/"
-}

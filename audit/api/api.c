@@ -22,9 +22,10 @@
 #include "loader/folder.h"
 #include "loader/loader.h"
 #include "loader/real.h"
-#include "reload/linger.h"
 #include "reload/reaper.h"
+#include "reload/registered.h"
 #include "reload/reload.h"
+#include "reload/threads.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -113,10 +114,49 @@ int api_thread_atexit(void (*destructor)(void *), void *object, void *dso)
 {
 	CANCEL_OFF();
 
-	if (__atomic_load_n(&goaudit_module.loader.folders.all, __ATOMIC_ACQUIRE))
-		linger_note(&goaudit_module.reloads, dso);
+	if (__atomic_load_n(&goaudit_module.loader.folders.all, __ATOMIC_ACQUIRE) &&
+	    threads_register(&goaudit_module.reloads, destructor, object, dso))
+		return 0;
 	return ((int (*)(void (*)(void *), void *, void *))real_thread_atexit)(destructor,
 									       object, dso);
+}
+
+int api_pthread_key_create(pthread_key_t *key, void (*destructor)(void *))
+{
+	CANCEL_OFF();
+
+	return registered_key(&goaudit_module.reloads, key, destructor);
+}
+
+int api_pthread_key_delete(pthread_key_t key)
+{
+	CANCEL_OFF();
+
+	return registered_no_key(&goaudit_module.reloads, key);
+}
+
+int api_cxa_atexit(void (*function)(void *), void *object, void *dso)
+{
+	CANCEL_OFF();
+
+	return registered_atexit(&goaudit_module.reloads, function, object, dso);
+}
+
+int api_on_exit(void (*function)(int, void *), void *arg)
+{
+	CANCEL_OFF();
+
+	return registered_on_exit(&goaudit_module.reloads, function, arg);
+}
+
+int api_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
+		       void *arg)
+{
+	CANCEL_OFF();
+
+	if (__atomic_load_n(&goaudit_module.loader.folders.all, __ATOMIC_ACQUIRE))
+		return threads_create(&goaudit_module.reloads, thread, attr, start, arg);
+	return real_pthread_create(thread, attr, start, arg);
 }
 
 EXPORT void *dlreload2(void *handle, const struct goaudit_reload_options *options)

@@ -5,6 +5,7 @@
 #define GOAUDIT_API_API_H
 
 #include <dlfcn.h>
+#include <pthread.h>
 
 #include "dlbind.h"
 #include "goaudit.h"
@@ -17,5 +18,14 @@ int api_dlinfo(void *handle, int request, void *arg);
 /* __cxa_thread_atexit_impl (glibc, stdlib/cxa_thread_atexit_impl.c): a C++
  * thread_local's destructor is registered for the object that `dso` lies in. */
 int api_thread_atexit(void (*destructor)(void *), void *object, void *dso);
+
+/* These are the host's own but where a guest is concerned (reload/registered.h). */
+int api_pthread_key_create(pthread_key_t *key, void (*destructor)(void *));
+int api_pthread_key_delete(pthread_key_t key);
+int api_cxa_atexit(void (*function)(void *), void *object, void *dso);
+int api_on_exit(void (*function)(int, void *), void *arg);
+
+int api_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
+		       void *arg);
 
 #endif

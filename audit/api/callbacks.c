@@ -29,6 +29,7 @@
 #include "loader/transaction.h"
 #include "reload/load.h"
 #include "reload/needed.h"
+#include "reload/registered.h"
 #include "reload/retire.h"
 
 #define OLDEST_GLIBC 34 /* 2.34; the command says so, too (tool/live/launch.c) */
@@ -94,6 +95,7 @@ EXPORT unsigned int la_objclose(uintptr_t *cookie)
 	if (goaudit_module.core.idle)
 		return 0;
 	wide_forget(&goaudit_module.entries.wide);
+	registered_closed(&goaudit_module.reloads, (const struct link_map *)*cookie);
 	tables_closed(&goaudit_module.loader, (const struct link_map *)*cookie);
 	return 0;
 }

@@ -20,10 +20,10 @@
 #include "loader/ldso.h"
 #include "loader/loader.h"
 #include "loader/transaction.h"
-#include "reload/linger.h"
 #include "reload/reaper.h"
 #include "reload/recover.h"
 #include "reload/reload.h"
+#include "reload/threads.h"
 
 /* The locks after core.lock and libdlbind's. */
 #define FORK_LOCKS(ga)                                             \
@@ -120,7 +120,7 @@ static void after_fork_child(void)
 	ga->core.forked = true;
 	pthread_cond_init(&ga->core.changed, NULL);
 	calls_forked(&ga->entries);
-	linger_forked(&ga->reloads);
+	threads_forked(&ga->reloads);
 	languages_forked(&ga->adapters);
 	reaper_forked(&ga->reloads);
 	watch_forked(ga);

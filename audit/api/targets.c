@@ -44,7 +44,14 @@
 	T(14, "dlbind_relist", dlbind_relist, NULL) \
 	T(15, "goaudit_last_panic", goaudit_last_panic, NULL) \
 	T(16, "goaudit_generations", goaudit_generations, NULL) \
-	T(17, "goaudit_runtime_stats", goaudit_runtime_stats, NULL)
+	T(17, "goaudit_runtime_stats", goaudit_runtime_stats, NULL) \
+	T(18, "pthread_create", api_pthread_create, &real_pthread_create) \
+	T(19, "pthread_key_create", api_pthread_key_create, &real_pthread_key_create) \
+	T(20, "pthread_key_delete", api_pthread_key_delete, &real_pthread_key_delete) \
+	T(21, "__cxa_atexit", api_cxa_atexit, &real_cxa_atexit) \
+	T(22, "on_exit", api_on_exit, &real_on_exit)
+/* From here on they are ours where a guest calls them. */
+#define TARGETS_OF_GUESTS 21
 /* clang-format on */
 
 static void *resolve(unsigned number);
@@ -64,7 +71,8 @@ static const struct target targets[] = { TARGETS(TARGET) };
 const struct target *targets_find(const char *name)
 {
 	if (!(name[0] == 'd' && name[1] == 'l') && !(name[0] == 'g' && name[1] == 'o') &&
-	    !(name[0] == '_' && name[1] == '_' && name[2] == 'c'))
+	    !(name[0] == '_' && name[1] == '_' && name[2] == 'c') &&
+	    !(name[0] == 'p' && name[1] == 't') && !(name[0] == 'o' && name[1] == 'n'))
 		return NULL;
 	for (size_t i = 0; i < sizeof targets / sizeof *targets; i++)
 		if (strcmp(name, targets[i].redirection.name) == 0)
@@ -117,7 +125,7 @@ static const struct redirection *find(void *arg, const char *name)
 	const struct object *o = arg;
 	const struct target *t = targets_find(name);
 
-	if (t)
+	if (t && (o->gen || t < targets + TARGETS_OF_GUESTS))
 		return &t->redirection;
 	return o->language ? o->language->redirect(&o->ga->adapters, o->gen, name) : NULL;
 }

@@ -28,4 +28,19 @@ static inline void *arch_thread_pointer(void)
  * ret_insn, the address of a return instruction, lies in. */
 uint64_t arch_call_as(void *fn, const void *a, uint64_t b, uint64_t c, const void *ret_insn);
 
+struct arch_call {
+	void *(*function)(void *);
+	void *arg;
+};
+
+struct arch_start {
+	struct arch_call (*begin)(void *start);
+	void *(*function)(void *); /* for `begin` alone */
+	void *arg;
+};
+
+/* For pthread_create, with a struct arch_start: calls `begin` with it, and goes on to the
+ * function that it returns, without a frame of ours: the thread may be cancelled there. */
+void *arch_start(void *start);
+
 #endif

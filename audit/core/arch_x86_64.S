@@ -30,4 +30,22 @@ arch_call_as:
 	.cfi_endproc
 	.size	arch_call_as, . - arch_call_as
 
+/* void *arch_start(void *start) */
+	.globl	arch_start
+	.hidden	arch_start
+	.type	arch_start, @function
+	.p2align 4
+arch_start:
+	.cfi_startproc
+	endbr64
+	subq	$8, %rsp
+	.cfi_adjust_cfa_offset 8
+	call	*(%rdi)
+	addq	$8, %rsp
+	.cfi_adjust_cfa_offset -8
+	movq	%rdx, %rdi
+	jmp	*%rax
+	.cfi_endproc
+	.size	arch_start, . - arch_start
+
 	.section .note.GNU-stack, "", @progbits

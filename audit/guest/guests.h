@@ -76,8 +76,7 @@ struct generation {
 	bool waiting;      /* retired, and retire_try is to look at it: it is */
 	bool leaving;      /* in the link map, and a dlclose will take it, */
 	bool stranded;     /* or ld.so did not let us take it out */
-	unsigned threads;  /* that will run destructors in it, and those of */
-	unsigned unseen;   /* them of which ld.so does not know */
+	unsigned threads;  /* L: what threads have in it, threads.h */
 	unsigned tries;    /* of retire_try in a row, */
 	uint64_t tried_at; /* and the step of the last one */
 	unsigned users;    /* generations that need it, see needed.h */

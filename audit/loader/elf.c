@@ -238,8 +238,9 @@ bool elf_name_of(const struct link_map *map, uint64_t address, struct elf_name *
 	for (; (const char *)(sym + 1) <= strings; sym++) {
 		uint64_t start = map->l_addr + sym->st_value;
 
-		if (sym->st_shndx == SHN_UNDEF || ELF64_ST_TYPE(sym->st_info) != STT_OBJECT ||
-		    address - start >= sym->st_size)
+		if (sym->st_shndx == SHN_UNDEF || address - start >= sym->st_size ||
+		    (ELF64_ST_TYPE(sym->st_info) != STT_OBJECT &&
+		     ELF64_ST_TYPE(sym->st_info) != STT_FUNC))
 			continue;
 		out->text = strings + sym->st_name;
 		out->offset = address - start;

@@ -50,7 +50,7 @@ struct elf_name {
 	uint64_t offset;
 };
 
-/* The variable that an address lies in.  A table is in no order: it is gone through once
+/* The variable or function that an address lies in.  A table is in no order: it is gone through once
  * for each name, which takes a millisecond where it has 60,000 entries. */
 bool elf_name_of(const struct link_map *map, uint64_t address, struct elf_name *out);
 

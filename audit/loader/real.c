@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -20,6 +21,11 @@ __typeof__(dlerror) *real_dlerror;
 __typeof__(dladdr) *real_dladdr;
 __typeof__(dladdr1) *real_dladdr1;
 __typeof__(dlinfo) *real_dlinfo;
+__typeof__(pthread_create) *real_pthread_create;
+__typeof__(pthread_key_create) *real_pthread_key_create;
+__typeof__(pthread_key_delete) *real_pthread_key_delete;
+__typeof__(on_exit) *real_on_exit;
+real_atexit_function *real_cxa_atexit;
 real_thread_atexit_function *real_thread_atexit;
 
 static const struct real_function {
@@ -30,11 +36,21 @@ static const struct real_function {
 	{                                    \
 #name, (void **)&real_##name \
 	}
-	REAL(dlopen),  REAL(dlmopen),
-	REAL(dlclose), REAL(dlsym),
-	REAL(dlvsym),  REAL(dlerror),
-	REAL(dladdr),  REAL(dladdr1),
-	REAL(dlinfo),  { "__cxa_thread_atexit_impl", (void **)&real_thread_atexit },
+	REAL(dlopen),
+	REAL(dlmopen),
+	REAL(dlclose),
+	REAL(dlsym),
+	REAL(dlvsym),
+	REAL(dlerror),
+	REAL(dladdr),
+	REAL(dladdr1),
+	REAL(dlinfo),
+	REAL(pthread_create),
+	REAL(pthread_key_create),
+	REAL(pthread_key_delete),
+	REAL(on_exit),
+	{ "__cxa_atexit", (void **)&real_cxa_atexit },
+	{ "__cxa_thread_atexit_impl", (void **)&real_thread_atexit },
 };
 
 bool real_is_libc(const struct link_map *map)

@@ -4,13 +4,16 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <pthread.h>
 #include <stdbool.h>
+#include <stdlib.h>
 
 #include "dlbind.h"
 
 struct loader;
 
 typedef int real_thread_atexit_function(void (*destructor)(void *), void *object, void *dso);
+typedef int real_atexit_function(void (*function)(void *), void *arg, void *dso);
 
 /* Set when the first object that calls them is relocated; read by api/dlcalls_*.S. */
 extern __typeof__(dlopen) *real_dlopen;
@@ -22,6 +25,11 @@ extern __typeof__(dlerror) *real_dlerror;
 extern __typeof__(dladdr) *real_dladdr;
 extern __typeof__(dladdr1) *real_dladdr1;
 extern __typeof__(dlinfo) *real_dlinfo;
+extern __typeof__(pthread_create) *real_pthread_create;
+extern __typeof__(pthread_key_create) *real_pthread_key_create;
+extern __typeof__(pthread_key_delete) *real_pthread_key_delete;
+extern __typeof__(on_exit) *real_on_exit;
+extern real_atexit_function *real_cxa_atexit;           /* __cxa_atexit */
 extern real_thread_atexit_function *real_thread_atexit; /* __cxa_thread_atexit_impl */
 
 /* Finds those of them that nobody has asked for so far.  From la_preinit, and again at

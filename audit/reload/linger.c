@@ -8,149 +8,19 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "../dlbind/linkmap.h"
 #include "../dlbind/machine.h"
-#include "core/arch.h"
 #include "core/core.h"
 #include "goaudit.h"
 #include "guest/guests.h"
 #include "guest/registry.h"
-#include "guest/retired.h"
 #include "loader/elf.h"
 #include "loader/loader.h"
-#include "loader/real.h"
+#include "reload/registered.h"
 #include "reload/reloads.h"
-
-/* --- threads -------------------------------------------------------------- */
-
-struct use {
-	struct use *next;
-	struct generation *gen;
-	bool unseen; /* registered while the generation was hidden: ld.so
-					 * does not know that it is needed */
-};
-
-/* A thread that has destructors to run in guests; ends with it. */
-struct linger_thread {
-	struct linger_thread *next;
-	const void *self;
-	int tid; /* for messages */
-	struct use *uses;
-};
-
-static struct linger_thread *find_thread(struct reloads *rl, const void *self)
-{
-	struct linger_thread *t = rl->linger.threads;
-
-	while (t && t->self != self)
-		t = t->next;
-	return t;
-}
-
-static struct linger_thread *add_thread(struct reloads *rl, const void *self)
-{
-	struct linger_thread *t = calloc(1, sizeof *t);
-
-	if (!t)
-		return NULL;
-	t->self = self;
-	t->tid = (int)syscall(SYS_gettid);
-	t->next = rl->linger.threads;
-	rl->linger.threads = t;
-	return t;
-}
-
-static bool add_use(struct linger_thread *t, struct generation *gen)
-{
-	struct use *u;
-
-	for (u = t->uses; u; u = u->next)
-		if (u->gen == gen && u->unseen == gen->object.hidden)
-			return true;
-	u = malloc(sizeof *u);
-	if (!u)
-		return false;
-	*u = (struct use){ .next = t->uses, .gen = gen, .unseen = gen->object.hidden };
-	t->uses = u;
-	gen->threads++;
-	gen->unseen += u->unseen;
-	return true;
-}
-
-static void free_thread(struct reloads *rl, struct linger_thread *t)
-{
-	struct linger_thread **p = &rl->linger.threads;
-	struct use *u, *next;
-
-	while (*p != t)
-		p = &(*p)->next;
-	*p = t->next;
-	for (u = t->uses; u; u = next) {
-		next = u->next;
-		u->gen->threads--;
-		u->gen->unseen -= u->unseen;
-		u->gen->tries = 0;
-		free(u);
-	}
-	free(t);
-}
-
-/* What the host's libc calls has no argument of ours but the thread. */
-static struct reloads *reloads;
-
-/* Registered before all of the thread's destructors in guests, so it runs after them
- * (stdlib/cxa_thread_atexit_impl.c: the last one first).  Nothing is unmapped here: a
- * destructor of the object's own may wait for this very thread. */
-static void thread_ended(void *arg)
-{
-	struct reloads *rl = reloads;
-
-	pthread_mutex_lock(&rl->core->lock);
-	free_thread(rl, arg);
-	if (rl->reaper.started)
-		retired_ask(rl->guests);
-	pthread_mutex_unlock(&rl->core->lock);
-}
-
-void linger_note(struct reloads *rl, const void *dso)
-{
-	const void *self = arch_thread_pointer();
-	struct linger_thread *t = NULL;
-	struct generation *gen;
-	bool new = false;
-
-	reloads = rl;
-	pthread_mutex_lock(&rl->core->lock);
-	gen = registry_find_address(rl->guests, (uintptr_t)dso);
-	if (gen) {
-		t = find_thread(rl, self);
-		new = !t;
-		if (!t)
-			t = add_thread(rl, self);
-		if (!t || !add_use(t, gen))
-			gen->permanent |= gen->object.hidden; /* out of memory: it stays */
-	}
-	pthread_mutex_unlock(&rl->core->lock);
-	if (t && new)
-		((int (*)(void (*)(void *), void *,
-			  void *))real_thread_atexit)(thread_ended, t, rl->loader->head->l_ld);
-}
-
-void linger_forked(struct reloads *rl)
-{
-	struct linger_thread *t, *next;
-
-	for (t = rl->linger.threads; t; t = next) {
-		next = t->next;
-		if (t->self != arch_thread_pointer())
-			free_thread(rl, t);
-	}
-}
+#include "reload/threads.h"
 
 /* --- names ---------------------------------------------------------------- */
 
@@ -172,6 +42,11 @@ __attribute__((format(printf, 2, 3))) static void add(struct lines *l, const cha
 	n = vsnprintf(l->out + l->n, l->size - l->n, format, ap);
 	va_end(ap);
 	l->n += n < 0 ? 0 : (size_t)n < l->size - l->n ? (size_t)n : l->size - l->n - 1;
+}
+
+static void add_line(void *lines, const char *line)
+{
+	add(lines, "%s", line);
 }
 
 /* Does the object name the generation in DT_NEEDED, as ld.so compares names? */
@@ -254,12 +129,7 @@ static void name_ours(struct reloads *rl, const struct generation *gen, struct l
 			if (g->pins.handle[i] == gen->object.map)
 				add(l, "generation %u of %s, which needs it", g->info->number,
 				    g->guest->path);
-	for (struct linger_thread *t = rl->linger.threads; t; t = t->next)
-		for (struct use *u = t->uses; u; u = u->next)
-			if (u->gen == gen) {
-				add(l, "thread %d, whose end runs destructors of it", t->tid);
-				break;
-			}
+	threads_name(rl, gen, add_line, l);
 }
 
 void linger_name(struct reloads *rl, const struct generation *gen, bool nested, char *out,
@@ -275,6 +145,7 @@ void linger_name(struct reloads *rl, const struct generation *gen, bool nested, 
 	pthread_mutex_lock(&rl->core->lock);
 	name_ours(rl, gen, &l);
 	pthread_mutex_unlock(&rl->core->lock);
+	registered_hold(rl, gen, add_line, &l);
 	if (!l.n)
 		add(&l, "ld.so, for somebody's reference that is not known here, or "
 			"RTLD_NODELETE");

@@ -151,7 +151,7 @@ static bool leave_out_busy(struct batch *b)
 			a->holder = HOLDER_CALL;
 			text_copy(a->text, sizeof a->text, "a call of the host is under way");
 			record(b, a);
-		} else if (a->gen->unseen) {
+		} else if (retire_is_used(rl, a->gen)) {
 			a->holder = HOLDER_LOADER;
 			linger_name(rl, a->gen, false, a->text, sizeof a->text);
 			record(b, a);

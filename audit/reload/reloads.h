@@ -37,10 +37,10 @@ struct reaper {
 
 /* All L. */
 struct linger {
-	struct linger_thread *threads; /* that will run destructors in guests */
-	unsigned waiting;              /* retired generations that are to be tried again */
-	unsigned leaving;              /* of these, those that a dlclose under way will take */
-	uint64_t step;                 /* counts retire_try */
+	struct thread *threads; /* that have something in guests, threads.h */
+	unsigned waiting;       /* retired generations that are to be tried again */
+	unsigned leaving;       /* of these, those that a dlclose under way will take */
+	uint64_t step;          /* counts retire_try */
 };
 
 struct reloads {
@@ -51,7 +51,8 @@ struct reloads {
 	struct adapters *adapters;
 	struct reaper reaper;
 	struct linger linger;
-	bool interrupted; /* D: recover has to look */
+	struct registered *registered; /* L: with libc, by guests; registered.h */
+	bool interrupted;              /* D: recover has to look */
 };
 
 #endif

@@ -30,7 +30,9 @@
 #include "loader/transaction.h"
 #include "reload/linger.h"
 #include "reload/pins.h"
+#include "reload/registered.h"
 #include "reload/reloads.h"
+#include "reload/threads.h"
 #include "reload/users.h"
 
 bool retire_is_unreferenced(const struct generation *gen)
@@ -143,6 +145,8 @@ void retire_unmap(struct reloads *rl, struct generation *gen)
 	bool out;
 
 	gen->unmapping = true;
+	threads_leave(rl, gen);
+	registered_leave(rl, gen);
 	out = close_map(rl, gen);
 	if (out) {
 		pins_release(gen);
@@ -191,6 +195,16 @@ static bool is_held(struct reloads *rl, struct generation *gen, char *out, size_
 	return gen->adapter->held && gen->adapter->held(rl->adapters, gen, out, size);
 }
 
+bool retire_is_used(struct reloads *rl, const struct generation *gen)
+{
+	bool held;
+
+	pthread_mutex_lock(&rl->core->lock);
+	held = threads_hold(rl, gen);
+	pthread_mutex_unlock(&rl->core->lock);
+	return held || registered_hold(rl, gen, NULL, NULL);
+}
+
 static bool is_called(struct reloads *rl, const struct generation *gen)
 {
 	if (!gen->entered)
@@ -204,8 +218,8 @@ static bool is_busy(struct reloads *rl, struct generation *gen)
 {
 	char text[sizeof gen->info->holders];
 
-	return gen->kept || gen->unmapping || gen->unseen || gen->users || is_called(rl, gen) ||
-	       is_held(rl, gen, text, sizeof text);
+	return gen->kept || gen->unmapping || gen->users || retire_is_used(rl, gen) ||
+	       is_called(rl, gen) || is_held(rl, gen, text, sizeof text);
 }
 
 /* It is retired and is_busy. */
@@ -216,7 +230,7 @@ static void wait_until_left(struct reloads *rl, struct generation *gen)
 
 	if (gen->unmapping)
 		return;
-	if (gen->unseen) {
+	if (retire_is_used(rl, gen)) {
 		linger_name(rl, gen, false, text, sizeof text);
 	} else if (gen->users) {
 		text_copy(text, sizeof text, "a guest that needs it");
@@ -368,14 +382,13 @@ void retire_strand(struct reloads *rl, struct generation *gen)
 	held_by(rl, gen, HOLDER_LOADER, LDSO_NOT_CALLED);
 }
 
-/* Is it worth a try?  Not while a thread has destructors in it; the others are tried
+/* Is it worth a try?  Not while another thread has something in it; the others are tried
  * more and more seldom, for a try costs ld.so a look at all objects. */
-static bool is_due(const struct reloads *rl, const struct generation *gen, bool all)
+static bool is_due(struct reloads *rl, const struct generation *gen, bool all)
 {
 	uint64_t now = rl->linger.step;
 
-	if (!gen->waiting || gen->kept || gen->tried_at == now ||
-	    (gen->threads && (gen->closed || gen->unseen)))
+	if (!gen->waiting || gen->kept || gen->tried_at == now || threads_hold(rl, gen))
 		return false;
 	return all || !gen->tries ||
 	       now - gen->tried_at >= 1ull << (gen->tries < 6 ? gen->tries : 6);
@@ -441,6 +454,7 @@ void retire_try(struct reloads *rl, bool all)
 void retire_gone(struct reloads *rl, struct generation *gen)
 {
 	entry_forget(rl->entries, gen);
+	registered_gone(rl, gen);
 	rl->linger.waiting -= gen->waiting;
 	rl->linger.leaving -= gen->leaving;
 	gen->waiting = gen->leaving = false;

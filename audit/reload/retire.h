@@ -32,6 +32,9 @@ void retire_replaced(struct reloads *rl, struct guest *guest);
  * if its last reference has gone meanwhile. */
 void retire_undo(struct reloads *rl, struct generation *old);
 
+/* Has another thread something in it (threads.h), or libc (registered.h)? */
+bool retire_is_used(struct reloads *rl, const struct generation *gen);
+
 /* Unmaps a generation that nobody needs: back into the link map, a true
  * dlclose, and its snapshot removed.  If ld.so still needs it (linger.h) it stays retired,
  * and is tried again. */

@@ -32,6 +32,8 @@ cc_host host -pthread <<'C'
 #include <pthread.h>
 static void *h, *closed;
 static int done;
+static pthread_key_t key;
+static void *idle(void *arg) { return arg; }
 static int nothing(struct link_map *m) { return 0; }
 #define ALL \
 	DO(dlopen, dlopen("./nothing.so", FLAGS)) \
@@ -49,7 +51,10 @@ static int nothing(struct link_map *m) { return 0; }
 	DO(goaudit_generations, goaudit_generations(NULL, 0, 0)) \
 	DO(goaudit_runtime_stats, goaudit_runtime_stats(&runtime, sizeof runtime, 0)) \
 	DO(goaudit_last_panic, goaudit_last_panic(text, sizeof text)) \
-	DO(goaudit_watch, goaudit_watch(closed, NULL, NULL))
+	DO(goaudit_watch, goaudit_watch(closed, NULL, NULL)) \
+	DO(pthread_create, pthread_create(&other, NULL, idle, NULL)) \
+	DO(pthread_key_create, pthread_key_create(&key, NULL)) \
+	DO(pthread_key_delete, pthread_key_delete(key))
 static const char *const names[] = {
 #define DO(name, call) #name,
 	ALL
@@ -60,6 +65,7 @@ static void *ask(void *arg)
 	static char text[PATH_MAX];
 	struct goaudit_runtime runtime;
 	Dl_info info;
+	pthread_t other;
 	void *extra;
 	int old;
 
@@ -106,6 +112,7 @@ int main(void)
 C
 # A log makes them write.
 expect_output env GOAUDIT_LOG="$PWD/log" LD_AUDIT="$AUDIT" ./host < <(sed -nE 's/^\tDO\(([a-z_0-9]+),.*/\1/p' "$SCRIPT")
-# All that are intercepted are called, but for what goes between the libraries.
-{ cat actual.txt; echo __cxa_thread_atexit_impl; echo dlbind_relist; } | sort >called
+# All that are intercepted are called, but for what goes between the libraries, and what is
+# of guests alone.
+{ cat actual.txt; printf '%s\n' __cxa_thread_atexit_impl dlbind_relist __cxa_atexit on_exit; } | sort >called
 sed 's/ .*//' targets | sort | diff - called || fail "an intercepted function is not tried"
