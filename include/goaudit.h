@@ -123,10 +123,14 @@ void *dlreload2(void *handle, const struct goaudit_reload_options *options)
  *                  NULL and *size 0: nothing to hand over; NULL and a *size: failed.
  *   goaudit_load   in the new one: returns 0, or anything else to refuse; the reload
  *                  (the reopen) then fails and the old generation goes on.
+ *   goaudit_state_error  a third one, if there is one: asked in the build whose function
+ *                  has failed; returns why, a block from malloc(3) that the module frees,
+ *                  or NULL.  It becomes part of the error's text.
  *
  * Calls into the old generation may be under way meanwhile. */
 typedef void *goaudit_save_function(size_t *size, unsigned *version);
 typedef int goaudit_load_function(const void *data, size_t size, unsigned version);
+typedef char *goaudit_state_error_function(void);
 
 /* Reloads a guest whenever its file changes, on a thread of the module's.
  *
@@ -203,6 +207,9 @@ struct goaudit_generation {
 	char holders[2048];    /* retired: all holders found, a line each: "what <- step
 				 * <- step", from what is reached in it back to a
 				 * goroutine or a variable */
+	uint64_t failed_at;    /* when a reload of its guest failed last while it was
+				 * current: CLOCK_REALTIME, ns; 0 none has */
+	char failure[512];     /* why, as dlerror had it */
 };
 
 /* Copies the records of all generations, gone ones of the recent past included,

@@ -10,6 +10,7 @@
 #include "core/arch.h"
 #include "core/core.h"
 #include "core/log.h"
+#include "core/text.h"
 #include "goaudit.h"
 
 /* This thread's text; one that a dead thread has left at the same address is
@@ -88,6 +89,17 @@ const char *error_take(struct core *core)
 	if (!text)
 		error_clear(core);
 	return text;
+}
+
+void error_copy(struct core *core, char *to, size_t size)
+{
+	struct errors *e = &core->errors;
+	struct error_text *t;
+
+	pthread_mutex_lock(&e->lock);
+	t = *find(e);
+	text_copy(to, size, t ? t->text : "");
+	pthread_mutex_unlock(&e->lock);
 }
 
 void error_forked(struct core *core, int tid)

@@ -23,6 +23,9 @@ void error_clear(struct core *core);
  * next dl* call. */
 const char *error_take(struct core *core);
 
+/* Copies this thread's text, "" if there is none. */
+void error_copy(struct core *core, char *to, size_t size);
+
 /* In a forked child, with errors.lock: its one thread, which was `tid` in the parent, has
  * another number now. */
 void error_forked(struct core *core, int tid);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/core.h"
@@ -80,6 +81,27 @@ static void write_line(const struct log *log, const char *line, size_t n)
 		close(fd);
 }
 
+/* UTC, for gmtime_r reads files and takes locks.  Days are counted from 1 March of the
+ * year 0 (proleptic), so that a leap day is a year's last. */
+static int put_time(char *out, size_t size)
+{
+	struct timespec now;
+	unsigned days, era, in_era, year, in_year, month, s;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	days = now.tv_sec / 86400 + 719468;
+	s = now.tv_sec % 86400;
+	era = days / 146097;
+	in_era = days % 146097;
+	year = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
+	in_year = in_era - (365 * year + year / 4 - year / 100);
+	month = (5 * in_year + 2) / 153;
+	return snprintf(out, size, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
+			era * 400 + year + (month >= 10), month < 10 ? month + 3 : month - 9,
+			in_year - (153 * month + 2) / 5 + 1, s / 3600, s / 60 % 60, s % 60,
+			(unsigned)(now.tv_nsec / 1000000));
+}
+
 void log_line(struct core *core, const char *format, ...)
 {
 	int saved = errno, n;
@@ -88,7 +110,9 @@ void log_line(struct core *core, const char *format, ...)
 
 	if (!core->log.on)
 		return;
-	n = snprintf(line, sizeof line, "goaudit[%d]: ", getpid());
+	n = snprintf(line, sizeof line, "goaudit[%d] ", getpid());
+	n += put_time(line + n, sizeof line - n);
+	n += snprintf(line + n, sizeof line - n, ": ");
 	va_start(ap, format);
 	n += vsnprintf(line + n, sizeof line - n - 1, format, ap);
 	va_end(ap);

@@ -366,6 +366,26 @@ static bool step(struct job *job, void (*fn)(void *))
 	return false;
 }
 
+/* For who looks from outside: the generation that goes on, if there is one, bears it. */
+static void note_failure(struct reloads *rl, const struct guest *guest)
+{
+	struct timespec now;
+	char text[512];
+
+	error_copy(rl->core, text, sizeof text);
+	clock_gettime(CLOCK_REALTIME, &now);
+	pthread_mutex_lock(&rl->core->lock);
+	if (guest->current && guest->current->info->state != GOAUDIT_INITIALISING) {
+		struct goaudit_generation *info = guest->current->info;
+
+		records_begin();
+		info->failed_at = now.tv_sec * UINT64_C(1000000000) + now.tv_nsec;
+		text_copy(info->failure, sizeof info->failure, text);
+		records_end();
+	}
+	pthread_mutex_unlock(&rl->core->lock);
+}
+
 /* Runs one open or reload to its end.  The guest has been kept, and is released. */
 static void *run(struct job *job, void (*first)(void *))
 {
@@ -393,6 +413,8 @@ static void *run(struct job *job, void (*first)(void *))
 	if (job->snapshot.file[0])
 		folder_remove(rl->loader, job->snapshot.file);
 	snapshot_release(&job->snapshot);
+	if (job->outcome != DONE)
+		note_failure(rl, job->guest);
 	retire_try(rl, false);
 	if (job->outcome == DONE && job->handle)
 		handle = job->guest->raw ? job->handle : &job->guest->handle;
@@ -583,6 +605,7 @@ void *reload_reload(struct reloads *rl, void *handle,
 	if (request.fd < 0) {
 		error_set(rl->core, "%s: cannot be read: %m: the old generation goes on",
 			  name ? name : job.guest->path);
+		note_failure(rl, job.guest);
 		free(path);
 		free(name);
 		pthread_mutex_lock(&rl->core->lock);

@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/error.h"
@@ -12,6 +13,20 @@
 #include "loader/loader.h"
 #include "reload/reloads.h"
 
+/* What the side of the build that has failed says of it, "" or "TEXT: ". */
+static void reason(struct reloads *rl, const struct generation *gen, char *out, size_t size)
+{
+	goaudit_state_error_function *ask =
+		(goaudit_state_error_function *)elf_lookup(gen->object.map, "goaudit_state_error");
+	char *text = ask ? ask() : NULL;
+
+	out[0] = 0;
+	if (!text)
+		return;
+	snprintf(out, size, "%.*s: ", (int)size - 3, text);
+	rl->loader->host.free(text);
+}
+
 bool state_hooks_run(struct reloads *rl, const struct generation *old,
 		     const struct generation *gen)
 {
@@ -20,6 +35,7 @@ bool state_hooks_run(struct reloads *rl, const struct generation *old,
 	const char *path = gen->guest->path;
 	unsigned version = 0;
 	size_t size = 0;
+	char why[512];
 	void *data;
 	int result;
 
@@ -33,19 +49,22 @@ bool state_hooks_run(struct reloads *rl, const struct generation *old,
 	if (!data && size == 0)
 		return true; /* it has none */
 	if (!data) {
+		reason(rl, old, why, sizeof why);
 		error_set(rl->core,
-			  "%s: goaudit_save of the old generation has failed: see "
+			  "%s: goaudit_save of the old generation has failed: %ssee "
 			  "what it says",
-			  path);
+			  path, why);
 		return false;
 	}
 	result = load(data, size, version);
 	rl->loader->host.free(data);
-	if (result != 0)
-		error_set(rl->core,
-			  "%s: the new build does not take the state over "
-			  "(goaudit_load returned %d, of version %u, %zu bytes): have it "
-			  "accept that version",
-			  path, result, version, size);
-	return result == 0;
+	if (result == 0)
+		return true;
+	reason(rl, gen, why, sizeof why);
+	error_set(rl->core,
+		  "%s: the new build does not take the state over "
+		  "(goaudit_load returned %d, of version %u, %zu bytes): %shave it "
+		  "accept that version",
+		  path, result, version, size, why);
+	return false;
 }

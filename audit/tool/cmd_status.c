@@ -119,6 +119,26 @@ static const char *age_text(char buf[16], uint64_t opened_at)
 	return buf;
 }
 
+/* All that was found to hold it, a line each; a module that is older says one only. */
+static void print_holders(const struct goaudit_generation *g)
+{
+	const char *line = g->holders[0] != '\0' ? g->holders : g->holder_text;
+	const char *who = "held by";
+	int n;
+
+	for (; *line != '\0'; line += n + (line[n] != '\0')) {
+		n = (int)strcspn(line, "\n");
+		printf("              %s ", who);
+		if (who[0] == 'h' && g->goroutine != 0)
+			printf("goroutine %llu: ", (unsigned long long)g->goroutine);
+		printf("%.*s", n, line);
+		if (who[0] == 'h')
+			printf(" (checked %llu times)", (unsigned long long)g->attempts);
+		putchar('\n');
+		who = "and by";
+	}
+}
+
 static void print_generation(const struct goaudit_generation *g)
 {
 	char size[16], age[16], load[16];
@@ -128,15 +148,11 @@ static void print_generation(const struct goaudit_generation *g)
 	       age_text(age, g->opened_at),
 	       time_text(load, g->snapshot_ns + g->load_ns + g->init_ns), g->path,
 	       g->is_go ? "" : " (not Go)");
-	if (g->state != GOAUDIT_RETIRED || g->holder_text[0] == '\0')
-		return;
-	if (g->goroutine != 0)
-		printf("              held by goroutine %llu: %s (checked %llu times)\n",
-		       (unsigned long long)g->goroutine, g->holder_text,
-		       (unsigned long long)g->attempts);
-	else
-		printf("              held by %s (checked %llu times)\n", g->holder_text,
-		       (unsigned long long)g->attempts);
+	if (g->failed_at != 0)
+		printf("              the last reload failed %s ago: %s\n",
+		       age_text(age, g->failed_at), g->failure);
+	if (g->state == GOAUDIT_RETIRED && g->holder_text[0] != '\0')
+		print_holders(g);
 }
 
 static void print_process(const struct process *p, bool gone)
@@ -200,6 +216,9 @@ static void json_generation(struct text *t, const struct goaudit_generation *g)
 	json_number(t, "holder", g->holder);
 	json_number(t, "goroutine", g->goroutine);
 	json_text(t, "holder_text", g->holder_text);
+	json_text(t, "holders", g->holders);
+	json_number(t, "failed_at_ns", g->failed_at);
+	json_text(t, "failure", g->failure);
 	json_text(t, "path", g->path);
 	json_text(t, "snapshot", g->snapshot);
 	text_puts(t, "}");

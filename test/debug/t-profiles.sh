@@ -258,14 +258,13 @@ export=$(sed -n '/^func Alloc()/=' src/one/main.go)
 } >want.txt
 expect_output run_audited ./host <want.txt
 
-# profile FILE: unpacked.
-profile() { gzip -dc "$1"; }
+for f in *.pprof; do gzip -dc "$f" >"$f.raw"; done
 # names FILE FUNCTION FIRST: FUNCTIONInA to E are in it, of this generation and the next
 # ones, or what they have started: whoever comes first to a channel waits.
 names() {
 	local n=$3 v
 	for v in A B C D E; do
-		profile "$1" | grep -qaE "main\\.$2In$v(\\.func1)? \\(generation $n\\)" ||
+		grep -qaE "main\\.$2In$v(\\.func1)? \\(generation $n\\)" "$1.raw" ||
 			fail "$1: no main.$2In$v (generation $n)"
 		n=$((n + 1))
 	done
@@ -275,7 +274,7 @@ names block.pprof Block 2
 names mutex.pprof Mutex 2
 # What was recorded while the guests were held has their names as they are.
 for v in A B C D E; do
-	profile cpu.pprof | grep -qaF "main.SpinIn$v" || fail "cpu.pprof: no main.SpinIn$v"
+	grep -qaF "main.SpinIn$v" cpu.pprof.raw || fail "cpu.pprof: no main.SpinIn$v"
 	grep -qaF "main.BlockIn$v" trace.out || fail "trace.out: no main.BlockIn$v"
 done
 go tool pprof -top -unit=ms cpu.pprof >top.txt 2>&1 || fail "pprof: $(cat top.txt)"

@@ -34,7 +34,7 @@ C
 try() {
 	rm -f log
 	[ "$(env LD_AUDIT="$AUDIT" GOAUDIT_LOG=./log "$1=$2" ./host 2>&1)" = 1 ] || fail "$1=$2: the host does not work"
-	grep -F 'not understood' log | sed 's/^goaudit\[[0-9]*\]: //' || true
+	grep -F 'not understood' log | sed 's/^goaudit\[[0-9]*\] [-0-9T:.]*Z: //' || true
 }
 fine() { [ -z "$(try "$1" "$2")" ] || fail "$1=$2: $(try "$1" "$2")"; }
 strange() {

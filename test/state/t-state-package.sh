@@ -144,13 +144,13 @@ build 06: 7 7
 build 07: 8 8
 build 08: 9 9
 build 09: 10 10
-guest.so: the new build does not take the state over (goaudit_load returned 1, of version 5, 53 bytes): have it accept that version
+guest.so: the new build does not take the state over (goaudit_load returned 1, of version 5, 53 bytes): no: have it accept that version
 build 09: 11 11
-guest.so: the new build does not take the state over (goaudit_load returned 1, of version 5, 56 bytes): have it accept that version
+guest.so: the new build does not take the state over (goaudit_load returned 1, of version 5, 56 bytes): panic: no: have it accept that version
 build 09: 12 12
-guest.so: goaudit_save of the old generation has failed: see what it says
+guest.so: goaudit_save of the old generation has failed: not now: see what it says
 build 09: 13 13
-guest.so: goaudit_save of the old generation has failed: see what it says
+guest.so: goaudit_save of the old generation has failed: panic: not now: see what it says
 build 09: 14 14
 build 01: 15 15
 build XX: 16 16

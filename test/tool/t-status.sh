@@ -46,6 +46,8 @@ int main(void)
 			close_guest(h[slot]);
 		else if (line[0] == 'h')
 			((void (*)(int))find(h[slot], "Hold"))(ends[0]);
+		else if (line[0] == 'r')
+			dlreload(h[slot]);
 		else if (line[0] == 'w')
 			goaudit_reclaim(NULL, -1);
 		puts("done");
@@ -109,6 +111,23 @@ held = [g for g in p["generations"] if g["state"] == "retired"][0]
 assert held["go"] and held["goroutine"] > 0 and "main.go:" in held["holder_text"], held
 assert held["path"] == sys.argv[3] + "/guest.so" and held["low"] < held["high"]
 P
+# A reload that fails is told of the generation that goes on, until one has replaced it.
+echo 'no ELF' >guest.so.new && mv guest.so.new guest.so
+say r1
+seen | grep -qxE ' the last reload failed (AGE |TIME )ago: DIR/guest.so: .*' || fail "$(seen)"
+"$tool" status --json "$pid" | python3 -c '
+import json, sys, time
+p, = json.load(sys.stdin)
+bad = [g for g in p["generations"] if g["failed_at_ns"]]
+assert len(bad) == 1 and bad[0]["state"] == "open" and "guest.so: " in bad[0]["failure"], bad
+assert bad[0]["failed_at_ns"] <= time.time_ns()
+held = [g for g in p["generations"] if g["state"] == "retired"][0]
+assert held["holders"] == held["holder_text"], held'
+cp held.so guest.so.new && mv guest.so.new guest.so
+say r1
+! seen | grep -F 'last reload' || fail "the next one has it"
+cp held2.so guest.so.new && mv guest.so.new guest.so
+say r1
 # Among all; a process that is not ours is not there.
 "$tool" status --all --json >json 2>/dev/null	# others may be ending
 python3 - json "$pid" $$ <<'P'

@@ -205,6 +205,17 @@ static void end_text(char *text, size_t size)
 	make_printable(text);
 }
 
+static void end_lines(char *text, size_t size)
+{
+	text[size - 1] = '\0';
+	for (char *end; (end = strchr(text, '\n')) != NULL; text = end + 1) {
+		*end = '\0';
+		make_printable(text);
+		*end = '\n';
+	}
+	make_printable(text);
+}
+
 static void take_records(struct process *p, const char *raw)
 {
 	size_t stride = p->head.record_size;
@@ -222,6 +233,8 @@ static void take_records(struct process *p, const char *raw)
 		end_text(g->holder_text, sizeof g->holder_text);
 		end_text(g->path, sizeof g->path);
 		end_text(g->snapshot, sizeof g->snapshot);
+		end_lines(g->holders, sizeof g->holders);
+		end_text(g->failure, sizeof g->failure);
 		p->n++;
 	}
 	end_text(p->head.refusal, sizeof p->head.refusal);

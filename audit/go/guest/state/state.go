@@ -13,7 +13,8 @@
 //
 // save is called in the old build and load in the new one, after its package inits and
 // before it is current: at a reload, and when a guest that was closed is opened with a
-// new build.  An error or a panic of either makes that fail, and the old build goes on.
+// new build.  An error or a panic of either makes that fail, with its text in what
+// Reload or dlerror(3) then says, and the old build goes on.
 //
 // The package is part of the guest that imports it, which exports goaudit_save and
 // goaudit_load by it (dlreload(3)); it has to have no such functions of its own.  A
@@ -41,6 +42,9 @@ var (
 	load Load
 )
 
+// failure is what the last call of save or load has failed with.
+var failure error
+
 // Hand sets the two functions; it is for a package init.  Either may be nil: a build
 // that only takes over, or only hands over.
 func Hand(s Save, l Load) { save, load = s, l }
@@ -52,7 +56,7 @@ func goaudit_save(size *C.size_t, version *C.version_t) (block unsafe.Pointer) {
 		return nil
 	}
 	data, v, err := callSave()
-	if err != nil {
+	if failure = err; err != nil {
 		*size = 1 // failed
 		return nil
 	}
@@ -70,10 +74,20 @@ func goaudit_load(data unsafe.Pointer, size C.size_t, version C.version_t) C.int
 	}
 	b := make([]byte, size) // C.GoBytes is for less than 2 GB
 	copy(b, unsafe.Slice((*byte)(data), size))
-	if callLoad(b, uint32(version)) != nil {
+	if failure = callLoad(b, uint32(version)); failure != nil {
 		return 1
 	}
 	return 0
+}
+
+// goaudit_state_error gives the text of that, which becomes part of the reload's error.
+//
+//export goaudit_state_error
+func goaudit_state_error() *C.char {
+	if failure == nil {
+		return nil
+	}
+	return C.CString(failure.Error())
 }
 
 func callSave() (data []byte, version uint32, err error) {
