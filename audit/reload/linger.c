@@ -7,12 +7,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "../dlbind/linkmap.h"
 #include "../dlbind/machine.h"
 #include "core/core.h"
+#include "core/text.h"
 #include "goaudit.h"
 #include "guest/guests.h"
 #include "guest/registry.h"
@@ -24,24 +24,17 @@
 
 /* --- names ---------------------------------------------------------------- */
 
-struct lines {
-	char *out;
-	size_t size, n;
-};
-
-__attribute__((format(printf, 2, 3))) static void add(struct lines *l, const char *format, ...)
+/* A line more. */
+__attribute__((format(printf, 2, 3))) static void add(struct text_bounded *lines,
+						      const char *format, ...)
 {
 	va_list ap;
-	int n;
 
-	if (l->n && l->size - l->n > 1) {
-		l->out[l->n++] = '\n';
-		l->out[l->n] = 0;
-	}
+	if (lines->n)
+		text_print(lines, "\n");
 	va_start(ap, format);
-	n = vsnprintf(l->out + l->n, l->size - l->n, format, ap);
+	text_vprint(lines, format, ap);
 	va_end(ap);
-	l->n += n < 0 ? 0 : (size_t)n < l->size - l->n ? (size_t)n : l->size - l->n - 1;
 }
 
 static void add_line(void *lines, const char *line)
@@ -104,7 +97,8 @@ static const char *user_name(struct reloads *rl, const struct link_map *map)
 	return name;
 }
 
-static void name_objects(struct reloads *rl, const struct generation *gen, struct lines *l)
+static void name_objects(struct reloads *rl, const struct generation *gen,
+			 struct text_bounded *lines)
 {
 	for (const struct link_map *m = rl->loader->ldso.ns->loaded; m; m = m->l_next) {
 		const char *symbol;
@@ -115,38 +109,39 @@ static void name_objects(struct reloads *rl, const struct generation *gen, struc
 		if (!symbol)
 			symbol = bound_by(m, gen, DT_JMPREL, DT_PLTRELSZ);
 		if (names(m, gen))
-			add(l, "%s, which needs it", user_name(rl, m));
+			add(lines, "%s, which needs it", user_name(rl, m));
 		else if (symbol)
-			add(l, "%s, which is bound to its %s", user_name(rl, m), symbol);
+			add(lines, "%s, which is bound to its %s", user_name(rl, m), symbol);
 	}
 }
 
 /* Generations that are out of the link map, and threads.  With our lock. */
-static void name_ours(struct reloads *rl, const struct generation *gen, struct lines *l)
+static void name_ours(struct reloads *rl, const struct generation *gen,
+		      struct text_bounded *lines)
 {
 	for (struct generation *g = rl->guests->registry.live; g; g = g->next_live)
 		for (unsigned i = 0; g->object.hidden && i < g->pins.n; i++)
 			if (g->pins.handle[i] == gen->object.map)
-				add(l, "generation %u of %s, which needs it", g->info->number,
-				    g->guest->path);
-	threads_name(rl, gen, add_line, l);
+				add(lines, "generation %u of %s, which needs it",
+				    g->info->number, g->guest->path);
+	threads_name(rl, gen, add_line, lines);
 }
 
 void linger_name(struct reloads *rl, const struct generation *gen, bool nested, char *out,
 		 size_t size)
 {
-	struct lines l = { .out = out, .size = size };
+	struct text_bounded lines = { .p = out, .size = size };
 
 	out[0] = 0;
 	if (nested)
-		add(&l, "a dlclose that is under way");
+		add(&lines, "a dlclose that is under way");
 	if (gen->closed)
-		name_objects(rl, gen, &l);
+		name_objects(rl, gen, &lines);
 	pthread_mutex_lock(&rl->core->lock);
-	name_ours(rl, gen, &l);
+	name_ours(rl, gen, &lines);
 	pthread_mutex_unlock(&rl->core->lock);
-	registered_hold(rl, gen, add_line, &l);
-	if (!l.n)
-		add(&l, "ld.so, for somebody's reference that is not known here, or "
-			"RTLD_NODELETE");
+	registered_hold(rl, gen, add_line, &lines);
+	if (!lines.n)
+		add(&lines, "ld.so, for somebody's reference that is not known here, or "
+			    "RTLD_NODELETE");
 }

@@ -20,8 +20,8 @@ layers = {
     "audit/adapter/go": "dlbind audit/core audit/loader audit/guest audit/entry audit/image audit/image/compare audit/go audit/adapter",
     "audit/reload": "dlbind audit/core audit/loader audit/guest audit/entry audit/adapter audit/image audit/image/compare",
     "audit/api": "dlbind audit/core audit/loader audit/guest audit/entry audit/adapter audit/reload audit/image",
-    "audit/image": "audit/go dlbind",
-    "audit/image/compare": "audit/image audit/go",
+    "audit/image": "audit/core audit/go dlbind",
+    "audit/image/compare": "audit/core audit/image audit/go",
 }
 tool = {
     "audit/tool/base": "",

@@ -9,15 +9,14 @@
 
 size_t go_path_push(struct go_path *p, const char *fmt, ...)
 {
+	struct text_bounded t = { p->at, p->n, sizeof p->at };
 	size_t before = p->n;
 	va_list ap;
-	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(p->at + p->n, sizeof p->at - p->n, fmt, ap);
+	text_vprint(&t, fmt, ap);
 	va_end(ap);
-	if (n > 0)
-		p->n = (size_t)n < sizeof p->at - p->n ? p->n + (size_t)n : sizeof p->at - 1;
+	p->n = t.n;
 	return before;
 }
 
@@ -29,14 +28,14 @@ void go_path_pop(struct go_path *p, size_t n)
 
 bool go_path_fail(struct go_path *p, const char *fmt, ...)
 {
-	struct image_text t = { p->text, 0, p->size };
+	struct text_bounded t = { p->text, 0, p->size };
 	va_list ap;
 
 	if (p->quiet || p->text == NULL || p->size == 0)
 		return false;
-	image_text_add(&t, "%s: ", p->at);
+	text_print(&t, "%s: ", p->at);
 	va_start(ap, fmt);
-	vsnprintf(t.p + t.n, t.size - t.n, fmt, ap);
+	text_vprint(&t, fmt, ap);
 	va_end(ap);
 	return false;
 }

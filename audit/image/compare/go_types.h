@@ -3,7 +3,7 @@
 #define GOAUDIT_GO_TYPES_H
 
 #include "image/compare/dwarf.h"
-#include "image/compare/text.h"
+#include "core/text.h"
 
 /* reflect.Kind (internal/abi.Kind), which DW_AT_go_kind holds. */
 enum go_kind {

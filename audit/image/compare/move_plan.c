@@ -549,9 +549,9 @@ static enum image_copy_status make_plan(struct planner *p)
 	size_t n = 0, room;
 
 	if (p->old.nvars == 0 || p->new.nvars == 0) {
-		image_text_add(&(struct image_text){ p->path.text, 0, p->path.size },
-			       "the %s build does not describe its variables",
-			       p->old.nvars == 0 ? "old" : "new");
+		text_print(&(struct text_bounded){ p->path.text, 0, p->path.size },
+			   "the %s build does not describe its variables",
+			   p->old.nvars == 0 ? "old" : "new");
 		return IMAGE_COPY_NO_DWARF;
 	}
 	while (variables != NULL && variables[n] != NULL)

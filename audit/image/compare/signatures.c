@@ -7,7 +7,7 @@
 #include "image/compare/move_plan.h"
 #include "image/compare/dwarf.h"
 
-#include "image/compare/text.h"
+#include "core/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -293,46 +293,47 @@ static const char *c_name(const char *name)
 	return name;
 }
 
-static void add_type(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die, bool have,
+static void add_type(struct image_dwarf *d, struct text_bounded *t, Dwarf_Die *die, bool have,
 		     int depth);
 
-static void add_parameters(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die,
+static void add_parameters(struct image_dwarf *d, struct text_bounded *t, Dwarf_Die *die,
 			   int depth)
 {
 	Dwarf_Die x, type;
 	bool have = image_dwarf_child(d, die, &x);
 	int n = 0;
 
-	image_text_add(t, "(");
+	text_print(t, "(");
 	for (; have && n < MAX_PARAMETERS; have = image_dwarf_next(d, &x)) {
 		if (!find_child(d, &x, true, DW_TAG_formal_parameter,
 				DW_TAG_unspecified_parameters))
 			break;
-		image_text_add(t, "%s", n++ == 0 ? "" : ", ");
+		text_print(t, "%s", n++ == 0 ? "" : ", ");
 		if (dwarf_tag(&x) == DW_TAG_unspecified_parameters)
-			image_text_add(t, "...");
+			text_print(t, "...");
 		else
 			add_type(d, t, &type, image_dwarf_ref(&x, DW_AT_type, &type),
 				 depth + 1);
 	}
-	image_text_add(t, n == 0 ? "void)" : ")");
+	text_print(t, n == 0 ? "void)" : ")");
 }
 
-static void add_tagged(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die,
+static void add_tagged(struct image_dwarf *d, struct text_bounded *t, Dwarf_Die *die,
 		       const char *word, const char *alias)
 {
 	const char *name = image_dwarf_name(d, die);
 
 	if (name[0] != '\0')
-		image_text_add(t, "%s %s", word, name);
+		text_print(t, "%s %s", word, name);
 	else if (alias != NULL)
-		image_text_add(t, "%s", alias);
+		text_print(t, "%s", alias);
 	else
-		image_text_add(t, "%s { %llu bytes }", word,
-			       (unsigned long long)number_or(die, DW_AT_byte_size, 0));
+		text_print(t, "%s { %llu bytes }", word,
+			   (unsigned long long)number_or(die, DW_AT_byte_size, 0));
 }
 
-static void add_pointer(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die, int depth)
+static void add_pointer(struct image_dwarf *d, struct text_bounded *t, Dwarf_Die *die,
+			int depth)
 {
 	Dwarf_Die to, bare, result;
 	bool have = image_dwarf_ref(die, DW_AT_type, &to);
@@ -340,16 +341,16 @@ static void add_pointer(struct image_dwarf *d, struct image_text *t, Dwarf_Die *
 	bare = to;
 	if (peel(&bare, have) && dwarf_tag(&bare) == DW_TAG_subroutine_type) {
 		add_type(d, t, &result, image_dwarf_ref(&bare, DW_AT_type, &result), depth + 1);
-		image_text_add(t, " (*)");
+		text_print(t, " (*)");
 		add_parameters(d, t, &bare, depth);
 		return;
 	}
 	add_type(d, t, &to, have, depth + 1);
-	image_text_add(t, "%s*", t->n > 0 && t->p[t->n - 1] == '*' ? "" : " ");
+	text_print(t, "%s*", t->n > 0 && t->p[t->n - 1] == '*' ? "" : " ");
 }
 
 /* Typedefs are seen through, but lend their name to what has none. */
-static void add_type(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die, bool have,
+static void add_type(struct image_dwarf *d, struct text_bounded *t, Dwarf_Die *die, bool have,
 		     int depth)
 {
 	const char *alias = NULL;
@@ -362,9 +363,9 @@ static void add_type(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die
 		if (tag == DW_TAG_typedef)
 			alias = image_dwarf_name(d, die);
 		else if (tag == DW_TAG_const_type)
-			image_text_add(t, "const ");
+			text_print(t, "const ");
 		else if (tag == DW_TAG_volatile_type)
-			image_text_add(t, "volatile ");
+			text_print(t, "volatile ");
 		else if (tag != DW_TAG_restrict_type && tag != DW_TAG_atomic_type)
 			break;
 		have = image_dwarf_ref(die, DW_AT_type, &to);
@@ -372,11 +373,11 @@ static void add_type(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die
 			*die = to;
 	}
 	if (!have) {
-		image_text_add(t, "void");
+		text_print(t, "void");
 		return;
 	}
 	if (depth > 8) {
-		image_text_add(t, "...");
+		text_print(t, "...");
 		return;
 	}
 	switch (dwarf_tag(die)) {
@@ -388,13 +389,13 @@ static void add_type(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die
 	case DW_TAG_array_type:
 		image_dwarf_count(d, die, &n);
 		add_type(d, t, &to, image_dwarf_ref(die, DW_AT_type, &to), depth + 1);
-		image_text_add(t, "[%llu]", (unsigned long long)n);
+		text_print(t, "[%llu]", (unsigned long long)n);
 		break;
-	default: image_text_add(t, "%s", c_name(image_dwarf_name(d, die)));
+	default: text_print(t, "%s", c_name(image_dwarf_name(d, die)));
 	}
 }
 
-static void add_prototype(struct image_dwarf *d, struct image_text *t, Dwarf_Die *die)
+static void add_prototype(struct image_dwarf *d, struct text_bounded *t, Dwarf_Die *die)
 {
 	Dwarf_Die type;
 
@@ -405,8 +406,8 @@ static void add_prototype(struct image_dwarf *d, struct image_text *t, Dwarf_Die
 static bool compare_all(struct signatures *s)
 {
 	char was[400] = "", is[400] = "";
-	struct image_text old = { was, 0, sizeof was }, new = { is, 0, sizeof is };
-	struct image_text out = { s->text, 0, s->text_size };
+	struct text_bounded old = { was, 0, sizeof was }, new = { is, 0, sizeof is };
+	struct text_bounded out = { s->text, 0, s->text_size };
 
 	for (size_t i = 0; i < s->n; i++) {
 		struct function *f = &s->f[i];
@@ -417,9 +418,9 @@ static bool compare_all(struct signatures *s)
 			continue;
 		add_prototype(&s->dw[0], &old, &f->die[0]);
 		add_prototype(&s->dw[1], &new, &f->die[1]);
-		image_text_add(&out, "%s: was %s, is %s", f->name, was, is);
+		text_print(&out, "%s: was %s, is %s", f->name, was, is);
 		if (strcmp(was, is) == 0 && s->where[0] != '\0')
-			image_text_add(&out, ", which differs %s", s->where);
+			text_print(&out, ", which differs %s", s->where);
 		return true;
 	}
 	return false;
