@@ -2,7 +2,7 @@
 #ifndef GOAUDIT_CORE_LAYOUT_H
 #define GOAUDIT_CORE_LAYOUT_H
 
-#define STACK_WORDS 16 /* ENTRY_STACK_WORDS; a power of 2 */
+#define STACK_WORDS 16 /* of stack arguments that an entry passes; a power of 2 */
 
 /* Offsets in struct target_table. */
 #define WIDE_TABLE   24

@@ -46,10 +46,9 @@ struct entrylib {
 
 #define ENTRYLIB_CHUNK 16 /* entries */
 
-#define ENTRY_STACK_WORDS 16    /* STACK_WORDS in entry_x86_64.S */
-#define CALL_SLOTS        16382 /* more generations than a process may have mappings for */
-#define CALL_SLOT_NONE    (CALL_SLOTS - 1) /* for calls that lead nowhere */
-#define TARGET_SIZES      20               /* of tables: powers of 2 */
+#define CALL_SLOTS     16382 /* more generations than a process may have mappings for */
+#define CALL_SLOT_NONE (CALL_SLOTS - 1) /* for calls that lead nowhere */
+#define TARGET_SIZES   20               /* of tables: powers of 2 */
 
 /* A thread's counts.  Blocks are never freed, and used again when their thread
  * is gone.  Only the thread writes its counts; a call is under way while the two of

@@ -11,7 +11,7 @@
  * the guest itself hands out, are not counted, and such addresses end with their
  * generation; so do all on a machine without membarrier(2) or XSAVE.
  *
- * An entry passes ENTRY_STACK_WORDS words of stack arguments, and leads to one that passes
+ * An entry passes STACK_WORDS words of stack arguments, and leads to one that passes
  * more where the function's code does not show that they are enough (wide.h).  An exception
  * that leaves a call ends it; a longjmp leaves it counted: the generation is then held. */
 #ifndef GOAUDIT_ENTRY_ENTRY_H

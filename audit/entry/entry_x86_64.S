@@ -13,7 +13,8 @@
  * frame is at its very top), and goaudit_entry_copy copies what there is.  rax (the
  * number of vector registers of a variadic call), all argument registers and all results
  * stay; r10, r11 and xmm15 are scratch at a call (psABI 3.2.3). */
-#define STACK_WORDS 16		/* ENTRY_STACK_WORDS; a power of 2 */
+#include "core/layout.h"
+
 #define PAGE 4096
 
 	.section .rodata

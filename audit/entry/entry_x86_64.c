@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/layout.h"
 #include "dlbind.h"
 #include "entry/entries.h"
 #include "goaudit.h"
@@ -85,7 +86,7 @@ size_t arch_write_entry_frames(unsigned char *to, uintptr_t address, unsigned n,
 {
 	const struct arch_entry *e = &arch_entry;
 	unsigned char *start = to + sizeof common, *p = start + 8 + 16;
-	const unsigned full = 16 + 8 * ENTRY_STACK_WORDS;
+	const unsigned full = 16 + 8 * STACK_WORDS;
 	uint64_t size = (uint64_t)n * e->size, pc;
 	uint32_t length, cie;
 	unsigned at = 0;
@@ -117,5 +118,5 @@ struct call_count *arch_entry_calls(size_t offset, uintptr_t sp)
 {
 	if (offset != arch_entry.target)
 		return NULL;
-	return *(struct call_count **)(sp + 8 * ENTRY_STACK_WORDS);
+	return *(struct call_count **)(sp + 8 * STACK_WORDS);
 }

@@ -22,7 +22,6 @@
 _Static_assert(offsetof(struct target_table, wide) == WIDE_TABLE, "read there");
 _Static_assert(offsetof(struct target_table, target) == WIDE_TARGETS, "read there");
 _Static_assert(sizeof(struct wide_target) == 2 * sizeof(void *), "found there");
-_Static_assert(ENTRY_STACK_WORDS == STACK_WORDS, "copied there");
 
 /* dlfcn.h's struct dl_find_object, which not all of its versions have. */
 struct found {
@@ -109,7 +108,7 @@ int64_t wide_words(const struct link_map *map, const void *function)
 		args = arguments_of(&image, (uintptr_t)function - lo, &left);
 	if (args.kind != ARGUMENTS_COUNTED)
 		return 0;
-	return args.words > ENTRY_STACK_WORDS ? (int64_t)args.words : WIDE_NOT;
+	return args.words > STACK_WORDS ? (int64_t)args.words : WIDE_NOT;
 }
 
 bool wide_aim(const struct wide *wide, struct target_table *t, uint32_t n, void *function,
