@@ -29,8 +29,12 @@ static char **copy_texts(char *const *from, size_t n)
 
 	for (size_t i = 0; to && i < n; i++) {
 		to[i] = strdup(from[i]);
-		if (!to[i])
-			return NULL;
+		if (to[i])
+			continue;
+		for (char **t = to; *t; t++)
+			free(*t);
+		free(to);
+		return NULL;
 	}
 	return to;
 }

@@ -419,14 +419,16 @@ const char *needed_listed(struct reloads *rl, const char *path)
 static struct generation **collect(const struct reloads *rl, const struct generation *gen,
 				   unsigned *n)
 {
-	struct generation **all = NULL;
+	struct generation **all;
 	unsigned room = 0;
 
 	*n = 0;
 	for (struct generation *g = rl->guests->registry.live; g; g = g->next_live)
 		room++;
 	all = malloc((room + 1) * sizeof *all);
-	for (struct generation *g = rl->guests->registry.live; all && g; g = g->next_live)
+	if (!all)
+		return NULL;
+	for (struct generation *g = rl->guests->registry.live; g; g = g->next_live)
 		if (g->users && users_reach(gen, g))
 			all[(*n)++] = g;
 	return all;

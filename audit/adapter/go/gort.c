@@ -52,9 +52,15 @@ static char **make_arguments(struct adapters *ad, int *argc)
 	for (int i = 0; i < ad->loader->host.argc; i++)
 		v[at++] = ad->loader->host.argv[i];
 	at++;
-	for (size_t i = 0; i < nenv; i++)
-		if (!(v[at++] = strdup(env[i])))
-			return NULL; /* never with a gap: what follows would be lost */
+	for (size_t i = 0; i < nenv; i++) {
+		v[at] = strdup(env[i]);
+		if (!v[at++]) { /* never with a gap: what follows would be lost */
+			for (at = ad->loader->host.argc + 1; v[at]; at++)
+				free(v[at]);
+			free(v);
+			return NULL;
+		}
+	}
 	at++;
 	memcpy(v + at, ad->loader->host.auxv, naux * sizeof *v);
 	*argc = ad->loader->host.argc;
