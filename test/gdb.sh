@@ -12,7 +12,7 @@ gdb_run() {
 	local commands=$1 auto='set auto-load no'
 	shift
 	[ -z "${GDB_AUTO:-}" ] || auto="set auto-load safe-path $ROOT:${GOAUDIT_BUILD%/*}"
-	timeout 100 gdb -nx -q -batch -iex 'set debuginfod enabled off' -iex "$auto" \
+	gdb -nx -q -batch -iex 'set debuginfod enabled off' -iex "$auto" \
 		-ex 'set pagination off' -ex 'set confirm off' -ex 'set width 0' \
 		-ex 'set breakpoint pending on' -ex 'set startup-with-shell off' \
 		-ex "set environment LD_AUDIT ${GDB_AUDIT-$AUDIT}" \

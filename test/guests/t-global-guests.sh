@@ -45,7 +45,7 @@ int main(void)
 	return strcmp(host_started, "data") == 0 && strcmp(host_made, "data") == 0 ? 0 : 1;
 }
 C
-expect_output timeout 20 env LD_AUDIT="$AUDIT" ./host <<'E'
+expect_output run_audited ./host <<'E'
 T of one, started one, who one, one
 T of two, started two, who two, two
 E

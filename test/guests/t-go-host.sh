@@ -152,7 +152,7 @@ export C_INCLUDE_PATH=$ROOT/include
 (cd src/host && "$GOAUDIT_BUILD/goaudit" build -exe -o "$TEST_DIR/host" .) || fail "host: does not build"
 ldd host >libraries.txt
 grep -qF "$runtime" libraries.txt || fail "host is not linked with $runtime"
-expect_output timeout 60 env LD_AUDIT="$AUDIT" ./host one two <<'E'
+expect_output run_audited ./host one two <<'E'
 {"Generation":"generation 1"} [one two] set
 {"Generation":"generation 2"} [one two] set
 true {"Generation":"generation 1"} [one two] set
@@ -161,7 +161,7 @@ true {"Generation":"generation 1"} [one two] set
 E
 # A Go program ends without exit(3); what it leaves is removed by the next one.
 run_audited ./host one two >/dev/null
-[ "$(ls "$GOAUDIT_SNAPSHOTS" | wc -l)" = 1 ] || fail "$(find "$GOAUDIT_SNAPSHOTS")"
+[ "$(find "$GOAUDIT_SNAPSHOTS" -mindepth 1 -maxdepth 1 | wc -l)" = 1 ] || fail "$(find "$GOAUDIT_SNAPSHOTS")"
 
 mv host linked
 (cd src/host && go build -o ../../host .) 2>own.log || fail "$(cat own.log)"

@@ -27,7 +27,7 @@ struct guest_case {
 	const char *text; /* the first holder's text begins with this */
 	const char *root; /* and this occurs in it */
 	/* how it ends; MAYBE: it may have ended before it is seen */
-	enum { RELEASE = 1, DROP = 2, WAIT = 4, NEVER = 8, MAYBE = 16 } end;
+	enum { RELEASE = 1, DROP = 2, NEVER = 8, MAYBE = 16 } end;
 	uint64_t without; /* what its control leaves out; 0: no control */
 };
 
@@ -76,7 +76,7 @@ static const struct guest_case cases[] = {
 	  NO(FINALIZERS) },
 	{ "cleanup", "Attach", IS(FINALIZER), "func main.Attach", "<- finalizer", DROP,
 	  NO(FINALIZERS) },
-	{ "finalizer-garbage", NULL, IS(FINALIZER), "", "", WAIT | MAYBE, NO(FINALIZERS) },
+	{ "finalizer-garbage", NULL, IS(FINALIZER), "", "", MAYBE, NO(FINALIZERS) },
 	/* std keeps them */
 	{ "log", NULL, IS(TYPE), "type *main.T <-", "<- log.std", RELEASE, NO(TYPE_WORDS) },
 	{ "expvar", NULL, IS(TYPE), "type *main.T <-", "<- expvar.vars", NEVER,
@@ -139,7 +139,7 @@ static const struct guest_case cases[] = {
 	  "<- main.ptrs", DROP, NO(HEADERS) | NO(SCRUB) },
 	{ "object-large", "KeepPtr", IS(OBJECT), "type main.huge <-", "<- main.ptrs", DROP,
 	  NO(HEADERS) | NO(SCRUB) },
-	{ "any", "KeepPool", IS(TYPE), "type main.T <-", "<- main.pool", WAIT | MAYBE },
+	{ "any", "KeepPool", IS(TYPE), "type main.T <-", "<- main.pool", MAYBE },
 };
 
 #define NCASES (sizeof cases / sizeof *cases)
@@ -225,11 +225,7 @@ static void release(const struct guest_case *c, void (*fn)(const char *))
 		fn(c->name);
 	if (c->end & DROP)
 		drop();
-	if (c->end & WAIT)
-		usleep(500000);
 	collect(3);
-	usleep(20000);
-	collect(1);
 }
 
 static void *open_case(const struct guest_case *c, char *path, size_t size)
@@ -276,6 +272,12 @@ static void run(const struct guest_case *c)
 		g = reclaim(path);
 		if (c->end & NEVER && g.state == GOAUDIT_RETIRED)
 			return;
+		/* Goroutines end and pools are emptied when they like. */
+		for (int k = 0; k < 500 && g.state != GOAUDIT_GONE; k++) {
+			collect(1);
+			usleep(k * 100);
+			g = reclaim(path);
+		}
 		if (g.state != GOAUDIT_GONE)
 			return fail(c, &g, "still held");
 	} else if (g.state != GOAUDIT_GONE) {
@@ -319,7 +321,7 @@ static int control(const struct guest_case *c)
 	else if (ending)
 		((void (*)(uintptr_t))find(keeper, "Fire"))(ending);
 	if (ending)
-		sleep(60); /* it is to die of it, whenever that is */
+		pause(); /* it is to die of it, whenever that is */
 	touch();
 	if (c->end & DROP)
 		drop();

@@ -141,7 +141,7 @@ int main(int argc, char **argv)
 	return 0;
 }
 C
-expect_output timeout 60 env LD_AUDIT="$AUDIT" ./host fork <<'E'
+expect_output run_audited ./host fork <<'E'
 child that _exits: exit status 4
 child that exits: exit status 4
 in the new program: audited
@@ -157,9 +157,9 @@ generation 2 2
 E
 expect_no_snapshots
 for how in "return 0" "_exit 5" "quick_exit 6" "elsewhere 7"; do
-	for i in 1 2 3; do
+	for _ in 1 2 3; do
 		status=0
-		timeout 20 env LD_AUDIT="$AUDIT" ./host ${how% *} >out 2>&1 || status=$?
+		run_audited ./host ${how% *} >out 2>&1 || status=$?
 		[ "$status $(cat out)" = "${how#* } " ] || fail "$how: status $status: $(head -c 2000 out)"
 	done
 done

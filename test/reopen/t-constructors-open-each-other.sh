@@ -132,5 +132,5 @@ int main(void)
 	return 0;
 }
 C
-expect_output timeout 30 env LD_AUDIT="$AUDIT" ./crossing <<<done
+expect_output run_audited ./crossing <<<"done"
 expect_no_snapshots

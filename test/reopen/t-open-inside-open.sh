@@ -154,7 +154,7 @@ int main(int argc, char **argv)
 	return 0;
 }
 C
-expect_output timeout 20 env LD_AUDIT="$AUDIT" ./host init <<'E'
+expect_output run_audited ./host init <<'E'
 init of outer 1
 init of inner generation 1
 end of init of outer 1
@@ -167,14 +167,14 @@ end of init of outer 2
 outer 2: opened: inner generation 2 call 2
 outer 2: opened: inner generation 2 call 3
 E
-for i in 1 2 3 4 5 6 7 8 9 10; do
-	timeout 20 env LD_AUDIT="$AUDIT" ./host at-once >actual.txt 2>&1 || fail "at once: $(cat actual.txt)"
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+	run_audited ./host at-once >actual.txt 2>&1 || fail "at once: $(cat actual.txt)"
 	[ "$(grep -c '^init of inner generation 1$' actual.txt)" = 1 ] || fail "at once: $(cat actual.txt)"
 	[ "$(tail -n 2 actual.txt)" = "outer 1: opened: inner generation 1 call 1
 outer 2: opened: inner generation 1 call 2" ] || fail "at once: $(cat actual.txt)"
 done
 for mode in constructor reloadable; do
-	expect_output timeout 20 env LD_AUDIT="$AUDIT" ./host $mode <<'E'
+	expect_output run_audited ./host $mode <<'E'
 constructor
 init of inner generation 1
 inner generation 1 call 1

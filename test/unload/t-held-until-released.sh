@@ -204,7 +204,7 @@ int main(int argc, char **argv)
 C
 line() { grep -n "$1" src/held/main.go | cut -d: -f1; }
 {
-	for kind in $kinds none; do echo "generation 2"; done
+	for _ in $kinds none; do echo "generation 2"; done
 	cat <<E
 goroutine: holder 1, goroutine named: main.echo (main.go:$(line 'parked here'))
 ticker: holder 1, goroutine named: main.ticks (main.go:$(line 'or here'))
@@ -223,6 +223,6 @@ goroutine: echo {y <nil>} of generation 1
 goroutine: end of goroutine of generation 1
 goroutine: unmapped
 E
-	for kind in $kinds none; do echo "generation 2"; done
+	for _ in $kinds none; do echo "generation 2"; done
 } >held.expected
 expect_output run_audited ./host $kinds none <held.expected
