@@ -45,52 +45,54 @@ struct file_stamp {
 
 #define GENERATION_EXPANDED 8
 
+/* f: written by who loads it, until others can find it; constant from then on.  Letters of
+ * locks are HACKING's. */
 struct generation {
 	struct goaudit_generation *info; /* the public half: state (DL), references and
 						 * figures (L); it moves when the area of all
 						 * records grows */
-	struct guest *guest;
-	uint32_t index;                  /* of the record */
-	struct generation *next;         /* of the guest's, newest first */
-	struct generation *before;       /* current until this one was loaded, and again
+	struct guest *guest;             /* f */
+	uint32_t index;                  /* f: of the record */
+	struct generation *next;         /* L: of the guest's, newest first */
+	struct generation *before;       /* D: current until this one was loaded, and again
 						 * if it fails */
-	struct generation *next_live;    /* the registry's list of those not gone */
-	struct generation *next_retired; /* reaper's queue, oldest first */
+	struct generation *next_live;    /* L: the registry's list of those not gone */
+	struct generation *next_retired; /* L: reaper's queue, oldest first */
 	struct listed object;            /* in the link map, or out of it */
-	void *module;                    /* what its constructor has told the adapter; Go: its
-						 * moduledata */
-	const struct adapter *adapter;   /* its language's; from its load on, c */
+	void *module;                    /* D: what its constructor has told the adapter; Go:
+						 * its moduledata */
+	const struct adapter *adapter;   /* f: its language's */
 	const void *owner;               /* L: the thread that loads or initialises it */
-	struct file_stamp stamp;         /* of the file it was made from */
-	uint64_t hash[2];                /* of that file's content */
-	bool opened_global;              /* with RTLD_GLOBAL */
-	bool described;                  /* has DWARF to compare functions by */
-	bool reloadable;   /* opened with RTLD_RELOADABLE, or by GOAUDIT_RELOADABLE */
-	bool panic_return; /* a panic ends a call only */
-	bool reaped;       /* its runtime has to let go of it first: the reaper takes it out */
-	bool permanent;    /* RTLD_NODELETE: one reference is never given back */
-	uint64_t tried;    /* reaper round of the last attempt */
-	bool rolled_back;  /* never became current: std has no names of it */
-	bool unmapping;    /* on the way out, past all return */
-	bool closed;       /* our reference is given back (linger.h) */
-	bool waiting;      /* retired, and retire_try is to look at it: it is */
-	bool leaving;      /* in the link map, and a dlclose will take it, */
-	bool stranded;     /* or ld.so did not let us take it out */
-	unsigned threads;  /* L: what threads have in it, threads.h */
-	unsigned tries;    /* of retire_try in a row, */
-	uint64_t tried_at; /* and the step of the last one */
-	unsigned users;    /* generations that need it, see needed.h */
-	struct generation *next_needed; /* in a needed_load */
-	struct generation *replaced;    /* of its guest, when it came as something needed */
-	bool outside;                   /* an object that is none of ours needs it, too */
-	bool exposed;                   /* listed for a moment, see debugger_expose */
+	struct file_stamp stamp;         /* L: of the file it was made from */
+	uint64_t hash[2];                /* f: of that file's content */
+	bool opened_global;              /* D: with RTLD_GLOBAL */
+	bool described;                  /* f: has DWARF to compare functions by */
+	bool reloadable;   /* DL: opened with RTLD_RELOADABLE, or by GOAUDIT_RELOADABLE */
+	bool panic_return; /* f: a panic ends a call only */
+	bool reaped;    /* f: its runtime has to let go of it first: the reaper takes it out */
+	bool permanent; /* L: RTLD_NODELETE: one reference is never given back */
+	uint64_t tried; /* L: reaper round of the last attempt */
+	bool rolled_back;               /* L: never became current: std has no names of it */
+	bool unmapping;                 /* D: on the way out, past all return */
+	bool closed;                    /* D: our reference is given back (linger.h) */
+	bool waiting;                   /* L: retired, and retire_try is to look at it: it is */
+	bool leaving;                   /* L: in the link map, and a dlclose will take it, */
+	bool stranded;                  /* L: or ld.so did not let us take it out */
+	unsigned threads;               /* L: what threads have in it, threads.h */
+	unsigned tries;                 /* L: of retire_try in a row, */
+	uint64_t tried_at;              /* L: and the step of the last one */
+	unsigned users;                 /* DL: generations that need it, see needed.h */
+	struct generation *next_needed; /* D: in a needed_load */
+	struct generation *replaced;    /* D: of its guest, when it came as something needed */
+	bool outside;                   /* D: an object that is none of ours needs it, too */
+	bool exposed;                   /* D: listed for a moment, see debugger_expose */
 	unsigned kept;                  /* L; not 0: must not be unmapped for now */
-	struct pins pins;               /* see pins.h */
-	unsigned slot;                  /* of its calls, entry/calls.h */
-	bool entered;                   /* entries have led to it */
-	struct target_table *tables;    /* of its entries */
-	char origin[PATH_MAX];          /* folder of the file: what $ORIGIN means */
-	char *expanded[GENERATION_EXPANDED]; /* dynamic strings that named $ORIGIN, malloc'ed */
+	struct pins pins;               /* D, but for what it says itself; see pins.h */
+	unsigned slot;                  /* L: of its calls, entry/calls.h */
+	bool entered;                   /* L: entries have led to it */
+	struct target_table *tables;    /* L: of its entries */
+	char origin[PATH_MAX];          /* f: folder of the file: what $ORIGIN means */
+	char *expanded[GENERATION_EXPANDED]; /* L: malloc'ed; that named $ORIGIN */
 };
 
 struct guest_text {
