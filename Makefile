@@ -41,8 +41,8 @@ TOOL_OBJS := $(filter-out $(DFLY_OBJS),$(patsubst %,$B/%.o,$(wildcard audit/tool
 
 LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-dwarf.so $B/libgoaudit-entries.so
 PRODUCTS := $(LIBRARIES) $B/libdlbind.so $B/libdlbind.a $B/goaudit $B/goaudit-dfly $B/overlay $B/linker $B/libgoaudit.so-gdb.py
-# failing.c is a part of the module that tests use.
-UNIT_TESTS := $(patsubst %.c,$B/%,$(filter-out %/failing.c,$(wildcard test/unit/*.c)))
+# failing.c and ranks.c are parts of the module that tests use.
+UNIT_TESTS := $(patsubst %.c,$B/%,$(filter-out %/failing.c %/ranks.c,$(wildcard test/unit/*.c)))
 SWITCHES := $B/test/switches
 TEST_PROGRAMS := $B/test/demo-host $B/test/bench $B/test/swap $B/test/watched $B/test/stepped $B/test/fuzz $B/test/proof \
 	$B/test/dlbind-bench $B/test/dlbind-property $(SWITCHES)/libgoaudit.so $(UNIT_TESTS)
@@ -63,13 +63,18 @@ CHECK_NEEDS := g++:g++:gcc-c++:gcc pkg-config:pkg-config:pkgconf:pkgconf gdb:gdb
 	column:bsdextrautils:util-linux:util-linux mandoc:mandoc:mandoc:mandoc \
 	dpkg-shlibdeps:dpkg-dev:dpkg-dev:dpkg /usr/include/check.h:check:check-devel:check
 
-.PHONY: deps deps-demo deps-check
+LINT_NEEDS := clang-format:clang-format:clang-tools-extra:clang clang-tidy:clang-tidy:clang-tools-extra:clang \
+	shellcheck:shellcheck:ShellCheck:shellcheck python3:python3:python3:python
+
+.PHONY: deps deps-demo deps-check deps-lint
 deps:
 	@test/packages $(BUILD_NEEDS)
 deps-demo:
 	@test/packages -i $(BUILD_NEEDS)
 deps-check:
 	@test/packages -i $(BUILD_NEEDS) $(CHECK_NEEDS)
+deps-lint:
+	@test/packages -i $(LINT_NEEDS)
 
 $B/%.c.o: %.c
 	@mkdir -p $(@D)
@@ -139,17 +144,20 @@ $B/test/bench $B/test/swap $B/test/proof $B/test/watched $B/test/stepped: $B/tes
 
 # The module that tests use.  GOAUDIT_TEST_UNLINK: test/unload's negative controls leave
 # parts of the check out, and the benchmark the whole proof.  GOAUDIT_TEST_FAILING: calls
-# fail (test/unit/failing.c).  The module that users get has no such things.
+# fail (test/unit/failing.c).  Locks have ranks (test/unit/ranks.c).  The module that users get has no such things.
 FAILING := malloc calloc realloc strdup mmap mprotect fstat ftruncate read pread write \
 	dlmopen open openat
-$(SWITCHES)/libgoaudit.so: $(AUDIT_OBJS) $B/libdlbind.a audit/libgoaudit.map test/unit/failing.c \
+RANKED := $(addprefix pthread_,mutex_lock mutex_trylock mutex_unlock rwlock_rdlock rwlock_wrlock rwlock_unlock \
+	cond_wait cond_clockwait)
+$(SWITCHES)/libgoaudit.so: $(AUDIT_OBJS) $B/libdlbind.a audit/libgoaudit.map test/unit/failing.c test/unit/ranks.c \
 		test/unit/failing.h test/unit/wrap.h
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CFLAGS) -c -o $(SWITCHES)/failing.o test/unit/failing.c
+	@$(CC) $(ALL_CFLAGS) -c -o $(SWITCHES)/ranks.o test/unit/ranks.c
 	@$(CC) $(ALL_CFLAGS) -DGOAUDIT_TEST_SWITCHES -c -o $(SWITCHES)/gort.c.o audit/adapter/go/gort.c
 	@$(CC) $(SOLDFLAGS) -Wl,--version-script=audit/libgoaudit.map -o $@ \
-		$(patsubst %,-Xlinker --wrap=%,$(FAILING)) $(filter-out %/gort.c.o,$(AUDIT_OBJS)) \
-		$(SWITCHES)/gort.c.o $(SWITCHES)/failing.o $B/libdlbind.a $(LIBS)
+		$(patsubst %,-Xlinker --wrap=%,$(FAILING) $(RANKED)) $(filter-out %/gort.c.o,$(AUDIT_OBJS)) \
+		$(SWITCHES)/gort.c.o $(SWITCHES)/failing.o $(SWITCHES)/ranks.o $B/libdlbind.a $(LIBS)
 	@ln -sf ../../libgoaudit-image.so ../../libgoaudit-dwarf.so ../../libgoaudit-entries.so $(@D)
 
 $B/test/unit/audit: test/unit/audit.c $(AUDIT_OBJS) $B/libdlbind.a
@@ -180,6 +188,7 @@ $B/test/fuzz-guided: $(FUZZED) $(FUZZ_HEADERS)
 	@clang $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined -o $@ $(FUZZED) -ldw -lelf
 
 include dlbind/build.mk
+include test/lint.mk
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
 

@@ -229,6 +229,7 @@ static bool parse_cie(struct record r, struct frame *f)
 	    !memchr(r.at, 0, r.end - r.at))
 		return false;
 	r.at += strlen(augmentation) + 1;
+	/* NOLINTNEXTLINE(misc-redundant-expression): each skips one. */
 	if (!skip_leb(&r) || !skip_leb(&r) ||
 	    !(version == 1 ? get_byte(&r, &byte) : skip_leb(&r)))
 		return false;

@@ -11,7 +11,7 @@
 struct state dlbind_state = {
 	/* Readers do not nest, and a stream of them is not to keep a writer out. */
 	.lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP,
-	.loader = { dlopen, dlclose, dlerror },
+	.loader = { .open = dlopen, .close = dlclose, .error = dlerror },
 	.jobs_lock = PTHREAD_MUTEX_INITIALIZER,
 };
 

@@ -8,11 +8,11 @@
 #include "adapter/adapters.h"
 #include "adapter/languages.h"
 #include "api/goaudit.h"
+#include "api/locks.h"
 #include "api/watch.h"
 #include "core/cancel.h"
 #include "core/core.h"
 #include "core/error.h"
-#include "core/memory.h"
 #include "entry/calls.h"
 #include "entry/entries.h"
 #include "goaudit.h"
@@ -24,14 +24,6 @@
 #include "reload/recover.h"
 #include "reload/reload.h"
 #include "reload/threads.h"
-
-/* The locks after core.lock and libdlbind's. */
-#define FORK_LOCKS(ga)                                             \
-	{                                                          \
-		&(ga)->loader.calls_lock, &(ga)->core.errors.lock, \
-			&(ga)->adapters.panics.lock, &memory_lock  \
-	}
-#define FORK_LEAVES 4
 
 /* exit(3): before the destructors of the objects in the link map run. */
 static void at_exit(void *unused)
@@ -67,7 +59,7 @@ static void at_exit(void *unused)
 static void before_fork(void)
 {
 	struct goaudit *ga = &goaudit_module;
-	pthread_mutex_t *const locks[] = FORK_LOCKS(ga);
+	pthread_mutex_t *const locks[] = LOCKS_LEAVES(ga);
 	int cancel = cancel_off();
 	bool taken;
 
@@ -77,7 +69,7 @@ static void before_fork(void)
 	calls_forking(&ga->entries);
 	folder_forking(&ga->loader);
 	dlbind_forking();
-	for (unsigned i = 0; i < FORK_LEAVES; i++)
+	for (unsigned i = 0; i < LOCKS_N_LEAVES; i++)
 		pthread_mutex_lock(locks[i]);
 	ga->loader.host.fork_cancel = cancel;
 	ga->loader.host.fork_write_lock = taken;
@@ -85,9 +77,9 @@ static void before_fork(void)
 
 static void release_leaves(struct goaudit *ga)
 {
-	pthread_mutex_t *const locks[] = FORK_LOCKS(ga);
+	pthread_mutex_t *const locks[] = LOCKS_LEAVES(ga);
 
-	for (unsigned i = FORK_LEAVES; i-- > 0;)
+	for (unsigned i = LOCKS_N_LEAVES; i-- > 0;)
 		pthread_mutex_unlock(locks[i]);
 }
 

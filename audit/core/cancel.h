@@ -26,6 +26,6 @@ static inline void cancel_restore(const int *old)
 
 /* A declaration; what it has done is undone where its block is left. */
 #define CANCEL_OFF() \
-	__attribute__((cleanup(cancel_restore))) const int cancel_was = cancel_off()
+	__attribute__((cleanup(cancel_restore), unused)) const int cancel_was = cancel_off()
 
 #endif

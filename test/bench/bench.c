@@ -229,7 +229,7 @@ static int call(char **a)
 static int plt(void)
 {
 	static double v[21];
-	volatile long sum = 0;
+	volatile long sum __attribute__((unused)) = 0;
 
 	for (int k = 0; k < 21; k++) {
 		double t = ns();

@@ -22,6 +22,7 @@ refuses 126 'goaudit: ./build.log: not an ELF program' dfly ./build.log
 refuses 127 'goaudit: ./nothing: no such program: give its path' dfly ./nothing
 refuses 127 'goaudit: nothing-in-path: no such program: give its path' dfly nothing-in-path
 refuses 126 'goaudit: ./: not a file' dfly ./
+# shellcheck disable=SC2238	# a file
 head -c 3000 hello >cut
 refuses 126 'goaudit: ./cut: a broken ELF program' dfly ./cut
 python3 - <<'P'

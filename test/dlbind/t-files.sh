@@ -61,7 +61,6 @@ int main(int argc, char **argv)
 C
 expect_output ./host </dev/null
 expect_no_files
-root=$(dirname "$DLBIND_FOLDER")
 
 refused() { # FOLDER REASON
 	DLBIND_FOLDER=$1 ./host >out.txt && fail "$1: accepted"

@@ -177,6 +177,7 @@ static unsigned try_one(const struct image *images, size_t n)
 static void hang(int sig)
 {
 	char line[64];
+	/* NOLINTNEXTLINE(bugprone-signal-handler): the process hangs as it is, and ends. */
 	int n = snprintf(line, sizeof line, "input %llu hangs\n", (unsigned long long)current);
 
 	(void)sig;

@@ -1,4 +1,5 @@
 # Makes, in the current folder, the images that both fuzzers start from; build: the products.
+# shellcheck shell=bash
 
 so() { gcc -shared -fPIC -s -x c "$@" -; }
 echo 'int n; int value(void) { return ++n; }' | so -o plain.so
@@ -18,6 +19,7 @@ echo 'extern int g; int main(void) { return g; } int value(void) { return 1; }' 
 mkdir guest && cd guest
 printf 'module example.com/guest\n\ngo 1.22\n' >go.mod
 printf 'package main\n\nimport "C"\n\n//export value\nfunc value() C.int { return 1 }\n\nfunc main() {}\n' >main.go
+# shellcheck disable=SC2154	# of who includes this
 "$build/goaudit" build -ldflags=-s -o ../guest.so . 2>/dev/null
 cd ..
 cat >rt0.S <<'S'

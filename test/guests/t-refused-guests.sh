@@ -56,7 +56,6 @@ C
 # --- damaged, and for another runtime
 hash=$(basename "$(readlink -f "$folder")")	# only to have something to print on failure
 abi=$(sed -n 's/^abi //p' "$folder/complete")
-python=$(command -v python3 || true)
 [ -n "$abi" ] || fail "no ABI hash in $folder/complete ($hash)"
 perl -e '
 	my ($in, $out, $abi) = @ARGV;

@@ -17,6 +17,7 @@ printf 'no ELF file, but one that is longer than an ELF header is: 64 bytes and 
 head -c 63 good.so >in/header-cut
 bend() { # NAME OFFSET BYTES...
 	cp good.so "in/$1"
+	# shellcheck disable=SC2059	# has escapes
 	printf "$3" | dd of="in/$1" bs=1 seek="$2" conv=notrunc status=none
 }
 bend class-32 4 '\x01'
@@ -73,9 +74,7 @@ int main(int argc, char **argv)
 }
 C
 cc_host host <host.c
-cd in
-names=$(ls -d -- * | grep -vx -e unreadable -e pie -e no-pie)
-cd ..
+names=$(find in -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | grep -vx -e unreadable -e pie -e no-pie)
 # shellcheck disable=SC2086,SC2046
 expect_output run_audited ./host $(for n in $names; do echo in/$n; done) <<'E'
 in/arm64: built for another machine: machine 183, wanted 62: rebuild it for this machine, or copy it again
@@ -178,6 +177,7 @@ expect_output run_audited ./bent <<<lives
 # A file that may not be read: glibc's own words, as ever.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	mkdir -m 777 theirs
+	module=
 	public_module module
 	GOAUDIT_SNAPSHOTS=$PWD/theirs/s expect_output \
 		setpriv --reuid 65534 --clear-groups env LD_AUDIT="$module" \

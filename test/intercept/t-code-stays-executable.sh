@@ -97,7 +97,7 @@ among_code() { readelf -lW "$1" | awk '/LOAD/ { print $7 $8 }' | head -n 1 | gre
 for how in -Wl,-z,separate-code -Wl,-z,noseparate-code '-Wl,-z,noseparate-code -Wl,-z,lazy -no-pie' \
 		'-Wl,-z,noseparate-code -Wl,-z,now'; do
 	# shellcheck disable=SC2086
-	built $(sed 's/-no-pie//' <<<"$how")
+	built ${how/-no-pie/}
 	# shellcheck disable=SC2086
 	case $how in *no-pie*) cc_host host $how <host.c ;; esac
 	case $how in

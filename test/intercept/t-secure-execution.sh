@@ -10,6 +10,7 @@ system=$(dirname "$(gcc -print-file-name=libc.so.6)")
 [ -w "$system" ] || skip "$system cannot be written to"
 command -v setpriv >/dev/null || skip "no setpriv"
 may_gain_privileges || skip "set-user-ID programs gain nothing here (no_new_privs)"
+module=
 public_module module
 # In that mode ld.so wants the set-user-ID bit on an audit library, too.
 name=libgoaudit-test-$$.so

@@ -15,6 +15,7 @@ while IFS='	' read -r name default; do
 		fail "goaudit(7): $name: its default is not \"$default\", as in settings.c"
 done <code.txt
 # Nobody else reads such a variable (but for the tests' build).
+# shellcheck disable=SC2046
 strangers=$(grep -n 'getenv("GOAUDIT' $(module_sources '*.c') "$ROOT"/dlbind/*.c | grep -v 'GOAUDIT_TEST_' || true)
 [ -z "$strangers" ] || fail "read without the table:
 $strangers"
@@ -44,6 +45,7 @@ strange() {
 	esac
 }
 for v in 0 1 256 256,0 0,0 3,4K 3,4M 3,4G 4294967295,17179869183G ''; do fine GOAUDIT_HELD "$v"; done
+# shellcheck disable=SC2258	# values that nobody means
 for v in x 256, ,1G 256,1T 256,x -1 ' 1' 256x 256,1GG 4294967296 1,17179869184G 1,2,3 99999999999999999999; do
 	strange GOAUDIT_HELD "$v"
 done

@@ -129,7 +129,7 @@ C
 for how in "daemon=daemon: 7" "twice=daemon twice: 7" "later=after a C guest: 7"; do
 	expect_output run_audited ./host "${how%%=*}" <<<"${how#*=}"
 done
-for i in $(seq 5); do expect_output run_audited ./host starting <<<'starting: returns'; done
+for _ in $(seq 5); do expect_output run_audited ./host starting <<<'starting: returns'; done
 text='the Go runtime does not run in a forked child: exec a program first'
 expect_output run_audited ./host started <<E
 grandchild: $text

@@ -23,7 +23,7 @@ int main(void)
 C
 # On one processor the parent mostly comes first.
 run() {
-	for i in $(seq 20); do
+	for _ in $(seq 20); do
 		run_audited taskset -c "$(taskset -cp $$ | sed 's/.*: *//; s/[^0-9].*//')" ./host
 	done | sort | uniq -c | sed 's/^ *//'
 }

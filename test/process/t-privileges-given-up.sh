@@ -5,6 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 [ "$(id -u)" = 0 ] || skip "not root"
+module=
 public_module module
 chmod 755 .
 for v in 1 2 3 4; do

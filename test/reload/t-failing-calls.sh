@@ -6,6 +6,7 @@
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go.sh"
 export GODEBUG=memprofilerate=0
+# shellcheck disable=SC2034	# run_audited reads it
 AUDIT=$GOAUDIT_BUILD/test/switches/libgoaudit.so
 
 go_file go/main.go <<'GO'

@@ -34,7 +34,7 @@ expect_output run_audited ./host many/one.so many/two.so <<'E'
 many/one.so 41
 many/two.so 2
 E
-[ -f many/one.h ] && [ -f many/two.h ] && [ "$(ls many | wc -l)" = 4 ] || fail "$(ls many)"
+[ -f many/one.h ] && [ -f many/two.h ] && [ "$(find many -mindepth 1 -maxdepth 1 | wc -l)" = 4 ] || fail "$(ls many)"
 # A vendor folder.
 mkdir -p vendored/vendor/example.com/lib
 printf 'module example.com/vendored\n\ngo 1.22\n\nrequire example.com/lib v1.0.0\n' >vendored/go.mod

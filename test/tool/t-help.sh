@@ -42,6 +42,7 @@ for command in $commands; do
 	grep -q "^goaudit $command: unrecognized option '--no-such-option'" out.txt || fail "$(cat out.txt)"
 done
 # Every variable that the tool or the module reads is in a manual page.
+# shellcheck disable=SC2013
 for name in $(grep -rhoE 'getenv\("[A-Z_]+"\)' "$ROOT/audit" | grep -oE '[A-Z_]{2,}' | sort -u); do
 	case $name in
 	PATH | HOME | LD_AUDIT | LD_LIBRARY_PATH | GOAUDIT_STD | GOAUDIT_LIBSTD | GOAUDIT_LINK* | GOAUDIT_STUB | GOAUDIT_KIND | GOAUDIT_HEADERS | GOAUDIT_PACKAGES | GOAUDIT_SHARE_* | GOAUDIT_TELL | GOAUDIT_TEST_*) continue ;;	# usual; between its own parts

@@ -6,6 +6,7 @@
 folders() {
 	awk '{ for (i = 1; i <= 2; i++) if (!sub("/[^/]*$", "", $i)) $i = "."; if ($1 != $2) print }' | sort -u
 }
+# shellcheck disable=SC2069	# standard error alone
 loop() { tsort 2>&1 >/dev/null || :; }
 
 cd "$ROOT/audit"

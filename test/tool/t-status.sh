@@ -57,13 +57,14 @@ int main(void)
 C
 mkfifo in out
 # Of a module whose file is replaced meanwhile.
+module=
 public_module module
 LD_AUDIT=$module ./host <in >out &
 host=$!
 trap 'kill -9 $host 2>/dev/null || :; cleanup' EXIT
 exec 3>in 4<out
 read -r pid <&4
-say() { echo "$1" >&3; read -r answer <&4; [ "$answer" = done ] || fail "$1: $answer"; }
+say() { echo "$1" >&3; read -r answer <&4; [ "$answer" = "done" ] || fail "$1: $answer"; }
 # Without what differs from run to run: id, sizes, times, folders.
 seen() {
 	"$tool" status "$@" "$pid" | sed -E "s/^$pid/PID/; s|$TEST_DIR|DIR|g; s/[0-9.]+ [KMG]B/SIZE/; s/[0-9]+ s /AGE /;

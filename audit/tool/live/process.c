@@ -109,7 +109,7 @@ static enum process_result find_symbol(struct process *p, uint64_t base, char *c
 	snprintf(why, why_len,
 		 "its %s has been replaced since it was started: look as root, or "
 		 "start it again",
-		 LIBRARY + 1);
+		 &LIBRARY[1]);
 	return PROCESS_UNKNOWN;
 }
 
