@@ -17,7 +17,8 @@
 static void reason(struct reloads *rl, const struct generation *gen, char *out, size_t size)
 {
 	goaudit_state_error_function *ask =
-		(goaudit_state_error_function *)elf_lookup(gen->object.map, "goaudit_state_error");
+		(goaudit_state_error_function *)elf_lookup(gen->object.map,
+							   "goaudit_state_error");
 	char *text = ask ? ask() : NULL;
 
 	out[0] = 0;
