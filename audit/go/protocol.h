@@ -175,7 +175,7 @@ enum go_unlink_flags {
 /* Unlinks those of n modules that nothing uses: purges the caches of std that
  * know their types (world running; put back if something uses them after all), and takes the unused ones out of every table
  * of the runtime in a stop of the world that checks first.  The world is stopped
- * at least twice; overlay/runtime/goaudit_unlink.go has the order.  Verdicts are
+ * at least twice; overlay/runtime/_unlink/goaudit_unlink.go has the order.  Verdicts are
  * per module. */
 struct go_unlink {
 	uint64_t size;             /* in */

@@ -1,6 +1,6 @@
 /* What a new generation takes over from the old one, and whether it may: by the
  * DWARF of both (image/compare/move_plan.h), and for Go by the runtime's mover
- * (go/overlay/runtime/goaudit_move.go).
+ * (go/overlay/runtime/_move/goaudit_move.go).
  *
  * All of it is without locks: it reads images, calls into Go and stops its world.
  * Both generations are kept by the caller, mapped and initialised. */

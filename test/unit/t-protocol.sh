@@ -39,6 +39,7 @@ GO_HOLDER_CHAN goauditChan
 GO_HOLDER_STACK goauditStack
 GO_HOLDER_STRING goauditString
 GO_HOLDER_BUSY goauditBusy
+GO_HOLDER_PROFILE goauditProfile
 GO_HELD_MAX goauditMaxHeld
 GO_UNLINK_PROVE goauditProve
 GO_UNLINK_STOPPED goauditStopped
@@ -53,6 +54,7 @@ GO_UNLINK_NO_TIMERS goauditNoTimers
 GO_UNLINK_NO_FINALIZERS goauditNoFinal
 GO_UNLINK_NO_POINTERS goauditNoPointers
 GO_UNLINK_NO_VERDICT goauditNoVerdict
+GO_UNLINK_NO_GHOSTS goauditNoGhosts
 GO_PANIC_SIZE goauditPanicSize
 GO_MOVE_COPY goauditMoveCopy
 GO_MOVE_STRING goauditMoveString
@@ -167,18 +169,19 @@ same() { # FOLDER
 	go_side "$1" >go.txt && diff <(sort c.txt) <(sort go.txt)
 }
 # Files for other releases declare some of the same names.
-cp "$ROOT"/audit/go/overlay/runtime/{goaudit,goaudit_move,goaudit_guard}.go overlay
-grep -lE '^type goaudit[A-Za-z0-9]*Req ' "$ROOT"/audit/go/overlay/runtime/*.go | sed 's,.*/,,' >declaring
+overlay_file() { find "$ROOT/audit/go/overlay/runtime" -name "$1"; }
+for f in goaudit goaudit_move goaudit_guard; do cp "$(overlay_file $f.go)" overlay; done
+grep -lrE '^type goaudit[A-Za-z0-9]*Req ' "$ROOT/audit/go/overlay/runtime" | sed 's,.*/,,' >declaring
 while read -r f; do [ -f "overlay/$f" ] || fail "$f declares a request: it is not compared"; done <declaring
 same overlay || fail "C (<) and Go (>) differ"
 
 # It can fail: two fields change places, one has another size, a number is another one.
 control() { # FILE SED-EXPRESSION DIFFERENCE
-	cp "$ROOT/audit/go/overlay/runtime/$1" overlay
+	cp "$(overlay_file "$1")" overlay
 	sed -i "$2" "overlay/$1"
 	! same overlay >differs || fail "$2 is not seen"
 	grep -qxF "$3" differs || { cat differs; fail "$2: another difference"; }
-	cp "$ROOT/audit/go/overlay/runtime/$1" overlay
+	cp "$(overlay_file "$1")" overlay
 }
 control goaudit.go 's/^	registerNs uint64/	initNs uint64/; t; s/^	initNs     uint64/	registerNs uint64/' '> goauditInitReq registerNs 72 8'
 control goaudit.go 's/\[1024\]byte/[1016]byte/' '> goauditInitReq text 80 1016'

@@ -1,5 +1,5 @@
 /* Package variables, by the DWARF of both builds (image/compare/move_plan.h) and the runtime's
- * mover (go/overlay/runtime/goaudit_move.go). */
+ * mover (go/overlay/runtime/_move/goaudit_move.go). */
 #ifndef GOAUDIT_ADAPTER_GO_MOVE_H
 #define GOAUDIT_ADAPTER_GO_MOVE_H
 

@@ -9,7 +9,7 @@
  * and nothing of it leads back into the old build: numbers, strings, arrays,
  * structs, slices and maps of such; pointers to types of the runtime library;
  * interfaces, functions and channels as far as their values at run time are the
- * library's (the Go side looks: go/overlay/runtime/goaudit_move.go).  Types are
+ * library's (the Go side looks: go/overlay/runtime/_move/goaudit_move.go).  Types are
  * equal if they have the same names and kinds, sizes, and fields of the same names,
  * offsets and types, all the way down; types of the library are equal by name,
  * since both builds are for the same one (its ABI hash is compared before). */

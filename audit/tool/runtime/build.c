@@ -36,10 +36,12 @@
 static int take_overlay_file(struct runtime *rt, const char *from, const char *rel,
 			     struct text *json)
 {
-	const char *name = strrchr(rel, '/') + 1; /* rel is "/PKG/NAME.go" */
+	/* rel is "/PKG/NAME.go" or "/PKG/_GROUP/NAME.go". */
+	const char *name = strrchr(rel, '/') + 1, *group = strstr(rel, "/_");
+	const char *pkg_end = group != NULL ? group + 1 : name;
 	char *to = format("%s/overlay%s", rt->dir, rel);
 	char *dir = format("%.*s", (int)(strlen(to) - strlen(name) - 1), to);
-	char *src = format("%s/src%.*szz_%s", rt->goroot, (int)(name - rel), rel, name);
+	char *src = format("%s/src%.*szz_%s", rt->goroot, (int)(pkg_end - rel), rel, name);
 	int status = STATUS_OK;
 
 	if (make_dirs(dir) != 0 || copy_file(from, to) != 0)

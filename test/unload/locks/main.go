@@ -27,7 +27,7 @@ var readers = []string{"Load", "Range", "All", "Do", "Get", "load", "find"}
 func main() {
 	goroot, overlay := os.Args[1], os.Args[2]
 	check(filepath.WalkDir(overlay, func(dir string, d fs.DirEntry, err error) error {
-		if err != nil || !d.IsDir() {
+		if err != nil || !d.IsDir() || d.Name()[0] == '_' {
 			return err
 		}
 		pkg, err := filepath.Rel(overlay, dir)
@@ -35,7 +35,7 @@ func main() {
 		upstream := parse(filepath.Join(goroot, "src", pkg))
 		vars := variables(upstream)
 		used := map[string][]string{}
-		for _, f := range parse(dir) {
+		for _, f := range append(parse(dir), parse(filepath.Join(dir, "_*"))...) {
 			uses(f, f, vars, func(v string, write bool) { used[v] = nil })
 		}
 		for _, f := range upstream {

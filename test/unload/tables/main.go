@@ -43,7 +43,7 @@ func parse(dir string) (files []*ast.File) {
 	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	check(err)
 	for _, name := range names {
-		if match, err := build.Default.MatchFile(dir, filepath.Base(name)); err != nil || !match || strings.HasSuffix(name, "_test.go") {
+		if match, err := build.Default.MatchFile(filepath.Dir(name), filepath.Base(name)); err != nil || !match || strings.HasSuffix(name, "_test.go") {
 			check(err)
 			continue
 		}
@@ -165,15 +165,16 @@ func main() {
 	build.Default.CgoEnabled = true
 	build.Default.ReleaseTags = releases()
 	check(filepath.WalkDir(overlay, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
+		if err == nil && d.IsDir() && d.Name()[0] != '_' {
 			pkg, _ := filepath.Rel(overlay, path)
-			exempt(pkg, parse(path))
+			exempt(pkg, append(parse(path), parse(filepath.Join(path, "_*"))...))
 		}
 		return err
 	}))
 	conf := types.Config{Importer: importer.ForCompiler(fset, "source", nil), FakeImportC: true, Sizes: types.SizesFor("gc", "amd64")}
 	dir := filepath.Join(build.Default.GOROOT, "src", "runtime")
 	files := append(parse(dir), parse(filepath.Join(overlay, "runtime"))...)
+	files = append(files, parse(filepath.Join(overlay, "runtime", "_*"))...)
 	alloc(files)
 	p, err := conf.Check("runtime", fset, files, nil)
 	check(err)
