@@ -21,11 +21,11 @@
 /* Raised with every change of a struct below.  It is part of the first entry's
  * name, so that a library of another release is seen to be one before it is
  * loaded: image_inspect looks for that name. */
-#define GO_PROTOCOL 6
+#define GO_PROTOCOL 7
 
-#define GO_FN_HELLO  "runtime.goauditHello6.abiinternal"
+#define GO_FN_HELLO  "runtime.goauditHello7.abiinternal"
+#define GO_FN_ENTER  "runtime.goauditRegister.abiinternal"
 #define GO_FN_INIT   "runtime.goauditInit.abiinternal"
-#define GO_FN_CANON  "runtime.goauditCanon.abiinternal"
 #define GO_FN_UNLINK "runtime.goauditUnlink.abiinternal"
 #define GO_FN_SETTLE "runtime.goauditSettle.abiinternal"
 #define GO_FN_GUARD  "runtime.goauditGuard.abiinternal"
@@ -42,7 +42,9 @@ struct go_hello {
 				 * an unlink that has held a module; may be NULL */
 	uint64_t protocol;        /* out: GO_PROTOCOL of the overlay */
 	uint64_t moduledata;      /* out: sizeof(moduledata), for the log */
-	char version[64];         /* out: runtime.Version() */
+	uint64_t modinfo;         /* in: text of the program's build information, or 0 */
+	uint64_t modinfo_n;
+	char version[64]; /* out: runtime.Version() */
 };
 
 /* What became of an init or an unlink. */
@@ -73,6 +75,7 @@ enum go_holder {
 	GO_HOLDER_STRING,  /* a string that cannot be copied at the moment */
 	GO_HOLDER_BUSY,    /* no proof this time: it may succeed soon */
 	GO_HOLDER_PROFILE, /* one is recorded that may have functions of it */
+	GO_HOLDER_LISTED,  /* a module that its code has put on the runtime's list */
 	/* Not of the Go side's finding. */
 	GO_HOLDER_CALL = 64, /* a call of the host is under way (entry/calls.h) */
 	GO_HOLDER_LOADER,    /* ld.so does not let it go (reload/linger.h) */
@@ -95,16 +98,42 @@ struct go_range {
 	uint64_t lo, hi; /* a DSO's mapping */
 };
 
-/* Registers and initialises one module and runs its package inits on this
- * thread.  The guest's DSO has been loaded.  Its constructor has not put its
- * moduledata on the list itself (runtime.addmoduledata does so without a lock)
- * but handed it to us (api/targets.c), so that the list has one writer: the Go
- * side, under its own lock. */
+/* Registers one module: merges its types with those that stay, and enters it into the
+ * tables of the runtime.  The guest's DSO has been loaded.  Its constructor has not put
+ * its moduledata on the list itself (runtime.addmoduledata does so without a lock) but
+ * handed it to us (api/targets.c), so that the list has one writer: the Go side, under
+ * its own lock.  All words that are given are writable. */
+struct go_register {
+	uint64_t size;              /* in */
+	uint64_t lo, hi;            /* in: the DSO's mapping */
+	uint64_t module;            /* in: address of its moduledata, not on the list yet;
+				 * 0: it is on the list, to be found by lo and hi */
+	uint64_t lasting;           /* in: not 0: it will never be unlinked, and types of other
+				 * modules are merged with its own */
+	uint64_t limited;           /* in: not 0: of lasting modules other than the program and
+				 * the runtime library, types of packages are merged with
+				 * those of `libraries` only */
+	struct go_range *libraries; /* in: those that the DSO needs */
+	uint64_t libraries_n;
+	uint64_t *types; /* in: addresses of relocated words that lead to a type
+				 * of the DSO's */
+	uint64_t types_n;
+	uint64_t *itabs; /* in: and to an itab */
+	uint64_t itabs_n;
+	uint64_t lists;   /* in: not 0: it refers to runtime.lastmoduledatap */
+	uint64_t modinfo; /* in: text of its build information, or 0; it stays as long
+				 * as the module does */
+	uint64_t modinfo_n;
+	uint64_t verdict;     /* out: GO_OK, GO_NOT_FOUND: nothing has been done */
+	uint64_t led;         /* out: how many words lead elsewhere now */
+	uint64_t merge_ns;    /* out: looking the types up */
+	uint64_t register_ns; /* out: all of it */
+};
+
+/* Runs the package inits of a module that has been registered, on this thread. */
 struct go_init {
 	uint64_t size;           /* in */
 	uint64_t lo, hi;         /* in: the DSO's mapping */
-	uint64_t module;         /* in: address of its moduledata, not on the list yet;
-				 * 0: it is on the list, to be found by lo and hi */
 	struct go_range *others; /* in: the older generations: names that they have */
 	uint64_t others_n;       /* registered with flag, gob and expvar are taken
 				 * over, or given back if the inits panic; go_settle
@@ -112,7 +141,6 @@ struct go_init {
 	uint64_t begun;          /* out: becomes not 0 when the names have been taken over
 				 * and the inits begin */
 	uint64_t verdict;        /* out: enum go_verdict */
-	uint64_t register_ns;    /* out: masks, types, itabs */
 	uint64_t init_ns;        /* out: package inits */
 	char text[1024];         /* out: GO_PANIC: the panic's text */
 };
@@ -124,16 +152,6 @@ struct go_settle {
 	uint64_t size;   /* in */
 	uint64_t lo, hi; /* in: the new generation's mapping */
 	uint64_t failed; /* in: not 0: the older ones get their names back */
-};
-
-/* The one itab of a (interface, type) pair of the runtime library: such itabs
- * are compared by address, so the loader points the guest's relocations at the
- * library's own.  `out` is `in` when the pair has a type of the guest's. */
-struct go_canon {
-	uint64_t size;   /* in */
-	uint64_t lo, hi; /* in: the DSO's mapping */
-	uint64_t in;     /* in: address of an itab in the guest */
-	uint64_t out;    /* out */
 };
 
 /* One candidate of an unlink. */

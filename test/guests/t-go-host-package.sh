@@ -175,7 +175,7 @@ generation 1 <nil>
 <nil>
 [3 0 0 0 0 0 0] <nil>
 guest.so: Generation: it is a func() string, not a func() int: change one of them
-guest.so: Own: func(main.pair) main.pair has a type in it that is not the program's: use types of the standard library
+guest.so: Own: it is not the program's func(main.pair) main.pair: the guest's main.pair is a type of its own: use types of the standard library or of a package that both share
 generation 1 12 1000 5 <nil>
 <nil>
 generation 2 1 held: generation 1

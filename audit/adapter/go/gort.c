@@ -15,7 +15,7 @@
 #include "adapter/adapter.h"
 #include "adapter/adapters.h"
 #include "adapter/go/find.h"
-#include "adapter/go/itabs.h"
+#include "adapter/go/types.h"
 #include "core/cancel.h"
 #include "core/clock.h"
 #include "core/core.h"
@@ -158,13 +158,13 @@ static int bind(struct adapters *ad, struct gort *rt)
 
 	rt->crosscall2 =
 		(void (*)(void *, void *, int, uintptr_t))elf_lookup(rt->map, "crosscall2");
+	rt->enter = elf_lookup(rt->map, GO_FN_ENTER);
 	rt->init = elf_lookup(rt->map, GO_FN_INIT);
-	rt->canon = elf_lookup(rt->map, GO_FN_CANON);
 	rt->unlink = elf_lookup(rt->map, GO_FN_UNLINK);
 	rt->settle = elf_lookup(rt->map, GO_FN_SETTLE);
 	rt->guard = elf_lookup(rt->map, GO_FN_GUARD);
 	rt->stats = elf_lookup(rt->map, GO_FN_STATS);
-	if (!hello || !rt->crosscall2 || !rt->init || !rt->canon || !rt->unlink ||
+	if (!hello || !rt->crosscall2 || !rt->enter || !rt->init || !rt->unlink ||
 	    !rt->settle || !rt->guard || !rt->stats) {
 		error_set(ad->core,
 			  "%s: it lacks the entry points of goaudit: build the "
@@ -172,6 +172,7 @@ static int bind(struct adapters *ad, struct gort *rt)
 			  rt->path);
 		return -1;
 	}
+	h.modinfo = types_modinfo(ad->loader->head, &h.modinfo_n);
 	gort_call(ad, hello, &h);
 	if (h.protocol != GO_PROTOCOL) {
 		error_set(ad->core,
@@ -354,23 +355,32 @@ static void answer_init(struct adapter_init *init, const struct go_init *go)
 void gort_init(struct adapters *ad, struct generation *gen, struct generation *const *others,
 	       unsigned n, struct adapter_init *init)
 {
-	struct go_range *ranges = calloc(n + 1, sizeof *ranges);
+	struct go_register request = {
+		.lo = gen->info->lo,
+		.hi = gen->info->hi,
+		.module = (uintptr_t)gen->module,
+	};
 	struct go_init *go = calloc(1, sizeof *go);
+	struct go_range *ranges;
 	uint64_t begin = clock_ns();
 
 	init->verdict = ADAPTER_FAILED; /* its module is not registered */
 	init->request = go;
-	if (!go || !itabs_use_library(ad, gen)) {
+	if (!go || !types_register(ad, gen->object.map, &request)) {
 		snprintf(init->text, sizeof init->text,
 			 "its pages cannot be made writable "
-			 "for the runtime library's itabs: %m: free memory or mappings");
-		free(ranges);
+			 "for the types that it shares: %m: free memory or mappings");
 		return;
 	}
+	if (request.verdict != GO_OK) {
+		go->verdict = GO_NOT_FOUND;
+		answer_init(init, go);
+		return;
+	}
+	ranges = calloc(n + 1, sizeof *ranges);
 	go->size = sizeof *go;
 	go->lo = gen->info->lo;
 	go->hi = gen->info->hi;
-	go->module = (uintptr_t)gen->module;
 	for (unsigned i = 0; ranges && i < n; i++) {
 		ranges[i].lo = others[i]->info->lo;
 		ranges[i].hi = others[i]->info->hi;

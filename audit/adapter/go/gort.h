@@ -42,7 +42,7 @@ struct gort {
 	bool program_seen;  /* binding.c has looked whether */
 	bool program_names; /* the program defines names of Go's */
 	void (*crosscall2)(void *fn, void *arg, int size, uintptr_t context);
-	void *init, *canon, *unlink, *settle, *guard, *stats; /* protocol.h's entry points */
+	void *enter, *init, *unlink, *settle, *guard, *stats; /* protocol.h's entry points */
 	uint8_t abi_hash[IMAGE_HASH_MAX];
 	unsigned abi_hash_len;
 	uint64_t start_ns;

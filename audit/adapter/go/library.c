@@ -17,6 +17,7 @@
 
 #include "adapter/adapters.h"
 #include "adapter/go/gort.h"
+#include "adapter/go/types.h"
 #include "core/arch.h"
 #include "core/clock.h"
 #include "core/core.h"
@@ -195,6 +196,33 @@ struct link_map *library_at(struct adapters *ad, uint64_t address)
 
 /* --- its file ------------------------------------------------------------------------ */
 
+unsigned library_needed(struct adapters *ad, const struct link_map *map, struct go_range *out,
+			unsigned n)
+{
+	const char *strings = (const char *)elf_dynamic_address(map, DT_STRTAB);
+
+	for (const ElfW(Dyn) *d = map->l_ld; strings && d->d_tag != DT_NULL; d++) {
+		struct library *lib;
+		uintptr_t lo, hi;
+		bool known = false;
+
+		if (d->d_tag != DT_NEEDED)
+			continue;
+		pthread_mutex_lock(&ad->core->lock);
+		lib = find(ad, base_name(strings + d->d_un.d_val));
+		pthread_mutex_unlock(&ad->core->lock);
+		if (!lib || !elf_range(lib->map, &lo, &hi))
+			continue;
+		for (unsigned i = 0; i < n; i++)
+			known |= out[i].lo == lo;
+		if (known || n == LIBRARIES_NEEDED)
+			continue;
+		out[n++] = (struct go_range){ .lo = lo, .hi = hi };
+		n = library_needed(ad, lib->map, out, n);
+	}
+	return n;
+}
+
 static bool same_hash(const uint8_t *a, unsigned n, const uint8_t *b, unsigned m)
 {
 	return n == m && n && memcmp(a, b, n) == 0;
@@ -343,16 +371,21 @@ static struct link_map *open_file(struct adapters *ad, const char *path, void **
 /* Its module becomes one of the runtime's, and its packages are initialised. */
 static void initialise(struct adapters *ad, struct library *lib, void *module)
 {
+	struct go_register request = { .module = (uintptr_t)module, .lasting = 1 };
 	struct go_init *go = calloc(1, sizeof *go);
 	const char *why = NULL;
 	uintptr_t lo, hi;
 
 	if (go && elf_range(lib->map, &lo, &hi)) {
-		go->size = sizeof *go;
-		go->lo = lo;
-		go->hi = hi;
-		go->module = (uintptr_t)module;
-		gort_call(ad, ad->gort->init, go);
+		request.lo = lo;
+		request.hi = hi;
+		go->verdict = GO_NOT_FOUND;
+		if (types_register(ad, lib->map, &request) && request.verdict == GO_OK) {
+			go->size = sizeof *go;
+			go->lo = lo;
+			go->hi = hi;
+			gort_call(ad, ad->gort->init, go);
+		}
 		if (go->verdict == GO_PANIC)
 			why = go->text;
 		else if (go->verdict != GO_OK)

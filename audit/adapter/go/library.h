@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct adapters;
+struct go_range;
 struct image_facts;
 
 /* Makes those libraries be there that a guest was linked against.  Before anything is
@@ -23,6 +24,12 @@ int library_ensure(struct adapters *ad, const struct image_facts *facts,
 
 /* The library that an address lies in; NULL: none. */
 struct link_map *library_at(struct adapters *ad, uint64_t address);
+
+/* Adds the libraries that an object needs, and those that these need, to the n that are in
+ * `out`, which has room for LIBRARIES_NEEDED; returns how many are there now.  Without locks. */
+#define LIBRARIES_NEEDED 64
+unsigned library_needed(struct adapters *ad, const struct link_map *map, struct go_range *out,
+			unsigned n);
 
 /* Is it a library that is being opened by this thread?  See struct adapter, is_runtime. */
 bool library_is_coming(const struct link_map *map);

@@ -12,10 +12,14 @@
 // The guest is a main package that `goaudit build` has built; its exported
 // package-level functions and variables can be looked up.  The program is built by
 // `goaudit build -exe` and started by `goaudit run`, or with LD_AUDIT=libgoaudit.so.
-// Program and guests share one runtime and the standard library, so its types, and
-// pointers, slices, maps, channels and functions made of them, are the same on both
-// sides.  A package outside of it, and a literal struct or interface type, is in each
-// of them one of its own.
+// Program and guests share one runtime and the standard library, so its types, and all
+// that is made of them (pointers, slices, maps, functions, literal structs and
+// interfaces), are the same on both sides.  A type of another package is in each of them
+// one of its own.  So is what has code in the guest: an instance of a generic type of the
+// library that the program does not mention, like atomic.Pointer[url.URL], and a literal
+// struct with methods of fields that it embeds.  To share one, mention it in the program:
+//
+//	var _ atomic.Pointer[url.URL]
 //
 // A module gets this package by
 //
@@ -47,15 +51,6 @@ package guest
 
 // The module's functions are looked up, so that a program links and starts without.
 static int under_module(void) { return dlsym(RTLD_DEFAULT, "dlreload") != NULL; }
-
-static uintptr_t here(void) { return (uintptr_t)under_module; }
-
-static int same_object(uintptr_t a, uintptr_t b)
-{
-	Dl_info x, y;
-	return dladdr((void *)a, &x) != 0 && dladdr((void *)b, &y) != 0 &&
-	       x.dli_fbase == y.dli_fbase;
-}
 
 // Each call and its dlerror, which is the thread's, are in one C function.
 static char *why(void)
@@ -104,6 +99,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -120,7 +116,13 @@ type Guest struct {
 
 	mu     sync.Mutex
 	handle unsafe.Pointer // nil: closed
-	bound  []binding
+	bound  map[key]binding
+}
+
+// A key is what is bound: each once, so that Bind for each use costs nothing later.
+type key struct {
+	name string
+	typ  reflect.Type
 }
 
 var errClosed = errors.New("the guest is closed: open it again")
@@ -142,7 +144,7 @@ func Open(path string) (*Guest, error) {
 	if handle == nil {
 		return nil, taken(text)
 	}
-	return &Guest{path: path, handle: handle}, nil
+	return &Guest{path: path, handle: handle, bound: make(map[key]binding)}, nil
 }
 
 // taken makes an error of text, and frees it.
@@ -242,50 +244,57 @@ func (e *export) symbol() (s Symbol) {
 		*code = e.address
 		w.data = unsafe.Pointer(code)
 	}
-	if sameObject(uintptr(e.typ), uintptr(e.address)) {
-		// The standard library has no such type.  The program may have one.
-		var c any = program(t)
-		typ := (*words)(unsafe.Pointer(&c)).data
-		if sameObject(uintptr(typ), uintptr(C.here())) {
-			w.typ = typ
-		}
-	}
 	return s
 }
 
-func sameObject(a, b uintptr) bool {
-	return C.same_object(C.uintptr_t(a), C.uintptr_t(b)) != 0
-}
-
-// program returns the program's description of a type that is made of named types
-// of the standard library and basic ones, and that the guest describes, too.  reflect
-// looks for one in the runtime library, the program and the guests, in this order.
-func program(t reflect.Type) reflect.Type {
-	if t.Name() != "" {
+// foreign returns the part of a guest's type t that makes it another type than want,
+// which has the same name; t itself, if no part does.
+func foreign(t, want reflect.Type) reflect.Type {
+	if t.Name() != "" || t.Kind() != want.Kind() {
 		return t
 	}
+	var parts [][2]reflect.Type
+	add := func(t, want reflect.Type) { parts = append(parts, [2]reflect.Type{t, want}) }
 	switch t.Kind() {
-	case reflect.Pointer:
-		return reflect.PointerTo(program(t.Elem()))
-	case reflect.Slice:
-		return reflect.SliceOf(program(t.Elem()))
-	case reflect.Array:
-		return reflect.ArrayOf(t.Len(), program(t.Elem()))
-	case reflect.Chan:
-		return reflect.ChanOf(t.ChanDir(), program(t.Elem()))
 	case reflect.Map:
-		return reflect.MapOf(program(t.Key()), program(t.Elem()))
+		add(t.Key(), want.Key())
+		add(t.Elem(), want.Elem())
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Chan:
+		add(t.Elem(), want.Elem())
 	case reflect.Func:
-		var in, out []reflect.Type
-		for i := 0; i < t.NumIn(); i++ {
-			in = append(in, program(t.In(i)))
+		for i := 0; i < min(t.NumIn(), want.NumIn()); i++ {
+			add(t.In(i), want.In(i))
 		}
-		for i := 0; i < t.NumOut(); i++ {
-			out = append(out, program(t.Out(i)))
+		for i := 0; i < min(t.NumOut(), want.NumOut()); i++ {
+			add(t.Out(i), want.Out(i))
 		}
-		return reflect.FuncOf(in, out, t.IsVariadic())
+	case reflect.Struct:
+		for i := 0; i < min(t.NumField(), want.NumField()); i++ {
+			add(t.Field(i).Type, want.Field(i).Type)
+		}
+	case reflect.Interface:
+		for i := 0; i < min(t.NumMethod(), want.NumMethod()); i++ {
+			add(t.Method(i).Type, want.Method(i).Type)
+		}
 	}
-	return t // struct and interface types are the guest's own, if it has them
+	for _, p := range parts {
+		if p[0] != p[1] {
+			return foreign(p[0], p[1])
+		}
+	}
+	return t
+}
+
+// whyForeign says it of a part, and what to do.
+func whyForeign(part reflect.Type) string {
+	what, cure := "is a type of its own", "use types of the standard library or of a package that both share"
+	switch {
+	case part.Name() == "":
+		what, cure = "has names or methods of its own", "give it a name in a package that both share"
+	case strings.Contains(part.Name(), "["):
+		what = "has a type of its own in it"
+	}
+	return fmt.Sprintf("the guest's %v %s: %s", part, what, cure)
 }
 
 // A Bound is a function, or a pointer to a variable, that follows the reloads of
@@ -306,17 +315,22 @@ type binding interface {
 }
 
 // Bind looks a function of type T up, or a variable for which T is the pointer
-// type.  It fails if the type is another.
+// type.  It fails if the type is another.  For what is bound already it returns the
+// same Bound, which leads to the current generation then.
 func Bind[T any](g *Guest, name string) (*Bound[T], error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	b := &Bound[T]{g: g, name: name}
+	k := key{name, reflect.TypeFor[T]()}
+	b, _ := g.bound[k].(*Bound[T])
+	if b == nil {
+		b = &Bound[T]{g: g, name: name}
+	}
 	set, err := b.prepare()
 	if err != nil {
 		return nil, err
 	}
 	set()
-	g.bound = append(g.bound, b)
+	g.bound[k] = b
 	return b, nil
 }
 
@@ -338,8 +352,8 @@ func (b *Bound[T]) prepare() (func(), error) {
 	}
 	v, ok := s.(T)
 	if want := reflect.TypeFor[T](); !ok && reflect.TypeOf(s).String() == want.String() {
-		return nil, fmt.Errorf("%s: %s: %v has a type in it that is not the program's: "+
-			"use types of the standard library", b.g.path, b.name, want)
+		return nil, fmt.Errorf("%s: %s: it is not the program's %v: %s", b.g.path, b.name, want,
+			whyForeign(foreign(reflect.TypeOf(s), want)))
 	} else if !ok {
 		return nil, fmt.Errorf("%s: %s: it is a %T, not a %v: change one of them",
 			b.g.path, b.name, s, want)
@@ -387,7 +401,7 @@ func (g *Guest) Close() error {
 	for _, b := range g.bound {
 		b.drop()
 	}
-	g.bound = nil
+	clear(g.bound)
 	var text *C.char
 	if C.close_guest(g.handle, &text) != 0 {
 		return taken(text)

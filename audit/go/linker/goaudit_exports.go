@@ -45,3 +45,20 @@ func goauditExports(ctxt *Link) loader.Sym {
 	ldr.SetAttrReachable(table.Sym(), false)
 	return table.Sym()
 }
+
+// goauditModinfo keeps what debug.ReadBuildInfo goes by, as a dynamic symbol
+// goaudit_modinfo: its length, and the text. The variable that go build means is in the
+// runtime library.
+func goauditModinfo(ctxt *Link) loader.Sym {
+	if !ctxt.linkShared || ctxt.BuildMode != BuildModeCShared && ctxt.BuildMode != BuildModeExe {
+		return 0
+	}
+	text := strdata["runtime.modinfo"]
+	info := ctxt.loader.CreateSymForUpdate("goaudit_modinfo", 0)
+	info.SetType(sym.SRODATA)
+	info.SetAlign(int32(ctxt.Arch.PtrSize))
+	info.AddUint(ctxt.Arch, uint64(len(text)))
+	info.AddBytes([]byte(text))
+	ctxt.loader.SetAttrReachable(info.Sym(), false)
+	return info.Sym()
+}

@@ -8,6 +8,7 @@
  * flag. */
 #include "tool/runtime/build.h"
 #include "core/path.h"
+#include "tool/runtime/edits.h"
 #include "tool/runtime/linker.h"
 #include "image/image.h"
 #include "tool/base/child.h"
@@ -57,6 +58,41 @@ static int take_overlay_file(struct runtime *rt, const char *from, const char *r
 	return status;
 }
 
+/* Writes the files of std that are changed, and their lines of overlay.json. */
+static int take_edits(struct runtime *rt, const char *overlay, struct text *json)
+{
+	char *root = format("%s/src", rt->goroot), *list = format("%s/edits", overlay);
+	struct edits edits = { .root = root };
+	int status =
+		edits_make(&edits, list) ?
+			STATUS_OK :
+			tool_error(
+				"%s: this release of Go is not known: use one that goaudit(1) "
+				"lists",
+				rt->version);
+
+	for (struct edited *f = edits.files; f != NULL && status == STATUS_OK; f = f->next) {
+		char *to = format("%s/overlay/%s", rt->dir, f->name);
+		char *dir = format("%.*s", (int)(strrchr(to, '/') - to), to);
+		char *src = format("%s/%s", root, f->name);
+
+		if (make_dirs(dir) != 0 || write_file(to, f->text, strlen(f->text), 0644) != 0)
+			status = tool_error("%s: %s: make the cache folder writable", to,
+					    strerror(errno));
+		text_puts(json, json->n > 0 ? ",\n\t\t" : "\n\t\t");
+		text_json(json, src);
+		text_puts(json, ": ");
+		text_json(json, to);
+		free(to);
+		free(dir);
+		free(src);
+	}
+	edits_free(&edits);
+	free(list);
+	free(root);
+	return status;
+}
+
 /* Writes overlay.json, which has no entries where there is no overlay.
  * *files counts them. */
 static int take_overlay(struct tool *t, struct runtime *rt, size_t *files)
@@ -82,6 +118,8 @@ static int take_overlay(struct tool *t, struct runtime *rt, size_t *files)
 	}
 	if (fts != NULL)
 		fts_close(fts);
+	if (t->overlay != NULL && status == STATUS_OK)
+		status = take_edits(rt, t->overlay, &json);
 	all = format("{\n\t\"Replace\": {%s\n\t}\n}\n", json.s);
 	if (status == STATUS_OK && write_file(rt->overlay_json, all, strlen(all), 0644) != 0)
 		status = tool_error("%s: %s: make the cache folder writable", rt->overlay_json,

@@ -1,6 +1,7 @@
-/* Building the linker: the edits are made on copies of the toolchain's files,
- * which go build -overlay puts in their places. */
+/* Building the linker: go build -overlay puts the changed copies of the toolchain's files
+ * in their places. */
 #include "tool/runtime/linker.h"
+#include "tool/runtime/edits.h"
 #include "tool/base/child.h"
 #include "tool/base/error.h"
 #include "tool/base/files.h"
@@ -18,145 +19,13 @@
 
 #define LD "src/cmd/link/internal/ld"
 
-/* A block of the edits. */
-struct edit {
-	char file[64];
-	unsigned least, most; /* how often `old` must be found */
-	struct text old, new; /* lines, without the last one's end */
-};
-
-/* One source file on its way. */
-struct source {
-	struct source *next;
-	char *name;
-	char *text;
-};
-
 struct linker {
 	struct tool *t;
 	struct runtime *rt;
 	char *dir; /* RUNTIME/linker */
-	struct source *sources;
+	struct edits edits;
 	struct text json;
 };
-
-static void add_line(struct text *to, const char *line, size_t n)
-{
-	if (to->s != NULL)
-		text_add(to, "\n", 1);
-	text_add(to, line, n);
-}
-
-/* Reads the block that *at points to, and moves *at behind it. */
-static bool next_edit(const char **at, struct edit *e)
-{
-	char times[16] = "";
-
-	*e = (struct edit){ .least = 0 };
-	while (**at != '\0' && **at != '@')
-		*at += strcspn(*at, "\n"), *at += **at == '\n';
-	if (sscanf(*at, "@ %63s %15s", e->file, times) != 2)
-		return false;
-	if (sscanf(times, "%u+%u", &e->least, &e->most) != 2)
-		e->most = e->least;
-	else
-		e->most += e->least;
-	for (;;) {
-		size_t n;
-
-		*at += strcspn(*at, "\n");
-		*at += **at == '\n';
-		n = strcspn(*at, "\n");
-		if (**at == '-')
-			add_line(&e->old, *at + 1, n - 1);
-		else if (**at == '+')
-			add_line(&e->new, *at + 1, n - 1);
-		else
-			return e->old.s != NULL && e->new.s != NULL;
-	}
-}
-
-static void free_edit(struct edit *e)
-{
-	free(e->old.s);
-	free(e->new.s);
-}
-
-static struct source *find_source(struct linker *l, const char *name)
-{
-	struct source *s;
-	char *path, *bytes;
-	size_t n;
-
-	for (s = l->sources; s != NULL; s = s->next)
-		if (strcmp(s->name, name) == 0)
-			return s;
-	path = format("%s/" LD "/%s", l->rt->goroot, name);
-	if (read_file(path, &bytes, &n) != 0) {
-		tool_error("%s: %s", path, strerror(errno));
-		free(path);
-		return NULL;
-	}
-	free(path);
-	s = allocate(sizeof *s);
-	*s = (struct source){ .next = l->sources, .name = copy_text(name), .text = bytes };
-	l->sources = s;
-	return s;
-}
-
-static bool apply(struct linker *l, const struct edit *e)
-{
-	struct source *s = find_source(l, e->file);
-	struct text out = { 0 };
-	unsigned found = 0;
-	const char *at, *hit;
-
-	if (s == NULL)
-		return false;
-	for (at = s->text; (hit = strstr(at, e->old.s)) != NULL; at = hit + e->old.n) {
-		text_add(&out, at, (size_t)(hit - at));
-		text_puts(&out, e->new.s);
-		found++;
-	}
-	if (found < e->least || found > e->most) {
-		tool_error("%s: not as expected: `%.*s' is there %u times, not %u", e->file,
-			   (int)strcspn(e->old.s, "\n"), e->old.s, found, e->least);
-		free(out.s);
-		return false;
-	}
-	text_puts(&out, at);
-	free(s->text);
-	s->text = out.s;
-	return true;
-}
-
-static bool make_edits(struct linker *l, const char *folder)
-{
-	char *path = format("%s/edits", folder), *text;
-	struct edit e;
-	const char *at;
-	bool good = true;
-	size_t n;
-
-	if (read_file(path, &text, &n) != 0) {
-		tool_error("%s: %s", path, strerror(errno));
-		free(path);
-		return false;
-	}
-	at = text;
-	while (good && next_edit(&at, &e)) {
-		good = apply(l, &e);
-		free_edit(&e);
-	}
-	if (good && *at != '\0') {
-		tool_error("%s: block for %s: not understood", path, e.file);
-		free_edit(&e);
-		good = false;
-	}
-	free(text);
-	free(path);
-	return good;
-}
 
 static bool put_file(struct linker *l, const char *name, const char *text)
 {
@@ -210,7 +79,7 @@ static bool write_overlay(struct linker *l, const char *path)
 	char *all;
 	bool good = true;
 
-	for (struct source *s = l->sources; s != NULL && good; s = s->next)
+	for (struct edited *s = l->edits.files; s != NULL && good; s = s->next)
 		good = put_file(l, s->name, s->text);
 	all = format("{\n\t\"Replace\": {%s\n\t}\n}\n", good ? l->json.s : "");
 	good = good && write_file(path, all, strlen(all), 0644) == 0;
@@ -257,22 +126,21 @@ static bool run_go(struct linker *l, char *overlay)
 
 int linker_build(struct tool *t, struct runtime *rt)
 {
-	struct linker l = { .t = t, .rt = rt, .dir = format("%s/linker", rt->dir) };
+	struct linker l = { .t = t,
+			    .rt = rt,
+			    .dir = format("%s/linker", rt->dir),
+			    .edits.root = format("%s/" LD, rt->goroot) };
+	char *list = format("%s/edits", t->linker != NULL ? t->linker : "");
 	char *overlay = format("%s/overlay.json", l.dir);
 
 	if (t->linker == NULL || make_dirs(l.dir) != 0 || !add_files(&l, t->linker) ||
-	    !make_edits(&l, t->linker) || !write_overlay(&l, overlay) || !run_go(&l, overlay))
+	    !edits_make(&l.edits, list) || !write_overlay(&l, overlay) || !run_go(&l, overlay))
 		tool_error("%s: guests will have functions and lines for debuggers, but no "
 			   "variables: use a Go that goaudit(1) lists",
 			   rt->version);
-	while (l.sources != NULL) {
-		struct source *s = l.sources;
-
-		l.sources = s->next;
-		free(s->name);
-		free(s->text);
-		free(s);
-	}
+	edits_free(&l.edits);
+	free((char *)(uintptr_t)l.edits.root);
+	free(list);
 	free(l.json.s);
 	free(l.dir);
 	free(overlay);

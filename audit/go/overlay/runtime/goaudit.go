@@ -10,12 +10,14 @@ package runtime
 //
 //	goaudit.go         the requests, the list of known modules, the lock
 //	goaudit_init.go    a guest becomes a module: masks, list, package inits
-//	goaudit_types.go   its types are merged with the runtime library's
+//	goaudit_types.go   its types are merged with those that stay
+//	goaudit_lasting.go which types stay
 //	goaudit_itab.go    its itabs enter and leave itabTable
-//	goaudit_canon.go   the one itab of a pair of library types
 //	goaudit_cache.go   type assertion caches that remember its types
 //	goaudit_unlink.go  the way out: check, purge, check again, commit
 //	goaudit_check.go   what plainly uses a module (frames, timers, ...)
+//	goaudit_foreign.go modules that code has put on the list itself
+//	goaudit_modinfo.go build information of a guest
 //	goaudit_passing.go who is about to let go of it
 //	goaudit_purge.go   std's own caches, and reflect's names
 //	goaudit_holdoff.go no collection starts during a proof or a move
@@ -40,15 +42,16 @@ package runtime
 // the same structs; they must agree field by field.  A request lives in C
 // memory: the collector ignores it, and nothing of Go is ever stored in it.
 //
-// Three locks.  goauditLock is a runtime mutex for the short, non-blocking part
+// Four locks.  goauditLock is a runtime mutex for the short, non-blocking part
 // of a registration: under it this goroutine cannot be preempted, so the world
 // cannot stop in the middle of one, and code that runs with the world stopped
 // needs no lock against it.  It is not held while package inits run, so inits
 // may nest and may run on several threads.  goauditUnlinking is a semaphore
 // held for a whole unlink; a registration never takes it, since an unlink waits
 // for the collector.  goauditNaming is one for the time in which functions of
-// std's packages ask about a batch.  Order: goauditUnlinking, goauditNaming,
-// locks of std's packages, worldsema, goauditLock, itabLock.
+// std's packages ask about a batch.  goauditMerging is one for the merge of a
+// module's types (goaudit_lasting.go).  Order: goauditUnlinking, goauditNaming or
+// goauditMerging, locks of std's packages, worldsema, goauditLock, itabLock.
 //
 // The module list has one writer, too: a guest's constructor would append to it
 // without any lock (addmoduledata), so the C side catches that call and hands
@@ -59,7 +62,7 @@ import (
 	"unsafe"
 )
 
-const goauditProtocol = 6
+const goauditProtocol = 7
 
 // Verdicts and holders, as in protocol.h.
 const (
@@ -84,6 +87,7 @@ const (
 	goauditString   = 13
 	goauditBusy     = 14
 	goauditProfile  = 15
+	goauditListed   = 16
 
 	goauditMaxHeld = 8
 )
@@ -107,34 +111,48 @@ const (
 	goauditNoGhosts    = 1 << 27
 )
 
-type goauditHello6Req struct {
+type goauditHello7Req struct {
 	size       uint64
 	collected  uint64
 	protocol   uint64
 	moduledata uint64
+	modinfo    uint64
+	modinfoN   uint64
 	version    [64]byte
 }
 
 type goauditRange struct{ lo, hi uint64 }
 
-type goauditInitReq struct {
+type goauditRegisterReq struct {
 	size       uint64
 	lo, hi     uint64
 	module     uint64
-	others     *goauditRange
-	othersN    uint64
-	begun      uint64
+	lasting    uint64
+	limited    uint64
+	libraries  *goauditRange
+	librariesN uint64
+	types      *uint64
+	typesN     uint64
+	itabs      *uint64
+	itabsN     uint64
+	lists      uint64
+	modinfo    uint64
+	modinfoN   uint64
 	verdict    uint64
+	led        uint64
+	mergeNs    uint64
 	registerNs uint64
-	initNs     uint64
-	text       [1024]byte
 }
 
-type goauditCanonReq struct {
-	size   uint64
-	lo, hi uint64
-	in     uint64
-	out    uint64
+type goauditInitReq struct {
+	size    uint64
+	lo, hi  uint64
+	others  *goauditRange
+	othersN uint64
+	begun   uint64
+	verdict uint64
+	initNs  uint64
+	text    [1024]byte
 }
 
 type goauditModuleReq struct {
@@ -201,13 +219,17 @@ type goauditStatsReq struct {
 // goauditModule is what the overlay remembers of a registered module.  The
 // modules that were there when the runtime started have one too; they stay.
 type goauditModule struct {
-	md     *moduledata
-	caches []uintptr    // addresses of its abi.TypeAssert and abi.InterfaceSwitch
-	pinned bool         // was there when the runtime started
-	busy   bool         // its package inits are running
-	heirs  int          // newer generations that are taking its names over
-	taken  goauditTaken // what it has taken over itself
-	unused goauditUnused
+	md      *moduledata
+	caches  []uintptr         // addresses of its abi.TypeAssert and abi.InterfaceSwitch
+	own     []goauditTypelink // its types that are no lasting ones
+	modinfo string            // what ReadBuildInfo goes by, in the module
+	lists   bool              // its code can put modules on the list (goaudit_foreign.go)
+	pinned  bool              // a lasting module: never unlinked
+	busy    bool              // it has been registered, and its package inits have not ended
+	begun   bool              // they have begun
+	heirs   int               // newer generations that are taking its names over
+	taken   goauditTaken      // what it has taken over itself
+	unused  goauditUnused
 }
 
 var (
@@ -226,10 +248,10 @@ func goauditSized(have uint64, want uintptr) {
 	}
 }
 
-// goauditHello6 is the first call.  cgocallback has waited for main_init_done,
+// goauditHello7 is the first call.  cgocallback has waited for main_init_done,
 // so std is initialised.
-func goauditHello6(p unsafe.Pointer) {
-	r := (*goauditHello6Req)(p)
+func goauditHello7(p unsafe.Pointer) {
+	r := (*goauditHello7Req)(p)
 	r.protocol = goauditProtocol
 	if r.size != uint64(unsafe.Sizeof(*r)) {
 		return
@@ -238,8 +260,13 @@ func goauditHello6(p unsafe.Pointer) {
 	b := goauditText{buf: r.version[:]}
 	b.str(Version())
 	goauditCollected = uintptr(r.collected)
+	goauditStartLasting()
 	lock(&goauditLock)
-	goauditIndexTypes()
+	for _, m := range goauditModules {
+		if m.md.hasmain != 0 {
+			m.modinfo = goauditTextAt(r.modinfo, r.modinfoN)
+		}
+	}
 	unlock(&goauditLock)
 }
 
@@ -261,17 +288,21 @@ func goauditFind(lo, hi uint64) (md *moduledata) {
 // before the ghosts.  Readers of the list take no lock: md is complete before it can
 // be found.  goauditLock must be held.
 func goauditLink(md *moduledata) {
-	last := lastmoduledatap
-	if last != &goauditGhostModule {
-		last.next = md
-		lastmoduledatap = md
-		return
+	for {
+		last := lastmoduledatap // not ours alone: goaudit_foreign.go
+		if last == &goauditGhostModule {
+			for last = &firstmoduledata; last.next != &goauditGhostModule; {
+				last = last.next
+			}
+			md.next = &goauditGhostModule
+			last.next = md
+			return
+		}
+		if sync_atomic_CompareAndSwapPointer((*unsafe.Pointer)(unsafe.Pointer(&lastmoduledatap)), unsafe.Pointer(last), unsafe.Pointer(md)) {
+			last.next = md
+			return
+		}
 	}
-	for last = &firstmoduledata; last.next != &goauditGhostModule; {
-		last = last.next
-	}
-	md.next = &goauditGhostModule
-	last.next = md
 }
 
 // goauditRecord returns the record of md, or nil.  goauditLock must be held,

@@ -94,7 +94,8 @@ type goauditClone struct{ lo, hi, to uintptr }
 // goauditMover is the state of a move.
 type goauditMover struct {
 	r      *goauditMoveReq
-	lo, hi uintptr // the old generation's mapping
+	lo, hi uintptr     // the old generation's mapping
+	to     *moduledata // the new one
 	clones []goauditClone
 	trace  goauditMoveTrace
 }
@@ -108,7 +109,8 @@ func goauditMove(p unsafe.Pointer) {
 	m := &goauditMover{r: r, lo: uintptr(r.lo), hi: uintptr(r.hi)}
 	semacquire(&goauditUnlinking)
 	md := goauditFind(r.lo, r.hi)
-	if md == nil || goauditFind(r.toLo, r.toHi) == nil {
+	m.to = goauditFind(r.toLo, r.toHi)
+	if md == nil || m.to == nil {
 		r.verdict = goauditNotFound
 	} else {
 		m.run(md)
@@ -337,7 +339,11 @@ func (m *goauditMover) checkSlice(op *goauditMoveOp, body []goauditMoveOp, p uin
 func (m *goauditMover) elem(op *goauditMoveOp, body []goauditMoveOp) *_type {
 	p := uintptr(m.r.toBase + op.typ)
 	if op.typ != 0 && p-uintptr(m.r.toLo) < uintptr(m.r.toHi-m.r.toLo) && p%goarch.PtrSize == 0 {
-		if t := (*_type)(unsafe.Pointer(p)); uint64(t.Size_) == op.size {
+		t := (*_type)(unsafe.Pointer(p))
+		if uint64(t.Size_) == op.size {
+			if c := m.to.typemap[goauditTypeKey(m.to, t)]; c != nil {
+				return c
+			}
 			return t
 		}
 	}

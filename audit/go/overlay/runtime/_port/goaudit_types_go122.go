@@ -19,6 +19,15 @@ func goauditLinkedType(md *moduledata, l goauditTypelink) *_type {
 
 func goauditTypemapKey(l goauditTypelink) typeOff { return typeOff(l) }
 
+// goauditTypeKey is goauditTypemapKey of a type in md.
+func goauditTypeKey(md *moduledata, t *_type) typeOff {
+	return typeOff(uintptr(unsafe.Pointer(t)) - md.types)
+}
+
+// goauditSetTypelinks makes own the list of md's types.  The collector does not look
+// at md: whoever keeps a record of it has to keep own.
+func goauditSetTypelinks(md *moduledata, own []goauditTypelink) { md.typelinks = own }
+
 func goauditForgetTypelinks(md *moduledata) {}
 
 func goauditEachItab(md *moduledata, fn func(*itab)) {

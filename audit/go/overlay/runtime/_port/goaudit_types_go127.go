@@ -23,6 +23,14 @@ func goauditLinkedType(md *moduledata, l goauditTypelink) *_type { return l }
 
 func goauditTypemapKey(l goauditTypelink) *_type { return l }
 
+func goauditTypeKey(md *moduledata, t *_type) *_type { return t }
+
+func goauditSetTypelinks(md *moduledata, own []goauditTypelink) {
+	lock(&moduleToTypelinksLock)
+	moduleToTypelinks[md] = own // moduleTypelinks has made the map
+	unlock(&moduleToTypelinksLock)
+}
+
 func goauditForgetTypelinks(md *moduledata) {
 	lock(&moduleToTypelinksLock)
 	delete(moduleToTypelinks, md)

@@ -22,7 +22,7 @@ import (
 
 func init() {
 	for _, md := range activeModules() {
-		goauditModules = append(goauditModules, &goauditModule{md: md, pinned: true, caches: goauditFindCaches(md)})
+		goauditModules = append(goauditModules, &goauditModule{md: md, pinned: true, begun: true, caches: goauditFindCaches(md)})
 	}
 }
 

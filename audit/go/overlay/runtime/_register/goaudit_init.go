@@ -11,42 +11,61 @@ package runtime
 //
 //  1. Pointer masks of data and bss.  modulesinit would take them from
 //     persistentalloc, which never frees; here they are pages of their own.
-//  2. The type map (goaudit_types.go) and the list of assertion caches
-//     (goaudit_cache.go).  Both depend on the guest and on the runtime library
-//     alone, so no lock is held so far.
+//  2. Its types are merged with those that stay, and its words led to them
+//     (goaudit_types.go); the list of assertion caches (goaudit_cache.go).  Package
+//     reflect is asked, so no lock of the runtime's is held.
 //  3. Under goauditLock: pin the type map, publish the module in modulesSlice,
 //     add its itabs.  A cycle that is marking does not see a module published
 //     now: markrootPrepare has counted the roots.  That is well, as plugin.Open
 //     relies on it too: the module's data leads to no heap object yet, and
 //     whatever its code stores there passes the write barrier.
 //
-// Then the package inits run, on this thread and without any lock: they may
-// block, call C, open and initialise another guest.
+// The C side has made the module's words writable meanwhile, and protects them again
+// before its package inits run: goauditInit is a request of its own.  They run on this
+// thread and without any lock: they may block, call C, open and initialise another
+// guest.
 
 import (
 	"internal/goarch"
 	"unsafe"
 )
 
-func goauditInit(p unsafe.Pointer) {
-	r := (*goauditInitReq)(p)
+func goauditRegister(p unsafe.Pointer) {
+	r := (*goauditRegisterReq)(p)
 	goauditSized(r.size, unsafe.Sizeof(*r))
-	r.text[0] = 0
-	r.registerNs, r.initNs = 0, 0
+	r.led, r.mergeNs = 0, 0
 	start := nanotime()
 	md := (*moduledata)(unsafe.Pointer(uintptr(r.module)))
 	listed := md == nil
 	if listed {
 		md = goauditFind(r.lo, r.hi)
 	}
-	if md == nil {
+	r.verdict = goauditNotFound
+	if md != nil {
+		r.verdict = goauditOK
+		goauditEnter(md, listed, r)
+	}
+	r.registerNs = uint64(nanotime() - start)
+}
+
+func goauditInit(p unsafe.Pointer) {
+	r := (*goauditInitReq)(p)
+	goauditSized(r.size, unsafe.Sizeof(*r))
+	r.text[0] = 0
+	start := nanotime()
+	md := goauditFind(r.lo, r.hi)
+	lock(&goauditLock)
+	m := goauditRecord(md)
+	again := m != nil && m.begun
+	if m != nil {
+		m.begun = true
+	}
+	unlock(&goauditLock)
+	switch {
+	case m == nil:
 		r.verdict = goauditNotFound
 		return
-	}
-	m := goauditRegister(md, listed)
-	registered := nanotime()
-	r.registerNs = uint64(registered - start)
-	if m == nil { // it was registered before, with its inits
+	case again:
 		r.verdict = goauditOK
 		return
 	}
@@ -56,32 +75,44 @@ func goauditInit(p unsafe.Pointer) {
 	if r.verdict != goauditOK {
 		goauditEndTakeOver(m, r.lo, r.hi, true)
 	}
-	r.initNs = uint64(nanotime() - registered)
+	r.initNs = uint64(nanotime() - start)
 	lock(&goauditLock)
 	m.busy = false
 	unlock(&goauditLock)
 }
 
-// goauditRegister enters md into the tables of the runtime, and on the module
-// list unless it is there.  It returns nil if all that has been done before.
-func goauditRegister(md *moduledata, listed bool) *goauditModule {
-	m := &goauditModule{md: md, busy: true, caches: goauditFindCaches(md)}
+// goauditEnter enters md into the tables of the runtime, and on the module list
+// unless it is there.  Nothing is done if all that has been done before.
+func goauditEnter(md *moduledata, listed bool, r *goauditRegisterReq) {
+	m := &goauditModule{
+		md:      md,
+		caches:  goauditFindCaches(md),
+		modinfo: goauditTextAt(r.modinfo, r.modinfoN),
+		lists:   r.lists != 0,
+		pinned:  r.lasting != 0,
+		busy:    true,
+	}
 	lock(&goauditLock)
 	known := goauditRecord(md) != nil
 	if !known {
 		goauditModules = append(goauditModules, m)
-		goauditIndexTypes()
 		if !listed {
-			goauditLink(md)
+			goauditLink(md) // before the merge: names are looked up by the list
 		}
 	}
 	unlock(&goauditLock)
 	if known {
-		return nil
+		return
 	}
 
 	goauditMakeMasks(md)
-	typemap := goauditMergeTypes(md)
+	start := nanotime()
+	typemap, own := goauditMergeTypes(md, r)
+	r.mergeNs = uint64(nanotime() - start)
+	r.led = goauditLeadTypes(md, typemap, unsafe.Slice(r.types, r.typesN))
+	m.own = own
+	goauditSetTypelinks(md, own)
+	r.led += goauditLeadItabs(md, unsafe.Slice(r.itabs, r.itabsN))
 
 	lock(&goauditLock)
 	md.typemap = typemap
@@ -95,7 +126,6 @@ func goauditRegister(md *moduledata, listed bool) *goauditModule {
 	gcController.addGlobals(int64(md.edata - md.data + md.ebss - md.bss))
 	goauditAddItabs(md)
 	unlock(&goauditLock)
-	return m
 }
 
 // goauditMaskBytes returns the sizes of the pointer masks of data and bss, each

@@ -18,9 +18,9 @@ package runtime
 // A wrong guess costs nothing but the entry: an itab is valid for whatever pair
 // it was made for.
 //
-// Pairs of two library types stay out of the table when a guest brings them:
+// Pairs of two lasting types stay out of the table when a guest brings them:
 // such itabs are compared by address, so there may be only one, and it must
-// outlive the guest (goaudit_canon.go).
+// outlive the guest (goauditLeadItabs).
 
 import (
 	"internal/abi"
@@ -78,7 +78,7 @@ func goauditWanted(md *moduledata) (wanted []*_type) {
 	}
 	for _, l := range goauditTypelinks(md) {
 		t := goauditLinkedType(md, l)
-		if goauditSpareHashes[t.Hash] != 0 && md.typemap[goauditTypemapKey(l)] == nil {
+		if goauditSpareHashes[t.Hash] != 0 {
 			wanted = append(wanted, t)
 		}
 	}

@@ -25,6 +25,7 @@ func (b *goauditBatch) check() {
 			t.str("package initialization")
 		}
 	}
+	b.checkForeign()
 	if goauditTraceKnowsTypes() {
 		for i := range b.cands {
 			t := b.hold(&b.cands[i], goauditBusy, 0)
