@@ -93,6 +93,12 @@ printf 'module example.com/stack\n\ngo 1.22\n' >stack/go.mod
 main 1 >stack/main.go
 ends_saying 0 "goaudit: $PWD/stack.so: warning: it asks for an executable stack: glibc 2.41 and later refuses to open it: link it with -z noexecstack; assembly needs a .note.GNU-stack section" \
 	"$tool" build -C stack '-ldflags=-extldflags=-Wl,-z,execstack' -o "$PWD/stack.so" .
+# Settings of GODEBUG have no effect in a guest.
+mkdir -p debug
+printf 'module example.com/debug\n\ngo 1.22\n' >debug/go.mod
+{ printf '//go:debug panicnil=1\n\n'; main 1; } >debug/main.go
+ends_saying 0 'goaudit: ./main.go:1: warning: //go:debug panicnil=1: a guest has the settings of its process: leave it out, and set GODEBUG for the host' \
+	"$tool" build -C debug -o "$PWD/debug.so" .
 # runtime: the list knows the current one; cleaning in a cache of its own.
 "$tool" runtime --list | grep -q 'MB  .*  current$' || fail "runtime --list: $("$tool" runtime --list)"
 mkdir -p cache/runtime/go1.1-old cache/runtime/of-the-user

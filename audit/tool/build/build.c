@@ -7,6 +7,7 @@
  * other packages of std with cgo in them, at each build, for the sake of headers
  * that they do not have.  That is a third of the time. */
 #include "tool/build/build.h"
+#include "tool/build/godebug.h"
 #include "tool/build/header.h"
 #include "tool/runtime/linker.h"
 #include "tool/share/share.h"
@@ -271,6 +272,8 @@ int build_guest(struct tool *t, const struct runtime *rt, const struct goflags *
 	}
 	view_close(rt, &v);
 	header_sweep(t);
+	if (status == STATUS_OK && !g->dry && !g->exe)
+		godebug_warn(g);
 	if (status == STATUS_OK && !g->dry)
 		status = g->exe ? check_program(out) : check_guest(rt, out);
 	free(out);
