@@ -11,7 +11,7 @@ export GOFLAGS=-mod=mod GO111MODULE=off
 # struct go_move_op -> goauditMoveOp; a request has Req at its end, and the first one the
 # protocol's number.
 declare -A go_name=([go_hello]=Hello$(sed -n 's/#define GO_PROTOCOL \([0-9]*\)/\1/p' "$ROOT/audit/go/protocol.h")Req)
-for s in init canon module held unlink settle guard stats move; do go_name[go_$s]=${s^}Req; done
+for s in register init module held unlink settle guard stats move; do go_name[go_$s]=${s^}Req; done
 for s in range move_op move_var move_type; do go_name[go_$s]=$(sed -E 's/(^|_)([a-z])/\U\2/g' <<<"$s"); done
 # Words of Go, or names that are taken there.
 declare -A field=([go_move_op.type]=typ [go_move.var]=failed)
@@ -39,6 +39,7 @@ GO_HOLDER_CHAN goauditChan
 GO_HOLDER_STACK goauditStack
 GO_HOLDER_STRING goauditString
 GO_HOLDER_BUSY goauditBusy
+GO_HOLDER_LISTED goauditListed
 GO_HOLDER_PROFILE goauditProfile
 GO_HELD_MAX goauditMaxHeld
 GO_UNLINK_PROVE goauditProve
@@ -183,7 +184,7 @@ control() { # FILE SED-EXPRESSION DIFFERENCE
 	grep -qxF "$3" differs || { cat differs; fail "$2: another difference"; }
 	cp "$(overlay_file "$1")" overlay
 }
-control goaudit.go 's/^	registerNs uint64/	initNs uint64/; t; s/^	initNs     uint64/	registerNs uint64/' '> goauditInitReq registerNs 72 8'
-control goaudit.go 's/\[1024\]byte/[1016]byte/' '> goauditInitReq text 80 1016'
+control goaudit.go 's/^	mergeNs    uint64/	registerNs uint64/; t; s/^	registerNs uint64/	mergeNs uint64/' '> goauditRegisterReq registerNs 136 8'
+control goaudit.go 's/\[1024\]byte/[1016]byte/' '> goauditInitReq text 64 1016'
 control goaudit_move.go 's/^	goauditMoveLoop$/	goauditMovePointer2/' '< goauditMoveLoop 4'
 control goaudit.go 's/goauditBusy     = 14/goauditBusy = 15/' '> goauditBusy 15'
