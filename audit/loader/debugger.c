@@ -169,6 +169,33 @@ void debugger_expose(struct loader *ld, struct link_map *map, bool exposed)
 	}
 }
 
+/* A function that does nothing (go/exe); NULL where the program has none. */
+static void *marker(const struct loader *ld)
+{
+	return ld->head ? elf_lookup(ld->head, "goaudit_loaded") : NULL;
+}
+
+void debugger_loaded(const struct loader *ld)
+{
+	void (*mark)(void) = (void (*)(void))marker(ld);
+
+	if (mark)
+		mark();
+}
+
+/* Delve keeps a breakpoint at the marker's one instruction. */
+void debugger_unmapped(const struct loader *ld, uintptr_t lo, uintptr_t hi)
+{
+	void *p;
+
+	if (!has_breakpoint((uintptr_t)marker(ld)))
+		return;
+	p = mmap((void *)lo, hi - lo, PROT_NONE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	if (p != MAP_FAILED && p != (void *)lo) /* a kernel before 4.17 */
+		munmap(p, hi - lo);
+}
+
 struct relisting {
 	struct notice notice;
 	void (*between)(void *);

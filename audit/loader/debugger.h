@@ -11,6 +11,7 @@
 
 #include <link.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "dlbind.h"
 
@@ -33,6 +34,14 @@ void debugger_expose(struct loader *ld, struct link_map *map, bool exposed);
  * false: nothing has been done. */
 bool debugger_relist(struct loader *ld, struct link_map *map, void (*between)(void *),
 		     void *arg);
+
+/* A guest has been opened or reloaded, and the link map is complete: Delve sets its
+ * breakpoints in it where a Go program calls this.  Without locks. */
+void debugger_loaded(const struct loader *ld);
+
+/* Where Delve is attached to a Go program, nothing shall be mapped again where an object
+ * has been: it never forgets one. */
+void debugger_unmapped(const struct loader *ld, uintptr_t lo, uintptr_t hi);
 
 /* dlclose of an object that was hidden and is back in the list only because ld.so
  * counts: the debugger, which knows it as gone, shall not see it again. */

@@ -26,9 +26,10 @@ install:
 	ln -sf libgoaudit.so.$(VERSION) $D$(libdir)/libgoaudit.so.$(SOVERSION)
 	ln -sf libgoaudit.so.$(SOVERSION) $D$(libdir)/libgoaudit.so
 	install -m 755 $(COMPANIONS) $(PRIVATE)
-	rm -rf $(PRIVATE)/overlay $(PRIVATE)/linker $(PRIVATE)/guest
+	rm -rf $(PRIVATE)/overlay $(PRIVATE)/linker $(PRIVATE)/guest $(PRIVATE)/exe
 	cd audit/go && find overlay linker guest -type f ! -name README \
 		-exec install -D -m 644 {} $(abspath $(PRIVATE))/{} \;
+	install -D -m 644 -t $(PRIVATE)/exe $B/exe/exe.o $B/exe/exe.list
 	install -D -m 644 gdb-scripts/goaudit-gdb.py $D$(GDB_SCRIPT)
 	install -m 755 $B/$(DLBIND_SONAME) $D$(libdir)/$(DLBIND_SONAME)
 	ln -sf $(DLBIND_SONAME) $D$(libdir)/libdlbind.so
@@ -53,7 +54,7 @@ uninstall:
 			pkgconfig/goaudit.pc pkgconfig/dlbind.pc) \
 		$(addprefix $D$(includedir)/,$(notdir $(HEADERS)))
 	rm -f $(addprefix $(PRIVATE)/,$(notdir $(COMPANIONS)))
-	rm -rf $(PRIVATE)/overlay $(PRIVATE)/linker $(PRIVATE)/guest
+	rm -rf $(PRIVATE)/overlay $(PRIVATE)/linker $(PRIVATE)/guest $(PRIVATE)/exe
 	[ ! -d $(PRIVATE) ] || rmdir --ignore-fail-on-non-empty $(PRIVATE)
 	for page in $(MAN_PAGES); do rm -f $D$(mandir)/man$${page##*.}/$${page##*/}; done
 	$(MAN_LINKS) | while read -r section page name; do \

@@ -31,6 +31,7 @@
 #include "guest/registry.h"
 #include "guest/snapshot.h"
 #include "guest/stamp.h"
+#include "loader/debugger.h"
 #include "loader/folder.h"
 #include "loader/host.h"
 #include "loader/ldso.h"
@@ -422,6 +423,8 @@ static void *run(struct job *job, void (*first)(void *))
 	registry_release(rl->guests, job->guest);
 	pthread_mutex_unlock(&rl->core->lock);
 	forget_surplus(rl);
+	if (handle)
+		debugger_loaded(rl->loader);
 	return handle;
 }
 

@@ -149,6 +149,7 @@ void retire_unmap(struct reloads *rl, struct generation *gen)
 	registered_leave(rl, gen);
 	out = close_map(rl, gen);
 	if (out) {
+		debugger_unmapped(rl->loader, gen->info->lo, gen->info->hi);
 		pins_release(gen);
 		retire_needed(rl, gen);
 		/* Before anybody reads that it is gone. */

@@ -43,6 +43,7 @@ int tool_open(struct tool *t)
 	slash = strrchr(dir, '/');
 	*slash = '\0';
 	t->overlay = find_part(dir, "overlay", "/" PRIVATE_FOLDER "/overlay");
+	t->program = find_part(dir, "exe", "/" PRIVATE_FOLDER "/exe");
 	t->linker = find_part(dir, "linker", "/" PRIVATE_FOLDER "/linker");
 	t->dfly = find_part(dir, "goaudit-dfly", "/" PRIVATE_FOLDER "/goaudit-dfly");
 	t->module = find_part(dir, "libgoaudit.so", "/libgoaudit.so");
@@ -74,6 +75,7 @@ void tool_close(struct tool *t)
 	free(t->exe);
 	free(t->cache);
 	free(t->overlay);
+	free(t->program);
 	free(t->linker);
 	free(t->module);
 	free(t->dfly);

@@ -81,7 +81,8 @@ static int go_argv(const struct tool *t, const struct runtime *rt, const struct 
 		/* One without a pattern first, for packages that no pattern of
 		 * the user's matches. */
 		char *flags =
-			goflags_link(i > 0 ? g->ldflags.item[i - 1] : "", rt->dir, linker);
+			goflags_link(i > 0 ? g->ldflags.item[i - 1] : "", rt->dir,
+				     g->exe ? t->program : NULL, linker);
 
 		if (flags == NULL)
 			return STATUS_USAGE;

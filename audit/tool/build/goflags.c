@@ -261,11 +261,19 @@ static bool is_strip(const char *field)
 	       (field[dashes + 1] == '\0' || field[dashes + 1] == '=');
 }
 
-char *goflags_link(const char *user, const char *dir, bool debug)
+/* Arguments for the C compiler, after a blank; "" where the folder's name has a quote. */
+static char *program_flags(const char *folder)
+{
+	if (folder == NULL || strpbrk(folder, "\"',") != NULL)
+		return copy_text("");
+	return format(" \"%s/exe.o\" \"-Wl,--dynamic-list=%s/exe.list\"", folder, folder);
+}
+
+char *goflags_link(const char *user, const char *dir, const char *program, bool debug)
 {
 	size_t pattern = pattern_length(user);
 	const char *s = user + pattern;
-	char *field, *ext = copy_text(""), *mine;
+	char *field, *ext = copy_text(""), *mine, *more = program_flags(program);
 	struct text out = { 0 };
 	bool bad = false, next = false;
 
@@ -284,7 +292,8 @@ char *goflags_link(const char *user, const char *dir, bool debug)
 		}
 		free(field);
 	}
-	mine = format("-extldflags=" EXT_FLAGS "%s%s", *ext != '\0' ? " " : "", ext);
+	mine = format("-extldflags=" EXT_FLAGS "%s%s%s", more, *ext != '\0' ? " " : "", ext);
+	free(more);
 	bad = bad || !put_field(&out, mine) ||
 	      (debug && (!put_field(&out, "-w=0") || !put_field(&out, "-compressdwarf=false")));
 	free(mine);

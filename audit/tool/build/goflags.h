@@ -26,7 +26,8 @@ void goflags_free(struct goflags *g);
 
 /* The user's [PATTERN=]FLAGS joined with those a guest needs: RUNPATH `dir`,
  * no -Bsymbolic and, if the linker can, debug information, unless the user says
- * -s or -w.  NULL, after a message, where its quoting is broken. */
-char *goflags_link(const char *user, const char *dir, bool debug);
+ * -s or -w.  program: the folder of what a program has more (audit/go/exe), or NULL.
+ * NULL, after a message, where its quoting is broken. */
+char *goflags_link(const char *user, const char *dir, const char *program, bool debug);
 
 #endif

@@ -1,0 +1,139 @@
+#!/bin/bash
+# Delve in a Go program that opens guests, by its command line and as VS Code uses it:
+# goroutines, stacks and variables; a breakpoint that is set before the guest is open, and
+# is hit in each of five generations, once it is switched off and on behind a reload.
+. "$(dirname "$0")/../lib.sh"
+. "$ROOT/test/go.sh"
+case $(go env GOVERSION) in go1.2[2-5]*) skip "before Go 1.26 there is no package goaudit/guest" ;; esac
+dlv=$(command -v dlv) || dlv=$(go env GOPATH)/bin/dlv
+[ -x "$dlv" ] || skip "no dlv: go install github.com/go-delve/delve/cmd/dlv@latest"
+export AUDIT GODEBUG= TERM=dumb NO_COLOR=1
+
+go_file guest/main.go <<'GO'
+package main
+
+import "C"
+
+const build = 1
+
+//go:noinline
+func Work(n int) int {
+	sum := build * 100
+	for i := range n {
+		sum += i
+	}
+	return sum // here
+}
+
+func main() {}
+GO
+go_file host/main.go <<'GO'
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"goaudit/guest"
+)
+
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func put(i int) {
+	b, err := os.ReadFile(fmt.Sprint("guest.", i))
+	check(err)
+	check(os.WriteFile("guest.new", b, 0o755))
+	check(os.Rename("guest.new", "guest.so"))
+}
+
+//go:noinline
+func behind(i int) {
+	fmt.Println("generation", i) // reloaded
+}
+
+func main() {
+	put(1)
+	g, err := guest.Open("guest.so")
+	check(err)
+	work, err := guest.Bind[func(int) int](g, "Work")
+	check(err)
+	fmt.Println(work.Get()(1))
+	for i := 2; i <= 5; i++ {
+		put(i)
+		check(g.Reload())
+		guest.Reclaim(time.Minute)
+		behind(i)
+		fmt.Println(work.Get()(i))
+	}
+}
+GO
+cat >src/host/go.mod <<E
+module example.com/host
+
+go 1.26
+
+require goaudit/guest v0.0.0
+
+replace goaudit/guest => $ROOT/audit/go/guest
+E
+for i in 1 2 3 4 5; do
+	sed -i "s/^const build = .*/const build = $i/" src/guest/main.go
+	build_guest guest.$i guest -gcflags='-N -l'
+done
+(cd src/host && "$GOAUDIT_BUILD/goaudit" build -exe -gcflags='-N -l' -o "$TEST_DIR/host" .) ||
+	fail "host: does not build"
+here=$(sed -n '/here/=' src/guest/main.go) reloaded=$(sed -n '/reloaded/=' src/host/main.go)
+
+expect_output run_audited ./host <<'E'
+100
+generation 2
+201
+generation 3
+303
+generation 4
+406
+generation 5
+510
+E
+
+follow() { python3 "$ROOT/test/debug/dap.py" "$dlv" "$TEST_DIR/$1" "$TEST_DIR/src/guest/main.go" "$here" \
+	"$TEST_DIR/src/host/main.go" "$reloaded"; }
+expect_output follow host <<E
+before it is open: [False]
+guest: line $here, main.Work < main.main, n=1 sum=100 ~r0=0
+guest: line $here, main.Work < main.main, n=2 sum=201 ~r0=0
+guest: line $here, main.Work < main.main, n=3 sum=303 ~r0=0
+guest: line $here, main.Work < main.main, n=4 sum=406 ~r0=0
+guest: line $here, main.Work < main.main, n=5 sum=510 ~r0=0
+E
+
+# The command line: pending, then hit.
+cat >commands <<E
+break $TEST_DIR/src/guest/main.go:$here
+y
+continue
+print sum
+stack
+goroutines
+exit
+E
+LD_AUDIT=$AUDIT "$dlv" exec --allow-non-terminal-interactive=true ./host <commands >cli.txt 2>&1 || :
+# shows TEXT: it is in Delve's output, which may be in colours all the same.
+shows() { perl -pe 's/\e\[[0-9;]*m//g' cli.txt | grep -F "$1" >shown.txt || fail "no '$1': $(cat cli.txt)"; }
+shows "Breakpoint 1 materialized at ./src/guest/main.go:$here (main.Work)"
+shows "> [Breakpoint 1] main.Work() ./src/guest/main.go:$here"
+shows "(dlv) 100"
+shows " in main.main"
+shows "* Goroutine 1 - User: ./src/guest/main.go:$here main.Work"
+
+# The control: the same program without the names that Delve looks for.
+perl -pe 's/runtime\.allgs\0/runtime.allgx\0/; s/plugin\.Open\0/plugin.Opex\0/' host >without
+chmod +x without
+printf 'break main.behind\ncontinue\ngoroutines\nexit\n' >commands
+LD_AUDIT=$AUDIT "$dlv" exec --allow-non-terminal-interactive=true ./without <commands >cli.txt 2>&1 || :
+grep -q 'could not find goroutine array' cli.txt || fail "the control: $(cat cli.txt)"
