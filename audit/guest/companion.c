@@ -95,6 +95,7 @@ int companion_image(struct guests *gs)
 		{ "image_probe", (void **)&c->probe },
 		{ "image_status_text", (void **)&c->status_text },
 		{ "image_packages", (void **)&c->packages },
+		{ "image_clash", (void **)&c->clash },
 		{ "image_inspect", (void **)&c->inspect },
 	};
 	bool first = !__atomic_load_n(&c->inspect, __ATOMIC_ACQUIRE);

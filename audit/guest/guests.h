@@ -178,6 +178,7 @@ struct companions {
 	__typeof__(image_add_debug) *add_debug;
 	__typeof__(image_probe) *probe;
 	__typeof__(image_packages) *packages;
+	__typeof__(image_clash) *clash;
 	__typeof__(image_status_text) *status_text;
 	/* libgoaudit-dwarf.so */
 	__typeof__(image_compare_exports) *compare_exports;

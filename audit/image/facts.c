@@ -30,8 +30,6 @@
 #define GO_NOTE_ABIHASH 2
 #define ABIHASH_PREFIX  "go:link.abihash."
 #define RUNTIME_NAME    "libstd.so"
-#define PACKAGES_SYMBOL "goaudit_packages"
-#define PACKAGES_MAX    (16 << 20) /* bytes of a list */
 
 /* What is seen on the way, beside the facts. */
 struct scan {
@@ -181,7 +179,7 @@ static enum image_status scan_symbols(struct scan *sc)
 	GElf_Sym sym;
 
 	if (sc->facts->kind == IMAGE_GO_RUNTIME &&
-	    image_find_symbol(img, PACKAGES_SYMBOL) == 0) {
+	    image_find_symbol(img, IMAGE_PACKAGES_SYMBOL) == 0) {
 		sc->facts->overlay = image_find_symbol(img, GO_FN_HELLO) != 0;
 		return IMAGE_OK;
 	}
@@ -410,23 +408,4 @@ enum image_status image_inspect(const void *data, size_t len, struct image_facts
 	st = image_elf_facts(&img, facts);
 	image_elf_close(&img);
 	return st;
-}
-
-char *image_packages(const void *data, size_t len)
-{
-	struct image_elf img;
-	char *text = NULL;
-	GElf_Sym sym;
-	size_t i;
-	Elf_Data *d;
-
-	if (image_elf_open(&img, data, len, NULL, 0) != IMAGE_OK)
-		return NULL;
-	i = image_find_symbol(&img, PACKAGES_SYMBOL);
-	if (i != 0 && gelf_getsym(img.sym, (int)i, &sym) != NULL && sym.st_size > 0 &&
-	    sym.st_size < PACKAGES_MAX &&
-	    (d = image_chunk(&img, sym.st_value, sym.st_size, ELF_T_BYTE)) != NULL)
-		text = strndup(d->d_buf, sym.st_size);
-	image_elf_close(&img);
-	return text;
 }

@@ -111,10 +111,18 @@ IMAGE_API
 bool image_add_debug(const void *data, size_t len, const struct image_facts *facts, void **out,
 		     size_t *out_len);
 
+#define IMAGE_PACKAGES_SYMBOL "goaudit_packages"
+
 /* What packages a package library has: its text (tool/share/library.h), malloc'ed; NULL: it
  * has none, or there is no memory. */
 IMAGE_API
 char *image_packages(const void *data, size_t len);
+
+/* Two libraries cannot be in the scope of one program where both have a package: has the
+ * program's, with the list `there', one that the guest's has, too?  The text names the
+ * package, both versions, and what to do. */
+IMAGE_API
+bool image_clash(const char *there, const char *wanted, char *text, size_t size);
 
 /* The address, relative to where the image is loaded, of an SDT probe
  * (sys/sdt.h: a note of type 3 in .note.stapsdt); 0: it has no such probe. */

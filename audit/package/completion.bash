@@ -23,11 +23,11 @@ _goaudit()
 	run) options='--here-only --log --reloadable --watch --help' ;;
 	runtime) options='--clean --json --keep-current --list --print --help' ;;
 	status) options='--all --gone --json --watch --help' ;;
-	watch) options='--here-only --log --output --reloadable --help' ;;
+	watch) options='--here-only --log --output --program --reloadable --help' ;;
 	*) options= ;;
 	esac
 	case $prev in
-	--host | --runtime | --output | --watch | -o | -C)
+	--host | --runtime | --output | --program | --watch | -o | -C)
 		compopt -o default
 		return ;;
 	esac

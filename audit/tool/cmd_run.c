@@ -62,7 +62,10 @@ int cmd_run(struct tool *t, int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &o);
 	if (o.package != NULL)
-		return watch_and_run(t, &o.host, o.package, NULL, argv + o.at);
+		return watch_and_run(t, &o.host,
+				     &(struct watch_options){ .package = o.package,
+							      .out = NULL },
+				     argv + o.at);
 	status = host_check(t, &o.host, argv[o.at], &path);
 	if (status == STATUS_OK)
 		status = host_environment(t, &o.host);

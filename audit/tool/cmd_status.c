@@ -1,5 +1,6 @@
 /* goaudit status: what processes under the audit module have loaded. */
 #include "tool/tool.h"
+#include "tool/live/packages.h"
 #include "tool/live/process.h"
 
 #include <argp.h>
@@ -155,6 +156,23 @@ static void print_generation(const struct goaudit_generation *g)
 		print_holders(g);
 }
 
+static void print_libraries(pid_t pid)
+{
+	struct live_libraries all;
+
+	live_libraries(pid, &all);
+	for (size_t i = 0; i < all.n; i++) {
+		const struct list *packages = &all.item[i].packages;
+
+		printf("  packages %s:\n", all.item[i].path);
+		for (size_t k = 0; k < packages->n; k++) /* without the build's ID */
+			printf("    %.*s\n",
+			       (int)(strrchr(packages->item[k], ' ') - packages->item[k]),
+			       packages->item[k]);
+	}
+	live_libraries_free(&all);
+}
+
 static void print_process(const struct process *p, bool gone)
 {
 	size_t hidden = 0;
@@ -164,6 +182,7 @@ static void print_process(const struct process *p, bool gone)
 	if (p->head.go_running)
 		printf("  runtime %s, started in %s: %s\n", p->head.runtime.version,
 		       time_text(start, p->head.runtime.start_ns), p->head.runtime.path);
+	print_libraries(p->pid);
 	if (p->head.refusal[0] != '\0')
 		printf("  reloading is off: %s\n", p->head.refusal);
 	if (p->n > 0)
@@ -224,6 +243,37 @@ static void json_generation(struct text *t, const struct goaudit_generation *g)
 	text_puts(t, "}");
 }
 
+static void json_package(struct text *t, char *package)
+{
+	char *path = strsep(&package, " "), *version = strsep(&package, " ");
+
+	text_puts(t, "{");
+	json_text(t, "path", path);
+	json_text(t, "version", version != NULL ? version : "");
+	json_text(t, "build", package != NULL ? package : "");
+	text_puts(t, "}");
+}
+
+static void json_libraries(struct text *t, pid_t pid)
+{
+	struct live_libraries all;
+
+	live_libraries(pid, &all);
+	text_puts(t, ", \"libraries\": [");
+	for (size_t i = 0; i < all.n; i++) {
+		text_puts(t, i == 0 ? "\n    {" : ",\n    {");
+		json_text(t, "path", all.item[i].path);
+		text_puts(t, ", \"packages\": [");
+		for (size_t k = 0; k < all.item[i].packages.n; k++) {
+			text_puts(t, k == 0 ? "\n      " : ",\n      ");
+			json_package(t, all.item[i].packages.item[k]);
+		}
+		text_puts(t, "]}");
+	}
+	text_puts(t, "]");
+	live_libraries_free(&all);
+}
+
 static void json_process(const struct process *p, bool first)
 {
 	const struct goaudit_debug *h = &p->head;
@@ -245,6 +295,7 @@ static void json_process(const struct process *p, bool first)
 	} else {
 		text_puts(&t, "null");
 	}
+	json_libraries(&t, p->pid);
 	text_puts(&t, ", \"generations\": [");
 	for (size_t i = 0; i < p->n; i++) {
 		text_puts(&t, i == 0 ? "\n    " : ",\n    ");

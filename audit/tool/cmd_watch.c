@@ -6,12 +6,15 @@
 
 struct options {
 	struct host_options host;
-	const char *out, *package;
+	struct watch_options watch;
 	int at; /* index of the program in argv */
 };
 
 static const struct argp_option option_table[] = {
 	{ "output", 'o', "FILE.so", 0, "The guest that is built (default: the folder's name)",
+	  0 },
+	{ "program", 'p', "FOLDER", 0,
+	  "Build PROGRAM from the Go package there, first and when a shared package changes",
 	  0 },
 	{ "reloadable", 'r', "GLOB", 0, "As with goaudit run, beside the guest itself", 0 },
 	{ "log", 'l', "FILE", OPTION_ARG_OPTIONAL, "As with goaudit run", 0 },
@@ -24,21 +27,22 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct options *o = state->input;
 
 	switch (key) {
-	case 'o': o->out = arg; return 0;
+	case 'o': o->watch.out = arg; return 0;
+	case 'p': o->watch.program = arg; return 0;
 	case 'r': list_add(&o->host.globs, copy_text(arg)); return 0;
 	case 'l': o->host.log = host_log(arg); return 0;
 	case 'H': o->host.here_only = true; return 0;
 	case ARGP_KEY_ARG:
 		/* Options may stand between the two. */
-		if (o->package == NULL) {
-			o->package = arg;
+		if (o->watch.package == NULL) {
+			o->watch.package = arg;
 			return 0;
 		}
 		o->at = state->next - 1;
 		state->next = state->argc;
 		return 0;
 	case ARGP_KEY_END:
-		if (o->package == NULL)
+		if (o->watch.package == NULL)
 			argp_error(state, "no FOLDER: which package is to be built?");
 		else if (o->at == 0)
 			argp_error(state, "no PROGRAM: what is to be run?");
@@ -65,5 +69,5 @@ int cmd_watch(struct tool *t, int argc, char **argv)
 	struct options o = { 0 };
 
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &o);
-	return watch_and_run(t, &o.host, o.package, o.out, argv + o.at);
+	return watch_and_run(t, &o.host, &o.watch, argv + o.at);
 }

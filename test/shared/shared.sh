@@ -48,3 +48,61 @@ needs() {
 
 # The package libraries that an object needs.
 libraries_of() { readelf -d "$1" | sed -n 's/.*NEEDED.*\[\(libgo-.*\)\]/\1/p' | sort; }
+
+# A Go host over the packages of lib: for each argument, that file becomes guest.so, which is
+# opened or reloaded; then Test is called.
+go_host() { # NAME [MODULE[=FOLDER]...]
+	local name=$1
+	needs "$@"
+	cat >>"src/$name/go.mod" <<-E2
+	require goaudit/guest v0.0.0
+	replace goaudit/guest => $ROOT/audit/go/guest
+	E2
+	sed -i 's/^go 1.22/go 1.26/' "src/$name/go.mod"
+	go_file "$name/main.go" <<-'GO'
+	package main
+
+	import (
+		"errors"
+		"fmt"
+		"os"
+		"strings"
+
+		"example.com/lib"
+		"goaudit/guest"
+	)
+
+	func main() {
+		var g *guest.Guest
+		var test *guest.Bound[func() string]
+		dir, _ := os.Getwd()
+		lib.Count = 100
+		for _, name := range os.Args[1:] {
+			b, err := os.ReadFile(name)
+			err = errors.Join(err, os.WriteFile("guest.new", b, 0o755), os.Rename("guest.new", "guest.so"))
+			if err == nil && g == nil {
+				g, err = guest.Open("guest.so")
+				if err == nil {
+					test, err = guest.Bind[func() string](g, "Test")
+				}
+			} else if err == nil {
+				err = g.Reload()
+			}
+			if err != nil {
+				fmt.Println(strings.ReplaceAll(err.Error(), dir+"/", ""))
+			}
+			if test != nil {
+				fmt.Println(test.Get()())
+			}
+		}
+		fmt.Println(lib.Count)
+	}
+	GO
+}
+
+# build_host_program OUT FOLDER [flag...]
+build_host_program() {
+	local out=$TEST_DIR/$1 folder=$2
+	shift 2
+	(cd "src/$folder" && "$GOAUDIT_BUILD/goaudit" build -exe "$@" -o "$out" .) || fail "$out: does not build"
+}

@@ -33,16 +33,20 @@
 #include "loader/loader.h"
 #include "loader/transaction.h"
 
-#define LIST_SYMBOL "goaudit_packages"
+struct user {
+	struct user *next;
+	char guest[];
+};
 
-/* c, but for `failed': L. */
+/* c, but for `failed' and `users': L. */
 struct library {
 	struct library *next;
 	char *name; /* what guests call it by */
 	struct link_map *map;
-	const char *list; /* of its packages; mapped */
-	bool program;     /* the program was linked with it */
-	char *failed;     /* it is mapped, and its package init has failed: how */
+	const char *list;   /* of its packages; mapped */
+	bool program;       /* the program was linked with it */
+	char *failed;       /* it is mapped, and its package init has failed: how */
+	struct user *users; /* guests that have run over it; atomic: grows at the head */
 };
 
 /* A library whose file has been looked at. */
@@ -63,74 +67,6 @@ static const char *base_name(const char *path)
 	const char *slash = strrchr(path, '/');
 
 	return slash ? slash + 1 : path;
-}
-
-/* --- lists -------------------------------------------------------------------------- */
-
-/* A line "package PATH VERSION ID". */
-struct line {
-	const char *path, *version, *id;
-	int path_n, version_n, id_n;
-};
-
-/* Reads the next one of a list, and moves *list behind it. */
-static bool next_package(const char **list, struct line *l)
-{
-	while (**list) {
-		const char *s = *list, *end = s + strcspn(s, "\n");
-
-		*list = end + (*end == '\n');
-		if (strncmp(s, "package ", 8) != 0)
-			continue;
-		l->path = s + 8;
-		l->path_n = (int)strcspn(l->path, " \n");
-		l->version = l->path + l->path_n + (l->path[l->path_n] == ' ');
-		l->version_n = (int)strcspn(l->version, " \n");
-		l->id = l->version + l->version_n + (l->version[l->version_n] == ' ');
-		l->id_n = (int)(end - l->id);
-		return l->id_n > 0;
-	}
-	return false;
-}
-
-static bool find_package(const char *list, const struct line *want, struct line *found)
-{
-	while (next_package(&list, found))
-		if (found->path_n == want->path_n &&
-		    memcmp(found->path, want->path, (size_t)want->path_n) == 0)
-			return true;
-	return false;
-}
-
-static bool same(const char *a, int n, const char *b, int m)
-{
-	return n == m && memcmp(a, b, (size_t)n) == 0;
-}
-
-/* How unlike two builds of a package are. */
-static int difference(const struct line *a, const struct line *b)
-{
-	if (!same(a->version, a->version_n, b->version, b->version_n))
-		return 3;
-	return same(a->id, a->id_n, b->id, b->id_n) ? 1 : 2;
-}
-
-/* The package that both lists have whose builds differ most; 0: they have none. */
-static int clash(const char *there, const char *wanted, struct line *a, struct line *b)
-{
-	struct line want, have;
-	int most = 0;
-
-	while (next_package(&wanted, &want)) {
-		int d = find_package(there, &want, &have) ? difference(&have, &want) : 0;
-
-		if (d > most) {
-			most = d;
-			*a = have;
-			*b = want;
-		}
-	}
-	return most;
 }
 
 /* --- what the process has ------------------------------------------------------------ */
@@ -154,7 +90,7 @@ static struct library *add(struct adapters *ad, struct link_map *map, const char
 		return NULL;
 	}
 	lib->map = map;
-	lib->list = elf_lookup(map, LIST_SYMBOL);
+	lib->list = elf_lookup(map, IMAGE_PACKAGES_SYMBOL);
 	lib->program = program;
 	pthread_mutex_lock(&ad->core->lock);
 	lib->next = ad->gort->libraries;
@@ -175,7 +111,7 @@ static void take_programs(void *arg)
 	struct search *s = arg;
 
 	for (struct link_map *m = s->ad->loader->head; m; m = m->l_next)
-		if (m->l_name && m->l_name[0] && elf_lookup(m, LIST_SYMBOL) &&
+		if (m->l_name && m->l_name[0] && elf_lookup(m, IMAGE_PACKAGES_SYMBOL) &&
 		    !find(s->ad, base_name(m->l_name)) &&
 		    !add(s->ad, m, base_name(m->l_name), true))
 			s->no_memory = true;
@@ -299,47 +235,28 @@ static bool is_below(const struct candidate *c, const struct library *lib)
 	return false;
 }
 
-static void refuse_clash(struct adapters *ad, const struct candidate *c, int how,
-			 const struct line *a, const struct line *b)
+static bool is_user(const struct library *lib, const char *guest)
 {
-	if (how == 3)
-		error_set(
-			ad->core,
-			"%s: package %.*s: the process has %.*s, and this guest was built with "
-			"%.*s: build both with one version, and restart the process",
-			c->guest, b->path_n, b->path, a->version_n, a->version, b->version_n,
-			b->version);
-	else if (how == 2)
-		error_set(
-			ad->core,
-			"%s: package %.*s: the process has %.*s (build %.8s), and this guest was "
-			"built with %.*s (build %.8s): it has been changed: build the program "
-			"again, and restart the process",
-			c->guest, b->path_n, b->path, a->version_n, a->version, a->id,
-			b->version_n, b->version, b->id);
-	else
-		error_set(ad->core,
-			  "%s: package %.*s %.*s: the process has it in another library: build "
-			  "the program and the guest again, in one workspace",
-			  c->guest, b->path_n, b->path, b->version_n, b->version);
+	const struct user *u = __atomic_load_n(&lib->users, __ATOMIC_ACQUIRE);
+
+	while (u && strcmp(u->guest, guest) != 0)
+		u = u->next;
+	return u != NULL;
 }
 
 /* What the program brings is in the global scope, and would take the place of the library's
- * own.  What came with other guests is not. */
+ * own.  What came with other guests is not, but a guest that has run over one build of a
+ * package does not go on with another one: it would find that package's state lost. */
 static bool may_come(struct adapters *ad, const struct candidate *c)
 {
-	struct line a, b;
+	char text[512];
 
-	for (struct library *lib = ad->gort->libraries; lib; lib = lib->next) {
-		int how = (lib->program || is_below(c, lib)) && lib->list ?
-				  clash(lib->list, c->list, &a, &b) :
-				  0;
-
-		if (how) {
-			refuse_clash(ad, c, how, &a, &b);
+	for (struct library *lib = ad->gort->libraries; lib; lib = lib->next)
+		if ((lib->program || is_below(c, lib) || is_user(lib, c->guest)) && lib->list &&
+		    ad->guests->companions.clash(lib->list, c->list, text, sizeof text)) {
+			error_set(ad->core, "%s: %s", c->guest, text);
 			return false;
 		}
-	}
 	return true;
 }
 
@@ -472,13 +389,32 @@ static int ensure_one(struct adapters *ad, const struct image_library *want,
 	return -1;
 }
 
-/* Are all of them here already? */
-static bool all_here(struct adapters *ad, const struct image_facts *facts)
+/* Out of memory it is not known later that the guest has run over them. */
+static void note_user(struct adapters *ad, const struct image_facts *facts, const char *guest)
+{
+	size_t n = strlen(guest) + 1;
+
+	for (unsigned i = 0; i < facts->libraries; i++) {
+		struct library *lib = find(ad, facts->library[i].name);
+		struct user *u = lib && !is_user(lib, guest) ? malloc(sizeof *u + n) : NULL;
+
+		if (!u)
+			continue;
+		memcpy(u->guest, guest, n);
+		pthread_mutex_lock(&ad->core->lock);
+		u->next = lib->users;
+		__atomic_store_n(&lib->users, u, __ATOMIC_RELEASE);
+		pthread_mutex_unlock(&ad->core->lock);
+	}
+}
+
+/* Are all of them here already, for this guest? */
+static bool all_here(struct adapters *ad, const struct image_facts *facts, const char *guest)
 {
 	for (unsigned i = 0; i < facts->libraries; i++) {
 		const struct library *lib = find(ad, facts->library[i].name);
 
-		if (!lib || lib->failed)
+		if (!lib || lib->failed || !is_user(lib, guest))
 			return false;
 	}
 	return true;
@@ -523,7 +459,7 @@ int library_ensure(struct adapters *ad, const struct image_facts *facts, const c
 	bool here;
 
 	pthread_mutex_lock(&ad->core->lock);
-	here = all_here(ad, facts);
+	here = all_here(ad, facts, guest_path);
 	pthread_mutex_unlock(&ad->core->lock);
 	if (here)
 		return 0;
@@ -535,6 +471,8 @@ int library_ensure(struct adapters *ad, const struct image_facts *facts, const c
 	}
 	for (unsigned i = 0; result == 0 && i < facts->libraries; i++)
 		result = ensure_one(ad, &facts->library[i], facts->runpath, guest_path);
+	if (result == 0)
+		note_user(ad, facts, guest_path);
 	end(ad);
 	return result;
 }

@@ -273,3 +273,40 @@ void inspect_go_runtimes(const struct inspector *in, const struct object *o,
 				   "%s carries a Go runtime of its own", object_name(d));
 	}
 }
+
+/* ---- package libraries ---- */
+
+static bool has_library(const struct closure *c, const char *soname)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (strcmp(c->object[i]->facts.soname, soname) == 0)
+			return true;
+	return false;
+}
+
+/* As the audit module does before it maps one (adapter/go/library.c). */
+static void compare_packages(const struct object *there, const struct object *wanted,
+			     struct report *r)
+{
+	char *a = image_packages(there->bytes, there->len);
+	char *b = image_packages(wanted->bytes, wanted->len), text[512];
+
+	if (a != NULL && b != NULL && image_clash(a, b, text, sizeof text))
+		report_add(r, LEVEL_REFUSED, "package-clash", NULL, "%s", text);
+	free(a);
+	free(b);
+}
+
+void inspect_go_packages(const struct inspector *in, const struct closure *c, struct report *r)
+{
+	for (size_t i = 1; in->host != NULL && i < c->n; i++) {
+		const struct object *wanted = c->object[i];
+
+		if (wanted->facts.kind != IMAGE_GO_PACKAGES ||
+		    has_library(&in->host_closure, wanted->facts.soname))
+			continue;
+		for (size_t k = 0; k < in->host_closure.n; k++)
+			if (in->host_closure.object[k]->facts.kind == IMAGE_GO_PACKAGES)
+				compare_packages(in->host_closure.object[k], wanted, r);
+	}
+}

@@ -8,4 +8,7 @@ void inspect_go_guest(struct inspector *in, struct object *o, struct report *r);
 void inspect_go_runtimes(const struct inspector *in, const struct object *o,
 			 const struct closure *c, struct report *r);
 
+/* Can the guest's package libraries be in one process with the host's? */
+void inspect_go_packages(const struct inspector *in, const struct closure *c, struct report *r);
+
 #endif

@@ -105,6 +105,7 @@ static void judge_library(struct inspector *in, struct object *o, const struct c
 	case IMAGE_C: judge_mending(o, r); break;
 	}
 	inspect_go_runtimes(in, o, c, r);
+	inspect_go_packages(in, c, r);
 	if (in->host != NULL)
 		inspect_captured(in, o, r);
 }

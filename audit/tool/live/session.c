@@ -3,6 +3,7 @@
  * changes during a build starts the next one.  A build goes into a folder of
  * its own and is renamed into place, so the host never sees half a file. */
 #include "tool/live/session.h"
+#include "tool/live/packages.h"
 #include "tool/live/sources.h"
 #include "tool/base/child.h"
 #include "tool/base/error.h"
@@ -35,6 +36,11 @@ struct session {
 	sigset_t mask;         /* the one we were started with */
 	struct timespec began; /* of the build */
 	bool changed;          /* since the last build began */
+	struct host_options *options;
+	char *program;      /* the folder of the host's own package; NULL: not to be built */
+	char *program_file; /* the host */
+	char **argv;
+	bool restarting; /* the host has been asked to end, and begins anew then */
 };
 
 static int pidfd(pid_t pid)
@@ -82,10 +88,44 @@ static int place(const struct session *s)
 	return status;
 }
 
+/* The host, where it is a Go program of ours, over what its guest is over. */
+static int build_program(struct session *s)
+{
+	const char *name = strrchr(s->program_file, '/') + 1;
+	char *to = format("%s/%s", s->stage, name);
+	char *argv[] = { s->t->exe, "build", "-exe", "-C", s->program, "-o", to, ".", NULL };
+	struct child c = { .argv = argv, .out = -1, .mask = &s->mask };
+	pid_t pid = child_start(&c);
+	int status = pid < 0 ? tool_error("build: %s", strerror(errno)) : child_wait(pid);
+
+	if (status == STATUS_OK && rename(to, s->program_file) != 0)
+		status = tool_error("%s: %s", s->program_file, strerror(errno));
+	free(to);
+	return status;
+}
+
+/* The process refuses a guest over another build of a package that it has. */
+static void restart_for(struct session *s, const char *why)
+{
+	fprintf(stderr, "goaudit: %s: %s\n", s->out, why);
+	if (s->program != NULL && build_program(s) != STATUS_OK) {
+		tool_error("%s: the build failed: the old one goes on", s->program_file);
+		return;
+	}
+	fprintf(stderr, "goaudit: %s: restarted\n", s->program_file);
+	s->restarting = true;
+	kill(s->host, SIGTERM);
+}
+
 static int end_build(struct session *s)
 {
+	char *staged = format("%s/%s", s->stage, strrchr(s->out, '/') + 1), why[512];
 	int status = child_wait(s->builder);
+	bool clash = status == STATUS_OK && s->host != 0 &&
+		     live_clash(s->out, staged, why, sizeof why);
 	struct timespec now;
+
+	free(staged);
 
 	close(s->builder_fd);
 	s->builder_fd = -1;
@@ -99,6 +139,8 @@ static int end_build(struct session *s)
 				(double)(now.tv_nsec - s->began.tv_nsec) / 1e9);
 	else if (s->host != 0)
 		tool_error("%s: the build failed: the old one goes on", s->out);
+	if (status == STATUS_OK && clash)
+		restart_for(s, why);
 	/* Imports may have come with this build. */
 	watch_update(s->t, &s->watch);
 	return status;
@@ -120,8 +162,10 @@ static void set_environment(struct session *s, struct host_options *o)
 	setenv("GOAUDIT_WATCH", s->out, 1);
 }
 
-static int start_host(struct session *s, struct host_options *o, const char *path, char **argv)
+static int start_host(struct session *s)
 {
+	struct host_options *o = s->options;
+
 	s->host = fork();
 	if (s->host == 0) {
 		sigprocmask(SIG_SETMASK, &s->mask, NULL);
@@ -129,10 +173,10 @@ static int start_host(struct session *s, struct host_options *o, const char *pat
 		set_environment(s, o);
 		if (host_environment(s->t, o) != STATUS_OK)
 			_exit(126);
-		execv(path, argv);
+		execv(s->program_file, s->argv);
 		if (errno == ENOEXEC)
-			execvp(argv[0], argv);
-		tool_error("%s: %s", path, strerror(errno));
+			execvp(s->argv[0], s->argv);
+		tool_error("%s: %s", s->program_file, strerror(errno));
 		_exit(126);
 	}
 	if (s->host < 0) {
@@ -161,6 +205,16 @@ static int end_like_host(struct session *s)
 	sigprocmask(SIG_SETMASK, &s->mask, NULL);
 	raise(signal_number);
 	return 128 + signal_number;
+}
+
+static int begin_anew(struct session *s)
+{
+	close(s->host_fd);
+	while (waitpid(s->host, NULL, 0) < 0 && errno == EINTR)
+		;
+	s->host = 0;
+	s->restarting = false;
+	return start_host(s);
 }
 
 /* Of a key press the terminal has told the host itself. */
@@ -193,8 +247,10 @@ static int loop(struct session *s)
 			start_build(s);
 		if (n <= 0)
 			continue;
-		if (p[0].revents != 0)
+		if (p[0].revents != 0 && !s->restarting)
 			return end_like_host(s);
+		if (p[0].revents != 0 && begin_anew(s) != STATUS_OK)
+			return STATUS_FAILED;
 		if (p[1].revents != 0)
 			pass_signal(s);
 		if (p[2].revents != 0 && watch_changed(&s->watch))
@@ -266,30 +322,59 @@ static void close_session(struct session *s)
 	free(s->package);
 	free(s->out);
 	free(s->stage);
+	free(s->program);
+	free(s->program_file);
 }
 
-int watch_and_run(struct tool *t, struct host_options *o, const char *package, const char *out,
+/* A program that is to be built is not there yet, perhaps. */
+static int choose_program(struct session *s, const char *folder)
+{
+	if (folder == NULL)
+		return host_check(s->t, s->options, s->argv[0], &s->program_file);
+	s->program = realpath(folder, NULL);
+	if (s->program == NULL)
+		return tool_error("%s: %s: name the folder of the program's package", folder,
+				  strerror(errno));
+	s->program_file =
+		format("%s%s", strchr(s->argv[0], '/') == NULL ? "./" : "", s->argv[0]);
+	return STATUS_OK;
+}
+
+/* The guest is built over the host's libraries, so the host comes first. */
+static int build_first(struct session *s)
+{
+	char *path = NULL;
+	int status = s->program != NULL ? build_program(s) : STATUS_OK;
+
+	if (status == STATUS_OK && s->program != NULL) {
+		status = host_check(s->t, s->options, s->program_file, &path);
+		free(path);
+	}
+	if (status == STATUS_OK)
+		status = start_build(s);
+	return status == STATUS_OK ? end_build(s) : status;
+}
+
+int watch_and_run(struct tool *t, struct host_options *o, const struct watch_options *w,
 		  char **argv)
 {
 	struct session s = { .t = t, .host_fd = -1, .builder_fd = -1, .watch.fd = -1 };
-	char *path = NULL;
 	int status;
 
+	s.options = o;
+	s.argv = argv;
 	sigprocmask(SIG_BLOCK, NULL, &s.mask);
-	status = host_check(t, o, argv[0], &path);
+	status = choose_program(&s, w->program);
 	if (status == STATUS_OK)
-		status = open_session(&s, package, out);
+		status = open_session(&s, w->package, w->out);
 	if (status == STATUS_OK)
-		status = start_build(&s);
-	if (status == STATUS_OK)
-		status = end_build(&s);
+		status = build_first(&s);
 	if (status == STATUS_OK)
 		status = open_signals(&s);
 	if (status == STATUS_OK)
-		status = start_host(&s, o, path, argv);
+		status = start_host(&s);
 	if (status == STATUS_OK)
 		status = loop(&s);
 	close_session(&s);
-	free(path);
 	return status;
 }

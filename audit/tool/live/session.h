@@ -4,10 +4,17 @@
 
 #include "tool/live/launch.h"
 
-/* Builds the package, runs argv under the module, and builds the
- * package anew at each change; out NULL: the default name.  Returns the host's
- * exit status. */
-int watch_and_run(struct tool *t, struct host_options *o, const char *package, const char *out,
+struct watch_options {
+	const char *package; /* the guest's folder */
+	const char *out;     /* the guest; NULL: the default name */
+	const char
+		*program; /* the folder of the host's own Go package; NULL: not to be built */
+};
+
+/* Builds the guest, runs argv under the module, and builds the guest anew at each change.
+ * A build over another build of a package that the host shares with it, which the host
+ * refuses, restarts the host.  Returns the host's exit status. */
+int watch_and_run(struct tool *t, struct host_options *o, const struct watch_options *w,
 		  char **argv);
 
 #endif

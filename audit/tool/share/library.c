@@ -4,13 +4,17 @@
 #include "tool/base/hash.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#define FORM      "1" /* of a library; another one gets another key */
-#define ORDER_MAX 64
+#define FORM           "1" /* of a library; another one gets another key */
+#define ORDER_MAX      64
+#define UNUSED_SECONDS (30 * 86400)
 
 /* --- reading ----------------------------------------------------------------------- */
 
@@ -56,6 +60,28 @@ static struct library *find(struct library *all, const char *key)
 	return all;
 }
 
+static bool has(const struct list *list, const char *item)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->item[i], item) == 0)
+			return true;
+	return false;
+}
+
+/* The keys in a file, a line each; none where it is not there. */
+static void read_keys(const char *file, struct list *keys)
+{
+	char *text, *rest, *line;
+	size_t n;
+
+	if (read_file(file, &text, &n) != 0)
+		return;
+	for (rest = text; (line = strsep(&rest, "\n")) != NULL;)
+		if (*line != '\0')
+			list_add(keys, copy_text(line));
+	free(text);
+}
+
 static struct library **append(struct library **end, struct library *all, const char *folder,
 			       const char *key, bool foreign)
 {
@@ -76,19 +102,32 @@ static int is_list(const struct dirent *d)
 	       strcmp(d->d_name + n - 5, ".list") == 0;
 }
 
-struct library *library_read(const char *folder, const char *order)
+static struct library **append_all(struct library **end, struct library *const *all,
+				   const char *folder, const char *file, const struct list *own)
+{
+	struct list keys = { 0 };
+
+	read_keys(file, &keys);
+	for (size_t i = 0; i < keys.n; i++)
+		end = append(end, *all, folder, keys.item[i],
+			     own != NULL && !has(own, keys.item[i]));
+	list_free(&keys);
+	return end;
+}
+
+struct library *library_read(const char *folder, const char *order, const char *programs,
+			     bool program)
 {
 	struct library *all = NULL, **end = &all;
-	char *text, *rest, *line;
+	struct list own = { 0 };
 	struct dirent **d = NULL;
-	size_t n;
 	int files;
 
-	if (read_file(order, &text, &n) == 0) {
-		for (rest = text; (line = strsep(&rest, "\n")) != NULL;)
-			end = append(end, all, folder, line, false);
-		free(text);
-	}
+	read_keys(order, &own);
+	if (program)
+		end = append_all(end, &all, folder, order, NULL);
+	end = append_all(end, &all, folder, programs, &own);
+	end = append_all(end, &all, folder, order, NULL);
 	files = scandir(folder, &d, is_list, alphasort);
 	for (int i = 0; i < files; i++) {
 		char *key = format("%.*s", (int)strlen(d[i]->d_name) - 11, d[i]->d_name + 6);
@@ -98,6 +137,7 @@ struct library *library_read(const char *folder, const char *order)
 		free(d[i]);
 	}
 	free(d);
+	list_free(&own);
 	return all;
 }
 
@@ -129,10 +169,8 @@ static bool fits_alone(struct library *lib, const struct link *l)
 			return false;
 		if (p == NULL)
 			continue;
-		if (!p->shared || strcmp(p->id, lib->ids.item[i]) != 0) {
-			lib->refused = true;
+		if (!p->shared || strcmp(p->id, lib->ids.item[i]) != 0)
 			return false;
-		}
 		if (p->in != NULL && p->in != lib)
 			return false;
 	}
@@ -190,6 +228,24 @@ size_t library_choose(struct library *all, struct link *l)
 	return left;
 }
 
+void library_sweep(const struct library *all)
+{
+	struct stat st;
+
+	for (const struct library *lib = all; lib != NULL; lib = lib->next) {
+		char *list = format("%.*slist", (int)strlen(lib->file) - 2, lib->file);
+
+		if (lib->chosen) {
+			utimensat(AT_FDCWD, list, NULL, 0);
+		} else if (stat(list, &st) == 0 && st.st_mtime + UNUSED_SECONDS < time(NULL) &&
+			   unlink(list) == 0) {
+			/* Without its list it is not chosen any more. */
+			unlink(lib->file);
+		}
+		free(list);
+	}
+}
+
 /* --- a new one --------------------------------------------------------------------- */
 
 static bool needs(const struct link *l, const struct library *lib)
@@ -204,14 +260,6 @@ static bool needs(const struct link *l, const struct library *lib)
 				return true;
 		}
 	}
-	return false;
-}
-
-static bool has(const struct list *list, const char *item)
-{
-	for (size_t i = 0; i < list->n; i++)
-		if (strcmp(list->item[i], item) == 0)
-			return true;
 	return false;
 }
 
@@ -258,45 +306,77 @@ char *library_list(struct library *all, const struct link *l, char **key)
 
 /* --- the order --------------------------------------------------------------------- */
 
-static void put(struct text *out, unsigned *n, const char *key)
+static bool overlap(const struct library *a, const struct library *b)
 {
-	if ((*n)++ < ORDER_MAX) {
-		text_puts(out, key);
-		text_puts(out, "\n");
-	}
+	for (size_t i = 0; i < a->paths.n; i++)
+		if (has(&b->paths, a->paths.item[i]))
+			return true;
+	return false;
 }
 
-int library_keep_order(const struct library *all, const char *made, const char *order)
+/* Would another build that looks at this one first come to something else than what has
+ * been chosen? */
+static bool misleads(struct library *all, const char *key)
 {
-	struct text out = { 0 };
-	bool turn = made != NULL, passed = false, differs;
-	unsigned n = 0;
-	char *old = NULL, *part;
-	size_t len;
+	const struct library *first = find(all, key);
+
+	if (first == NULL || first->chosen)
+		return false;
+	for (const struct library *lib = all; lib != NULL; lib = lib->next)
+		if (lib->chosen && overlap(first, lib))
+			return true;
+	return false;
+}
+
+/* Does the order lead to what has been chosen?  If so it stays as it is, and what was
+ * linked by it up to date. */
+static bool leads(struct library *all, const struct list *keys)
+{
+	size_t chosen = 0, seen = 0;
+
+	for (const struct library *lib = all; lib != NULL; lib = lib->next)
+		chosen += lib->chosen;
+	for (size_t i = 0; i < keys->n && seen < chosen; i++) {
+		const struct library *lib = find(all, keys->item[i]);
+
+		if (misleads(all, keys->item[i]))
+			return false;
+		seen += lib != NULL && lib->chosen;
+	}
+	return seen == chosen;
+}
+
+int library_keep_order(struct library *all, const char *made, const char *file)
+{
+	struct list keys = { 0 }, out = { 0 };
+	struct text text = { 0 };
+	char *part = format("%s.%ld", file, (long)getpid());
 	int status = STATUS_OK;
 
-	/* A choice that the same order would lead to leaves it alone: what was linked by it
-	 * stays up to date. */
-	for (const struct library *lib = all; lib != NULL; lib = lib->next) {
-		turn = turn || (lib->chosen && (passed || lib->foreign));
-		passed = passed || (lib->refused && !lib->foreign);
-	}
-	if (!turn)
+	read_keys(file, &keys);
+	if (made == NULL && leads(all, &keys)) {
+		list_free(&keys);
+		free(part);
 		return STATUS_OK;
+	}
 	if (made != NULL)
-		put(&out, &n, made);
+		list_add(&out, copy_text(made));
 	for (const struct library *lib = all; lib != NULL; lib = lib->next)
 		if (lib->chosen)
-			put(&out, &n, lib->key);
-	for (const struct library *lib = all; lib != NULL; lib = lib->next)
-		if (!lib->chosen && !lib->foreign)
-			put(&out, &n, lib->key);
-	differs = read_file(order, &old, &len) != 0 || strcmp(old, out.s) != 0;
-	part = format("%s.%ld", order, (long)getpid());
-	if (differs && (write_file(part, out.s, out.n, 0666) != 0 || rename(part, order) != 0))
-		status = tool_error("%s: %m: make the cache folder writable", order);
-	free(old);
+			list_add(&out, copy_text(lib->key));
+	for (size_t i = 0; i < keys.n && out.n < ORDER_MAX; i++)
+		if (!has(&out, keys.item[i]))
+			list_add(&out, copy_text(keys.item[i]));
+	text_add(&text, "", 0);
+	for (size_t i = 0; i < out.n; i++) {
+		text_puts(&text, out.item[i]);
+		text_puts(&text, "\n");
+	}
+	if (write_file(part, text.s, text.n, 0666) != 0 || rename(part, file) != 0)
+		status = tool_error("%s: %m: make the cache folder writable", file);
+	list_free(&keys);
+	list_free(&out);
+	free(text.s);
 	free(part);
-	free(out.s);
 	return status;
 }

@@ -16,7 +16,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define DEFAULT "none"
+#define DEFAULT  "none"
+#define PROGRAMS "of/programs"
 
 /* --- goaudit build's part ---------------------------------------------------------- */
 
@@ -161,19 +162,29 @@ static bool shares(void)
 	       getenv("GOAUDIT_SHARE_ORDER") != NULL;
 }
 
+static void hash_file(struct hash *h, const char *file)
+{
+	char *text;
+	size_t n;
+
+	if (read_file(file, &text, &n) != 0)
+		return;
+	hash_text(h, text);
+	free(text);
+}
+
 char *share_identity(void)
 {
 	struct hash h = { .h = 1 };
-	char *order;
-	size_t n;
+	char *programs;
 
 	if (!shares())
 		return copy_text("");
+	programs = format("%s/" PROGRAMS, getenv("GOAUDIT_PACKAGES"));
 	hash_text(&h, getenv("GOAUDIT_SHARE"));
-	if (read_file(getenv("GOAUDIT_SHARE_ORDER"), &order, &n) == 0) {
-		hash_text(&h, order);
-		free(order);
-	}
+	hash_file(&h, getenv("GOAUDIT_SHARE_ORDER"));
+	hash_file(&h, programs);
+	free(programs);
 	return format("-share-%016llx", (unsigned long long)(h.h >> 40));
 }
 
@@ -254,19 +265,28 @@ static int make(struct link *l, struct library *all, const char *folder, char *c
 
 static int use(struct link *l, const char *folder, const char *order, char ***argv)
 {
-	struct library *all = library_read(folder, order), *made = NULL;
+	const char *kind = getenv("GOAUDIT_KIND");
+	bool program = kind != NULL && strcmp(kind, "exe") == 0;
+	char *programs = format("%s/" PROGRAMS, folder);
+	struct library *all = library_read(folder, order, programs, program), *made = NULL;
+	const char *key;
 	int status = STATUS_OK;
 
 	if (library_choose(all, l) > 0)
 		status = make(l, all, folder, *argv, &made);
+	key = made != NULL ? made->key : NULL;
+	library_sweep(all);
 	if (status == STATUS_OK)
-		status = library_keep_order(all, made != NULL ? made->key : NULL, order);
+		status = library_keep_order(all, key, order);
+	if (status == STATUS_OK && program)
+		status = library_keep_order(all, key, programs);
 	if (status == STATUS_OK)
 		status = make_config(l, l->config, false);
 	if (status == STATUS_OK)
 		*argv = add_folders(*argv, l, folder);
 	library_free(made);
 	library_free(all);
+	free(programs);
 	return status;
 }
 

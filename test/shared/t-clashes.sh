@@ -1,0 +1,118 @@
+#!/bin/bash
+# A Go host and a guest that were built with different builds of a package are not put
+# together: the guest is refused before anything of it is mapped, with the package, both
+# versions and what to do; inspect --host says so beforehand.  In a C host such guests run
+# beside each other.  A package whose init fails says so to each guest that needs it.
+. "$(dirname "$0")/../lib.sh"
+. "$ROOT/test/go.sh"
+case $(go env GOVERSION) in go1.2[2-5]*) skip "the package goaudit/guest wants Go 1.26 or later" ;; esac
+. "$ROOT/test/shared/shared.sh"
+
+needs guest lib
+go_file guest/main.go <<'GO'
+package main
+
+import "C"
+
+import (
+	"fmt"
+
+	"example.com/lib"
+)
+
+const generation = "generation 1"
+
+func Text() string { lib.Count++; return fmt.Sprint(generation, ", ", lib.Count) }
+
+//export PlainTest
+func PlainTest() *C.char { return C.CString(Text()) }
+
+func Test() string { return Text() }
+
+func main() {}
+GO
+go_host host lib
+build_host_program host host -share deps
+build_guest guest.1 guest -share deps
+"$GOAUDIT_BUILD/goaudit" inspect --quiet --host ./host guest.1 || fail "inspect --host: $?"
+
+# The package is changed: the guest's next build is over another library.
+sed -i 's/" of "/" out of "/' src/lib/lib.go
+build_guest guest.2 guest -share deps
+ids() { sed -n 's/^package example.com\/lib (devel) \(........\).*/\1/p' "$PACKAGES/${1%.so}.list"; }
+old=$(ids "$(libraries_of host)") new=$(ids "$(libraries_of guest.2)")
+[ "$old" != "$new" ] || fail "one build: $old"
+text="package example.com/lib (devel) has been changed: the program has build $old, and this guest was built with $new"
+expect_output run_audited ./host guest.1 guest.2 <<E2
+generation 1, 101
+guest.so: $text: build the program again, and restart it
+generation 1, 102
+102
+E2
+ends_saying 1 "    refused [package-clash]: $text: build the program again, and restart it" \
+	"$GOAUDIT_BUILD/goaudit" inspect --host ./host guest.2
+
+# Two versions of one module.
+for v in 1 2; do
+	needs "versioned$v" 
+	mkdir -p "src/versioned$v/vendor/example.com/v"
+	printf 'require example.com/v v1.%s.0\n' $v >>"src/versioned$v/go.mod"
+	printf '# example.com/v v1.%s.0\n## explicit; go 1.22\nexample.com/v\n' $v >"src/versioned$v/vendor/modules.txt"
+	printf 'package v\n\nconst Salt = "%s"\n\nfunc Version() int { return %s }\n' "$SALT" $v \
+		>"src/versioned$v/vendor/example.com/v/v.go"
+	sed "s/\"fmt\"/\"fmt\"; \"example.com\/v\"/; s/\"example.com\/lib\"//; s/lib.Count++; //; s/lib.Count/v.Version()/" \
+		src/guest/main.go | go_file "versioned$v/main.go"
+	build_guest "version.$v" "versioned$v" -share deps
+done
+# In a C host they run beside each other.
+cp version.1 a.so
+cp version.2 b.so
+cc_host chost <<'C'
+#include "gohost.h"
+
+int main(void)
+{
+	print_text(open_guest("./a.so"), "PlainTest");
+	print_text(open_guest("./b.so"), "PlainTest");
+	replace("version.2", "./a.so");
+	if (!dlopen("./a.so", RTLD_NOW | RTLD_NOLOAD | RTLD_RELOADABLE) ||
+	    !dlreload(dlopen("./a.so", RTLD_NOW | RTLD_RELOADABLE)))
+		puts(strrchr(dlerror(), '/') + 1);
+	return 0;
+}
+C
+expect_output run_audited ./chost <<'E2'
+generation 1, 1
+generation 1, 2
+a.so: package example.com/v: the program has v1.1.0, and this guest was built with v1.2.0: build both with one version, and restart the program
+E2
+
+# A package whose init panics: each guest over it says so.
+sed -i 's/func init() { Count++;/func init() { panic("no lib today");/' src/lib/lib.go
+build_guest bad guest -share deps
+cp bad bad.so
+cp bad bad2.so
+cc_host badhost <<'C'
+#include "gohost.h"
+
+int main(void)
+{
+	for (int i = 0; i < 2; i++)
+		if (!dlopen(i ? "./bad2.so" : "./bad.so", RTLD_NOW | RTLD_RELOADABLE))
+			puts(strrchr(dlerror(), '/') + 1);
+	return 0;
+}
+C
+library=$(libraries_of bad)
+expect_output run_audited ./badhost <<E2
+bad.so: the package init of a library that it needs ($library) panicked: no lib today: mend it, and restart the process
+bad2.so: the package init of a library that it needs ($library) panicked: no lib today: mend it, and restart the process
+E2
+# Without its library a guest is refused with the name.
+mv "$PACKAGES/$library" "$PACKAGES/$library.gone"
+expect_output run_audited ./badhost <<E2
+bad.so: its package library ($library) is not on this machine, or was built anew: build the guest again with \`goaudit build\`
+bad2.so: its package library ($library) is not on this machine, or was built anew: build the guest again with \`goaudit build\`
+E2
+mv "$PACKAGES/$library.gone" "$PACKAGES/$library"
+expect_no_snapshots

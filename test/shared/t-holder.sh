@@ -1,0 +1,58 @@
+#!/bin/bash
+# A value of a guest's in a shared package's variable holds its generation, which has that
+# variable's name for a holder; when it is taken out the generation goes.
+. "$(dirname "$0")/../lib.sh"
+. "$ROOT/test/go.sh"
+. "$ROOT/test/shared/shared.sh"
+case $(go env GOVERSION) in go1.2[2-5]*) skip "Go 1.26 and later know what holds a guest" ;; esac
+
+needs one lib
+go_file one/main.go <<'GO'
+package main
+
+import "C"
+
+import "example.com/lib/reg"
+
+const generation = "generation 1"
+
+type thing struct{ n int }
+
+func (thing) Name() string { return generation }
+
+//export Hold
+func Hold() { reg.All["held"] = &thing{len(generation)} }
+
+//export LetGo
+func LetGo() { delete(reg.All, "held") }
+
+func main() {}
+GO
+build_guest one.1 one -share deps
+variant one.1 one.2 "generation 1" "generation 2"
+cc_host host <<'C'
+#include "gohost.h"
+
+int main(void)
+{
+	void *h;
+
+	replace("one.1", "./one.so");
+	h = open_guest("./one.so");
+	call(h, "Hold");
+	replace("one.2", "./one.so");
+	CHECK(dlreload(h) == h);
+	CHECK(goaudit_reclaim(NULL, 1000) == 1);
+	puts(record_of("./one.so", 1)->holders);
+	call(h, "LetGo");
+	reclaim_all();
+	check_gone("./one.so", 1);
+	puts("gone");
+	return 0;
+}
+C
+expect_output run_audited ./host <<'E2'
+type *main.thing <- map[string]interface {} <- example.com/lib/reg.All
+gone
+E2
+expect_no_snapshots
