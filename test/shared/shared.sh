@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 
 unset GOAUDIT_SHARE
+# shellcheck disable=SC2034
 PACKAGES=$(dirname "$("$GOAUDIT_BUILD/goaudit" runtime --print)")/packages
 
 # A salt makes this run's packages others than those of any run before.

@@ -56,10 +56,11 @@ E2
 
 build_guest guest.1 guest -share deps
 variant guest.1 guest.2 "generation 1" "generation 2"
-[ "$(libraries_of guest.1 | grep -vx "$first" | wc -l)" = 1 ] && libraries_of guest.1 | grep -qx "$first" ||
+[ "$(libraries_of guest.1 | grep -cvx "$first")" = 1 ] && libraries_of guest.1 | grep -qx "$first" ||
 	fail "the guest's libraries: $(libraries_of guest.1), the host's: $first"
 second=$(libraries_of guest.1 | grep -vx "$first")
-[ "$(cut -d' ' -f1-2 "$PACKAGES/${second%.so}.list")" = "below $(sed 's/libgo-\(.*\)\.so/\1/' <<<"$first")
+below=${first#libgo-}
+[ "$(cut -d' ' -f1-2 "$PACKAGES/${second%.so}.list")" = "below ${below%.so}
 package example.com/other" ] || fail "$(cat "$PACKAGES/${second%.so}.list")"
 expect_output run_audited ./host guest.1 guest.2 guest.1 <<'E2'
 generation 1, other of 1, 1 init, 1100

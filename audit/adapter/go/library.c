@@ -247,16 +247,33 @@ static bool is_user(const struct library *lib, const char *guest)
 /* What the program brings is in the global scope, and would take the place of the library's
  * own.  What came with other guests is not, but a guest that has run over one build of a
  * package does not go on with another one: it would find that package's state lost. */
-static bool may_come(struct adapters *ad, const struct candidate *c)
+static bool may_go_together(struct adapters *ad, const struct library *lib, const char *list,
+			    const char *guest)
 {
 	char text[512];
 
-	for (struct library *lib = ad->gort->libraries; lib; lib = lib->next)
-		if ((lib->program || is_below(c, lib) || is_user(lib, c->guest)) && lib->list &&
-		    ad->guests->companions.clash(lib->list, c->list, text, sizeof text)) {
-			error_set(ad->core, "%s: %s", c->guest, text);
+	if (!lib->list || !ad->guests->companions.clash(lib->list, list, text, sizeof text))
+		return true;
+	error_set(ad->core, "%s: %s", guest, text);
+	return false;
+}
+
+static bool may_come(struct adapters *ad, const struct candidate *c)
+{
+	for (const struct library *lib = ad->gort->libraries; lib; lib = lib->next)
+		if ((lib->program || is_below(c, lib) || is_user(lib, c->guest)) &&
+		    !may_go_together(ad, lib, c->list, c->guest))
 			return false;
-		}
+	return true;
+}
+
+/* The guest has not run over this one yet, which is here. */
+static bool may_change_to(struct adapters *ad, const struct library *to, const char *guest)
+{
+	for (const struct library *lib = ad->gort->libraries; lib && to->list; lib = lib->next)
+		if (lib != to && is_user(lib, guest) &&
+		    !may_go_together(ad, lib, to->list, guest))
+			return false;
 	return true;
 }
 
@@ -381,7 +398,7 @@ static int ensure_one(struct adapters *ad, const struct image_library *want,
 			return -1;
 	}
 	if (!lib->failed)
-		return 0;
+		return is_user(lib, guest) || may_change_to(ad, lib, guest) ? 0 : -1;
 	error_set(ad->core,
 		  "%s: the package init of a library that it needs (%s) panicked: %s: mend it, "
 		  "and restart the process",
