@@ -40,6 +40,7 @@ enum adapter_holder {
 	HOLDER_BUSY = 14,   /* no answer this time: it may come soon */
 	HOLDER_CALL = 64,   /* a call of the host is under way (entry/calls.h) */
 	HOLDER_LOADER,      /* ld.so does not let it go (reload/linger.h) */
+	HOLDER_KEPT,        /* GOAUDIT_OLD_GENERATIONS */
 };
 
 enum adapter_verdict {

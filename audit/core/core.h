@@ -59,14 +59,15 @@ struct log {
 /* Texts are copies: a host may write a title over its environment. */
 struct settings {
 	bool secure;
-	char *reloadable;        /* globs, each with its NUL, and one more NUL; or NULL */
-	char *log;               /* NULL: no log */
-	char *cache, *snapshots; /* NULL: the default */
-	unsigned reaper_share;   /* percent of a processor */
-	unsigned held_max;       /* retired generations that may be held, */
-	uint64_t held_bytes;     /* and the size of their mappings */
-	unsigned parked;         /* guests that all have closed, and that are kept */
-	unsigned init_timeout;   /* ms; 0: no limit */
+	char *reloadable;         /* globs, each with its NUL, and one more NUL; or NULL */
+	char *log;                /* NULL: no log */
+	char *cache, *snapshots;  /* NULL: the default */
+	unsigned reaper_share;    /* percent of a processor */
+	unsigned held_max;        /* retired generations that may be held, */
+	uint64_t held_bytes;      /* and the size of their mappings */
+	unsigned old_generations; /* of a guest that stay mapped: those replaced last */
+	unsigned parked;          /* guests that all have closed, and that are kept */
+	unsigned init_timeout;    /* ms; 0: no limit */
 	bool panic_return;
 	bool keep;      /* snapshots outlive the process */
 	bool here_only; /* children run without the module */

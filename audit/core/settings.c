@@ -126,6 +126,11 @@ static bool take_parked(struct settings *s, const char *value)
 	return whole_number(value, UINT_MAX, &s->parked);
 }
 
+static bool take_old_generations(struct settings *s, const char *value)
+{
+	return whole_number(value, 65536, &s->old_generations);
+}
+
 static bool take_reaper_share(struct settings *s, const char *value)
 {
 	return whole_number(value, 100, &s->reaper_share);
@@ -161,6 +166,7 @@ const struct setting settings_table[] = {
 	{ "GOAUDIT_HELD", "256,1G", "COUNT or COUNT,SIZE, where SIZE may end in K, M or G",
 	  take_held },
 	{ "GOAUDIT_PARKED", "256", "a number of guests", take_parked },
+	{ "GOAUDIT_OLD_GENERATIONS", "0", "0 to 65536", take_old_generations },
 	{ "GOAUDIT_REAPER_SHARE", "20", "0 to 100", take_reaper_share },
 	{ "GOAUDIT_SNAPSHOTS", "$XDG_RUNTIME_DIR/goaudit", "a folder", take_snapshots },
 	{ "GOAUDIT_KEEP", "0", "0 or 1", take_keep },

@@ -79,6 +79,7 @@ enum go_holder {
 	/* Not of the Go side's finding. */
 	GO_HOLDER_CALL = 64, /* a call of the host is under way (entry/calls.h) */
 	GO_HOLDER_LOADER,    /* ld.so does not let it go (reload/linger.h) */
+	GO_HOLDER_KEPT,      /* GOAUDIT_OLD_GENERATIONS */
 };
 
 #define GO_HELD_MAX 8

@@ -143,6 +143,9 @@ void commit_switch(void *arg)
 	retire_replaced(rl, job->guest);
 	if (old)
 		supersede(job, old);
+	/* One more is kept, so another one is not. */
+	if (rl->core->settings.old_generations)
+		retire_replaced(rl, job->guest);
 	/* The caller may have come from an older one still. */
 	if (mine && mine != old && retire_is_unreferenced(mine))
 		retire_below_caller(rl, mine);

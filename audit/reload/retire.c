@@ -206,6 +206,18 @@ bool retire_is_used(struct reloads *rl, const struct generation *gen)
 	return held || registered_hold(rl, gen, NULL, NULL);
 }
 
+/* Is it one of its guest's last, which the user wants to keep? */
+static bool is_kept_back(struct reloads *rl, const struct generation *gen)
+{
+	unsigned newer = 0;
+
+	if (gen->rolled_back || !rl->core->settings.old_generations)
+		return false;
+	for (const struct generation *g = gen->guest->all; g && g != gen; g = g->next)
+		newer += g->info->state == GOAUDIT_RETIRED && !g->rolled_back;
+	return newer < rl->core->settings.old_generations;
+}
+
 static bool is_called(struct reloads *rl, const struct generation *gen)
 {
 	if (!gen->entered)
@@ -219,8 +231,9 @@ static bool is_busy(struct reloads *rl, struct generation *gen)
 {
 	char text[sizeof gen->info->holders];
 
-	return gen->kept || gen->unmapping || gen->users || retire_is_used(rl, gen) ||
-	       is_called(rl, gen) || is_held(rl, gen, text, sizeof text);
+	return gen->kept || gen->unmapping || is_kept_back(rl, gen) || gen->users ||
+	       retire_is_used(rl, gen) || is_called(rl, gen) ||
+	       is_held(rl, gen, text, sizeof text);
 }
 
 /* It is retired and is_busy. */
@@ -231,7 +244,10 @@ static void wait_until_left(struct reloads *rl, struct generation *gen)
 
 	if (gen->unmapping)
 		return;
-	if (retire_is_used(rl, gen)) {
+	if (is_kept_back(rl, gen)) {
+		holder = HOLDER_KEPT;
+		text_copy(text, sizeof text, "GOAUDIT_OLD_GENERATIONS, as one of the last");
+	} else if (retire_is_used(rl, gen)) {
 		linger_name(rl, gen, false, text, sizeof text);
 	} else if (gen->users) {
 		text_copy(text, sizeof text, "a guest that needs it");

@@ -51,6 +51,8 @@ for v in x 256, ,1G 256,1T 256,x -1 ' 1' 256x 256,1GG 4294967296 1,17179869184G 
 done
 for v in 0 1 4294967295 ''; do fine GOAUDIT_PARKED "$v"; done
 for v in x -1 1,2 4294967296; do strange GOAUDIT_PARKED "$v"; done
+for v in 0 1 65536 ''; do fine GOAUDIT_OLD_GENERATIONS "$v"; done
+for v in 65537 x -1 1.5; do strange GOAUDIT_OLD_GENERATIONS "$v"; done
 for v in 0 20 100 ''; do fine GOAUDIT_REAPER_SHARE "$v"; done
 for v in 101 x 20% -1 1.5; do strange GOAUDIT_REAPER_SHARE "$v"; done
 for v in 0 1 4294967295 ''; do fine GOAUDIT_INIT_TIMEOUT "$v"; done
