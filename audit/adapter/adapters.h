@@ -3,6 +3,7 @@
 #define GOAUDIT_ADAPTER_ADAPTERS_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "dlbind.h"
@@ -34,6 +35,7 @@ struct adapters {
 	struct guests *guests;
 	struct entries *entries;
 	struct gort *gort; /* c: go/gort.h */
+	bool runtimes; /* there is one that asks ld.so (struct adapter, is_runtime); atomic */
 	struct panics panics;
 };
 

@@ -7,12 +7,14 @@
 
 #include "adapter/adapter.h"
 #include "adapter/adapters.h"
+#include "adapter/d.h"
 #include "adapter/go/go.h"
 #include "core/core.h"
 #include "goaudit.h"
 #include "guest/guests.h"
 #include "guest/registry.h"
 #include "image/image.h"
+#include "loader/elf.h"
 #include "loader/folder.h"
 
 static bool any_image(const struct image_facts *facts)
@@ -25,7 +27,7 @@ static bool any_image(const struct image_facts *facts)
 static const struct adapter c = { .language = "C", .recognises = any_image };
 
 /* The first that recognises an image has it. */
-static const struct adapter *const languages[] = { &go_adapter, &c };
+static const struct adapter *const languages[] = { &go_adapter, &d_adapter, &c };
 
 #define FOR_EACH(a)                                           \
 	for (const struct adapter *const *at = languages, *a; \
@@ -87,6 +89,8 @@ void languages_mapped(struct adapters *ad, const struct link_map *map)
 
 	if (gen && gen->adapter->mapped)
 		gen->adapter->mapped(ad, gen, map);
+	else if (!gen && languages_of_object(NULL, map))
+		__atomic_store_n(&ad->runtimes, true, __ATOMIC_RELAXED);
 }
 
 const char *languages_search(struct adapters *ad, const struct link_map *requester,
@@ -95,6 +99,18 @@ const char *languages_search(struct adapters *ad, const struct link_map *request
 	const struct generation *gen = generation_of(ad, requester);
 
 	return gen && gen->adapter->search ? gen->adapter->search(ad, name) : NULL;
+}
+
+bool languages_asks_loader(struct adapters *ad, const void *caller)
+{
+	const struct link_map *map;
+
+	if (!__atomic_load_n(&ad->runtimes, __ATOMIC_RELAXED) || !(map = elf_object_at(caller)))
+		return false;
+	FOR_EACH(a)
+	if (a->is_runtime && a->is_runtime(map))
+		return true;
+	return false;
 }
 
 const struct adapter *languages_of_object(const struct generation *gen,

@@ -35,6 +35,10 @@ void languages_mapped(struct adapters *ad, const struct link_map *map);
 const char *languages_search(struct adapters *ad, const struct link_map *requester,
 			     const char *name);
 
+/* Is code at this address a runtime's, whose questions after objects are about ld.so's handles
+ * and names (struct adapter, is_runtime)?  Cheap while there is none. */
+bool languages_asks_loader(struct adapters *ad, const void *caller);
+
 /* Whose references an object's are, for languages_redirect: NULL: no language asks. */
 const struct adapter *languages_of_object(const struct generation *gen,
 					  const struct link_map *map);

@@ -60,7 +60,8 @@ int api_dladdr(const void *address, Dl_info *info)
 	int found = ((int (*)(const void *, Dl_info *))real_dladdr)(
 		entry_target(&goaudit_module.entries, address), info);
 
-	if (found)
+	if (found &&
+	    !languages_asks_loader(&goaudit_module.adapters, __builtin_return_address(0)))
 		user_name(info);
 	return found;
 }
@@ -72,7 +73,8 @@ int api_dladdr1(const void *address, Dl_info *info, void **extra, int flags)
 			      int))real_dladdr1)(entry_target(&goaudit_module.entries, address),
 						 info, extra, flags);
 
-	if (found)
+	if (found &&
+	    !languages_asks_loader(&goaudit_module.adapters, __builtin_return_address(0)))
 		user_name(info);
 	return found;
 }

@@ -1,11 +1,18 @@
+#include <dlfcn.h>
 #include <link.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "adapter/languages.h"
 #include "api/dlcalls.h"
 #include "api/goaudit.h"
 #include "api/open.h"
 #include "core/cancel.h"
+#include "core/core.h"
 #include "goaudit.h"
+#include "guest/registry.h"
 #include "reload/close.h"
 
 struct decision decide_dlopen(const char *file, uint64_t mode, uint64_t a, uint64_t b,
@@ -15,6 +22,8 @@ struct decision decide_dlopen(const char *file, uint64_t mode, uint64_t a, uint6
 	CANCEL_OFF();
 
 	(void)a, (void)b;
+	if ((mode & RTLD_NOLOAD) && languages_asks_loader(&goaudit_module.adapters, caller))
+		return NOT_OURS;
 	return open_call(&goaudit_module, file, mode, caller, &handle) ? OURS(handle) :
 									 NOT_OURS;
 }
@@ -29,13 +38,27 @@ struct decision decide_dlmopen(Lmid_t ns, const char *file, uint64_t mode, uint6
 	return decide_dlopen(file, mode, a, 0, caller);
 }
 
+static bool is_lasting(const void *handle)
+{
+	struct goaudit *ga = &goaudit_module;
+	bool lasting;
+
+	pthread_mutex_lock(&ga->core.lock);
+	lasting = registry_find_lasting(&ga->guests, handle) != NULL;
+	pthread_mutex_unlock(&ga->core.lock);
+	return lasting;
+}
+
 struct decision decide_dlclose(void *handle, uint64_t a, uint64_t b, uint64_t c,
 			       const void *caller)
 {
 	int result;
 	CANCEL_OFF();
 
-	(void)a, (void)b, (void)c, (void)caller;
+	(void)a, (void)b, (void)c;
+	/* The pair of its dlopen above; a lasting handle is the program's, through it. */
+	if (languages_asks_loader(&goaudit_module.adapters, caller) && !is_lasting(handle))
+		return NOT_OURS;
 	return close_handle(&goaudit_module.reloads, handle, &result) ? OURS((int64_t)result) :
 									NOT_OURS;
 }

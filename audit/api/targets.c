@@ -140,5 +140,6 @@ void targets_redirect(struct goaudit *ga, const struct link_map *map)
 		pthread_mutex_unlock(&ga->core.lock);
 	}
 	o.language = languages_of_object(o.gen, map);
-	redirect_object(&ga->loader, map, find, &o);
+	/* A runtime library's calls of itself, too. */
+	redirect_object(&ga->loader, map, find, &o, o.language && !o.gen);
 }

@@ -341,11 +341,28 @@ static enum image_status classify_go(struct scan *sc)
 	return st;
 }
 
+static bool needs_druntime(const struct image_elf *img)
+{
+	GElf_Dyn d;
+
+	for (size_t i = 0; i < img->dyn_count; i++) {
+		const char *s;
+
+		if (gelf_getdyn(img->dyn, (int)i, &d) == NULL || d.d_tag != DT_NEEDED)
+			continue;
+		s = image_string(img, d.d_un.d_val);
+		if (s != NULL && image_is_druntime(s))
+			return true;
+	}
+	return false;
+}
+
 static enum image_status read_strings(struct image_elf *img, struct image_facts *f)
 {
 	const struct image_dynamic *t = &img->tag;
 	enum image_status st = IMAGE_OK;
 
+	f->needs_druntime = needs_druntime(img);
 	if (t->has_soname)
 		st = copy_string(img, "soname", image_string(img, t->soname), f->soname,
 				 sizeof f->soname);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define IMAGE_HASH_MAX 32 /* bytes of a Go ABI hash (Go up to 1.27: 20 or 32) */
 
@@ -65,8 +66,9 @@ struct image_facts {
 	char runtime_name[64]; /* guest: NEEDED name of its runtime, "libstd.so" */
 	char runpath[1024];    /* DT_RUNPATH or DT_RPATH, "" if none */
 	char soname[256];
-	bool nodelete; /* DF_1_NODELETE */
-	bool symbolic; /* DT_SYMBOLIC / DF_SYMBOLIC: splits type identity */
+	bool needs_druntime; /* D code over a shared runtime library */
+	bool nodelete;       /* DF_1_NODELETE */
+	bool symbolic;       /* DT_SYMBOLIC / DF_SYMBOLIC: splits type identity */
 	bool textrel;
 	bool static_tls;
 	bool has_dwarf;      /* of Go code */
@@ -128,6 +130,13 @@ bool image_clash(const char *there, const char *wanted, char *text, size_t size)
  * (sys/sdt.h: a note of type 3 in .note.stapsdt); 0: it has no such probe. */
 IMAGE_API
 uint64_t image_probe(const void *data, size_t len, const char *provider, const char *name);
+
+/* Is it the name of D's runtime library: ldc's, gdc's, dmd's? */
+static inline bool image_is_druntime(const char *name)
+{
+	return strncmp(name, "libdruntime", 11) == 0 || strncmp(name, "libphobos2", 10) == 0 ||
+	       strncmp(name, "libgphobos", 10) == 0 || strncmp(name, "libgdruntime", 12) == 0;
+}
 
 /* An ABI hash in hex, as the cache's folders are named by it: up to IMAGE_HASH_MAX bytes
  * into out, which is returned. */

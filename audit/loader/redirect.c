@@ -30,6 +30,7 @@ struct scan {
 	const char *strings;
 	redirect_find *find;
 	void *arg;
+	bool own;
 };
 
 static void stays(const struct scan *s, const char *name)
@@ -60,8 +61,8 @@ static void redirect(const struct scan *s, ElfW(Rela) * r, const struct redirect
 static const struct redirection *target_of(const struct scan *s, const ElfW(Rela) * r)
 {
 	const ElfW(Sym) *sym = &s->syms[ELF64_R_SYM(r->r_info)];
-	if (!machine_stores_address(ELF64_R_TYPE(r->r_info)) || sym->st_shndx != SHN_UNDEF ||
-	    r->r_addend != 0)
+	if (!machine_stores_address(ELF64_R_TYPE(r->r_info)) || r->r_addend != 0 ||
+	    (sym->st_shndx != SHN_UNDEF && !s->own))
 		return NULL;
 	return s->find(s->arg, s->strings + sym->st_name);
 }
@@ -133,7 +134,7 @@ static bool leave_code(const struct scan *s, struct relocations tables[2])
 }
 
 void redirect_object(struct loader *ld, const struct link_map *map, redirect_find *find,
-		     void *arg)
+		     void *arg, bool own)
 {
 	struct relocations tables[2];
 	struct scan s = {
@@ -141,6 +142,7 @@ void redirect_object(struct loader *ld, const struct link_map *map, redirect_fin
 		.map = map,
 		.find = find,
 		.arg = arg,
+		.own = own,
 		.syms = (void *)elf_dynamic_address(map, DT_SYMTAB),
 		.strings = (void *)elf_dynamic_address(map, DT_STRTAB),
 	};

@@ -15,6 +15,7 @@
 #define GOAUDIT_LOADER_REDIRECT_H
 
 #include <link.h>
+#include <stdbool.h>
 
 struct loader;
 
@@ -26,8 +27,9 @@ struct redirection {
 /* Where a reference to this name is to lead; NULL: where it does. */
 typedef const struct redirection *redirect_find(void *arg, const char *name);
 
-/* Turns an object's references.  From la_objopen only. */
+/* Turns an object's references; own: also those to what it defines itself.  From la_objopen
+ * only. */
 void redirect_object(struct loader *ld, const struct link_map *map, redirect_find *find,
-		     void *arg);
+		     void *arg, bool own);
 
 #endif

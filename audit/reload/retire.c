@@ -229,7 +229,7 @@ static bool is_called(struct reloads *rl, const struct generation *gen)
 /* May a generation that is not the reaper's still be executing, or be looked at? */
 static bool is_busy(struct reloads *rl, struct generation *gen)
 {
-	char text[sizeof gen->info->holders];
+	char text[sizeof gen->info->holders] = ""; /* nothing old for a collector to find */
 
 	return gen->kept || gen->unmapping || is_kept_back(rl, gen) || gen->users ||
 	       retire_is_used(rl, gen) || is_called(rl, gen) ||
@@ -239,7 +239,7 @@ static bool is_busy(struct reloads *rl, struct generation *gen)
 /* It is retired and is_busy. */
 static void wait_until_left(struct reloads *rl, struct generation *gen)
 {
-	char text[sizeof gen->info->holders];
+	char text[sizeof gen->info->holders] = ""; /* as above */
 	uint32_t holder = HOLDER_LOADER;
 
 	if (gen->unmapping)

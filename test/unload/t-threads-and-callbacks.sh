@@ -64,11 +64,11 @@ static void *of_the_host(void *arg)
  * until there is none if `gone`. */
 static void show(const char *what, int gone)
 {
-	static struct goaudit_generation all[64];
+	static struct goaudit_generation all[1024];
 	char *text = NULL;
 
 	for (;;) {
-		size_t n = goaudit_generations(all, 64, sizeof *all);
+		size_t n = goaudit_generations(all, 1024, sizeof *all);
 
 		goaudit_reclaim(NULL, 0);
 		text = NULL;
