@@ -17,6 +17,7 @@
 #include "loader/elf.h"
 #include "loader/loader.h"
 #include "loader/redirect.h"
+#include "loader/transaction.h"
 
 /* druntime (core/memory.d, BlkAttr). */
 #define BLOCK_FINALIZE     1
@@ -63,11 +64,14 @@ static int self(void)
 	return (int)syscall(SYS_gettid);
 }
 
-/* On the thread that loads it. */
+/* On the thread that loads it; gen->module becomes what its load has been told. */
 static void mapped(struct adapters *ad, struct generation *gen, const struct link_map *map)
 {
-	(void)ad, (void)map;
-	gen->module = (void *)(intptr_t)self();
+	struct call *call = call_innermost(ad->loader);
+
+	(void)gen, (void)map;
+	if (call)
+		call->module = (void *)(intptr_t)self();
 }
 
 static bool within(const struct generation *gen, uintptr_t address)

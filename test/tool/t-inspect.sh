@@ -64,12 +64,12 @@ found.so: C: reloads
 symbolic.so: C: reloads
     note [bsymbolic]: linked with -Bsymbolic: it keeps its own symbols, also where a program has a copy of one
 d.so: D over ldc's druntime: reloads, with care
-    warning [druntime]: objects of its classes that are garbage when it is closed are finalized by code that is gone: let a collection run before closing it, and close it on the thread that opened it
+    warning [druntime]: objects of its classes, threads in it and the thread that has opened it hold an old generation: close it on the thread that has opened it, and let go of its objects
 d-gdc.so: D over gdc's druntime: reloads, with care
-    warning [druntime]: objects of its classes that are garbage when it is closed are finalized by code that is gone: let a collection run before closing it, and close it on the thread that opened it
+    warning [druntime]: objects of its classes, threads in it and the thread that has opened it hold an old generation: close it on the thread that has opened it, and let go of its objects
 d-both.so: D over ldc's druntime: reloads, with care
     warning [two-runtimes]: ldc's druntime and gdc's druntime would be loaded together: build all of it with one compiler, or open it with RTLD_LOCAL
-    warning [druntime]: objects of its classes that are garbage when it is closed are finalized by code that is gone: let a collection run before closing it, and close it on the thread that opened it
+    warning [druntime]: objects of its classes, threads in it and the thread that has opened it hold an old generation: close it on the thread that has opened it, and let go of its objects
 d-own.so: D with a druntime of its own: reloads, with care
     warning [own-druntime]: it carries a druntime of its own, whose collector does not see the host's: link it with the shared one (ldc2 -link-defaultlib-shared, gdc -shared-libphobos)
 truncated.so: not an image that can be read: does not reload
@@ -113,6 +113,16 @@ expect_output seen --host dynamic-host captured.so plain.so <<'E'
 captured.so: C: reloads, with care
     warning [captured]: its references to symbols of its own are bound to others: counter (dynamic-host), log_line (dynamic-host): make them static or hidden, or link with -Bsymbolic
 plain.so: C: reloads
+E
+cxx_so libstatics.so -Wl,-soname,libstatics.so <<<'struct S { int n; ~S() {} }; inline S one; int f() { return one.n; }'
+cc_host statics-host -L. -Wl,--no-as-needed -lstatics -Wl,-rpath,'$ORIGIN' <<<'int main(void) { return 0; }'
+cxx_so statics.so <<<'struct S { int n; ~S() {} }; inline S one; thread_local S local; int f() { return one.n + local.n; }'
+expect_output seen --host statics-host statics.so <<'E'
+statics.so: C++: reloads, with care
+    warning [captured]: its references to symbols of its own are bound to others: _ZN1SD1Ev (libstatics.so): make them static or hidden, or link with -Bsymbolic
+    note [shared-statics]: one object with the host's, which keep their state over a reload and are destroyed with the host: one (libstatics.so), _ZGV3one (libstatics.so)
+    note [unique]: STB_GNU_UNIQUE: _ZGV3one, one: made global in the copy that is loaded, so each generation has its own
+    note [thread-locals]: it can have thread-local objects with a destructor: an old generation goes when no other thread has one of it any more
 E
 expect_output seen --host copy-host libdata.so libdata-symbolic.so <<'E'
 libdata.so: C: does not reload

@@ -137,11 +137,34 @@ static void judge_symbols(struct object *o, enum language lang, struct report *r
 			   "program has a copy of one");
 }
 
+/* A reference to one of libc's or libstdc++'s. */
+static bool refers_to(const struct object *o, const char *name)
+{
+	for (size_t i = 1; i < o->elf.sym_count && i < 100000; i++) {
+		GElf_Sym sym;
+
+		if (strcmp(image_symbol_name(&o->elf, i), name) == 0)
+			return object_symbol(o, i, &sym) && sym.st_shndx == SHN_UNDEF;
+	}
+	return false;
+}
+
+/* What a thread has in it (reload/threads.h). */
+static void judge_threads(const struct object *o, struct report *r)
+{
+	if (refers_to(o, "__cxa_thread_atexit") || refers_to(o, "__cxa_thread_atexit_impl"))
+		report_add(r, LEVEL_NOTE, "thread-locals", NULL,
+			   "it can have thread-local objects with a destructor: an old "
+			   "generation goes when no other thread has one of it any more");
+}
+
 void inspect_hazards(struct object *o, enum language lang, struct report *r)
 {
 	if (!o->program) {
 		judge_flags(o, lang, r);
 		judge_symbols(o, lang, r);
+		if (lang != LANG_GO)
+			judge_threads(o, r);
 		if (o->facts.kind == IMAGE_C || o->facts.kind == IMAGE_GO_GUEST)
 			judge_tls(o, r);
 	}
@@ -179,10 +202,36 @@ static enum language language_of_symbols(const struct object *o)
 
 		if (strcmp(name, "_d_dso_registry") == 0)
 			return LANG_D;
+		if (strcmp(name, "caml_startup") == 0 || strcmp(name, "caml_main") == 0)
+			return LANG_OCAML;
+		if (strcmp(name, "NimMain") == 0)
+			return LANG_NIM;
+		if (strncmp(name, "__zig_", 6) == 0)
+			return LANG_ZIG;
 		if (name[0] == '_' && name[1] == 'Z')
 			lang = LANG_CXX;
 	}
 	return lang;
+}
+
+/* What the compiler writes of itself; nothing else tells Rust from C where exports are C's. */
+static bool is_by_rustc(struct object *o)
+{
+	const Elf_Data *comment = object_section(o, ".comment");
+
+	return comment != NULL &&
+	       memmem(comment->d_buf, comment->d_size, "rustc version", 13) != NULL;
+}
+
+const char *inspect_language_name(enum language lang)
+{
+	static const char *const names[] = {
+		[LANG_C] = "C",         [LANG_CXX] = "C++",   [LANG_D] = "D",
+		[LANG_GO] = "Go",       [LANG_RUST] = "Rust", [LANG_SWIFT] = "Swift",
+		[LANG_OCAML] = "OCaml", [LANG_NIM] = "Nim",   [LANG_ZIG] = "Zig",
+	};
+
+	return names[lang];
 }
 
 enum language inspect_language(struct object *o)
@@ -192,6 +241,10 @@ enum language inspect_language(struct object *o)
 	if (needs(o, "libdruntime-") || needs(o, "libphobos2") || needs(o, "libgphobos") ||
 	    needs(o, "libgdruntime"))
 		return LANG_D;
+	if (is_by_rustc(o))
+		return LANG_RUST;
+	if (needs(o, "libswiftCore.so") || object_section(o, "swift5_type_metadata") != NULL)
+		return LANG_SWIFT;
 	return needs(o, "libstdc++.so") || needs(o, "libc++.so") ? LANG_CXX :
 								   language_of_symbols(o);
 }
@@ -236,8 +289,8 @@ char *inspect_druntime(const struct closure *c, struct report *r)
 	}
 	report_add(
 		r, LEVEL_WARNING, "druntime",
-		"let a collection run before closing it, and close it on the thread that opened it",
-		"objects of its classes that are garbage when it is closed are finalized by "
-		"code that is gone");
+		"close it on the thread that has opened it, and let go of its objects",
+		"objects of its classes, threads in it and the thread that has opened it hold "
+		"an old generation");
 	return format("D over %s", first != NULL ? first : "a druntime that was not found");
 }

@@ -134,7 +134,7 @@ static bool binds_by_name(unsigned type)
 }
 
 static void judge_symbol(const struct closure *host, const struct object *o, size_t i,
-			 struct names *names)
+			 struct names *taken, struct names *shared)
 {
 	const char *name = image_symbol_name(&o->elf, i);
 	struct object *by;
@@ -149,12 +149,13 @@ static void judge_symbol(const struct closure *host, const struct object *o, siz
 		return;
 	by = definer(host, 0, name, &theirs);
 	if (by != NULL)
-		names_add(names, "%.160s (%s)", name, object_name(by));
+		names_add(GELF_ST_BIND(sym.st_info) == STB_GNU_UNIQUE ? shared : taken,
+			  "%.160s (%s)", name, object_name(by));
 }
 
 void inspect_captured(struct inspector *in, struct object *o, struct report *r)
 {
-	struct names taken = { 0 };
+	struct names taken = { 0 }, shared = { 0 };
 	unsigned char *seen;
 	size_t looked = 0,
 	       room = o->elf.sym != NULL ? o->elf.sym->d_size / sizeof(Elf64_Sym) : 0;
@@ -180,7 +181,7 @@ void inspect_captured(struct inspector *in, struct object *o, struct report *r)
 			continue;
 		seen[i / 8] |= (unsigned char)(1 << i % 8);
 		looked++;
-		judge_symbol(&in->host_closure, o, i, &taken);
+		judge_symbol(&in->host_closure, o, i, &taken, &shared);
 	}
 	free(seen);
 	if (taken.n > 0)
@@ -189,4 +190,11 @@ void inspect_captured(struct inspector *in, struct object *o, struct report *r)
 			   "its references to symbols of its own are bound to others: %s",
 			   names_text(&taken));
 	names_free(&taken);
+	if (shared.n > 0)
+		report_add(
+			r, LEVEL_NOTE, "shared-statics", NULL,
+			"one object with the host's, which keep their state over a reload and "
+			"are destroyed with the host: %s",
+			names_text(&shared));
+	names_free(&shared);
 }

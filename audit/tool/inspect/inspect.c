@@ -54,12 +54,11 @@ static void judge_program(struct object *o, const struct closure *c, struct repo
 
 static char *describe_program(const struct object *o, enum language lang)
 {
-	return format("program (%s)", lang == LANG_D   ? "D" :
-				      lang == LANG_CXX ? "C++" :
-				      lang == LANG_C   ? "C" :
-				      o->facts.kind == IMAGE_GO_OWN_RUNTIME ?
-						       "Go with a runtime of its own" :
-						       "Go over a shared runtime");
+	if (o->facts.kind == IMAGE_C)
+		return format("program (%s)", inspect_language_name(lang));
+	return format("program (%s)", o->facts.kind == IMAGE_GO_OWN_RUNTIME ?
+					      "Go with a runtime of its own" :
+					      "Go over a shared runtime");
 }
 
 /* ---- libraries ---- */
@@ -131,8 +130,7 @@ static char *describe_library(const struct object *o, enum language lang,
 		return format("Go with a runtime of its own (%.32s)", version);
 	case IMAGE_C: break;
 	}
-	return lang == LANG_D ? inspect_druntime(c, r) :
-				copy_text(lang == LANG_CXX ? "C++" : "C");
+	return lang == LANG_D ? inspect_druntime(c, r) : copy_text(inspect_language_name(lang));
 }
 
 static const char *verdict_of(const struct object *o, enum finding_level worst)
