@@ -23,6 +23,8 @@ STATES = ["free", "loading", "initialising", "open", "parked", "superseded",
 HOLDERS_NONE = 0
 HEAD = struct.Struct("<8sIIQQIIQII7Q64s512s256s")     # struct goaudit_debug
 RECORD = struct.Struct("<6I10Q256s512s512s")          # struct goaudit_generation
+INSTANCE = struct.Struct("<I4xQ")                     # its last fields: number, context
+INSTANCE_AT = RECORD.size + 2048 + 8 + 512            # behind `failure'
 MAGIC = b"goaudit\0"
 VERSION = 1
 TRIES = 100
@@ -42,6 +44,9 @@ class Generation:
         self.state = STATES[state] if state < len(STATES) else "?"
         self.holder_text, self.path, self.snapshot = map(
             text, (holder_text, path, snapshot))
+        self.instance, self.context = (
+            INSTANCE.unpack_from(data, INSTANCE_AT)
+            if len(data) >= INSTANCE_AT + INSTANCE.size else (0, 0))
 
     @property
     def mapped(self):
@@ -53,7 +58,11 @@ class Generation:
 
     @property
     def name(self):
-        return os.path.basename(self.path)
+        return os.path.basename(self.where)
+
+    @property
+    def where(self):
+        return "%s#%d" % (self.path, self.instance) if self.instance else self.path
 
     def who(self):
         """What keeps a retired generation, or how it is used."""
@@ -139,7 +148,7 @@ class InfoGoaudit(gdb.Command):
             return
         rows = [("Guest", "Generation", "State", "From", "To", "Held by")]
         for g in shown:
-            rows.append((g.path, str(g.number), g.state, "%#x" % g.lo, "%#x" % g.hi,
+            rows.append((g.where, str(g.number), g.state, "%#x" % g.lo, "%#x" % g.hi,
                          g.who().replace("held by ", "")))
         table(rows)
 
@@ -200,7 +209,7 @@ too; off: of none.  A variable's name means the current generation's, if it has 
         self.mode = argument or self.mode
         self.refresh(Process())
         for g in sorted(self.added.values(), key=lambda g: (g.guest, g.number)):
-            gdb.write("%s: generation %d, %s\n" % (g.path, g.number, g.state))
+            gdb.write("%s: generation %d, %s\n" % (g.where, g.number, g.state))
 
     def complete(self, word, rest):
         return [m for m in self.STATES if m.startswith(word)]

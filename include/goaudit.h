@@ -149,6 +149,36 @@ typedef void goaudit_watch_function(void *handle, const char *error, void *arg);
 int goaudit_watch(void *handle, goaudit_watch_function *callback, void *arg)
 	__attribute__((weak));
 
+/* Opens an instance: a copy of a library with globals and thread-local variables of its
+ * own, as many times as memory and the kernel's limit of mappings allow.  Its symbols are
+ * bound to those of the host and of libraries, as of any guest.
+ *
+ *   path     has a slash.
+ *   mode     dlopen's: RTLD_LAZY or RTLD_NOW; RTLD_DEEPBIND and RTLD_PANIC_RETURN if
+ *            wanted.  Not RTLD_GLOBAL, which would mix the instances up.
+ *   context  of the caller's choice; see goaudit_context_of.
+ *
+ * Returns a handle for dlsym, dlclose, dlreload and all else.  When it has been closed as
+ * often as it was given out the instance is unmapped once nothing of it is in use, and never
+ * comes back.  NULL, with dlerror: also when the process has the library already, as part of
+ * the program or of an object that is no guest: its instances would be bound to that one's
+ * symbols (with RTLD_DEEPBIND they are not). */
+void *goaudit_open_instance(const char *path, int mode, void *context) __attribute__((weak));
+
+/* The handle of the instance, or other guest, that an address lies in: of its code (a return
+ * address) or data, or an address that dlsym has given for a function of it.  NULL: of none.
+ * May be called in a signal handler: it takes no lock, and waits for nobody. */
+void *goaudit_instance_of(const void *address) __attribute__((weak));
+
+/* The context of that instance; NULL, too, for an address of none.  As goaudit_instance_of. */
+void *goaudit_context_of(const void *address) __attribute__((weak));
+
+/* dlreload2 of all instances that were opened by this path, one after another.  Returns how
+ * many there are, or -1, with dlerror, when one has failed: those before it (in order of
+ * opening) have the new build, it and the others the old one. */
+int goaudit_reload_instances(const char *path, const struct goaudit_reload_options *options)
+	__attribute__((weak));
+
 /* Waits until retired generations have been unmapped or found to be in use.
  *
  *   handle      a handle of the guest whose generations are meant, also one
@@ -210,6 +240,9 @@ struct goaudit_generation {
 	uint64_t failed_at;    /* when a reload of its guest failed last while it was
 				 * current: CLOCK_REALTIME, ns; 0 none has */
 	char failure[512];     /* why, as dlerror had it */
+	uint32_t instance;     /* its number (goaudit_open_instance), 0: none */
+	uint32_t unused;
+	uint64_t context;      /* of goaudit_open_instance */
 };
 
 /* Copies the records of all generations, gone ones of the recent past included,

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "adapter/languages.h"
+#include "api/copies.h"
 #include "api/goaudit.h"
+#include "api/open.h"
 #include "api/watch.h"
 #include "core/cancel.h"
 #include "core/core.h"
@@ -17,6 +19,7 @@
 #include "entry/entry.h"
 #include "goaudit.h"
 #include "guest/guests.h"
+#include "guest/instances.h"
 #include "guest/registry.h"
 #include "loader/debugger.h"
 #include "loader/folder.h"
@@ -207,6 +210,55 @@ EXPORT int goaudit_reclaim(void *handle, int timeout_ms)
 		pthread_mutex_unlock(&ga->core.lock);
 	}
 	return left;
+}
+
+EXPORT void *goaudit_open_instance(const char *path, int mode, void *context)
+{
+	const void *caller = __builtin_return_address(0);
+	CANCEL_OFF();
+
+	error_clear(&goaudit_module.core);
+	return open_instance(&goaudit_module, path, mode, context, caller);
+}
+
+/* Of an instance or other guest, or of an entry.  In a signal handler, too. */
+static void locate(const void *address, void **handle, void **context)
+{
+	const struct goaudit *ga = &goaudit_module;
+	const struct guest *guest;
+
+	if (instances_at(&ga->guests, (uintptr_t)address, handle, context))
+		return;
+	guest = entry_guest(&ga->entries, address);
+	*handle = guest ? (void *)&guest->handle : NULL;
+	*context = guest ? guest->context : NULL;
+}
+
+EXPORT void *goaudit_instance_of(const void *address)
+{
+	void *handle, *context;
+	CANCEL_OFF();
+
+	locate(address, &handle, &context);
+	return handle;
+}
+
+EXPORT void *goaudit_context_of(const void *address)
+{
+	void *handle, *context;
+	CANCEL_OFF();
+
+	locate(address, &handle, &context);
+	return context;
+}
+
+EXPORT int goaudit_reload_instances(const char *path,
+				    const struct goaudit_reload_options *options)
+{
+	CANCEL_OFF();
+
+	error_clear(&goaudit_module.core);
+	return copies_reload(&goaudit_module, path, options);
 }
 
 EXPORT int goaudit_watch(void *handle, goaudit_watch_function *callback, void *arg)

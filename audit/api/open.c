@@ -27,6 +27,7 @@
 #include "dlbind.h"
 #include "goaudit.h"
 #include "guest/guests.h"
+#include "guest/instances.h"
 #include "guest/registry.h"
 #include "loader/elf.h"
 #include "loader/folder.h"
@@ -384,4 +385,100 @@ bool open_watch(struct goaudit *ga, struct call *call, const char *candidate, un
 	call->over = !call->found; /* ld.so takes the first that is there */
 	close(fd);
 	return call->found;
+}
+
+/* --- instances -------------------------------------------------------------------- */
+
+char *open_name(const char *file)
+{
+	struct names *names = malloc(sizeof *names);
+	char *asked = NULL;
+
+	if (names && settle(file, names)) {
+		make_absolute(file, names->path, names->asked);
+		asked = strdup(names->asked);
+	}
+	free(names);
+	return asked;
+}
+
+/* As is_loaded, for instances. */
+static bool is_others(struct goaudit *ga, const struct names *names, const void *caller)
+{
+	uint32_t others = __atomic_load_n(&ga->loader.others, __ATOMIC_ACQUIRE);
+	struct instances *all;
+	bool asked;
+
+	pthread_mutex_lock(&ga->core.lock);
+	all = instances_find(&ga->guests, names->asked);
+	asked = all && all->others == others;
+	if (all)
+		all->others = others;
+	pthread_mutex_unlock(&ga->core.lock);
+	return !asked && is_loaded(ga, names->path, caller);
+}
+
+#define INSTANCE_MODES                                                            \
+	(RTLD_LAZY | RTLD_NOW | RTLD_NODELETE | RTLD_DEEPBIND | RTLD_RELOADABLE | \
+	 RTLD_PANIC_RETURN)
+
+static void *open_copy(struct goaudit *ga, struct names *names, const char *file, int mode,
+		       void *context, const void *caller)
+{
+	struct open_request request = {
+		.mode = mode & ~OUR_BITS,
+		.panic_return = mode & RTLD_PANIC_RETURN,
+		.reloadable = true,
+		.instance = true,
+		.context = context,
+		.path = names->path,
+		.name = names->asked,
+		.fd = -1,
+	};
+	void *handle = NULL;
+	struct stat st;
+
+	if (strchr(file, '/') && settle(file, names)) {
+		make_absolute(file, names->path, names->asked);
+		request.fd = open(names->path, O_RDONLY | O_CLOEXEC);
+	}
+	if (request.fd < 0 || fstat(request.fd, &st) != 0 || !S_ISREG(st.st_mode))
+		error_set(&ga->core,
+			  "%s: no instance can be opened of it: it is no file that can be "
+			  "read: give a path with a slash",
+			  file);
+	else if (!(mode & RTLD_DEEPBIND) && is_others(ga, names, caller))
+		error_set(&ga->core,
+			  "%s: the process has it already, and its instances would be bound "
+			  "to that one's symbols: open it with RTLD_DEEPBIND",
+			  file);
+	else
+		handle = reload_open(&ga->reloads, &request);
+	if (request.fd >= 0)
+		close(request.fd);
+	return handle;
+}
+
+void *open_instance(struct goaudit *ga, const char *file, int mode, void *context,
+		    const void *caller)
+{
+	struct names *names;
+	void *handle;
+
+	host_init(&ga->loader);
+	if (mode & ~INSTANCE_MODES || !(mode & (RTLD_LAZY | RTLD_NOW))) {
+		error_set(&ga->core,
+			  "%s: mode %#x: not for an instance: RTLD_LAZY or RTLD_NOW, with "
+			  "RTLD_DEEPBIND or RTLD_PANIC_RETURN",
+			  file, (unsigned)mode);
+		return NULL;
+	}
+	names = malloc(sizeof *names);
+	if (!names) {
+		error_set(&ga->core, "%s: out of memory: close some guests", file);
+		return NULL;
+	}
+	handle = open_copy(ga, names, file, mode, context, caller);
+	free(names);
+	return handle;
 }

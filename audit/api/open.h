@@ -18,4 +18,12 @@ bool open_call(struct goaudit *ga, const char *file, int mode, const void *calle
 bool open_watch(struct goaudit *ga, struct call *call, const char *candidate,
 		unsigned int flag);
 
+/* See goaudit_open_instance; caller: an address in who calls it. */
+void *open_instance(struct goaudit *ga, const char *file, int mode, void *context,
+		    const void *caller);
+
+/* The absolute name that a file is known by which is opened so, from malloc; NULL: errno says
+ * why not. */
+char *open_name(const char *file);
+
 #endif

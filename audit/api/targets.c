@@ -45,13 +45,17 @@
 	T(15, "goaudit_last_panic", goaudit_last_panic, NULL) \
 	T(16, "goaudit_generations", goaudit_generations, NULL) \
 	T(17, "goaudit_runtime_stats", goaudit_runtime_stats, NULL) \
-	T(18, "pthread_create", api_pthread_create, &real_pthread_create) \
-	T(19, "pthread_key_create", api_pthread_key_create, &real_pthread_key_create) \
-	T(20, "pthread_key_delete", api_pthread_key_delete, &real_pthread_key_delete) \
-	T(21, "__cxa_atexit", api_cxa_atexit, &real_cxa_atexit) \
-	T(22, "on_exit", api_on_exit, &real_on_exit)
+	T(18, "goaudit_open_instance", goaudit_open_instance, NULL) \
+	T(19, "goaudit_instance_of", goaudit_instance_of, NULL) \
+	T(20, "goaudit_context_of", goaudit_context_of, NULL) \
+	T(21, "goaudit_reload_instances", goaudit_reload_instances, NULL) \
+	T(22, "pthread_create", api_pthread_create, &real_pthread_create) \
+	T(23, "pthread_key_create", api_pthread_key_create, &real_pthread_key_create) \
+	T(24, "pthread_key_delete", api_pthread_key_delete, &real_pthread_key_delete) \
+	T(25, "__cxa_atexit", api_cxa_atexit, &real_cxa_atexit) \
+	T(26, "on_exit", api_on_exit, &real_on_exit)
 /* From here on they are ours where a guest calls them. */
-#define TARGETS_OF_GUESTS 21
+#define TARGETS_OF_GUESTS 25
 /* clang-format on */
 
 static void *resolve(unsigned number);

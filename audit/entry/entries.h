@@ -133,6 +133,7 @@ struct entries {
 	int forking;        /* the thread that forks */
 	/* L: all the rest. */
 	uint32_t slots; /* that have ever been used; read without, atomic */
+	uint32_t taken; /* all below this one are */
 	struct call_slot slot[CALL_SLOTS];
 };
 

@@ -475,8 +475,11 @@ void entry_forget(struct entries *es, struct generation *gen)
 			target_give(es, t);
 	}
 	gen->tables = NULL;
-	if (gen->entered)
+	if (gen->entered) {
 		es->slot[gen->slot].of = NULL;
+		if (gen->slot < es->taken)
+			es->taken = gen->slot;
+	}
 }
 
 void entry_release(struct entries *es, struct guest *guest)
@@ -501,6 +504,14 @@ void entry_release(struct entries *es, struct guest *guest)
 	}
 	free(d->entry);
 	*d = (struct guest_entries){ 0 };
+}
+
+const struct guest *entry_guest(const struct entries *es, const void *address)
+{
+	unsigned i;
+	const struct entrylib_chunk *chunk = entrylib_at(es, (uintptr_t)address, &i);
+
+	return chunk ? __atomic_load_n(&chunk->guest, __ATOMIC_RELAXED) : NULL;
 }
 
 const void *entry_target(const struct entries *es, const void *address)

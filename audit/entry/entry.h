@@ -69,6 +69,9 @@ void entry_forget(struct entries *es, struct generation *gen);
  * others'.  Without locks. */
 void entry_release(struct entries *es, struct guest *guest);
 
+/* The guest whose entry in use an address is; NULL: none.  Without locks, from anywhere. */
+const struct guest *entry_guest(const struct entries *es, const void *address);
+
 /* The function behind an address if that is an entry in use, else the address. */
 const void *entry_target(const struct entries *es, const void *address);
 

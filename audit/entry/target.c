@@ -12,7 +12,7 @@
 /* Of the generation, taken for it if need be.  NULL: all are taken. */
 static struct call_slot *target_slot(struct entries *es, struct generation *gen)
 {
-	unsigned n = 0;
+	unsigned n = es->taken;
 
 	if (gen->entered)
 		return &es->slot[gen->slot];
@@ -23,6 +23,7 @@ static struct call_slot *target_slot(struct entries *es, struct generation *gen)
 	if (n >= es->slots)
 		__atomic_store_n(&es->slots, n + 1, __ATOMIC_RELEASE);
 	es->slot[n].of = gen;
+	es->taken = n + 1;
 	gen->slot = n;
 	gen->entered = true;
 	return &es->slot[n];

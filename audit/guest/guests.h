@@ -15,6 +15,8 @@
 
 #include "dlbind.h"
 #include "goaudit.h"
+#include "guest/addresses.h"
+#include "guest/index.h"
 #include "image/compare/move_plan.h"
 #include "image/image.h"
 #include "loader/loader.h"
@@ -56,17 +58,19 @@ struct generation {
 	struct generation *next;         /* L: of the guest's, newest first */
 	struct generation *before;       /* D: current until this one was loaded, and again
 						 * if it fails */
-	struct generation *next_live;    /* L: the registry's list of those not gone */
-	struct generation *next_retired; /* L: reaper's queue, oldest first */
-	struct listed object;            /* in the link map, or out of it */
-	void *module;                    /* D: what its constructor has told the adapter; Go:
+	struct generation *next_live, **before_live;    /* L: the registry's list of those not
+						 * gone */
+	struct index_link by_map, by_snapshot, by_file; /* L */
+	struct generation *next_retired;                /* L: reaper's queue, oldest first */
+	struct listed object;                           /* in the link map, or out of it */
+	void *module;                  /* D: what its constructor has told the adapter; Go:
 						 * its moduledata */
-	const struct adapter *adapter;   /* f: its language's */
-	const void *owner;               /* L: the thread that loads or initialises it */
-	struct file_stamp stamp;         /* L: of the file it was made from */
-	uint64_t hash[2];                /* f: of that file's content */
-	bool opened_global;              /* D: with RTLD_GLOBAL */
-	bool described;                  /* f: has DWARF to compare functions by */
+	const struct adapter *adapter; /* f: its language's */
+	const void *owner;             /* L: the thread that loads or initialises it */
+	struct file_stamp stamp;       /* L: of the file it was made from */
+	uint64_t hash[2];              /* f: of that file's content */
+	bool opened_global;            /* D: with RTLD_GLOBAL */
+	bool described;                /* f: has DWARF to compare functions by */
 	bool reloadable;   /* DL: opened with RTLD_RELOADABLE, or by GOAUDIT_RELOADABLE */
 	bool panic_return; /* f: a panic ends a call only */
 	bool reaped;    /* f: its runtime has to let go of it first: the reaper takes it out */
@@ -110,17 +114,32 @@ struct guest_entries {
 	struct entrylib_chunk *room;   /* the one with entries left; NULL: none */
 };
 
+/* The instances that were opened by one name; as long as there are any. */
+struct instances {
+	struct index_link by_name;
+	struct guest *first; /* newest first */
+	uint32_t last;       /* number */
+	uint32_t others;     /* see struct guest */
+	char name[];
+};
+
 struct guest {
-	struct guest *next;
+	struct guest *next, **before; /* in the registry's list; also of free places */
+	struct index_link by_path, by_name;
 	uint32_t id;
-	uint32_t generations;         /* how many there have been */
-	struct generation *current;   /* DL: newest that loaded; NULL if none is kept */
-	struct generation *serving;   /* DL: what handle and entries stand for: current,
+	uint32_t generations;        /* how many there have been */
+	struct generation *current;  /* DL: newest that loaded; NULL if none is kept */
+	struct generation *serving;  /* DL: what handle and entries stand for: current,
 						 * but for one that is not initialised yet */
-	struct link_map handle;       /* what dlopen returns, for the guest's life:
+	struct link_map handle;      /* what dlopen returns, for the guest's life:
 						 * name and address are those of `serving` */
-	uint32_t others;              /* loader.others when ld.so was asked for the path */
-	bool raw;                     /* RTLD_RAW: neither handle nor entries */
+	uint32_t others;             /* loader.others when ld.so was asked for the path */
+	bool raw;                    /* RTLD_RAW: neither handle nor entries */
+	struct instances *instances; /* c: one of these, which is not found by path or
+						 * name; NULL: none */
+	struct guest *next_instance, **before_instance;
+	uint32_t instance;            /* c: its number, from 1; 0: none */
+	void *context;                /* c: of goaudit_open_instance */
 	struct guest_entries entries; /* L: the entry layer's */
 	struct generation *all;
 	uint32_t live; /* L: generations that are not gone */
@@ -155,9 +174,15 @@ struct places {
 struct registry {
 	struct guest *guests;
 	struct guest **guests_tail;
+	struct index instances;                    /* by name */
+	struct index by_path, by_name;             /* guests */
+	struct index by_map, by_snapshot, by_file; /* generations that are not gone */
+	struct addresses addresses;                /* of them, once they are mapped */
+	bool addresses_lost;                       /* not all of them */
 	struct places places;
 	struct guest *closed, *closed_last; /* by everybody, and nothing of them is held: the
 						 * one that is longest so first */
+	uint32_t dead;                      /* of them: instances, which never come back */
 	uint32_t closes;                    /* how many; read without, atomic */
 	struct generation *live;            /* newest first */
 	struct generation *chunk[REGISTRY_RECORDS / REGISTRY_CHUNK]; /* parallel to the

@@ -49,11 +49,15 @@ static struct generation *generation_at(const struct registry *r, uint32_t index
 
 struct guest *registry_find_path(struct guests *gs, const char *path)
 {
-	struct guest *g;
+	uint64_t hash = index_hash_text(path);
 
-	for (g = gs->registry.guests; g; g = g->next)
+	for (struct index_link *l = index_first(&gs->registry.by_path, hash); l;
+	     l = index_next(l)) {
+		struct guest *g = INDEX_RECORD(l, struct guest, by_path);
+
 		if (strcmp(g->path, path) == 0)
 			return g;
+	}
 	return NULL;
 }
 
@@ -71,24 +75,38 @@ static bool is_file_of(const struct guest *g, const struct stat *st)
 	return stat(g->path, &now) == 0 && now.st_dev == st->st_dev && now.st_ino == st->st_ino;
 }
 
+static uint64_t hash_of_file(dev_t dev, ino_t ino)
+{
+	return index_hash_number(ino + index_hash_number(dev));
+}
+
 struct guest *registry_find_file(struct guests *gs, const struct stat *st)
 {
-	struct guest *g;
+	uint64_t hash = hash_of_file(st->st_dev, st->st_ino);
 
-	for (g = gs->registry.guests; g; g = g->next)
-		if (g->current && g->current->info->state != GOAUDIT_PARKED &&
+	for (struct index_link *l = index_first(&gs->registry.by_file, hash); l;
+	     l = index_next(l)) {
+		struct generation *gen = INDEX_RECORD(l, struct generation, by_file);
+		struct guest *g = gen->guest;
+
+		if (g->current == gen && !g->instance && gen->info->state != GOAUDIT_PARKED &&
 		    is_file_of(g, st))
 			return g;
+	}
 	return NULL;
 }
 
 struct guest *registry_find_name(struct guests *gs, const char *name)
 {
-	struct guest *g;
+	uint64_t hash = index_hash_text(name);
 
-	for (g = gs->registry.guests; g; g = g->next)
+	for (struct index_link *l = index_first(&gs->registry.by_name, hash); l;
+	     l = index_next(l)) {
+		struct guest *g = INDEX_RECORD(l, struct guest, by_name);
+
 		if (strcmp(g->name, name) == 0)
 			return g;
+	}
 	return NULL;
 }
 
@@ -109,7 +127,7 @@ static const char *lasting_text(struct guest *g, const char *text)
 	return t->text;
 }
 
-bool registry_turn(struct guest *g, const char *path, const char *name)
+bool registry_turn(struct guests *gs, struct guest *g, const char *path, const char *name)
 {
 	path = lasting_text(g, path);
 	name = lasting_text(g, name);
@@ -117,6 +135,10 @@ bool registry_turn(struct guest *g, const char *path, const char *name)
 		return false;
 	g->path = path;
 	g->name = name;
+	if (g->instances)
+		return true;
+	index_put(&gs->registry.by_path, &g->by_path, index_hash_text(path));
+	index_put(&gs->registry.by_name, &g->by_name, index_hash_text(name));
 	return true;
 }
 
@@ -130,6 +152,14 @@ char *registry_name(struct guests *gs, const struct guest *guest)
 	return name;
 }
 
+void registry_enlist(struct guests *gs, struct guest *g)
+{
+	g->id = goaudit_debug.guests++;
+	g->before = gs->registry.guests_tail;
+	*gs->registry.guests_tail = g;
+	gs->registry.guests_tail = &g->next;
+}
+
 struct guest *registry_guest(struct guests *gs, const char *path, const char *name)
 {
 	struct guest *g = registry_find_path(gs, path);
@@ -139,13 +169,11 @@ struct guest *registry_guest(struct guests *gs, const char *path, const char *na
 	g = places_take(&gs->registry.places);
 	if (!g)
 		return NULL;
-	if (!registry_turn(g, path, name)) {
+	if (!registry_turn(gs, g, path, name)) {
 		registry_give(gs, g);
 		return NULL;
 	}
-	g->id = goaudit_debug.guests++;
-	*gs->registry.guests_tail = g;
-	gs->registry.guests_tail = &g->next;
+	registry_enlist(gs, g);
 	return g;
 }
 
@@ -161,7 +189,7 @@ static bool is_closed(const struct guest *g)
 
 static void link_closed(struct registry *r, struct guest *g)
 {
-	struct guest *before = g->leaving ? NULL : r->closed_last;
+	struct guest *before = g->leaving || g->instance ? NULL : r->closed_last;
 	struct guest *next = before ? NULL : r->closed;
 
 	g->closed_before = before;
@@ -186,6 +214,9 @@ static void update_closed(struct guests *gs, struct guest *g)
 		return;
 	g->closed = closed;
 	closed ? link_closed(r, g) : unlink_closed(r, g);
+	if (g->instance)
+		__atomic_store_n(&r->dead, closed ? r->dead + 1 : r->dead - 1,
+				 __ATOMIC_RELAXED);
 	__atomic_store_n(&r->closes, closed ? r->closes + 1 : r->closes - 1, __ATOMIC_RELAXED);
 }
 
@@ -204,8 +235,10 @@ void registry_release(struct guests *gs, struct guest *guest)
 
 bool registry_has_surplus(const struct guests *gs)
 {
-	return __atomic_load_n(&gs->registry.closes, __ATOMIC_RELAXED) >
-	       gs->core->settings.parked;
+	const struct registry *r = &gs->registry;
+
+	return __atomic_load_n(&r->dead, __ATOMIC_RELAXED) ||
+	       __atomic_load_n(&r->closes, __ATOMIC_RELAXED) > gs->core->settings.parked;
 }
 
 struct guest *registry_surplus(struct guests *gs)
@@ -220,14 +253,12 @@ struct guest *registry_surplus(struct guests *gs)
 void registry_forget(struct guests *gs, struct guest *guest)
 {
 	struct registry *r = &gs->registry;
-	struct guest **p = &r->guests;
 
 	registry_keep(gs, guest);
-	while (*p != guest)
-		p = &(*p)->next;
-	*p = guest->next;
-	if (r->guests_tail == &guest->next)
-		r->guests_tail = p;
+	index_remove(&r->by_path, &guest->by_path);
+	index_remove(&r->by_name, &guest->by_name);
+	*guest->before = guest->next;
+	*(guest->next ? &guest->next->before : &r->guests_tail) = guest->before;
 	for (struct generation *gen = guest->all; gen; gen = gen->next)
 		gen->guest = NULL;
 	guest->all = NULL;
@@ -245,9 +276,6 @@ void registry_give(struct guests *gs, struct guest *guest)
 }
 
 /* --- finding ---------------------------------------------------------------------- */
-
-#define FOR_EACH_LIVE(gs, gen) \
-	for (struct generation *gen = (gs)->registry.live; gen; gen = gen->next_live)
 
 struct generation *registry_find_handle(struct guests *gs, const void *handle)
 {
@@ -267,11 +295,15 @@ struct generation *registry_find_handle(struct guests *gs, const void *handle)
 
 struct generation *registry_find_map(struct guests *gs, const void *map)
 {
-	if (!map)
-		return NULL;
-	FOR_EACH_LIVE(gs, gen)
-	if (gen->object.map == map)
-		return gen;
+	uint64_t hash = index_hash_number((uintptr_t)map);
+
+	for (struct index_link *l = index_first(&gs->registry.by_map, hash); l;
+	     l = index_next(l)) {
+		struct generation *gen = INDEX_RECORD(l, struct generation, by_map);
+
+		if (gen->object.map == map)
+			return gen;
+	}
 	return NULL;
 }
 
@@ -290,19 +322,36 @@ void *registry_handle(const struct generation *gen)
 	return gen->guest->raw ? (void *)gen->object.map : (void *)&gen->guest->handle;
 }
 
+static bool has_address(const struct generation *gen, uintptr_t address)
+{
+	return address - gen->info->lo < gen->info->hi - gen->info->lo;
+}
+
 struct generation *registry_find_address(struct guests *gs, uintptr_t address)
 {
-	FOR_EACH_LIVE(gs, gen)
-	if (address - gen->info->lo < gen->info->hi - gen->info->lo)
+	const struct registry *r = &gs->registry;
+	uint64_t version;
+	struct generation *gen = addresses_find(&r->addresses, address, &version);
+
+	if (gen && gen->object.map && has_address(gen, address))
 		return gen;
+	for (gen = r->addresses_lost ? r->live : NULL; gen; gen = gen->next_live)
+		if (has_address(gen, address))
+			return gen;
 	return NULL;
 }
 
 struct generation *registry_find_snapshot(struct guests *gs, const char *file)
 {
-	FOR_EACH_LIVE(gs, gen)
-	if (strcmp(gen->info->snapshot, file) == 0)
-		return gen;
+	uint64_t hash = index_hash_text(file);
+
+	for (struct index_link *l = index_first(&gs->registry.by_snapshot, hash); l;
+	     l = index_next(l)) {
+		struct generation *gen = INDEX_RECORD(l, struct generation, by_snapshot);
+
+		if (strcmp(gen->info->snapshot, file) == 0)
+			return gen;
+	}
 	return NULL;
 }
 
@@ -457,8 +506,13 @@ struct generation *registry_generation(struct guests *gs, struct guest *guest)
 	guest->live++;
 	update_closed(gs, guest);
 	gen->next_live = r->live;
+	gen->before_live = &r->live;
+	if (r->live)
+		r->live->before_live = &gen->next_live;
 	r->live = gen;
 	info->guest = guest->id;
+	info->instance = guest->instance;
+	info->context = (uintptr_t)guest->context;
 	info->number = ++guest->generations;
 	info->state = GOAUDIT_LOADING;
 	clock_gettime(CLOCK_REALTIME, &now);
@@ -470,11 +524,33 @@ struct generation *registry_generation(struct guests *gs, struct guest *guest)
 	return gen;
 }
 
-void registry_describe(struct generation *gen, const struct snapshot *s, const char *path)
+void registry_restamp(struct guests *gs, struct generation *gen, const struct file_stamp *stamp)
+{
+	gen->stamp = *stamp;
+	index_put(&gs->registry.by_file, &gen->by_file, hash_of_file(stamp->dev, stamp->ino));
+}
+
+void registry_mapped(struct guests *gs, struct generation *gen, struct link_map *map,
+		     uintptr_t lo, uintptr_t hi)
+{
+	struct registry *r = &gs->registry;
+
+	gen->object.map = map;
+	records_begin();
+	gen->info->handle = (uintptr_t)registry_handle(gen);
+	gen->info->lo = lo;
+	gen->info->hi = hi;
+	records_end();
+	index_put(&r->by_map, &gen->by_map, index_hash_number((uintptr_t)map));
+	r->addresses_lost |= !addresses_add(&r->addresses, lo, hi, gen);
+}
+
+void registry_describe(struct guests *gs, struct generation *gen, const struct snapshot *s,
+		       const char *path)
 {
 	char *slash;
 
-	gen->stamp = s->stamp;
+	registry_restamp(gs, gen, &s->stamp);
 	memcpy(gen->hash, s->hash, sizeof gen->hash);
 	gen->described = s->facts.has_debug_info;
 	text_copy(gen->origin, sizeof gen->origin, path);
@@ -486,15 +562,19 @@ void registry_describe(struct generation *gen, const struct snapshot *s, const c
 	text_copy(gen->info->path, sizeof gen->info->path, path);
 	memcpy(gen->info->snapshot, s->file, sizeof gen->info->snapshot);
 	records_end();
+	index_put(&gs->registry.by_snapshot, &gen->by_snapshot, index_hash_text(s->file));
 }
 
+/* Nothing leads to it any more. */
 static void leave_live(struct registry *r, struct generation *gen)
 {
-	struct generation **p = &r->live;
-
-	while (*p != gen)
-		p = &(*p)->next_live;
-	*p = gen->next_live;
+	*gen->before_live = gen->next_live;
+	if (gen->next_live)
+		gen->next_live->before_live = gen->before_live;
+	index_remove(&r->by_map, &gen->by_map);
+	index_remove(&r->by_snapshot, &gen->by_snapshot);
+	index_remove(&r->by_file, &gen->by_file);
+	addresses_remove(&r->addresses, gen->info->lo, gen);
 }
 
 static void held_by_nobody(struct goaudit_generation *info)
@@ -523,8 +603,12 @@ void registry_set_state(struct guests *gs, struct generation *gen, enum goaudit_
 	records_end();
 	update_closed(gs, gen->guest);
 	pthread_cond_broadcast(&gs->core->changed);
-	log_line(gs->core, "%s: generation %u: %s", gen->guest->path, gen->info->number,
-		 records_state_name(state));
+	if (gen->guest->instance)
+		log_line(gs->core, "%s#%u: generation %u: %s", gen->guest->path,
+			 gen->guest->instance, gen->info->number, records_state_name(state));
+	else
+		log_line(gs->core, "%s: generation %u: %s", gen->guest->path, gen->info->number,
+			 records_state_name(state));
 }
 
 void registry_let_go(struct guests *gs, struct generation *gen)

@@ -18,9 +18,11 @@
 #include "dlbind.h"
 #include "goaudit.h"
 
+struct file_stamp;
 struct generation;
 struct guest;
 struct guests;
+struct link_map;
 struct snapshot;
 
 /* Takes no memory yet. */
@@ -29,6 +31,9 @@ void registry_init(struct guests *gs);
 /* The guest of a path, made if need be; name: what it is opened by, absolute, which may
  * lead there through symbolic links.  NULL: out of memory. */
 struct guest *registry_guest(struct guests *gs, const char *path, const char *name);
+/* Puts a new guest into the list of all. */
+void registry_enlist(struct guests *gs, struct guest *guest);
+
 struct guest *registry_find_path(struct guests *gs, const char *path);
 
 /* The guest that was opened by this name, wherever that leads now; NULL if none. */
@@ -36,7 +41,7 @@ struct guest *registry_find_name(struct guests *gs, const char *name);
 
 /* From now on the guest is found by this name, and its file is at this path.  Returns
  * false when out of memory: nothing has changed. */
-bool registry_turn(struct guest *guest, const char *path, const char *name);
+bool registry_turn(struct guests *gs, struct guest *guest, const char *path, const char *name);
 
 /* A copy of a guest's name, to be freed; NULL: out of memory.  Without locks. */
 char *registry_name(struct guests *gs, const struct guest *guest);
@@ -89,8 +94,16 @@ size_t registry_copy(struct guests *gs, void *records, size_t count, size_t stri
 struct generation *registry_generation(struct guests *gs, struct guest *guest);
 
 /* What a new generation has of its snapshot; path: of its file. */
-void registry_describe(struct generation *gen, const struct snapshot *snapshot,
-		       const char *path);
+void registry_describe(struct guests *gs, struct generation *gen,
+		       const struct snapshot *snapshot, const char *path);
+
+/* Its file bears another stamp now, with the same content. */
+void registry_restamp(struct guests *gs, struct generation *gen,
+		      const struct file_stamp *stamp);
+
+/* It has been mapped, at [lo, hi). */
+void registry_mapped(struct guests *gs, struct generation *gen, struct link_map *map,
+		     uintptr_t lo, uintptr_t hi);
 
 /* Sets the state, inside records_begin/records_end, and wakes all who wait. */
 void registry_set_state(struct guests *gs, struct generation *gen, enum goaudit_state state);

@@ -41,7 +41,7 @@ static enum goaudit_state settle(struct reloads *rl, struct generation *gen)
 		return GOAUDIT_FREE;
 	if (before == GOAUDIT_OPEN && users_wanted(rl, gen))
 		return GOAUDIT_FREE;
-	if (before == GOAUDIT_OPEN && (gen->reloadable || gen->users))
+	if (before == GOAUDIT_OPEN && !gen->guest->instance && (gen->reloadable || gen->users))
 		after = GOAUDIT_PARKED;
 	else if (before == GOAUDIT_OPEN || before == GOAUDIT_SUPERSEDED)
 		after = GOAUDIT_RETIRED;

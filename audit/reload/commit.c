@@ -106,8 +106,8 @@ static bool switch_over(struct job *job)
 
 	for (;;) {
 		pthread_mutex_lock(&rl->core->lock);
-		if (job->turned &&
-		    !registry_turn(job->guest, job->request->path, job->request->name)) {
+		if (job->turned && !registry_turn(rl->guests, job->guest, job->request->path,
+						  job->request->name)) {
 			pthread_mutex_unlock(&rl->core->lock);
 			return false;
 		}

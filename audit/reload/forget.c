@@ -8,6 +8,7 @@
 #include "entry/entry.h"
 #include "goaudit.h"
 #include "guest/guests.h"
+#include "guest/instances.h"
 #include "guest/registry.h"
 #include "loader/ldso.h"
 #include "loader/transaction.h"
@@ -41,6 +42,8 @@ static void forget_step(void *arg)
 		parked = guest && guest->live ? guest->current : NULL;
 		if (guest && !parked) {
 			registry_forget(rl->guests, guest);
+			if (guest->instances)
+				instances_leave(rl->guests, guest);
 			f->guest[f->n++] = guest;
 		}
 		pthread_mutex_unlock(&rl->core->lock);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "adapter/adapter.h"
@@ -18,6 +19,7 @@
 #include "goaudit-debug.h"
 #include "goaudit.h"
 #include "guest/guests.h"
+#include "guest/instances.h"
 #include "guest/records.h"
 #include "guest/registry.h"
 #include "guest/snapshot.h"
@@ -40,16 +42,32 @@ static bool is_about_static_tls(const char *text)
 	return text && strstr(text, "static TLS");
 }
 
+/* A mapping more than the kernel allows (elf/dl-load.c, lose; elf/dl-reloc.c,
+ * _dl_protect_relro). */
+static bool is_about_mappings(const char *text)
+{
+	return text &&
+	       (strstr(text, "failed to map segment") || strstr(text, "annot allocate memory"));
+}
+
 /* dlerror's text of a failed dlmopen, with the user's name for the file. */
 static void loader_error(struct reloads *rl, const struct generation *gen, const char *text)
 {
 	const char *snapshot = gen->info->snapshot, *cure = "";
 	size_t n = strlen(snapshot);
+	char many[160];
 
 	if (is_about_static_tls(text))
 		cure = ": each generation takes its share: start the program with "
 		       "GLIBC_TUNABLES=glibc.rtld.optional_static_tls=65536, or build the "
 		       "guest with -ftls-model=global-dynamic";
+	if (gen->guest->instance && is_about_mappings(text)) {
+		snprintf(many, sizeof many,
+			 ": %u instances are open, and no more fit: close some, or raise "
+			 "vm.max_map_count or the limit of address space",
+			 instances_open(rl->guests, gen->guest));
+		cure = many;
+	}
 	if (text && strncmp(text, snapshot, n) == 0)
 		error_set(rl->core, "%s%s%s", gen->guest->path, text + n, cure);
 	else
@@ -66,7 +84,7 @@ static struct generation *new_generation(struct job *job)
 	if (!gen)
 		return NULL;
 	gen->owner = arch_thread_pointer();
-	registry_describe(gen, s, job->request->path);
+	registry_describe(rl->guests, gen, s, job->request->path);
 	gen->reloadable = job->request->reloadable;
 	languages_take(gen, &s->facts);
 	gen->panic_return = gen->adapter->returns_panics &&
@@ -96,18 +114,14 @@ static void discard(struct job *job)
 void reload_mapped(struct reloads *rl, struct link_map *map)
 {
 	struct generation *gen;
+	uintptr_t lo, hi;
 
-	if (!folder_has(rl->loader, map->l_name))
+	if (!folder_has(rl->loader, map->l_name) || !elf_range(map, &lo, &hi))
 		return;
 	pthread_mutex_lock(&rl->core->lock);
 	gen = registry_find_snapshot(rl->guests, map->l_name);
-	if (gen && gen->info->state == GOAUDIT_LOADING) {
-		gen->object.map = map;
-		records_begin();
-		gen->info->handle = (uintptr_t)registry_handle(gen);
-		elf_range(map, (uintptr_t *)&gen->info->lo, (uintptr_t *)&gen->info->hi);
-		records_end();
-	}
+	if (gen && gen->info->state == GOAUDIT_LOADING)
+		registry_mapped(rl->guests, gen, map, lo, hi);
 	pthread_mutex_unlock(&rl->core->lock);
 }
 

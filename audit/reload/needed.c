@@ -125,7 +125,7 @@ static bool is_file_of(struct reloads *rl, struct generation *gen, int fd)
 	same = memcmp(s.hash, gen->hash, sizeof s.hash) == 0;
 	if (same) {
 		pthread_mutex_lock(&rl->core->lock);
-		gen->stamp = s.stamp;
+		registry_restamp(rl->guests, gen, &s.stamp);
 		pthread_mutex_unlock(&rl->core->lock);
 	}
 	snapshot_release(&s);
@@ -236,7 +236,7 @@ static const char *load_new(struct reloads *rl, struct needed_load *load, const 
 	guest = registry_guest(rl->guests, path, found);
 	gen = guest ? registry_generation(rl->guests, guest) : NULL;
 	if (gen) {
-		registry_describe(gen, &s, path);
+		registry_describe(rl->guests, gen, &s, path);
 		languages_take(gen, &s.facts);
 		gen->owner = arch_thread_pointer();
 		gen->replaced = guest->current;

@@ -27,6 +27,7 @@
 #include "goaudit-debug.h"
 #include "goaudit.h"
 #include "guest/guests.h"
+#include "guest/instances.h"
 #include "guest/records.h"
 #include "guest/registry.h"
 #include "guest/snapshot.h"
@@ -265,7 +266,7 @@ static bool look_at_content(struct job *job, struct generation *cur, const uint6
 	job->unchanged = memcmp(s->hash, hash, sizeof s->hash) == 0 && !job->turned;
 	if (job->unchanged) {
 		pthread_mutex_lock(&rl->core->lock);
-		cur->stamp = s->stamp;
+		registry_restamp(rl->guests, cur, &s->stamp);
 		pthread_mutex_unlock(&rl->core->lock);
 	}
 	return true;
@@ -447,7 +448,7 @@ static struct guest *find_guest(struct job *job)
 	if (guest) {
 		/* Of several names, one that can come to lead elsewhere is kept. */
 		if (strcmp(r->name, r->path) != 0)
-			registry_turn(guest, r->path, r->name);
+			registry_turn(job->rl->guests, guest, r->path, r->name);
 		return guest;
 	}
 	if (fstat(r->fd, &st) == 0 && (guest = registry_find_file(job->rl->guests, &st)))
@@ -462,7 +463,9 @@ void *reload_open(struct reloads *rl, const struct open_request *request)
 	struct job job = { .rl = rl, .request = request };
 
 	pthread_mutex_lock(&rl->core->lock);
-	job.guest = find_guest(&job);
+	job.guest = request->instance ? instances_add(rl->guests, request->path, request->name,
+						      request->context) :
+					find_guest(&job);
 	if (job.guest && !job.guest->generations)
 		job.guest->raw = request->raw;
 	if (job.guest)

@@ -19,6 +19,8 @@ struct open_request {
 	bool reloadable;
 	bool panic_return; /* RTLD_PANIC_RETURN */
 	bool raw;          /* RTLD_RAW */
+	bool instance;     /* a new one, and never anything else */
+	void *context;     /* of it */
 };
 
 /* A queue this long makes the thread that adds to it wait for a round, so that

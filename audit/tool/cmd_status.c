@@ -142,12 +142,14 @@ static void print_holders(const struct goaudit_generation *g)
 
 static void print_generation(const struct goaudit_generation *g)
 {
-	char size[16], age[16], load[16];
+	char size[16], age[16], load[16], instance[16] = "";
 
-	printf("  %5u %4u  %-12s %5u  %8s %8s %8s  %s%s\n", g->guest, g->number,
+	if (g->instance)
+		snprintf(instance, sizeof instance, "#%u", g->instance);
+	printf("  %5u %4u  %-12s %5u  %8s %8s %8s  %s%s%s\n", g->guest, g->number,
 	       state_name(g->state), g->references, bytes_text(size, g->hi - g->lo),
 	       age_text(age, g->opened_at),
-	       time_text(load, g->snapshot_ns + g->load_ns + g->init_ns), g->path,
+	       time_text(load, g->snapshot_ns + g->load_ns + g->init_ns), g->path, instance,
 	       g->is_go ? "" : " (not Go)");
 	if (g->failed_at != 0)
 		printf("              the last reload failed %s ago: %s\n",
@@ -238,6 +240,10 @@ static void json_generation(struct text *t, const struct goaudit_generation *g)
 	json_text(t, "holders", g->holders);
 	json_number(t, "failed_at_ns", g->failed_at);
 	json_text(t, "failure", g->failure);
+	if (g->instance) {
+		json_number(t, "instance", g->instance);
+		json_number(t, "context", g->context);
+	}
 	json_text(t, "path", g->path);
 	json_text(t, "snapshot", g->snapshot);
 	text_puts(t, "}");

@@ -51,6 +51,10 @@ static int nothing(struct link_map *m) { return 0; }
 	DO(goaudit_generations, goaudit_generations(NULL, 0, 0)) \
 	DO(goaudit_runtime_stats, goaudit_runtime_stats(&runtime, sizeof runtime, 0)) \
 	DO(goaudit_last_panic, goaudit_last_panic(text, sizeof text)) \
+	DO(goaudit_open_instance, goaudit_open_instance("./none.so", RTLD_NOW, NULL)) \
+	DO(goaudit_instance_of, goaudit_instance_of(h)) \
+	DO(goaudit_context_of, goaudit_context_of(h)) \
+	DO(goaudit_reload_instances, goaudit_reload_instances("./none.so", NULL)) \
 	DO(goaudit_watch, goaudit_watch(closed, NULL, NULL)) \
 	DO(pthread_create, pthread_create(&other, NULL, idle, NULL)) \
 	DO(pthread_key_create, pthread_key_create(&key, NULL)) \

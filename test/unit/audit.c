@@ -15,6 +15,8 @@
 #include "api/start.h"
 #include "core/error.h"
 #include "dlbind.h"
+#include "guest/addresses.h"
+#include "guest/index.h"
 #include "guest/records.h"
 #include "guest/registry.h"
 #include "guest/snapshot.h"
@@ -51,10 +53,8 @@ static struct generation *add(struct guest *guest, uintptr_t handle)
 	struct generation *gen = registry_generation(&ga->guests, guest);
 
 	ck_assert_ptr_nonnull(gen);
-	gen->object.map = (struct link_map *)handle;
+	registry_mapped(&ga->guests, gen, (struct link_map *)handle, handle, handle + 0x1000);
 	gen->info->handle = handle;
-	gen->info->lo = handle;
-	gen->info->hi = handle + 0x1000;
 	return gen;
 }
 
@@ -74,6 +74,94 @@ START_TEST(generations_are_found_and_forgotten)
 	ck_assert_ptr_null(registry_find_handle(&ga->guests, (void *)0x10000));
 	ck_assert_ptr_eq(registry_guest_of_handle(&ga->guests, (void *)0x10000), guest);
 	ck_assert_ptr_null(registry_guest_of_handle(&ga->guests, (void *)0x30000));
+}
+END_TEST
+
+#define RANGES 5000
+#define RANGE(i) (0x100000 + (uintptr_t)(i) * 0x10000)
+
+static struct addresses addresses;
+static int reading;
+
+static struct generation *of(uintptr_t i)
+{
+	return (struct generation *)(i + 1);
+}
+
+/* Every tenth is always there; those below it come and go. */
+static void *find_addresses(void *arg)
+{
+	uint64_t version, found = 0;
+
+	while (__atomic_load_n(&reading, __ATOMIC_ACQUIRE)) {
+		uintptr_t i = (found * 7919 + (uintptr_t)arg) % RANGES;
+		struct generation *gen = addresses_find(&addresses, RANGE(i) + 0x8fff, &version);
+
+		if (i % 10 == 0 ? gen != of(i) : gen && gen != of(i))
+			return (void *)1;
+		if (addresses_find(&addresses, RANGE(i) + 0x9000, &version))
+			return (void *)2;
+		found++;
+	}
+	return NULL;
+}
+
+START_TEST(addresses_are_found_while_others_change)
+{
+	static bool there[RANGES];
+	pthread_t t[2];
+	uint64_t version;
+	unsigned seed = 17;
+	void *wrong;
+
+	for (uintptr_t i = 0; i < RANGES; i += 10)
+		ck_assert(addresses_add(&addresses, RANGE(i), RANGE(i) + 0x9000, of(i)));
+	reading = 1;
+	for (uintptr_t i = 0; i < 2; i++)
+		ck_assert_int_eq(pthread_create(&t[i], NULL, find_addresses, (void *)i), 0);
+	for (int n = 0; n < 20000; n++) {
+		uintptr_t i = rand_r(&seed) % RANGES;
+
+		if (i % 10 == 0)
+			continue;
+		if (there[i])
+			addresses_remove(&addresses, RANGE(i), of(i));
+		else
+			ck_assert(addresses_add(&addresses, RANGE(i), RANGE(i) + 0x9000, of(i)));
+		there[i] = !there[i];
+		ck_assert_ptr_eq(addresses_find(&addresses, RANGE(i), &version),
+				 there[i] ? of(i) : NULL);
+	}
+	__atomic_store_n(&reading, 0, __ATOMIC_RELEASE);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(pthread_join(t[i], &wrong), 0);
+		ck_assert_ptr_null(wrong);
+	}
+	for (uintptr_t i = 0; i < RANGES; i++)
+		ck_assert_ptr_eq(addresses_find(&addresses, RANGE(i) + 0x42, &version),
+				 there[i] || i % 10 == 0 ? of(i) : NULL);
+}
+END_TEST
+
+START_TEST(an_index_finds_what_is_in_it)
+{
+	static struct index_link link[10000];
+	static struct index index;
+
+	for (uint64_t i = 0; i < 10000; i++)
+		index_put(&index, &link[i], index_hash_number(i / 2));
+	for (uint64_t i = 0; i < 10000; i += 3)
+		index_remove(&index, &link[i]);
+	index_put(&index, &link[1], index_hash_number(77777));
+	index_remove(&index, &link[0]); /* it is not in */
+	for (uint64_t i = 0; i < 10000; i++) {
+		uint64_t hash = index_hash_number(i == 1 ? 77777 : i / 2);
+		struct index_link *l = index_first(&index, hash);
+
+		while (l && l != &link[i])
+			l = index_next(l);
+		ck_assert_int_eq(l != NULL, i % 3 != 0);
+	}
 }
 END_TEST
 
@@ -326,6 +414,8 @@ int main(int argc, char **argv)
 		build = ".build";
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, generations_are_found_and_forgotten);
+	tcase_add_test(tc, addresses_are_found_while_others_change);
+	tcase_add_test(tc, an_index_finds_what_is_in_it);
 	tcase_add_test(tc, records_are_used_again_after_their_history);
 	tcase_add_test(tc, records_outgrow_their_area);
 	tcase_add_test(tc, only_an_ending_spares_what_is_installed);
