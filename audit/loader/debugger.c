@@ -170,14 +170,14 @@ void debugger_expose(struct loader *ld, struct link_map *map, bool exposed)
 }
 
 /* A function that does nothing (go/exe); NULL where the program has none. */
-static void *marker(const struct loader *ld)
+static void *delve_marker(const struct loader *ld)
 {
 	return ld->head ? elf_lookup(ld->head, "goaudit_loaded") : NULL;
 }
 
 void debugger_loaded(const struct loader *ld)
 {
-	void (*mark)(void) = (void (*)(void))marker(ld);
+	void (*mark)(void) = (void (*)(void))delve_marker(ld);
 
 	if (mark)
 		mark();
@@ -188,7 +188,7 @@ void debugger_unmapped(const struct loader *ld, uintptr_t lo, uintptr_t hi)
 {
 	void *p;
 
-	if (!has_breakpoint((uintptr_t)marker(ld)))
+	if (!has_breakpoint((uintptr_t)delve_marker(ld)))
 		return;
 	p = mmap((void *)lo, hi - lo, PROT_NONE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
