@@ -25,7 +25,13 @@ mkdir ranked
 for f in "$GOAUDIT_BUILD"/*; do ln -s "$f" ranked; done
 ln -sf "$switches/libgoaudit.so" ranked/libgoaudit.so
 status=0
-env -u TEST_DIR GOAUDIT_BUILD="$PWD/ranked" TMPDIR="$PWD" "$ROOT/test/run" -j 1 reopen/threads reload/threads-reload \
-	process/fork-any-time reload/needed calls/call-under-way calls/panic-returns intercept/demanding >run.txt 2>&1 || status=$?
+env -u TEST_DIR GOAUDIT_BUILD="$PWD/ranked" TMPDIR="$PWD" FORKS=5 SECONDS_OF_THREADS=10 "$ROOT/test/run" -j 1 \
+	reopen/threads reload/threads-reload process/fork-any-time calls/call-under-way calls/panic-returns \
+	>run.txt 2>&1 || status=$?
 cat run.txt
 [ $status = 0 ] || fail "the tests with the ranks"
+case $(tail -n 1 run.txt) in
+"5 passed, 0 failed, 0 skipped") ;;
+*", 0 failed, "*) skip "tests with threads: $(tail -n 1 run.txt)" ;;
+*) fail "no result" ;;
+esac
