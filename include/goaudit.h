@@ -242,7 +242,7 @@ struct goaudit_generation {
 	char failure[512];     /* why, as dlerror had it */
 	uint32_t instance;     /* its number (goaudit_open_instance), 0: none */
 	uint32_t unused;
-	uint64_t context;      /* of goaudit_open_instance */
+	uint64_t context; /* of goaudit_open_instance */
 };
 
 /* Copies the records of all generations, gone ones of the recent past included,

@@ -67,7 +67,7 @@ read -r pid <&4
 say() { echo "$1" >&3; read -r answer <&4; [ "$answer" = "done" ] || fail "$1: $answer"; }
 # Without what differs from run to run: id, sizes, times, folders.
 seen() {
-	"$tool" status "$@" "$pid" | sed -E "s/^$pid/PID/; s|$TEST_DIR|DIR|g; s/[0-9.]+ [KMG]B/SIZE/; s/[0-9]+ s /AGE /;
+	"$tool" status "$pid" | sed -E "s/^$pid/PID/; s|$TEST_DIR|DIR|g; s/[0-9.]+ [KMG]B/SIZE/; s/[0-9]+ s /AGE /;
 		s/[0-9.]+ (us|ms|s)/TIME/; s|go1.*libstd.so|RUNTIME|; s/ +/ /g; s/held by .*main.go:[0-9]+.*checked [0-9]+ times/held by GUEST (checked N times/"
 }
 expect_output seen <<'E'

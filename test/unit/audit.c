@@ -77,8 +77,8 @@ START_TEST(generations_are_found_and_forgotten)
 }
 END_TEST
 
-#define RANGES 5000
-#define RANGE(i) (0x100000 + (uintptr_t)(i) * 0x10000)
+#define RANGES   5000
+#define RANGE(i) (0x100000 + (uintptr_t)(i)*0x10000)
 
 static struct addresses addresses;
 static int reading;
@@ -95,7 +95,8 @@ static void *find_addresses(void *arg)
 
 	while (__atomic_load_n(&reading, __ATOMIC_ACQUIRE)) {
 		uintptr_t i = (found * 7919 + (uintptr_t)arg) % RANGES;
-		struct generation *gen = addresses_find(&addresses, RANGE(i) + 0x8fff, &version);
+		struct generation *gen =
+			addresses_find(&addresses, RANGE(i) + 0x8fff, &version);
 
 		if (i % 10 == 0 ? gen != of(i) : gen && gen != of(i))
 			return (void *)1;
@@ -127,7 +128,8 @@ START_TEST(addresses_are_found_while_others_change)
 		if (there[i])
 			addresses_remove(&addresses, RANGE(i), of(i));
 		else
-			ck_assert(addresses_add(&addresses, RANGE(i), RANGE(i) + 0x9000, of(i)));
+			ck_assert(
+				addresses_add(&addresses, RANGE(i), RANGE(i) + 0x9000, of(i)));
 		there[i] = !there[i];
 		ck_assert_ptr_eq(addresses_find(&addresses, RANGE(i), &version),
 				 there[i] ? of(i) : NULL);

@@ -12,7 +12,7 @@ cat lint.txt
 # The tools look for their settings from a file's folder upwards.
 cp "$ROOT"/.clang-format "$ROOT"/.clang-tidy "$ROOT"/.shellcheckrc .
 lint() { # NAME VARIABLE FILE
-	make -s -C "$ROOT" "lint-$1" L="$PWD/lint" "$2=$PWD/$3" >>control.txt 2>&1
+	make -s -C "$ROOT" "lint-$1" L="$PWD/lint/$3" "$2=$PWD/$3" >>control.txt 2>&1
 }
 control() { # NAME VARIABLE ENDING GOOD WRONG WHAT-IS-SAID-OF-IT
 	! grep -q "^$1: not run" lint.txt || return 0
@@ -29,7 +29,7 @@ control clang LINT_C c 'int f(int a) { return a < 1; }' 'int f(int a) { return a
 control clang LINT_C c 'int f(int a) { return a; }' 'int f(int a) { int b; return a; }' unused-variable
 control analyzer LINT_ANALYZED c $'#include <stdlib.h>\nvoid f(char *p) { free(p); }' \
 	$'#include <stdlib.h>\nvoid f(char *p) { free(p); free(p); }' double-free
-control shell LINT_SHELL sh 'echo "$1"' 'for f in $(ls); do echo "$f"; done' SC2045
+control shell LINT_SHELL sh $'#!/bin/sh\necho "$1"' $'#!/bin/sh\nfor f in $(ls); do echo "$f"; done' SC2045
 control python LINT_PYTHON py 'assert 1' 'assert (1, "always")' SyntaxWarning\\\|SyntaxError
 
 [ $status = 0 ] || skip "$(sed -n 's/: not run//p' lint.txt | paste -sd';' | sed 's/;/; /g'): not run; the rest is clean"

@@ -80,9 +80,8 @@ static int go_argv(const struct tool *t, const struct runtime *rt, const struct 
 	for (size_t i = 0; i <= g->ldflags.n; i++) {
 		/* One without a pattern first, for packages that no pattern of
 		 * the user's matches. */
-		char *flags =
-			goflags_link(i > 0 ? g->ldflags.item[i - 1] : "", rt->dir,
-				     g->exe ? t->program : NULL, linker);
+		char *flags = goflags_link(i > 0 ? g->ldflags.item[i - 1] : "", rt->dir,
+					   g->exe ? t->program : NULL, linker);
 
 		if (flags == NULL)
 			return STATUS_USAGE;
