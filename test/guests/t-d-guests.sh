@@ -4,7 +4,7 @@
 # one by name; and druntime forgets what is gone.
 . "$(dirname "$0")/../lib.sh"
 compilers=()
-for c in ldc2 gdc; do command -v $c >/dev/null && compilers+=($c); done
+for c in ldc2 gdc; do command -v $c >/dev/null && compilers+=("$c"); done
 [ ${#compilers[@]} -gt 0 ] || skip "neither ldc2 nor gdc"
 
 cat >resident.d <<'D'

@@ -15,6 +15,7 @@ cp first.so plugin.so
 cc_host example -rdynamic <host.c
 ends_saying 2 "usage: LD_AUDIT=libgoaudit.so ./host PLUGIN.so N" ./example ./plugin.so 1
 coproc example { exec env LD_AUDIT="$AUDIT" ./example ./plugin.so 1000 2>&1; }
+# shellcheck disable=SC2154	# coproc sets it
 pid=$example_PID to=${example[1]} from=${example[0]}
 says() {
 	local a b
@@ -22,6 +23,7 @@ says() {
 	[ "$a|$b" = "$1" ] || fail "the example: $a|$b"
 }
 says "the first: 1: hello you, 0|the last:  1: hello you, 1998"
+# shellcheck disable=SC2094	# a command has the file's name
 "$GOAUDIT_BUILD/goaudit" status "$pid" >status
 for n in 1 17 1000; do
 	[ "$(grep -c "  $PWD/plugin.so#$n (not Go)\$" status)" = 1 ] || fail "status: $(tail -n 3 status)"

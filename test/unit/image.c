@@ -550,7 +550,7 @@ START_TEST(allocation_fails)
 		st = inspect(&im, &f, NULL, 0);
 		if (fail_at > 0)
 			break; /* fewer than n were made */
-		/* Cleared before, padding too. */
+		/* The same code has written both, padding too. */
 		/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
 		ck_assert_msg(st == IMAGE_NO_MEMORY || memcmp(&f, &whole, sizeof f) == 0,
 			      "allocation %u: %s", n, image_status_text(st));
