@@ -45,7 +45,7 @@ O
 15 signal: terminated
 31 signal: user defined signal 2
 "script true\n" <nil>
-signal: killed
+<nil> signal: killed
 exec: "no-such-program": executable file not found in $PATH
 true true
 "got terminated\n" <nil>

@@ -13,6 +13,8 @@ lib=usr/lib/$(gcc -print-multiarch)
 lib=${lib%/}
 files() { find "$1" ! -type d ! -path '*/overlay/*' ! -path '*/linker/*' ! -path '*/man3/*' -printf '%P\n' | sed "s|$lib|LIB|g; s|$version|VERSION|" | LC_ALL=C sort; }
 expect_output files root <<'E'
+LIB/goaudit/exe/exe.list
+LIB/goaudit/exe/exe.o
 LIB/goaudit/goaudit-dfly
 LIB/goaudit/guest/go.mod
 LIB/goaudit/guest/guest.go

@@ -43,6 +43,7 @@ int main(int argc, char **argv)
 }
 C
 cp -r "$ROOT/audit" "$ROOT/dlbind" "$ROOT/include" "$ROOT/Makefile" .
+mkdir test && cp "$ROOT/test/lint.mk" test
 
 try() { # WHAT SED-EXPRESSION REASON
 	echo "-- $1"
