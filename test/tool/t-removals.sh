@@ -17,6 +17,7 @@ audit/guest/snapshot.c write_file unlink : has just made it, O_EXCL
 audit/tool/runtime/cached.c cached_remove remove_tree : runtime_is_ours
 audit/tool/runtime/cached.c cached_remove unlink : a link in by-abi that leads to it
 audit/tool/cmd_toolexec.c answer_link unlink : what go asks the linker to write
+audit/tool/live/session.c build_program rename : the program that the user has named
 audit/tool/live/session.c close_session remove_tree : mkdtemp's
 audit/tool/live/session.c end_like_host remove_tree : mkdtemp's
 audit/tool/live/session.c place rename : the output that the user has named, and its header
@@ -34,6 +35,10 @@ audit/tool/build/pkgdir.c view_close remove_tree : the folder that take_folder h
 audit/tool/build/pkgdir.c view_close rmdir : in it, and only if it is empty
 audit/tool/build/pkgdir.c view_open unlink : in it
 audit/tool/build/pkgdir.c view_sweep remove_tree : is_marked
+audit/tool/share/library.c library_keep_order rename : in a runtime's folder, which is marked
+audit/tool/share/library.c library_sweep unlink : in a runtime's folder: what a list of ours names
+audit/tool/share/make.c make_library remove_tree : with this process's number, in a runtime's folder
+audit/tool/share/make.c place rename : in a runtime's folder, which is marked
 dlbind/build.mk - rm-f : in the build folder
 dlbind/ldso.c ldso_relist unlink : tiny_make's
 dlbind/ldso.c run_job unlink : tiny_make's

@@ -45,6 +45,7 @@ import (
 	"weak"
 )
 
+type pair struct{ A, B int32 } // the keeper has it without a name
 type T struct {
 	A int `json:"a"`
 	S string
@@ -333,7 +334,7 @@ var give = map[string]func() unsafe.Pointer{
 	"closure-noptr": func() unsafe.Pointer { n := len(os.Args); f := func() int { return n }; return unsafe.Pointer(&f) },
 	"method-value":  func() unsafe.Pointer { f := (&T{A: 3}).method; return unsafe.Pointer(&f) },
 	"func":          func() unsafe.Pointer { f := static; return unsafe.Pointer(&f) },
-	"chan":          func() unsafe.Pointer { c := make(chan struct{ A, B int32 }, 4); return unsafe.Pointer(&c) },
+	"chan":          func() unsafe.Pointer { c := make(chan pair, 4); return unsafe.Pointer(&c) },
 	"variable":      func() unsafe.Pointer { return unsafe.Pointer(&global[2]) },
 	"object":        func() unsafe.Pointer { return unsafe.Pointer(&big{s: "s"}) },
 	"object-large":  func() unsafe.Pointer { return unsafe.Pointer(&huge{}) },

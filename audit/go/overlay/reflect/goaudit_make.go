@@ -168,11 +168,12 @@ func goauditInterface(t *interfaceType) *abi.Type {
 	n.Str = resolveReflectName(newName(string([]byte(stringFor(&t.Type))), "", false, false))
 	n.PtrToThis = 0
 	for i := range t.Methods {
-		name := t.nameOff(t.Methods[i].Name)
+		m := &t.Methods[i] // offsets of its own module: goauditMethodType of package runtime
+		name := abi.Name{Bytes: (*byte)(resolveNameOff(unsafe.Pointer(m), int32(m.Name)))}
 		if !name.IsExported() {
 			return nil
 		}
-		typ := (*abi.Type)(goauditLastingPart(unsafe.Pointer(t.typeOff(t.Methods[i].Typ))))
+		typ := (*abi.Type)(goauditLastingPart(resolveTypeOff(unsafe.Pointer(m), int32(m.Typ))))
 		n.Methods = append(n.Methods, abi.Imethod{
 			Name: resolveReflectName(newName(string([]byte(name.Name())), "", true, false)),
 			Typ:  resolveReflectType(typ),

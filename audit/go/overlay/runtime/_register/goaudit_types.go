@@ -240,12 +240,17 @@ func goauditParts(t *_type, is func(*_type) bool) bool {
 	return true
 }
 
+// The list of an interface type's methods may be another module's: the pointer to it is a
+// symbol's address, which ld.so has bound to the first module that has the type.  Offsets
+// in the list are that module's.
 func goauditMethodType(it *interfacetype, i int) *_type {
-	return toRType(&it.Type).typeOff(it.Methods[i].Typ)
+	m := &it.Methods[i]
+	return resolveTypeOff(unsafe.Pointer(m), m.Typ)
 }
 
 func goauditMethodName(it *interfacetype, i int) name {
-	return toRType(&it.Type).nameOff(it.Methods[i].Name)
+	m := &it.Methods[i]
+	return resolveNameOff(unsafe.Pointer(m), m.Name)
 }
 
 // goauditPrivate: are the packages libraries' whose unexported names t has?
