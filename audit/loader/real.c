@@ -24,6 +24,7 @@ __typeof__(dlinfo) *real_dlinfo;
 __typeof__(pthread_create) *real_pthread_create;
 __typeof__(pthread_key_create) *real_pthread_key_create;
 __typeof__(pthread_key_delete) *real_pthread_key_delete;
+__typeof__(pthread_setspecific) *real_pthread_setspecific;
 __typeof__(on_exit) *real_on_exit;
 real_atexit_function *real_cxa_atexit;
 real_thread_atexit_function *real_thread_atexit;
@@ -48,6 +49,7 @@ static const struct real_function {
 	REAL(pthread_create),
 	REAL(pthread_key_create),
 	REAL(pthread_key_delete),
+	REAL(pthread_setspecific),
 	REAL(on_exit),
 	{ "__cxa_atexit", (void **)&real_cxa_atexit },
 	{ "__cxa_thread_atexit_impl", (void **)&real_thread_atexit },

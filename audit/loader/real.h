@@ -28,6 +28,7 @@ extern __typeof__(dlinfo) *real_dlinfo;
 extern __typeof__(pthread_create) *real_pthread_create;
 extern __typeof__(pthread_key_create) *real_pthread_key_create;
 extern __typeof__(pthread_key_delete) *real_pthread_key_delete;
+extern __typeof__(pthread_setspecific) *real_pthread_setspecific;
 extern __typeof__(on_exit) *real_on_exit;
 extern real_atexit_function *real_cxa_atexit;           /* __cxa_atexit */
 extern real_thread_atexit_function *real_thread_atexit; /* __cxa_thread_atexit_impl */

@@ -2,6 +2,7 @@
 #ifndef GOAUDIT_RELOAD_RELOADS_H
 #define GOAUDIT_RELOAD_RELOADS_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,7 +28,7 @@ struct open_request {
  * a host that reloads in a loop cannot outrun the reaper. */
 #define REAPER_BACKLOG 32
 
-/* All L. */
+/* All L, but where said. */
 struct reaper {
 	bool started, stop;
 	uint64_t done;         /* rounds finished */
@@ -37,9 +38,11 @@ struct reaper {
 	unsigned hurry;        /* threads that wait for a round */
 };
 
-/* All L. */
+/* All L, but where said. */
 struct linger {
 	struct thread *threads; /* that have something in guests, threads.h */
+	bool has_key;           /* c once set: key is a key of the host's libc */
+	pthread_key_t key;      /* before has_key; the value is the thread's record */
 	unsigned waiting;       /* retired generations that are to be tried again */
 	unsigned leaving;       /* of these, those that a dlclose under way will take */
 	uint64_t step;          /* counts retire_try */

@@ -1,5 +1,6 @@
 #include "reload/threads.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -48,6 +49,7 @@ struct thread {
 	bool open;              /* libc has been told of nothing since the newest */
 	struct generation *gen; /* whose code it was started with; NULL: none */
 	const void *function;   /* of gen, that it runs; NULL: not known */
+	unsigned rounds;        /* of destructors of keys at its end; the thread's own */
 };
 
 /* What libc calls has no argument of ours but the thread. */
@@ -271,7 +273,43 @@ static const void *first_word(const void *arg)
 	return word;
 }
 
-/* What runs first in the new thread. */
+/* The destructor of our key: libc runs those of keys behind all thread-local objects
+ * (nptl/pthread_create.c, start_thread), in rounds.  The last one is waited for, since keys
+ * of guests may run code of theirs in any. */
+static void key_ended(void *arg)
+{
+	struct thread *t = arg;
+
+	if (++t->rounds < PTHREAD_DESTRUCTOR_ITERATIONS &&
+	    real_pthread_setspecific(reloads->linger.key, t) == 0)
+		return;
+	thread_ended(t);
+}
+
+/* Without locks; two threads may make a key each, and one is given back. */
+static bool make_key(struct reloads *rl)
+{
+	pthread_key_t key;
+	bool had;
+
+	if (__atomic_load_n(&rl->linger.has_key, __ATOMIC_ACQUIRE))
+		return true;
+	if (!real_pthread_setspecific || real_pthread_key_create(&key, key_ended) != 0)
+		return false;
+	pthread_mutex_lock(&rl->core->lock);
+	had = rl->linger.has_key;
+	if (!had) {
+		rl->linger.key = key;
+		__atomic_store_n(&rl->linger.has_key, true, __ATOMIC_RELEASE);
+	}
+	pthread_mutex_unlock(&rl->core->lock);
+	if (had)
+		real_pthread_key_delete(key);
+	return true;
+}
+
+/* What runs first in the new thread.  It must not ask for ld.so's lock, as
+ * __cxa_thread_atexit_impl does: a constructor may be waiting for this thread. */
 static struct arch_call begin(void *arg)
 {
 	struct thread *t = arg;
@@ -282,7 +320,8 @@ static struct arch_call begin(void *arg)
 	pthread_mutex_lock(&rl->core->lock);
 	begins(t);
 	pthread_mutex_unlock(&rl->core->lock);
-	tell_libc(rl, thread_ended, t);
+	if (real_pthread_setspecific(rl->linger.key, t) != 0)
+		tell_libc(rl, thread_ended, t); /* no memory */
 	return call;
 }
 
@@ -315,7 +354,7 @@ static struct thread *announce(struct reloads *rl, void *(*start)(void *), void 
 int threads_create(struct reloads *rl, pthread_t *thread, const pthread_attr_t *attr,
 		   void *(*start)(void *), void *arg)
 {
-	struct thread *t = announce(rl, start, arg);
+	struct thread *t = make_key(rl) ? announce(rl, start, arg) : NULL;
 	int error;
 
 	if (!t)
