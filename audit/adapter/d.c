@@ -74,11 +74,6 @@ static void mapped(struct adapters *ad, struct generation *gen, const struct lin
 		call->module = (void *)(intptr_t)self();
 }
 
-static bool within(const struct generation *gen, uintptr_t address)
-{
-	return address - gen->info->lo < gen->info->hi - gen->info->lo;
-}
-
 /* The address that tells a block's type: of an object its class's table of functions, of a
  * struct its TypeInfo, at the block's end (rt/lifetime.d, rt_hasFinalizerInSegment). */
 static uintptr_t type_of(void *p, size_t size, unsigned attributes)
@@ -112,7 +107,7 @@ static int finalizer_in_segment(void *p, size_t size, unsigned attributes, size_
 	uintptr_t type = type_of(p, size, attributes);
 
 	if (dry) {
-		if (type && within(dry->gen, type))
+		if (type && generation_has(dry->gen, type))
 			note(dry, type, attributes);
 		return 0;
 	}
@@ -209,7 +204,7 @@ static void scan(void *arg, void *from, void *to)
 	if (s->self >= (void *)word && s->self < (void *)end)
 		return; /* whoever closes may have called it before */
 	for (; word < end; word++)
-		if (within(s->gen, *word)) {
+		if (generation_has(s->gen, *word)) {
 			s->threads++;
 			return;
 		}

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "adapter/languages.h"
-#include "api/copies.h"
+#include "api/reload_instances.h"
 #include "api/goaudit.h"
 #include "api/open.h"
 #include "api/watch.h"
@@ -204,11 +204,8 @@ EXPORT int goaudit_reclaim(void *handle, int timeout_ms)
 		}
 	}
 	left = reaper_wait(&ga->reloads, guest, timeout_ms);
-	if (guest) {
-		pthread_mutex_lock(&ga->core.lock);
+	if (guest)
 		registry_release(&ga->guests, guest);
-		pthread_mutex_unlock(&ga->core.lock);
-	}
 	return left;
 }
 
@@ -258,7 +255,7 @@ EXPORT int goaudit_reload_instances(const char *path,
 	CANCEL_OFF();
 
 	error_clear(&goaudit_module.core);
-	return copies_reload(&goaudit_module, path, options);
+	return reload_instances(&goaudit_module, path, options);
 }
 
 EXPORT int goaudit_watch(void *handle, goaudit_watch_function *callback, void *arg)

@@ -337,13 +337,6 @@ static bool wait_for_change(struct watch *w)
 	}
 }
 
-static void release(struct goaudit *ga, struct guest *guest)
-{
-	pthread_mutex_lock(&ga->core.lock);
-	registry_release(&ga->guests, guest);
-	pthread_mutex_unlock(&ga->core.lock);
-}
-
 static void *watch_thread(void *arg)
 {
 	struct watch *w = arg;
@@ -367,7 +360,7 @@ static void *watch_thread(void *arg)
 	pthread_cond_broadcast(&ga->core.changed);
 	pthread_mutex_unlock(&ga->core.lock);
 	if (abandoned) {
-		release(ga, w->guest);
+		registry_release(&ga->guests, w->guest);
 		free_watch(w);
 	}
 	return NULL;
@@ -422,7 +415,7 @@ int watch_start(struct goaudit *ga, void *handle, goaudit_watch_function *callba
 			  guest->path);
 		if (w)
 			free_watch(w);
-		release(ga, guest);
+		registry_release(&ga->guests, guest);
 		return -1;
 	}
 	pthread_mutex_lock(&ga->core.lock);
@@ -465,7 +458,7 @@ int watch_stop(struct goaudit *ga, void *handle)
 		pthread_cond_wait(&ga->core.changed, &ga->core.lock);
 	pthread_mutex_unlock(&ga->core.lock);
 	if (!own) {
-		release(ga, w->guest);
+		registry_release(&ga->guests, w->guest);
 		free_watch(w);
 	}
 	return 0;

@@ -38,6 +38,14 @@ static inline size_t path_folder(const char *file)
 	return slash ? (size_t)(slash - file) : 0;
 }
 
+/* The last part of a path. */
+static inline const char *path_base(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+
+	return slash ? slash + 1 : file;
+}
+
 /* The first n bytes of text, with each $ORIGIN as the first `len` of origin.  False if
  * they do not fit.  size is not 0. */
 static inline bool path_expand(char *out, size_t size, const char *text, size_t n,
@@ -58,6 +66,29 @@ static inline bool path_expand(char *out, size_t size, const char *text, size_t 
 	}
 	out[at] = 0;
 	return true;
+}
+
+/* Adds "/name".  False if it does not fit. */
+static inline bool path_add(char *folder, size_t size, const char *name)
+{
+	size_t at = strlen(folder);
+
+	return (size_t)snprintf(folder + at, size - at, "/%s", name) < size - at;
+}
+
+/* The next folder of a list with colons that fits, where $ORIGIN is where the file `of`
+ * lies; moves *list behind it.  False at the end. */
+static inline bool path_next(const char **list, char *out, size_t size, const char *of)
+{
+	while (**list) {
+		size_t n = strcspn(*list, ":");
+		bool good = path_expand(out, size, *list, n, of, path_folder(of));
+
+		*list += n + ((*list)[n] == ':');
+		if (good)
+			return true;
+	}
+	return false;
 }
 
 /* The cache's folder, by GOAUDIT_CACHE, XDG_CACHE_HOME and HOME; NULL or empty: not set.

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/core.h"
@@ -105,6 +107,32 @@ int companion_image(struct guests *gs)
 	if (first)
 		find_probe(gs);
 	return 0;
+}
+
+bool companion_look(struct guests *gs, const char *path, struct image_facts *facts,
+		    char **packages)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	void *data;
+	bool good;
+
+	if (packages)
+		*packages = NULL;
+	if (fd < 0)
+		return false;
+	data = fstat(fd, &st) == 0 && st.st_size > 0 ?
+		       mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) :
+		       MAP_FAILED;
+	close(fd);
+	if (data == MAP_FAILED)
+		return false;
+	facts->size = sizeof *facts;
+	good = gs->companions.inspect(data, st.st_size, facts, NULL, 0) == IMAGE_OK;
+	if (good && packages)
+		*packages = gs->companions.packages(data, st.st_size);
+	munmap(data, st.st_size);
+	return good;
 }
 
 int companion_dwarf(struct guests *gs)

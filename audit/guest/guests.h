@@ -99,6 +99,12 @@ struct generation {
 	char *expanded[GENERATION_EXPANDED]; /* L: malloc'ed; that named $ORIGIN */
 };
 
+/* Has it been loaded to where this address lies?  Its record may move: with core.lock. */
+static inline bool generation_has(const struct generation *gen, uintptr_t address)
+{
+	return address - gen->info->lo < gen->info->hi - gen->info->lo;
+}
+
 struct guest_text {
 	struct guest_text *next;
 	char text[];
@@ -184,7 +190,8 @@ struct registry {
 						 * one that is longest so first */
 	uint32_t dead;                      /* of them: instances, which never come back */
 	uint32_t closes;                    /* how many; read without, atomic */
-	struct generation *live;            /* newest first */
+	struct generation
+		*live; /* newest first; atomic: whether there is one is asked without */
 	struct generation *chunk[REGISTRY_RECORDS / REGISTRY_CHUNK]; /* parallel to the
 						 * public records */
 	uint32_t usable;   /* records that have memory behind them */

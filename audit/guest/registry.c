@@ -229,8 +229,10 @@ void registry_keep(struct guests *gs, struct guest *guest)
 
 void registry_release(struct guests *gs, struct guest *guest)
 {
+	pthread_mutex_lock(&gs->core->lock);
 	guest->kept--;
 	update_closed(gs, guest);
+	pthread_mutex_unlock(&gs->core->lock);
 }
 
 bool registry_has_surplus(const struct guests *gs)
@@ -322,21 +324,16 @@ void *registry_handle(const struct generation *gen)
 	return gen->guest->raw ? (void *)gen->object.map : (void *)&gen->guest->handle;
 }
 
-static bool has_address(const struct generation *gen, uintptr_t address)
-{
-	return address - gen->info->lo < gen->info->hi - gen->info->lo;
-}
-
 struct generation *registry_find_address(struct guests *gs, uintptr_t address)
 {
 	const struct registry *r = &gs->registry;
 	uint64_t version;
 	struct generation *gen = addresses_find(&r->addresses, address, &version);
 
-	if (gen && gen->object.map && has_address(gen, address))
+	if (gen && gen->object.map && generation_has(gen, address))
 		return gen;
 	for (gen = r->addresses_lost ? r->live : NULL; gen; gen = gen->next_live)
-		if (has_address(gen, address))
+		if (generation_has(gen, address))
 			return gen;
 	return NULL;
 }
@@ -509,7 +506,7 @@ struct generation *registry_generation(struct guests *gs, struct guest *guest)
 	gen->before_live = &r->live;
 	if (r->live)
 		r->live->before_live = &gen->next_live;
-	r->live = gen;
+	__atomic_store_n(&r->live, gen, __ATOMIC_RELAXED);
 	info->guest = guest->id;
 	info->instance = guest->instance;
 	info->context = (uintptr_t)guest->context;

@@ -63,7 +63,8 @@ struct guest *registry_find_lasting(struct guests *gs, const void *handle);
 /* Is it a guest's lasting handle, or that of one which has been forgotten?  Without locks. */
 bool registry_was_lasting(const struct guests *gs, const void *handle);
 
-/* Until it is released, who has the guest's pointer may use it without the lock. */
+/* Until it is released, who has the guest's pointer may use it without the lock.  Keep with
+ * core.lock, release without. */
 void registry_keep(struct guests *gs, struct guest *guest);
 void registry_release(struct guests *gs, struct guest *guest);
 

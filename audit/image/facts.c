@@ -253,16 +253,21 @@ static enum image_status read_hash(struct scan *sc, size_t symbol, uint8_t *hash
 	return IMAGE_OK;
 }
 
-static bool is_needed(const struct image_elf *img, const char *name)
+/* The name of the library in this entry of the dynamic table; NULL: it is another entry. */
+static const char *needed_name(const struct image_elf *img, size_t i)
 {
 	GElf_Dyn d;
 
-	for (size_t i = 0; i < img->dyn_count; i++) {
-		const char *s;
+	if (gelf_getdyn(img->dyn, (int)i, &d) == NULL || d.d_tag != DT_NEEDED)
+		return NULL;
+	return image_string(img, d.d_un.d_val);
+}
 
-		if (gelf_getdyn(img->dyn, (int)i, &d) == NULL || d.d_tag != DT_NEEDED)
-			continue;
-		s = image_string(img, d.d_un.d_val);
+static bool is_needed(const struct image_elf *img, const char *name)
+{
+	for (size_t i = 0; i < img->dyn_count; i++) {
+		const char *s = needed_name(img, i);
+
 		if (s != NULL && strcmp(s, name) == 0)
 			return true;
 	}
@@ -343,14 +348,9 @@ static enum image_status classify_go(struct scan *sc)
 
 static bool needs_druntime(const struct image_elf *img)
 {
-	GElf_Dyn d;
-
 	for (size_t i = 0; i < img->dyn_count; i++) {
-		const char *s;
+		const char *s = needed_name(img, i);
 
-		if (gelf_getdyn(img->dyn, (int)i, &d) == NULL || d.d_tag != DT_NEEDED)
-			continue;
-		s = image_string(img, d.d_un.d_val);
 		if (s != NULL && image_is_druntime(s))
 			return true;
 	}

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
 
@@ -248,6 +249,17 @@ bool elf_name_of(const struct link_map *map, uint64_t address, struct elf_name *
 	}
 	return false;
 }
+
+void elf_describe(const struct link_map *map, const void *function, char *out, size_t size)
+{
+	struct elf_name name;
+
+	if (elf_name_of(map, (uintptr_t)function, &name) && !name.offset)
+		snprintf(out, size, "its %s", name.text);
+	else
+		snprintf(out, size, "its code at %#lx", (uintptr_t)function - map->l_addr);
+}
+
 bool elf_notes_are_go(const unsigned char *notes, size_t size)
 {
 	size_t at = 0;

@@ -50,8 +50,11 @@ struct elf_name {
 	uint64_t offset;
 };
 
-/* The variable or function that an address lies in.  A table is in no order: it is gone through once
- * for each name, which takes a millisecond where it has 60,000 entries. */
+/* The variable or function that an address lies in.  A table is in no order: it is gone
+ * through once for each name, which takes a millisecond where it has 60,000 entries. */
 bool elf_name_of(const struct link_map *map, uint64_t address, struct elf_name *out);
+
+/* What to call a function of the object: "its NAME", or "its code at OFFSET". */
+void elf_describe(const struct link_map *map, const void *function, char *out, size_t size);
 
 #endif

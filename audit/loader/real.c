@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/arch.h"
+#include "core/path.h"
 #include "goaudit.h"
 #include "loader/elf.h"
 #include "loader/loader.h"
@@ -57,10 +58,7 @@ static const struct real_function {
 
 bool real_is_libc(const struct link_map *map)
 {
-	const char *base = map->l_name ? strrchr(map->l_name, '/') : NULL;
-
-	base = base ? base + 1 : map->l_name;
-	return base && strcmp(base, "libc.so.6") == 0;
+	return map->l_name && strcmp(path_base(map->l_name), "libc.so.6") == 0;
 }
 
 const void *real_ret_in_caller(struct loader *ld, const void *caller)

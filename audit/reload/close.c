@@ -166,9 +166,7 @@ bool close_handle(struct reloads *rl, void *handle, int *result)
 	if (loaders)
 		return close_other(rl, handle, guest != NULL, result);
 	*result = step ? close_last(rl, &c, guest) : c.bad ? refuse(rl, guest, handle) : 0;
-	pthread_mutex_lock(&rl->core->lock);
 	registry_release(rl->guests, guest);
-	pthread_mutex_unlock(&rl->core->lock);
 	retire_try(rl, false);
 	forget_surplus(rl);
 	return true;

@@ -75,7 +75,7 @@ static const char *bound_by(const struct link_map *map, const struct generation 
 		if (!sym || !machine_stores_address(ELF64_R_TYPE(r[i].r_info)))
 			continue;
 		value = *(uintptr_t *)(map->l_addr + r[i].r_offset);
-		if (value - gen->info->lo < gen->info->hi - gen->info->lo)
+		if (generation_has(gen, value))
 			return strings + syms[sym].st_name;
 	}
 	return NULL;

@@ -60,19 +60,6 @@ static void drop(struct reloads *rl, struct registered *r)
 	free(r);
 }
 
-/* A name for a function of an object, or its offset. */
-static const char *name_of(const struct link_map *map, const void *function, char *out,
-			   size_t size)
-{
-	struct elf_name name;
-
-	if (elf_name_of(map, (uintptr_t)function, &name) && !name.offset)
-		snprintf(out, size, "its %s", name.text);
-	else
-		snprintf(out, size, "its code at %#lx", (uintptr_t)function - map->l_addr);
-	return out;
-}
-
 static struct generation *generation_of(struct reloads *rl, const void *address)
 {
 	struct generation *gen;
@@ -104,7 +91,7 @@ static void *in_owner(const struct generation *gen, const struct link_map *owner
 {
 	struct elf_name name;
 
-	if ((uintptr_t)function - gen->info->lo >= gen->info->hi - gen->info->lo)
+	if (!generation_has(gen, (uintptr_t)function))
 		return function;
 	if (!elf_name_of(gen->object.map, (uintptr_t)function, &name) || name.offset)
 		return NULL;
@@ -207,7 +194,7 @@ int registered_on_exit(struct reloads *rl, void (*function)(int, void *), void *
 	char name[200], text[256];
 
 	if (gen) {
-		name_of(gen->object.map, (void *)function, name, sizeof name);
+		elf_describe(gen->object.map, (void *)function, name, sizeof name);
 		snprintf(text, sizeof text, "on_exit, which will call %s", name);
 		hold(rl, gen, text);
 	}
@@ -281,12 +268,12 @@ static bool handlers_hold(const struct generation *gen,
 		struct sigaction sa;
 
 		if (sigaction(i, NULL, &sa) != 0 ||
-		    (uintptr_t)sa.sa_handler - gen->info->lo >= gen->info->hi - gen->info->lo)
+		    !generation_has(gen, (uintptr_t)sa.sa_handler))
 			continue;
 		any = true;
 		if (!say)
 			break;
-		name_of(gen->object.map, (void *)sa.sa_handler, name, sizeof name);
+		elf_describe(gen->object.map, (void *)sa.sa_handler, name, sizeof name);
 		snprintf(line, sizeof line, "signal %d, whose handler is %s", i, name);
 		say(arg, line);
 	}

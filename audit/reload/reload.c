@@ -420,9 +420,7 @@ static void *run(struct job *job, void (*first)(void *))
 	retire_try(rl, false);
 	if (job->outcome == DONE && job->handle)
 		handle = job->guest->raw ? job->handle : &job->guest->handle;
-	pthread_mutex_lock(&rl->core->lock);
 	registry_release(rl->guests, job->guest);
-	pthread_mutex_unlock(&rl->core->lock);
 	forget_surplus(rl);
 	if (handle)
 		debugger_loaded(rl->loader);
@@ -614,9 +612,7 @@ void *reload_reload(struct reloads *rl, void *handle,
 		note_failure(rl, job.guest);
 		free(path);
 		free(name);
-		pthread_mutex_lock(&rl->core->lock);
 		registry_release(rl->guests, job.guest);
-		pthread_mutex_unlock(&rl->core->lock);
 		return NULL;
 	}
 	request.path = path;

@@ -41,8 +41,8 @@ struct reaper {
 /* All L, but where said. */
 struct linger {
 	struct thread *threads; /* that have something in guests, threads.h */
-	bool has_key;           /* c once set: key is a key of the host's libc */
-	pthread_key_t key;      /* before has_key; the value is the thread's record */
+	bool has_key;           /* L: key is a key of the host's libc */
+	pthread_key_t key;      /* c once it is one; the value is the thread's record */
 	unsigned waiting;       /* retired generations that are to be tried again */
 	unsigned leaving;       /* of these, those that a dlclose under way will take */
 	uint64_t step;          /* counts retire_try */

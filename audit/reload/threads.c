@@ -286,26 +286,14 @@ static void key_ended(void *arg)
 	thread_ended(t);
 }
 
-/* Without locks; two threads may make a key each, and one is given back. */
-static bool make_key(struct reloads *rl)
+/* With core.lock, which libc's call never wants: it calls nobody. */
+static bool has_key(struct reloads *rl)
 {
-	pthread_key_t key;
-	bool had;
+	struct linger *l = &rl->linger;
 
-	if (__atomic_load_n(&rl->linger.has_key, __ATOMIC_ACQUIRE))
-		return true;
-	if (!real_pthread_setspecific || real_pthread_key_create(&key, key_ended) != 0)
-		return false;
-	pthread_mutex_lock(&rl->core->lock);
-	had = rl->linger.has_key;
-	if (!had) {
-		rl->linger.key = key;
-		__atomic_store_n(&rl->linger.has_key, true, __ATOMIC_RELEASE);
-	}
-	pthread_mutex_unlock(&rl->core->lock);
-	if (had)
-		real_pthread_key_delete(key);
-	return true;
+	if (!l->has_key && real_pthread_setspecific)
+		l->has_key = real_pthread_key_create(&l->key, key_ended) == 0;
+	return l->has_key;
 }
 
 /* What runs first in the new thread.  It must not ask for ld.so's lock, as
@@ -329,17 +317,18 @@ static struct arch_call begin(void *arg)
  * there is no memory. */
 static struct thread *announce(struct reloads *rl, void *(*start)(void *), void *arg)
 {
-	const void *word = first_word(arg);
+	const void *word = NULL;
 	struct generation *gen;
 	struct thread *t = NULL;
 
+	/* Most programs' threads begin where there is no guest at all. */
+	if (!__atomic_load_n(&rl->guests->registry.live, __ATOMIC_RELAXED))
+		return NULL;
 	pthread_mutex_lock(&rl->core->lock);
 	gen = registry_find_address(rl->guests, (uintptr_t)start);
-	if (!gen && word)
+	if (!gen && (word = first_word(arg)))
 		gen = registry_find_address(rl->guests, (uintptr_t)word);
-	else
-		word = NULL;
-	if (gen)
+	if (gen && has_key(rl))
 		t = add_thread(rl);
 	if (t) {
 		t->start = (struct arch_start){ begin, start, arg };
@@ -354,7 +343,7 @@ static struct thread *announce(struct reloads *rl, void *(*start)(void *), void 
 int threads_create(struct reloads *rl, pthread_t *thread, const pthread_attr_t *attr,
 		   void *(*start)(void *), void *arg)
 {
-	struct thread *t = make_key(rl) ? announce(rl, start, arg) : NULL;
+	struct thread *t = announce(rl, start, arg);
 	int error;
 
 	if (!t)
@@ -383,15 +372,10 @@ bool threads_hold(struct reloads *rl, const struct generation *gen)
 
 static void name_start(const struct thread *t, char *out, size_t size)
 {
-	struct elf_name name;
 	char of[256] = "code of it";
 
-	if (t->function && elf_name_of(t->gen->object.map, (uintptr_t)t->function, &name) &&
-	    !name.offset)
-		snprintf(of, sizeof of, "its %s", name.text);
-	else if (t->function)
-		snprintf(of, sizeof of, "its code at %#lx",
-			 (uintptr_t)t->function - t->gen->object.map->l_addr);
+	if (t->function)
+		elf_describe(t->gen->object.map, t->function, of, sizeof of);
 	if (t->self)
 		snprintf(out, size, "thread %d runs %s", t->tid, of);
 	else

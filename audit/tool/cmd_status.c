@@ -151,7 +151,8 @@ static void print_generation(const struct goaudit_generation *g)
 	       age_text(age, g->opened_at),
 	       time_text(load, g->snapshot_ns + g->load_ns + g->init_ns), g->path, instance,
 	       g->is_go ? "" : " (not Go)");
-	if (g->failed_at != 0)
+	/* One that has been replaced since tells only what was. */
+	if (g->failed_at != 0 && (g->state == GOAUDIT_OPEN || g->state == GOAUDIT_PARKED))
 		printf("              the last reload failed %s ago: %s\n",
 		       age_text(age, g->failed_at), g->failure);
 	if (g->state == GOAUDIT_RETIRED && g->holder_text[0] != '\0')

@@ -1,6 +1,5 @@
 #include "adapter/go/find.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <link.h>
 #include <pthread.h>
@@ -9,9 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "adapter/adapters.h"
 #include "adapter/go/gort.h"
@@ -21,6 +17,7 @@
 #include "core/text.h"
 #include "dlbind.h"
 #include "goaudit.h"
+#include "guest/companion.h"
 #include "guest/guests.h"
 #include "guest/registry.h"
 #include "image/image.h"
@@ -33,24 +30,7 @@
 /* The facts of a runtime library; false: no such file, or not one. */
 static bool library_facts(struct adapters *ad, const char *path, struct image_facts *facts)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	void *data;
-	bool ok;
-
-	if (fd < 0)
-		return false;
-	data = fstat(fd, &st) == 0 && st.st_size > 0 ?
-		       mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) :
-		       MAP_FAILED;
-	close(fd);
-	if (data == MAP_FAILED)
-		return false;
-	facts->size = sizeof *facts;
-	ok = ad->guests->companions.inspect(data, st.st_size, facts, NULL, 0) == IMAGE_OK &&
-	     facts->kind == IMAGE_GO_RUNTIME;
-	munmap(data, st.st_size);
-	return ok;
+	return companion_look(ad->guests, path, facts, NULL) && facts->kind == IMAGE_GO_RUNTIME;
 }
 
 static void take(struct gort *rt, const char *path, const struct image_facts *facts)
@@ -129,14 +109,6 @@ static bool matches(const struct image_facts *have, const struct image_facts *wa
 	       memcmp(have->abi_hash, want->abi_hash, have->abi_hash_len) == 0;
 }
 
-/* The library in a folder; false: its path is too long for a file. */
-static bool in_folder(char *folder, size_t size, const char *library)
-{
-	size_t at = strlen(folder);
-
-	return (size_t)snprintf(folder + at, size - at, "/%s", library) < size - at;
-}
-
 static bool cached_library(struct adapters *ad, const struct image_facts *facts, char *out,
 			   size_t size)
 {
@@ -146,8 +118,8 @@ static bool cached_library(struct adapters *ad, const struct image_facts *facts,
 
 	image_hex(facts->abi_hash, facts->abi_hash_len, hex);
 	return path_cache(out, size, ad->core->settings.cache, xdg, home) &&
-	       in_folder(out, size, PATH_BY_ABI) && in_folder(out, size, hex) &&
-	       in_folder(out, size, facts->runtime_name);
+	       path_add(out, size, PATH_BY_ABI) && path_add(out, size, hex) &&
+	       path_add(out, size, facts->runtime_name);
 }
 
 int find_file(struct adapters *ad, const struct image_facts *facts, const char *guest_path,
@@ -158,18 +130,13 @@ int find_file(struct adapters *ad, const struct image_facts *facts, const char *
 	char path[PATH_MAX];
 	bool wrong_entries = false;
 
-	while (*entry) {
-		size_t n = strcspn(entry, ":");
-
-		if (path_expand(path, sizeof path, entry, n, guest_path,
-				path_folder(guest_path)) &&
-		    in_folder(path, sizeof path, facts->runtime_name) &&
-		    library_facts(ad, path, &have) && matches(&have, facts)) {
-			if (have.overlay)
-				return take(rt, path, &have), 0;
-			wrong_entries = true;
-		}
-		entry += n + (entry[n] == ':');
+	while (path_next(&entry, path, sizeof path, guest_path)) {
+		if (!path_add(path, sizeof path, facts->runtime_name) ||
+		    !library_facts(ad, path, &have) || !matches(&have, facts))
+			continue;
+		if (have.overlay)
+			return take(rt, path, &have), 0;
+		wrong_entries = true;
 	}
 	if (cached_library(ad, facts, path, sizeof path) && library_facts(ad, path, &have) &&
 	    matches(&have, facts) && have.overlay)
@@ -191,7 +158,7 @@ int find_file(struct adapters *ad, const struct image_facts *facts, const char *
 const char *find_needed(struct adapters *ad, const char *name)
 {
 	/* The one Go runtime, wherever the guest thinks that it is. */
-	if (!ad->gort->map || strcmp(name, strrchr(ad->gort->path, '/') + 1) != 0)
+	if (!ad->gort->map || strcmp(name, path_base(ad->gort->path)) != 0)
 		return NULL;
 	return ad->gort->path;
 }

@@ -11,9 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "adapter/adapters.h"
 #include "adapter/go/gort.h"
@@ -26,6 +23,7 @@
 #include "core/path.h"
 #include "go/protocol.h"
 #include "goaudit.h"
+#include "guest/companion.h"
 #include "guest/guests.h"
 #include "image/image.h"
 #include "loader/elf.h"
@@ -61,13 +59,6 @@ struct candidate {
 /* The path that is being opened, and by whom; see library_is_coming.  Atomic. */
 static const char *coming;
 static const void *coming_thread;
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
 
 /* --- what the process has ------------------------------------------------------------ */
 
@@ -112,8 +103,8 @@ static void take_programs(void *arg)
 
 	for (struct link_map *m = s->ad->loader->head; m; m = m->l_next)
 		if (m->l_name && m->l_name[0] && elf_lookup(m, IMAGE_PACKAGES_SYMBOL) &&
-		    !find(s->ad, base_name(m->l_name)) &&
-		    !add(s->ad, m, base_name(m->l_name), true))
+		    !find(s->ad, path_base(m->l_name)) &&
+		    !add(s->ad, m, path_base(m->l_name), true))
 			s->no_memory = true;
 }
 
@@ -145,7 +136,7 @@ unsigned library_needed(struct adapters *ad, const struct link_map *map, struct 
 		if (d->d_tag != DT_NEEDED)
 			continue;
 		pthread_mutex_lock(&ad->core->lock);
-		lib = find(ad, base_name(strings + d->d_un.d_val));
+		lib = find(ad, path_base(strings + d->d_un.d_val));
 		pthread_mutex_unlock(&ad->core->lock);
 		if (!lib || !elf_range(lib->map, &lo, &hi))
 			continue;
@@ -167,51 +158,26 @@ static bool same_hash(const uint8_t *a, unsigned n, const uint8_t *b, unsigned m
 /* Is the file the library that is wanted?  Reads its facts and its list. */
 static bool look(struct adapters *ad, struct candidate *c)
 {
-	int fd = open(c->path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	bool good;
-	void *data;
-
-	if (fd < 0)
-		return false;
-	data = fstat(fd, &st) == 0 && st.st_size > 0 ?
-		       mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) :
-		       MAP_FAILED;
-	close(fd);
-	if (data == MAP_FAILED)
-		return false;
-	c->facts.size = sizeof c->facts;
-	good = ad->guests->companions.inspect(data, st.st_size, &c->facts, NULL, 0) ==
-		       IMAGE_OK &&
-	       c->facts.kind == IMAGE_GO_PACKAGES &&
-	       same_hash(c->facts.own_hash, c->facts.own_hash_len, c->want->hash,
-			 c->want->hash_len) &&
-	       same_hash(c->facts.abi_hash, c->facts.abi_hash_len, ad->gort->abi_hash,
-			 ad->gort->abi_hash_len) &&
-	       (c->list = ad->guests->companions.packages(data, st.st_size)) != NULL;
-	munmap(data, st.st_size);
-	return good;
+	if (companion_look(ad->guests, c->path, &c->facts, &c->list) && c->list &&
+	    c->facts.kind == IMAGE_GO_PACKAGES &&
+	    same_hash(c->facts.own_hash, c->facts.own_hash_len, c->want->hash,
+		      c->want->hash_len) &&
+	    same_hash(c->facts.abi_hash, c->facts.abi_hash_len, ad->gort->abi_hash,
+		      ad->gort->abi_hash_len))
+		return true;
+	free(c->list);
+	c->list = NULL;
+	return false;
 }
 
 /* By the guest's RUNPATH, or beside the runtime library. */
 static bool find_file(struct adapters *ad, struct candidate *c, const char *runpath)
 {
 	const char *entry = runpath, *runtime = ad->gort->path;
-	size_t n;
 
-	for (; *entry; entry += n + (entry[n] == ':')) {
-		size_t at;
-
-		n = strcspn(entry, ":");
-		if (!path_expand(c->path, sizeof c->path, entry, n, c->guest,
-				 path_folder(c->guest)))
-			continue;
-		at = strlen(c->path);
-		if ((size_t)snprintf(c->path + at, sizeof c->path - at, "/%s", c->want->name) <
-			    sizeof c->path - at &&
-		    look(ad, c))
+	while (path_next(&entry, c->path, sizeof c->path, c->guest))
+		if (path_add(c->path, sizeof c->path, c->want->name) && look(ad, c))
 			return true;
-	}
 	if ((size_t)snprintf(c->path, sizeof c->path, "%.*s/packages/%s",
 			     (int)path_folder(runtime), runtime,
 			     c->want->name) < sizeof c->path &&

@@ -7,12 +7,33 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 bool file_exists(const char *path)
 {
 	return access(path, F_OK) == 0;
+}
+
+char *folder_with(const char *folder, const char *name)
+{
+	char *at = realpath(folder, NULL), *slash;
+
+	while (at != NULL) {
+		char *file = format("%s/%s", at, name);
+		bool there = file_exists(file);
+
+		free(file);
+		if (there)
+			return at;
+		slash = strrchr(at, '/');
+		if (slash == NULL)
+			break;
+		*slash = '\0';
+	}
+	free(at);
+	return NULL;
 }
 
 static int close_with(int fd, int result)

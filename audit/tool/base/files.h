@@ -15,6 +15,9 @@ int remove_tree(const char *path);
 int replace_symlink(const char *target, const char *path); /* atomically */
 bool file_exists(const char *path);
 
+/* `folder` or the nearest above it that has a file of this name, malloc'ed; NULL: none. */
+char *folder_with(const char *folder, const char *name);
+
 /* Marks a folder of the cache that goaudit has made: what has no mark, and is no runtime
  * library, is somebody else's, and never removed. */
 int mark_folder(const char *path);

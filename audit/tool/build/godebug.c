@@ -74,20 +74,12 @@ static void look_at_folder(const char *folder)
 /* The go.mod of a folder's module is in it or above it. */
 static void look_at_module(const char *folder)
 {
-	char *at = realpath(folder, NULL), *slash;
+	char *at = folder_with(folder, "go.mod");
+	char *path = at != NULL ? format("%s/go.mod", at) : NULL;
 
-	while (at != NULL && *at != '\0') {
-		char *path = format("%s/go.mod", at);
-		bool there = file_exists(path);
-
-		if (there)
-			look_at(path, "godebug", NULL);
-		free(path);
-		slash = strrchr(at, '/');
-		if (there || slash == NULL)
-			break;
-		*slash = '\0';
-	}
+	if (path != NULL)
+		look_at(path, "godebug", NULL);
+	free(path);
 	free(at);
 }
 

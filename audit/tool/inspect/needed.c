@@ -85,18 +85,13 @@ static struct object *try_list(struct inspector *in, const char *list, const str
 {
 	struct object *found = NULL;
 	const char *real = of->real != NULL ? of->real : "";
+	char folder[PATH_MAX];
 
 	if (list == NULL || strlen(list) > LIST_MAX)
 		return NULL;
-	while (*list != '\0' && found == NULL) {
-		size_t n = strcspn(list, ":");
-		char folder[PATH_MAX];
-
-		if (path_expand(folder, sizeof folder, list, n, real, path_folder(real)) &&
-		    *folder != '\0')
+	while (found == NULL && path_next(&list, folder, sizeof folder, real))
+		if (*folder != '\0')
 			found = try_open(in, folder, strlen(folder), name);
-		list += n + (list[n] == ':');
-	}
 	return found;
 }
 
@@ -109,10 +104,9 @@ static struct object *try_cache(struct inspector *in, const char *name)
 	for (size_t i = 0; found == NULL && i + 1 < in->ld_cache.n; i += 2)
 		if (strcmp(in->ld_cache.item[i], name) == 0) {
 			const char *path = in->ld_cache.item[i + 1];
-			const char *slash = strrchr(path, '/');
 
-			if (slash != NULL)
-				found = try_open(in, path, (size_t)(slash - path), slash + 1);
+			if (*path == '/')
+				found = try_open(in, path, path_folder(path), path_base(path));
 		}
 	return found;
 }

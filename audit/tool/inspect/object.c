@@ -1,4 +1,5 @@
 #include "tool/inspect/object.h"
+#include "core/path.h"
 #include "tool/base/text.h"
 
 #include <errno.h>
@@ -140,9 +141,7 @@ void object_close(struct object *o)
 
 const char *object_name(const struct object *o)
 {
-	const char *slash = o->path != NULL ? strrchr(o->path, '/') : NULL;
-
-	return slash != NULL ? slash + 1 : o->path != NULL ? o->path : "(bytes)";
+	return o->path != NULL ? path_base(o->path) : "(bytes)";
 }
 
 bool object_is_elf(const char *path)

@@ -1,7 +1,9 @@
 #include "tool/live/packages.h"
+#include "core/path.h"
 #include "image/image.h"
 #include "tool/base/files.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,24 +89,17 @@ static bool read_facts(const char *path, struct image_facts *facts)
 }
 
 /* The list of a library that an image needs: from where its RUNPATH leads. */
-static char *list_of(const struct image_facts *facts, const char *name)
+static char *list_of(const char *image, const struct image_facts *facts, const char *name)
 {
 	const char *at = facts->runpath;
-	char *list = NULL, *bytes;
-	size_t n;
+	char path[PATH_MAX], *list = NULL, *bytes;
+	size_t len;
 
-	for (; *at != '\0' && list == NULL; at += n + (at[n] == ':')) {
-		char *path;
-		size_t len;
-
-		n = strcspn(at, ":");
-		path = format("%.*s/%s", (int)n, at, name);
-		if (read_file(path, &bytes, &len) == 0) {
+	while (list == NULL && path_next(&at, path, sizeof path, image))
+		if (path_add(path, sizeof path, name) && read_file(path, &bytes, &len) == 0) {
 			list = image_packages(bytes, len);
 			free(bytes);
 		}
-		free(path);
-	}
 	return list;
 }
 
@@ -126,10 +121,10 @@ bool live_clash(const char *old, const char *new, char *text, size_t size)
 	for (unsigned i = 0; i < is.libraries && !found; i++) {
 		char *wanted = needs(&was, is.library[i].name) ?
 				       NULL :
-				       list_of(&is, is.library[i].name);
+				       list_of(new, &is, is.library[i].name);
 
 		for (unsigned k = 0; wanted != NULL && k < was.libraries && !found; k++) {
-			char *there = list_of(&was, was.library[k].name);
+			char *there = list_of(old, &was, was.library[k].name);
 
 			found = there != NULL && image_clash(there, wanted, text, size);
 			free(there);

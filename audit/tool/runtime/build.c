@@ -48,10 +48,7 @@ static int take_overlay_file(struct runtime *rt, const char *from, const char *r
 	if (make_dirs(dir) != 0 || copy_file(from, to) != 0)
 		status = tool_error("%s: %s: make the cache folder writable", to,
 				    strerror(errno));
-	text_puts(json, json->n > 0 ? ",\n\t\t" : "\n\t\t");
-	text_json(json, src);
-	text_puts(json, ": ");
-	text_json(json, to);
+	edits_stand_for(json, src, to);
 	free(to);
 	free(dir);
 	free(src);
@@ -79,10 +76,7 @@ static int take_edits(struct runtime *rt, const char *overlay, struct text *json
 		if (make_dirs(dir) != 0 || write_file(to, f->text, strlen(f->text), 0644) != 0)
 			status = tool_error("%s: %s: make the cache folder writable", to,
 					    strerror(errno));
-		text_puts(json, json->n > 0 ? ",\n\t\t" : "\n\t\t");
-		text_json(json, src);
-		text_puts(json, ": ");
-		text_json(json, to);
+		edits_stand_for(json, src, to);
 		free(to);
 		free(dir);
 		free(src);

@@ -140,6 +140,14 @@ bool edits_make(struct edits *l, const char *path)
 	return good;
 }
 
+void edits_stand_for(struct text *json, const char *place, const char *to)
+{
+	text_puts(json, json->n > 0 ? ",\n\t\t" : "\n\t\t");
+	text_json(json, place);
+	text_puts(json, ": ");
+	text_json(json, to);
+}
+
 void edits_free(struct edits *l)
 {
 	while (l->files != NULL) {

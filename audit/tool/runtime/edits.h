@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+struct text;
+
 /* A changed source file. */
 struct edited {
 	struct edited *next;
@@ -22,6 +24,9 @@ struct edits {
 
 /* Makes the edits of the list at `path`.  False, with a message: one does not fit. */
 bool edits_make(struct edits *l, const char *path);
+
+/* One file's line of the JSON that go build -overlay reads: `to` stands for `place`. */
+void edits_stand_for(struct text *json, const char *place, const char *to);
 
 void edits_free(struct edits *l);
 

@@ -35,10 +35,7 @@ static bool put_file(struct linker *l, const char *name, const char *text)
 
 	if (!good)
 		tool_error("%s: %s: make the cache folder writable", to, strerror(errno));
-	text_puts(&l->json, l->json.n > 0 ? ",\n\t\t" : "\n\t\t");
-	text_json(&l->json, place);
-	text_puts(&l->json, ": ");
-	text_json(&l->json, to);
+	edits_stand_for(&l->json, place, to);
 	free(to);
 	free(place);
 	return good;

@@ -21,27 +21,6 @@
 
 /* --- goaudit build's part ---------------------------------------------------------- */
 
-/* The folder here or above that has a file of this name; NULL: none has. */
-static char *above(const char *name)
-{
-	char *folder = getcwd(NULL, 0), *slash;
-
-	while (folder != NULL) {
-		char *file = format("%s/%s", folder, name);
-		bool there = file_exists(file);
-
-		free(file);
-		if (there)
-			return folder;
-		slash = strrchr(folder, '/');
-		if (slash == NULL || folder[0] == '\0')
-			break;
-		*slash = '\0';
-	}
-	free(folder);
-	return NULL;
-}
-
 /* What two builds have in common that are to share: their workspace, or module. */
 static char *workspace(void)
 {
@@ -51,9 +30,9 @@ static char *workspace(void)
 	if (work != NULL && work[0] == '/')
 		return copy_text(work);
 	if (work == NULL || strcmp(work, "off") != 0)
-		folder = above("go.work");
+		folder = folder_with(".", "go.work");
 	if (folder == NULL)
-		folder = above("go.mod");
+		folder = folder_with(".", "go.mod");
 	return folder != NULL ? folder : getcwd(NULL, 0);
 }
 

@@ -1,4 +1,4 @@
-#include "api/copies.h"
+#include "api/reload_instances.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -48,8 +48,8 @@ static bool is_open(struct goaudit *ga, const struct guest *guest)
 	return open;
 }
 
-int copies_reload(struct goaudit *ga, const char *path,
-		  const struct goaudit_reload_options *options)
+int reload_instances(struct goaudit *ga, const char *path,
+		     const struct goaudit_reload_options *options)
 {
 	char *name = open_name(path);
 	size_t n = 0;
@@ -66,9 +66,7 @@ int copies_reload(struct goaudit *ga, const char *path,
 			good = reload_reload(&ga->reloads, &all[i]->handle, options);
 			moved += good;
 		}
-		pthread_mutex_lock(&ga->core.lock);
 		registry_release(&ga->guests, all[i]);
-		pthread_mutex_unlock(&ga->core.lock);
 	}
 	free(all);
 	free(name);
