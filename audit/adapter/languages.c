@@ -48,7 +48,7 @@ const struct adapter *languages_find(const struct image_facts *facts)
 	return &c;
 }
 
-void languages_take(struct generation *gen, const struct image_facts *facts)
+void languages_take_locked(struct generation *gen, const struct image_facts *facts)
 {
 	gen->adapter = languages_find(facts);
 	gen->reaped = gen->adapter->reaped;
@@ -78,7 +78,7 @@ static struct generation *generation_of(struct adapters *ad, const struct link_m
 	if (!map || !map->l_name || !folder_has(ad->loader, map->l_name))
 		return NULL;
 	pthread_mutex_lock(&ad->core->lock);
-	gen = registry_find_snapshot(ad->guests, map->l_name);
+	gen = registry_find_snapshot_locked(ad->guests, map->l_name);
 	pthread_mutex_unlock(&ad->core->lock);
 	return gen; /* it is being loaded: it stays */
 }

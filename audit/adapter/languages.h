@@ -20,7 +20,7 @@ void languages_start(struct adapters *ad);
 const struct adapter *languages_find(const struct image_facts *facts);
 
 /* A new generation is of the image's language.  With core.lock. */
-void languages_take(struct generation *gen, const struct image_facts *facts);
+void languages_take_locked(struct generation *gen, const struct image_facts *facts);
 
 /* Is an open file a guest of a language whose guests are always ours? */
 bool languages_claim(struct adapters *ad, int fd);

@@ -51,7 +51,7 @@ static void user_name(Dl_info *info)
 	if (!info->dli_fname || !folder_has(&ga->loader, info->dli_fname))
 		return;
 	pthread_mutex_lock(&ga->core.lock);
-	gen = registry_find_address(&ga->guests, (uintptr_t)info->dli_fbase);
+	gen = registry_find_address_locked(&ga->guests, (uintptr_t)info->dli_fbase);
 	if (gen)
 		info->dli_fname = gen->guest->path; /* lives longer than the object */
 	pthread_mutex_unlock(&ga->core.lock);
@@ -92,7 +92,7 @@ int api_dlinfo(void *handle, int request, void *arg)
 
 	error_clear(&ga->core);
 	pthread_mutex_lock(&ga->core.lock);
-	gen = registry_find_handle(&ga->guests, handle);
+	gen = registry_find_handle_locked(&ga->guests, handle);
 	if (gen && gen->object.map) {
 		map = gen->object.map;
 		gen->kept++; /* ld.so is asked without our lock */
@@ -189,9 +189,9 @@ EXPORT int goaudit_reclaim(void *handle, int timeout_ms)
 	error_clear(&ga->core);
 	if (handle) {
 		pthread_mutex_lock(&ga->core.lock);
-		guest = registry_guest_of_handle(&ga->guests, handle);
+		guest = registry_guest_of_handle_locked(&ga->guests, handle);
 		if (guest)
-			registry_keep(&ga->guests, guest);
+			registry_keep_locked(&ga->guests, guest);
 		pthread_mutex_unlock(&ga->core.lock);
 		if (!guest && registry_was_lasting(&ga->guests, handle))
 			return 0; /* forgotten: all of it is gone */
@@ -291,7 +291,7 @@ EXPORT size_t goaudit_generations(struct goaudit_generation *records, size_t cou
 	CANCEL_OFF();
 
 	pthread_mutex_lock(&ga->core.lock);
-	n = registry_copy(&ga->guests, records, count, record_size, size);
+	n = registry_copy_locked(&ga->guests, records, count, record_size, size);
 	pthread_mutex_unlock(&ga->core.lock);
 	return n;
 }

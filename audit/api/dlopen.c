@@ -44,7 +44,7 @@ static bool is_lasting(const void *handle)
 	bool lasting;
 
 	pthread_mutex_lock(&ga->core.lock);
-	lasting = registry_find_lasting(&ga->guests, handle) != NULL;
+	lasting = registry_find_lasting_locked(&ga->guests, handle) != NULL;
 	pthread_mutex_unlock(&ga->core.lock);
 	return lasting;
 }

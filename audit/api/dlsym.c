@@ -29,7 +29,7 @@ static struct generation *pin(struct goaudit *ga, const void *handle, bool *last
 
 	pthread_mutex_lock(&ga->core.lock);
 	*lasting = registry_was_lasting(&ga->guests, handle);
-	gen = registry_find_handle(&ga->guests, handle);
+	gen = registry_find_handle_locked(&ga->guests, handle);
 	if (gen && gen->object.map)
 		gen->kept++;
 	else
@@ -69,7 +69,7 @@ static void enter_needed(struct goaudit *ga, const struct lookup *l, void **foun
 	struct generation *gen;
 
 	pthread_mutex_lock(&ga->core.lock);
-	gen = registry_find_address(&ga->guests, (uintptr_t)*found);
+	gen = registry_find_address_locked(&ga->guests, (uintptr_t)*found);
 	if (gen && (!gen->users || gen->guest->raw || gen->guest->serving != gen))
 		gen = NULL;
 	if (gen)

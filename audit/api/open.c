@@ -45,11 +45,11 @@ static bool known_guest(struct goaudit *ga, const char *path, const char *name,
 	bool known;
 
 	pthread_mutex_lock(&ga->core.lock);
-	g = registry_find_path(&ga->guests, path);
+	g = registry_find_path_locked(&ga->guests, path);
 	if (!g && st)
-		g = registry_find_file(&ga->guests, st);
+		g = registry_find_file_locked(&ga->guests, st);
 	if (!g && name)
-		g = registry_find_name(&ga->guests, name);
+		g = registry_find_name_locked(&ga->guests, name);
 	known = g && g->current;
 	pthread_mutex_unlock(&ga->core.lock);
 	return known;
@@ -79,7 +79,7 @@ static bool caller_folder(struct goaudit *ga, const void *caller, char *out, siz
 	ssize_t n;
 
 	pthread_mutex_lock(&ga->core.lock);
-	gen = registry_find_address(&ga->guests, (uintptr_t)caller);
+	gen = registry_find_address_locked(&ga->guests, (uintptr_t)caller);
 	*ours = gen != NULL;
 	if (gen)
 		text_copy(out, size, gen->origin);
@@ -174,7 +174,7 @@ static bool is_snapshot(struct goaudit *ga, const char *file, struct names *name
 	if (!folder_has(&ga->loader, file))
 		return false;
 	pthread_mutex_lock(&ga->core.lock);
-	gen = registry_find_snapshot(&ga->guests, file);
+	gen = registry_find_snapshot_locked(&ga->guests, file);
 	if (gen) {
 		text_copy(names->path, PATH_MAX, gen->guest->path);
 		text_copy(names->asked, PATH_MAX, gen->guest->name);
@@ -197,7 +197,7 @@ static bool is_loaded(struct goaudit *ga, const char *path, const void *caller)
 	void *h;
 
 	pthread_mutex_lock(&ga->core.lock);
-	guest = registry_find_path(&ga->guests, path);
+	guest = registry_find_path_locked(&ga->guests, path);
 	asked = guest && guest->current && guest->others == others;
 	if (guest)
 		guest->others = others;
@@ -410,7 +410,7 @@ static bool is_others(struct goaudit *ga, const struct names *names, const void 
 	bool asked;
 
 	pthread_mutex_lock(&ga->core.lock);
-	all = instances_find(&ga->guests, names->asked);
+	all = instances_find_locked(&ga->guests, names->asked);
 	asked = all && all->others == others;
 	if (all)
 		all->others = others;

@@ -26,12 +26,12 @@ static struct guest **keep_all(struct goaudit *ga, const char *name, size_t *n)
 
 	*n = 0;
 	pthread_mutex_lock(&ga->core.lock);
-	all = instances_find(&ga->guests, name);
+	all = instances_find_locked(&ga->guests, name);
 	for (g = all ? all->first : NULL; g; g = g->next_instance)
 		room++;
 	kept = malloc(room * sizeof(struct guest *));
 	for (g = kept && all ? all->first : NULL; g; g = g->next_instance) {
-		registry_keep(&ga->guests, g);
+		registry_keep_locked(&ga->guests, g);
 		kept[(*n)++] = g;
 	}
 	pthread_mutex_unlock(&ga->core.lock);

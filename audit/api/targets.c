@@ -140,7 +140,7 @@ void targets_redirect(struct goaudit *ga, const struct link_map *map)
 
 	if (folder_has(&ga->loader, map->l_name)) {
 		pthread_mutex_lock(&ga->core.lock);
-		o.gen = registry_find_snapshot(&ga->guests, map->l_name);
+		o.gen = registry_find_snapshot_locked(&ga->guests, map->l_name);
 		pthread_mutex_unlock(&ga->core.lock);
 	}
 	o.language = languages_of_object(o.gen, map);

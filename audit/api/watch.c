@@ -374,11 +374,11 @@ static struct guest *watchable(struct goaudit *ga, const void *handle)
 	bool open;
 
 	pthread_mutex_lock(&ga->core.lock);
-	guest = registry_find_lasting(&ga->guests, handle);
+	guest = registry_find_lasting_locked(&ga->guests, handle);
 	gen = guest ? guest->serving : NULL;
 	open = gen && gen->info->references;
 	if (open)
-		registry_keep(&ga->guests, guest); /* until it is not watched */
+		registry_keep_locked(&ga->guests, guest); /* until it is not watched */
 	pthread_mutex_unlock(&ga->core.lock);
 	if (open)
 		return guest;

@@ -218,7 +218,7 @@ static bool add_entry(struct guest_entries *d, const char *name, const char *ver
 
 /* Has the guest's table, which is gen's, have room for an entry more: entries read no
  * target but their own, so it grows in place up to its capacity. */
-static bool reserve(struct entries *es, struct generation *gen)
+static bool reserve_locked(struct entries *es, struct generation *gen)
 {
 	struct guest_entries *d = &gen->guest->entries;
 	struct target_table *t = d->table;
@@ -227,29 +227,30 @@ static bool reserve(struct entries *es, struct generation *gen)
 
 	if (t && d->of == gen && d->n < 1u << t->size)
 		return true;
-	t = target_take(es, gen, d->n + 1);
+	t = target_take_locked(es, gen, d->n + 1);
 	if (!t)
 		return false;
 	for (uint32_t i = 0; i < d->n; i++) {
 		function = wide_aimed(&es->wide, d->table, i, &words);
 		if (!wide_aim(&es->wide, t, i, function, words)) {
-			target_give(es, t);
+			target_give_locked(es, t);
 			return false;
 		}
 	}
-	target_publish(es, d, t, gen);
+	target_publish_locked(es, d, t, gen);
 	return true;
 }
 
 /* An entry more, to address in gen, with `words` of it (wide.h); there is room for it in
  * d->room.  NULL: out of memory.  With core.lock. */
-static struct entry *make_entry(struct entries *es, struct generation *gen, const char *name,
-				const char *version, void *address, int64_t words)
+static struct entry *make_entry_locked(struct entries *es, struct generation *gen,
+				       const char *name, const char *version, void *address,
+				       int64_t words)
 {
 	struct guest_entries *d = &gen->guest->entries;
 	struct entry *entry;
 
-	if (!reserve(es, gen) || !wide_aim(&es->wide, d->table, d->n, address, words) ||
+	if (!reserve_locked(es, gen) || !wide_aim(&es->wide, d->table, d->n, address, words) ||
 	    !add_entry(d, name, version))
 		return NULL;
 	d->table->n = d->n + 1;
@@ -257,7 +258,7 @@ static struct entry *make_entry(struct entries *es, struct generation *gen, cons
 	entry->entrylib = d->room->entrylib;
 	entry->shown = false;
 	entry->bound = ENTRYLIB_NAMELESS;
-	entry->entry = entrylib_make_entry(d->room, es->block, d->n++);
+	entry->entry = entrylib_make_entry_locked(d->room, es->block, d->n++);
 	if (d->room->used == ENTRYLIB_CHUNK)
 		d->room = NULL;
 	return entry;
@@ -272,9 +273,9 @@ static bool make_chunk_room(struct entries *es, struct guest *guest)
 		return false;
 	pthread_mutex_lock(&es->core->lock);
 	if (guest->entries.room)
-		entrylib_give(es, chunk);
+		entrylib_give_locked(es, chunk);
 	else
-		entrylib_add(guest, chunk);
+		entrylib_add_locked(guest, chunk);
 	pthread_mutex_unlock(&es->core->lock);
 	return true;
 }
@@ -329,7 +330,7 @@ bool entry_for(struct entries *es, struct generation *gen, const char *name,
 		}
 		made = !found && d->room;
 		if (made)
-			found = make_entry(es, gen, name, version, *address, words);
+			found = make_entry_locked(es, gen, name, version, *address, words);
 		if (found) {
 			entry = *found;
 			n = found - d->entry;
@@ -403,7 +404,7 @@ bool entry_prepare(struct entries *es, struct generation *gen, struct target_tab
 	pthread_mutex_lock(&es->core->lock);
 	n = d->n;
 	if (n)
-		t = target_take(es, gen, n);
+		t = target_take_locked(es, gen, n);
 	pthread_mutex_unlock(&es->core->lock);
 	*table = t;
 	if (!n || !t)
@@ -425,7 +426,7 @@ bool entry_prepare(struct entries *es, struct generation *gen, struct target_tab
 void entry_discard(struct entries *es, struct target_table *table)
 {
 	pthread_mutex_lock(&es->core->lock);
-	target_give(es, table);
+	target_give_locked(es, table);
 	pthread_mutex_unlock(&es->core->lock);
 }
 
@@ -445,19 +446,19 @@ bool entry_is_complete(struct entries *es, const struct generation *gen,
 	return complete;
 }
 
-bool entry_switch(struct entries *es, struct generation *gen, struct target_table *table)
+bool entry_switch_locked(struct entries *es, struct generation *gen, struct target_table *table)
 {
 	struct guest_entries *d = &gen->guest->entries;
 
 	if (!is_complete(d, table))
 		return false;
 	if (table)
-		target_publish(es, d, table, gen);
+		target_publish_locked(es, d, table, gen);
 	gen->guest->serving = gen;
 	return true;
 }
 
-void entry_forget(struct entries *es, struct generation *gen)
+void entry_forget_locked(struct entries *es, struct generation *gen)
 {
 	struct guest_entries *d = &gen->guest->entries;
 	struct target_table *t, *next;
@@ -472,7 +473,7 @@ void entry_forget(struct entries *es, struct generation *gen)
 	for (t = gen->tables; t; t = next) {
 		next = t->next;
 		if (t != d->table)
-			target_give(es, t);
+			target_give_locked(es, t);
 	}
 	gen->tables = NULL;
 	if (gen->entered) {
@@ -494,9 +495,9 @@ void entry_release(struct entries *es, struct guest *guest)
 		if (c->entrylib->inherited)
 			d->table = NULL; /* they still lead there */
 		else
-			entrylib_give(es, c);
+			entrylib_give_locked(es, c);
 	}
-	target_give(es, d->table);
+	target_give_locked(es, d->table);
 	pthread_mutex_unlock(&es->core->lock);
 	for (uint32_t i = 0; i < d->n; i++) {
 		free(d->entry[i].name);

@@ -57,13 +57,14 @@ bool entry_is_complete(struct entries *es, const struct generation *gen,
 /* Leads all entries of the guest, and its handle, to gen.  With core.lock, in a
  * transaction.  Returns false if functions have been looked up since the table was made:
  * another one is needed. */
-bool entry_switch(struct entries *es, struct generation *gen, struct target_table *table);
+bool entry_switch_locked(struct entries *es, struct generation *gen,
+			 struct target_table *table);
 
-/* Gives a table back that entry_switch has not taken.  NULL is allowed.  Without locks. */
+/* Gives a table back that entry_switch_locked has not taken.  NULL is allowed.  Without locks. */
 void entry_discard(struct entries *es, struct target_table *table);
 
 /* A generation is gone: entries that lead to it trap.  With core.lock. */
-void entry_forget(struct entries *es, struct generation *gen);
+void entry_forget_locked(struct entries *es, struct generation *gen);
 
 /* The guest is no more, nobody finds it, and all its generations are gone: its entries are
  * others'.  Without locks. */

@@ -183,7 +183,7 @@ struct entrylib_chunk *entrylib_take(struct entries *es, const struct guest *gue
 	}
 }
 
-void entrylib_add(struct guest *guest, struct entrylib_chunk *chunk)
+void entrylib_add_locked(struct guest *guest, struct entrylib_chunk *chunk)
 {
 	struct guest_entries *d = &guest->entries;
 	struct entrylib *f = chunk->entrylib;
@@ -198,7 +198,7 @@ void entrylib_add(struct guest *guest, struct entrylib_chunk *chunk)
 	d->chunks = d->room = chunk;
 }
 
-void entrylib_give(struct entries *es, struct entrylib_chunk *chunk)
+void entrylib_give_locked(struct entries *es, struct entrylib_chunk *chunk)
 {
 	chunk->guest = NULL;
 	chunk->next = NULL;
@@ -218,7 +218,7 @@ static void write_entry(struct entrylib_chunk *chunk, unsigned i,
 			 offsetof(struct target_table, target) + target * sizeof(void *));
 }
 
-void *entrylib_make_entry(struct entrylib_chunk *chunk, int32_t block, uint32_t target)
+void *entrylib_make_entry_locked(struct entrylib_chunk *chunk, int32_t block, uint32_t target)
 {
 	size_t at = chunk->used * arch_entry_size();
 

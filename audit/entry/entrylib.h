@@ -30,14 +30,14 @@ struct guest;
 struct entrylib_chunk *entrylib_take(struct entries *es, const struct guest *guest);
 
 /* Makes it the guest's.  With core.lock. */
-void entrylib_add(struct guest *guest, struct entrylib_chunk *chunk);
+void entrylib_add_locked(struct guest *guest, struct entrylib_chunk *chunk);
 
 /* Has it used again.  With core.lock. */
-void entrylib_give(struct entries *es, struct entrylib_chunk *chunk);
+void entrylib_give_locked(struct entries *es, struct entrylib_chunk *chunk);
 
 /* The next entry of a chunk that has room.  Nobody may call it before entrylib_show.  With
  * core.lock. */
-void *entrylib_make_entry(struct entrylib_chunk *chunk, int32_t block, uint32_t target);
+void *entrylib_make_entry_locked(struct entrylib_chunk *chunk, int32_t block, uint32_t target);
 
 /* Makes the entry executable; if it is to have a name, binds it to that and returns what that
  * is like.  An entry without a name is as good.  Without locks. */

@@ -29,7 +29,7 @@ static struct call_slot *target_slot(struct entries *es, struct generation *gen)
 	return &es->slot[n];
 }
 
-struct target_table *target_take(struct entries *es, struct generation *gen, uint32_t n)
+struct target_table *target_take_locked(struct entries *es, struct generation *gen, uint32_t n)
 {
 	struct call_slot *slot = target_slot(es, gen);
 	struct target_table **p, *t;
@@ -56,7 +56,7 @@ struct target_table *target_take(struct entries *es, struct generation *gen, uin
 	return t;
 }
 
-void target_give(struct entries *es, struct target_table *t)
+void target_give_locked(struct entries *es, struct target_table *t)
 {
 	struct call_slot *slot;
 
@@ -68,8 +68,8 @@ void target_give(struct entries *es, struct target_table *t)
 	slot->free = t;
 }
 
-void target_publish(struct entries *es, struct guest_entries *d, struct target_table *t,
-		    struct generation *of)
+void target_publish_locked(struct entries *es, struct guest_entries *d, struct target_table *t,
+			   struct generation *of)
 {
 	struct target_table *old = d->table;
 
@@ -79,6 +79,6 @@ void target_publish(struct entries *es, struct guest_entries *d, struct target_t
 	for (struct entrylib_chunk *c = d->chunks; c; c = c->next)
 		__atomic_store_n(c->table, t, __ATOMIC_SEQ_CST);
 	if (!d->of)
-		target_give(es, old); /* its generation is gone */
+		target_give_locked(es, old); /* its generation is gone */
 	d->of = of;
 }

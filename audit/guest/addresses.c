@@ -66,7 +66,8 @@ static void publish(struct addresses *a, struct address_table *t, uint32_t n)
 	__atomic_store_n(&a->version, a->version + 1, __ATOMIC_SEQ_CST);
 }
 
-bool addresses_add(struct addresses *a, uintptr_t lo, uintptr_t hi, struct generation *gen)
+bool addresses_add_locked(struct addresses *a, uintptr_t lo, uintptr_t hi,
+			  struct generation *gen)
 {
 	const struct address_table *now = &a->table[a->version & 1];
 	struct address_table *t = spare(a, now->n + 1);
@@ -83,7 +84,7 @@ bool addresses_add(struct addresses *a, uintptr_t lo, uintptr_t hi, struct gener
 	return true;
 }
 
-void addresses_remove(struct addresses *a, uintptr_t lo, const struct generation *gen)
+void addresses_remove_locked(struct addresses *a, uintptr_t lo, const struct generation *gen)
 {
 	const struct address_table *now = &a->table[a->version & 1];
 	uint32_t at = rank(now->range, now->n, lo);

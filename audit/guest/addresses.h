@@ -27,10 +27,11 @@ struct addresses {
 };
 
 /* With core.lock.  Returns false when out of memory. */
-bool addresses_add(struct addresses *a, uintptr_t lo, uintptr_t hi, struct generation *gen);
+bool addresses_add_locked(struct addresses *a, uintptr_t lo, uintptr_t hi,
+			  struct generation *gen);
 
 /* Takes it out, if it is in.  With core.lock. */
-void addresses_remove(struct addresses *a, uintptr_t lo, const struct generation *gen);
+void addresses_remove_locked(struct addresses *a, uintptr_t lo, const struct generation *gen);
 
 /* Where an address lies, NULL: nowhere; and the version that this is of.  Without locks: who
  * has none and reads the generation asks addresses_same afterwards, and again if it is not. */

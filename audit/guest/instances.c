@@ -14,7 +14,7 @@
 #include "guest/places.h"
 #include "guest/registry.h"
 
-struct instances *instances_find(struct guests *gs, const char *name)
+struct instances *instances_find_locked(struct guests *gs, const char *name)
 {
 	uint64_t hash = index_hash_text(name);
 
@@ -28,9 +28,9 @@ struct instances *instances_find(struct guests *gs, const char *name)
 	return NULL;
 }
 
-static struct instances *find_or_make(struct guests *gs, const char *name)
+static struct instances *find_or_make_locked(struct guests *gs, const char *name)
 {
-	struct instances *all = instances_find(gs, name);
+	struct instances *all = instances_find_locked(gs, name);
 
 	if (all)
 		return all;
@@ -50,16 +50,16 @@ static void free_unused(struct guests *gs, struct instances *all)
 	free(all);
 }
 
-struct guest *instances_add(struct guests *gs, const char *path, const char *name,
-			    void *context)
+struct guest *instances_add_locked(struct guests *gs, const char *path, const char *name,
+				   void *context)
 {
-	struct instances *all = find_or_make(gs, name);
+	struct instances *all = find_or_make_locked(gs, name);
 	struct guest *g = all ? places_take(&gs->registry.places) : NULL;
 
 	if (g) {
 		g->instances = all;
-		if (!registry_turn(gs, g, path, name)) {
-			registry_give(gs, g);
+		if (!registry_turn_locked(gs, g, path, name)) {
+			registry_give_locked(gs, g);
 			g = NULL;
 		}
 	}
@@ -75,11 +75,11 @@ struct guest *instances_add(struct guests *gs, const char *path, const char *nam
 	if (all->first)
 		all->first->before_instance = &g->next_instance;
 	all->first = g;
-	registry_enlist(gs, g);
+	registry_enlist_locked(gs, g);
 	return g;
 }
 
-void instances_leave(struct guests *gs, struct guest *guest)
+void instances_leave_locked(struct guests *gs, struct guest *guest)
 {
 	*guest->before_instance = guest->next_instance;
 	if (guest->next_instance)

@@ -11,17 +11,17 @@ struct guests;
 struct instances;
 
 /* One more; NULL: out of memory.  With core.lock, as all where nothing else is said. */
-struct guest *instances_add(struct guests *gs, const char *path, const char *name,
-			    void *context);
+struct guest *instances_add_locked(struct guests *gs, const char *path, const char *name,
+				   void *context);
 
 /* It is no more. */
-void instances_leave(struct guests *gs, struct guest *guest);
+void instances_leave_locked(struct guests *gs, struct guest *guest);
 
 /* How many of its siblings are open.  Without locks. */
 unsigned instances_open(struct guests *gs, const struct guest *guest);
 
 /* Those of a name (absolute); NULL: there are none. */
-struct instances *instances_find(struct guests *gs, const char *name);
+struct instances *instances_find_locked(struct guests *gs, const char *name);
 
 /* The handle and the context of the guest that an address lies in.  false: in none.  Without
  * locks, from anywhere. */

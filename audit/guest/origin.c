@@ -43,7 +43,7 @@ void origin_rewrite(struct guests *gs, const struct link_map *map)
 	if (!folder_has(gs->loader, map->l_name) || !strings)
 		return;
 	pthread_mutex_lock(&gs->core->lock);
-	gen = registry_find_snapshot(gs, map->l_name);
+	gen = registry_find_snapshot_locked(gs, map->l_name);
 	for (ElfW(Dyn) *d = map->l_ld; gen && d->d_tag != DT_NULL; d++) {
 		char *to;
 

@@ -29,12 +29,12 @@ struct goaudit_generation *records_at(uint32_t index)
 	return (struct goaudit_generation *)(uintptr_t)goaudit_debug.generations + index;
 }
 
-void records_begin(void)
+void records_begin_locked(void)
 {
 	__atomic_add_fetch(&goaudit_debug.sequence, 1, __ATOMIC_SEQ_CST);
 }
 
-void records_end(void)
+void records_end_locked(void)
 {
 	goaudit_debug.changes++;
 	__atomic_add_fetch(&goaudit_debug.sequence, 1, __ATOMIC_SEQ_CST);

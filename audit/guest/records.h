@@ -14,8 +14,8 @@ struct goaudit_generation *records_at(uint32_t index);
 
 /* Around every change of a record or of goaudit_debug; with core.lock. They
  * do not nest. */
-void records_begin(void);
-void records_end(void);
+void records_begin_locked(void);
+void records_end_locked(void);
 
 const char *records_state_name(uint32_t state);
 

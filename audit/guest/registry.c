@@ -47,7 +47,7 @@ static struct generation *generation_at(const struct registry *r, uint32_t index
 	return &r->chunk[index / REGISTRY_CHUNK][index % REGISTRY_CHUNK];
 }
 
-struct guest *registry_find_path(struct guests *gs, const char *path)
+struct guest *registry_find_path_locked(struct guests *gs, const char *path)
 {
 	uint64_t hash = index_hash_text(path);
 
@@ -80,7 +80,7 @@ static uint64_t hash_of_file(dev_t dev, ino_t ino)
 	return index_hash_number(ino + index_hash_number(dev));
 }
 
-struct guest *registry_find_file(struct guests *gs, const struct stat *st)
+struct guest *registry_find_file_locked(struct guests *gs, const struct stat *st)
 {
 	uint64_t hash = hash_of_file(st->st_dev, st->st_ino);
 
@@ -96,7 +96,7 @@ struct guest *registry_find_file(struct guests *gs, const struct stat *st)
 	return NULL;
 }
 
-struct guest *registry_find_name(struct guests *gs, const char *name)
+struct guest *registry_find_name_locked(struct guests *gs, const char *name)
 {
 	uint64_t hash = index_hash_text(name);
 
@@ -127,7 +127,8 @@ static const char *lasting_text(struct guest *g, const char *text)
 	return t->text;
 }
 
-bool registry_turn(struct guests *gs, struct guest *g, const char *path, const char *name)
+bool registry_turn_locked(struct guests *gs, struct guest *g, const char *path,
+			  const char *name)
 {
 	path = lasting_text(g, path);
 	name = lasting_text(g, name);
@@ -152,7 +153,7 @@ char *registry_name(struct guests *gs, const struct guest *guest)
 	return name;
 }
 
-void registry_enlist(struct guests *gs, struct guest *g)
+void registry_enlist_locked(struct guests *gs, struct guest *g)
 {
 	g->id = goaudit_debug.guests++;
 	g->before = gs->registry.guests_tail;
@@ -160,20 +161,20 @@ void registry_enlist(struct guests *gs, struct guest *g)
 	gs->registry.guests_tail = &g->next;
 }
 
-struct guest *registry_guest(struct guests *gs, const char *path, const char *name)
+struct guest *registry_guest_locked(struct guests *gs, const char *path, const char *name)
 {
-	struct guest *g = registry_find_path(gs, path);
+	struct guest *g = registry_find_path_locked(gs, path);
 
 	if (g)
 		return g;
 	g = places_take(&gs->registry.places);
 	if (!g)
 		return NULL;
-	if (!registry_turn(gs, g, path, name)) {
-		registry_give(gs, g);
+	if (!registry_turn_locked(gs, g, path, name)) {
+		registry_give_locked(gs, g);
 		return NULL;
 	}
-	registry_enlist(gs, g);
+	registry_enlist_locked(gs, g);
 	return g;
 }
 
@@ -187,7 +188,7 @@ static bool is_closed(const struct guest *g)
 					 cur->info->state == GOAUDIT_PARKED));
 }
 
-static void link_closed(struct registry *r, struct guest *g)
+static void link_closed_locked(struct registry *r, struct guest *g)
 {
 	struct guest *before = g->leaving || g->instance ? NULL : r->closed_last;
 	struct guest *next = before ? NULL : r->closed;
@@ -198,14 +199,14 @@ static void link_closed(struct registry *r, struct guest *g)
 	*(next ? &next->closed_before : &r->closed_last) = g;
 }
 
-static void unlink_closed(struct registry *r, struct guest *g)
+static void unlink_closed_locked(struct registry *r, struct guest *g)
 {
 	*(g->closed_before ? &g->closed_before->closed_next : &r->closed) = g->closed_next;
 	*(g->closed_next ? &g->closed_next->closed_before : &r->closed_last) = g->closed_before;
 }
 
 /* Puts it into the list of those or takes it out, after what may have changed that. */
-static void update_closed(struct guests *gs, struct guest *g)
+static void update_closed_locked(struct guests *gs, struct guest *g)
 {
 	struct registry *r = &gs->registry;
 	bool closed = is_closed(g);
@@ -213,25 +214,25 @@ static void update_closed(struct guests *gs, struct guest *g)
 	if (g->closed == closed)
 		return;
 	g->closed = closed;
-	closed ? link_closed(r, g) : unlink_closed(r, g);
+	closed ? link_closed_locked(r, g) : unlink_closed_locked(r, g);
 	if (g->instance)
 		__atomic_store_n(&r->dead, closed ? r->dead + 1 : r->dead - 1,
 				 __ATOMIC_RELAXED);
 	__atomic_store_n(&r->closes, closed ? r->closes + 1 : r->closes - 1, __ATOMIC_RELAXED);
 }
 
-void registry_keep(struct guests *gs, struct guest *guest)
+void registry_keep_locked(struct guests *gs, struct guest *guest)
 {
 	guest->kept++;
 	guest->leaving = false;
-	update_closed(gs, guest);
+	update_closed_locked(gs, guest);
 }
 
 void registry_release(struct guests *gs, struct guest *guest)
 {
 	pthread_mutex_lock(&gs->core->lock);
 	guest->kept--;
-	update_closed(gs, guest);
+	update_closed_locked(gs, guest);
 	pthread_mutex_unlock(&gs->core->lock);
 }
 
@@ -243,7 +244,7 @@ bool registry_has_surplus(const struct guests *gs)
 	       __atomic_load_n(&r->closes, __ATOMIC_RELAXED) > gs->core->settings.parked;
 }
 
-struct guest *registry_surplus(struct guests *gs)
+struct guest *registry_surplus_locked(struct guests *gs)
 {
 	struct guest *guest = registry_has_surplus(gs) ? gs->registry.closed : NULL;
 
@@ -252,11 +253,11 @@ struct guest *registry_surplus(struct guests *gs)
 	return guest;
 }
 
-void registry_forget(struct guests *gs, struct guest *guest)
+void registry_forget_locked(struct guests *gs, struct guest *guest)
 {
 	struct registry *r = &gs->registry;
 
-	registry_keep(gs, guest);
+	registry_keep_locked(gs, guest);
 	index_remove(&r->by_path, &guest->by_path);
 	index_remove(&r->by_name, &guest->by_name);
 	*guest->before = guest->next;
@@ -266,7 +267,7 @@ void registry_forget(struct guests *gs, struct guest *guest)
 	guest->all = NULL;
 }
 
-void registry_give(struct guests *gs, struct guest *guest)
+void registry_give_locked(struct guests *gs, struct guest *guest)
 {
 	struct guest_text *t, *next;
 
@@ -279,9 +280,9 @@ void registry_give(struct guests *gs, struct guest *guest)
 
 /* --- finding ---------------------------------------------------------------------- */
 
-struct generation *registry_find_handle(struct guests *gs, const void *handle)
+struct generation *registry_find_handle_locked(struct guests *gs, const void *handle)
 {
-	struct guest *guest = registry_find_lasting(gs, handle);
+	struct guest *guest = registry_find_lasting_locked(gs, handle);
 
 	if (guest) {
 		struct generation *gen = guest->serving;
@@ -292,10 +293,10 @@ struct generation *registry_find_handle(struct guests *gs, const void *handle)
 			gen = guest->current;
 		return gen;
 	}
-	return registry_find_map(gs, handle);
+	return registry_find_map_locked(gs, handle);
 }
 
-struct generation *registry_find_map(struct guests *gs, const void *map)
+struct generation *registry_find_map_locked(struct guests *gs, const void *map)
 {
 	uint64_t hash = index_hash_number((uintptr_t)map);
 
@@ -309,7 +310,7 @@ struct generation *registry_find_map(struct guests *gs, const void *map)
 	return NULL;
 }
 
-struct guest *registry_find_lasting(struct guests *gs, const void *handle)
+struct guest *registry_find_lasting_locked(struct guests *gs, const void *handle)
 {
 	return places_guest(&gs->registry.places, handle);
 }
@@ -324,7 +325,7 @@ void *registry_handle(const struct generation *gen)
 	return gen->guest->raw ? (void *)gen->object.map : (void *)&gen->guest->handle;
 }
 
-struct generation *registry_find_address(struct guests *gs, uintptr_t address)
+struct generation *registry_find_address_locked(struct guests *gs, uintptr_t address)
 {
 	const struct registry *r = &gs->registry;
 	uint64_t version;
@@ -338,7 +339,7 @@ struct generation *registry_find_address(struct guests *gs, uintptr_t address)
 	return NULL;
 }
 
-struct generation *registry_find_snapshot(struct guests *gs, const char *file)
+struct generation *registry_find_snapshot_locked(struct guests *gs, const char *file)
 {
 	uint64_t hash = index_hash_text(file);
 
@@ -352,11 +353,11 @@ struct generation *registry_find_snapshot(struct guests *gs, const char *file)
 	return NULL;
 }
 
-struct guest *registry_guest_of_handle(struct guests *gs, const void *handle)
+struct guest *registry_guest_of_handle_locked(struct guests *gs, const void *handle)
 {
-	struct generation *gen = registry_find_handle(gs, handle);
+	struct generation *gen = registry_find_handle_locked(gs, handle);
 	struct guest *newest = NULL;
-	struct guest *lasting = registry_find_lasting(gs, handle);
+	struct guest *lasting = registry_find_lasting_locked(gs, handle);
 	uint64_t at = 0;
 
 	if (gen || lasting)
@@ -380,7 +381,8 @@ static int by_opening(const void *a, const void *b)
 	return (x->opened_at > y->opened_at) - (x->opened_at < y->opened_at);
 }
 
-size_t registry_copy(struct guests *gs, void *records, size_t count, size_t stride, size_t size)
+size_t registry_copy_locked(struct guests *gs, void *records, size_t count, size_t stride,
+			    size_t size)
 {
 	uint32_t n = goaudit_debug.records, used = 0;
 	struct goaudit_generation **order = malloc((n + 1) * sizeof *order);
@@ -400,7 +402,7 @@ size_t registry_copy(struct guests *gs, void *records, size_t count, size_t stri
 
 /* Makes room for so many records, in a larger area if need be.  The old area stays: who
  * reads a record without our lock may be looking at it. */
-static bool reserve_records(struct registry *r, uint32_t n)
+static bool reserve_records_locked(struct registry *r, uint32_t n)
 {
 	const size_t size = sizeof(struct goaudit_generation);
 	uint32_t room = r->reserved ? r->reserved : REGISTRY_FIRST;
@@ -422,21 +424,21 @@ static bool reserve_records(struct registry *r, uint32_t n)
 		return true;
 	if (r->reserved)
 		memcpy(area, records_at(0), r->usable * size);
-	records_begin();
+	records_begin_locked();
 	records_init(area);
 	for (uint32_t i = 0; i < r->usable; i++)
 		generation_at(r, i)->info = records_at(i);
-	records_end();
+	records_end_locked();
 	r->reserved = room;
 	return true;
 }
 
-static bool grow(struct registry *r)
+static bool grow_locked(struct registry *r)
 {
 	struct generation **chunk = &r->chunk[r->usable / REGISTRY_CHUNK];
 	uint32_t more = r->usable + REGISTRY_CHUNK;
 
-	if (more > REGISTRY_RECORDS || !reserve_records(r, more))
+	if (more > REGISTRY_RECORDS || !reserve_records_locked(r, more))
 		return false;
 	*chunk = map_pages(page_up(REGISTRY_CHUNK * sizeof **chunk), PROT_READ | PROT_WRITE);
 	if (!*chunk)
@@ -446,7 +448,7 @@ static bool grow(struct registry *r)
 }
 
 /* A record to use: a fresh one, or one whose generation has long been gone. */
-static struct generation *take_record(struct registry *r)
+static struct generation *take_record_locked(struct registry *r)
 {
 	uint32_t i, n = goaudit_debug.records;
 	struct generation *gen;
@@ -461,14 +463,14 @@ static struct generation *take_record(struct registry *r)
 			}
 		}
 	}
-	if (n == r->usable && !grow(r))
+	if (n == r->usable && !grow_locked(r))
 		return NULL;
 	gen = generation_at(r, n);
 	gen->index = n;
 	return gen;
 }
 
-static void forget(struct generation *gen)
+static void forget_locked(struct generation *gen)
 {
 	struct generation **p = &gen->guest->all;
 
@@ -478,10 +480,10 @@ static void forget(struct generation *gen)
 		*p = gen->next;
 }
 
-struct generation *registry_generation(struct guests *gs, struct guest *guest)
+struct generation *registry_generation_locked(struct guests *gs, struct guest *guest)
 {
 	struct registry *r = &gs->registry;
-	struct generation *gen = take_record(r);
+	struct generation *gen = take_record_locked(r);
 	struct goaudit_generation *info;
 	struct timespec now;
 	uint32_t index;
@@ -489,10 +491,10 @@ struct generation *registry_generation(struct guests *gs, struct guest *guest)
 	if (!gen)
 		return NULL;
 	if (gen->guest)
-		forget(gen);
+		forget_locked(gen);
 	index = gen->index;
 	info = records_at(index);
-	records_begin();
+	records_begin_locked();
 	memset(gen, 0, sizeof *gen);
 	gen->index = index;
 	memset(info, 0, sizeof *info);
@@ -501,7 +503,7 @@ struct generation *registry_generation(struct guests *gs, struct guest *guest)
 	gen->next = guest->all;
 	guest->all = gen;
 	guest->live++;
-	update_closed(gs, guest);
+	update_closed_locked(gs, guest);
 	gen->next_live = r->live;
 	gen->before_live = &r->live;
 	if (r->live)
@@ -517,53 +519,54 @@ struct generation *registry_generation(struct guests *gs, struct guest *guest)
 	text_copy(info->path, sizeof info->path, guest->path);
 	if (index == goaudit_debug.records)
 		goaudit_debug.records++;
-	records_end();
+	records_end_locked();
 	return gen;
 }
 
-void registry_restamp(struct guests *gs, struct generation *gen, const struct file_stamp *stamp)
+void registry_restamp_locked(struct guests *gs, struct generation *gen,
+			     const struct file_stamp *stamp)
 {
 	gen->stamp = *stamp;
 	index_put(&gs->registry.by_file, &gen->by_file, hash_of_file(stamp->dev, stamp->ino));
 }
 
-void registry_mapped(struct guests *gs, struct generation *gen, struct link_map *map,
-		     uintptr_t lo, uintptr_t hi)
+void registry_mapped_locked(struct guests *gs, struct generation *gen, struct link_map *map,
+			    uintptr_t lo, uintptr_t hi)
 {
 	struct registry *r = &gs->registry;
 
 	gen->object.map = map;
-	records_begin();
+	records_begin_locked();
 	gen->info->handle = (uintptr_t)registry_handle(gen);
 	gen->info->lo = lo;
 	gen->info->hi = hi;
-	records_end();
+	records_end_locked();
 	index_put(&r->by_map, &gen->by_map, index_hash_number((uintptr_t)map));
-	r->addresses_lost |= !addresses_add(&r->addresses, lo, hi, gen);
+	r->addresses_lost |= !addresses_add_locked(&r->addresses, lo, hi, gen);
 }
 
-void registry_describe(struct guests *gs, struct generation *gen, const struct snapshot *s,
-		       const char *path)
+void registry_describe_locked(struct guests *gs, struct generation *gen,
+			      const struct snapshot *s, const char *path)
 {
 	char *slash;
 
-	registry_restamp(gs, gen, &s->stamp);
+	registry_restamp_locked(gs, gen, &s->stamp);
 	memcpy(gen->hash, s->hash, sizeof gen->hash);
 	gen->described = s->facts.has_debug_info;
 	text_copy(gen->origin, sizeof gen->origin, path);
 	slash = strrchr(gen->origin, '/');
 	slash[slash == gen->origin] = 0;
-	records_begin();
+	records_begin_locked();
 	gen->info->is_go = s->facts.kind == IMAGE_GO_GUEST;
 	gen->info->snapshot_ns = s->ns;
 	text_copy(gen->info->path, sizeof gen->info->path, path);
 	memcpy(gen->info->snapshot, s->file, sizeof gen->info->snapshot);
-	records_end();
+	records_end_locked();
 	index_put(&gs->registry.by_snapshot, &gen->by_snapshot, index_hash_text(s->file));
 }
 
 /* Nothing leads to it any more. */
-static void leave_live(struct registry *r, struct generation *gen)
+static void leave_live_locked(struct registry *r, struct generation *gen)
 {
 	*gen->before_live = gen->next_live;
 	if (gen->next_live)
@@ -571,34 +574,35 @@ static void leave_live(struct registry *r, struct generation *gen)
 	index_remove(&r->by_map, &gen->by_map);
 	index_remove(&r->by_snapshot, &gen->by_snapshot);
 	index_remove(&r->by_file, &gen->by_file);
-	addresses_remove(&r->addresses, gen->info->lo, gen);
+	addresses_remove_locked(&r->addresses, gen->info->lo, gen);
 }
 
-static void held_by_nobody(struct goaudit_generation *info)
+static void held_by_nobody_locked(struct goaudit_generation *info)
 {
 	info->holder = 0;
 	info->goroutine = 0;
 	info->holder_text[0] = info->holders[0] = 0;
 }
 
-void registry_set_state(struct guests *gs, struct generation *gen, enum goaudit_state state)
+void registry_set_state_locked(struct guests *gs, struct generation *gen,
+			       enum goaudit_state state)
 {
-	records_begin();
+	records_begin_locked();
 	gen->info->state = state;
 	if (state == GOAUDIT_GONE) {
 		gen->object.map = NULL;
 		for (unsigned i = 0; i < GENERATION_EXPANDED; i++)
 			free(gen->expanded[i]);
 		memset(gen->expanded, 0, sizeof gen->expanded);
-		leave_live(&gs->registry, gen);
+		leave_live_locked(&gs->registry, gen);
 		gen->guest->live--;
 		if (gen->guest->serving == gen)
 			gen->guest->serving = NULL;
 		gs->registry.gone++;
-		held_by_nobody(gen->info);
+		held_by_nobody_locked(gen->info);
 	}
-	records_end();
-	update_closed(gs, gen->guest);
+	records_end_locked();
+	update_closed_locked(gs, gen->guest);
 	pthread_cond_broadcast(&gs->core->changed);
 	if (gen->guest->instance)
 		log_line(gs->core, "%s#%u: generation %u: %s", gen->guest->path,
@@ -613,6 +617,6 @@ void registry_let_go(struct guests *gs, struct generation *gen)
 	pthread_mutex_lock(&gs->core->lock);
 	gen->kept--;
 	if (gen->info->state == GOAUDIT_RETIRED)
-		retired_ask(gs); /* a round may have passed it over */
+		retired_ask_locked(gs); /* a round may have passed it over */
 	pthread_mutex_unlock(&gs->core->lock);
 }

@@ -8,7 +8,7 @@
 #include "goaudit.h"
 #include "guest/guests.h"
 
-void retired_queue(struct guests *gs, struct generation *gen)
+void retired_queue_locked(struct guests *gs, struct generation *gen)
 {
 	struct retired *r = &gs->retired;
 
@@ -19,14 +19,14 @@ void retired_queue(struct guests *gs, struct generation *gen)
 	r->tail = &gen->next_retired;
 }
 
-void retired_add(struct guests *gs, struct generation *gen)
+void retired_add_locked(struct guests *gs, struct generation *gen)
 {
-	retired_queue(gs, gen);
+	retired_queue_locked(gs, gen);
 	gs->retired.queued++;
-	retired_ask(gs);
+	retired_ask_locked(gs);
 }
 
-void retired_ask(struct guests *gs)
+void retired_ask_locked(struct guests *gs)
 {
 	gs->retired.wanted++;
 	pthread_cond_signal(&gs->retired.work);
@@ -40,7 +40,7 @@ void retired_collected(struct guests *gs)
 	pthread_mutex_unlock(&gs->core->lock);
 }
 
-void retired_remove(struct guests *gs, struct generation *gen)
+void retired_remove_locked(struct guests *gs, struct generation *gen)
 {
 	struct retired *r = &gs->retired;
 	struct generation **p = &r->queue;
@@ -54,7 +54,7 @@ void retired_remove(struct guests *gs, struct generation *gen)
 		r->tail = p;
 }
 
-struct retired_total retired_count(const struct guests *gs)
+struct retired_total retired_count_locked(const struct guests *gs)
 {
 	struct retired_total t = { 0 };
 
@@ -75,7 +75,7 @@ static bool is_left(const struct generation *gen, const struct guest *guest)
 	return gen->info->state == GOAUDIT_RETIRED && (!guest || gen->guest == guest);
 }
 
-int retired_left(struct guests *gs, const struct guest *guest)
+int retired_left_locked(struct guests *gs, const struct guest *guest)
 {
 	int n = 0;
 

@@ -13,16 +13,16 @@ struct guest;
 struct guests;
 
 /* Queues a retired generation and wakes the thread.  With core.lock. */
-void retired_add(struct guests *gs, struct generation *gen);
+void retired_add_locked(struct guests *gs, struct generation *gen);
 
 /* Asks for another round.  With core.lock. */
-void retired_ask(struct guests *gs);
+void retired_ask_locked(struct guests *gs);
 
 /* Go has collected garbage, and something is held.  Without our lock. */
 void retired_collected(struct guests *gs);
 
 /* Takes one out that is going to be unmapped. */
-void retired_remove(struct guests *gs, struct generation *gen);
+void retired_remove_locked(struct guests *gs, struct generation *gen);
 
 struct retired_total {
 	unsigned n;
@@ -31,12 +31,12 @@ struct retired_total {
 };
 
 /* What has been retired and is not unmapped. */
-struct retired_total retired_count(const struct guests *gs);
+struct retired_total retired_count_locked(const struct guests *gs);
 
 /* How many are left of a guest (NULL: of all). */
-int retired_left(struct guests *gs, const struct guest *guest);
+int retired_left_locked(struct guests *gs, const struct guest *guest);
 
 /* Puts one into the queue, or back into it. */
-void retired_queue(struct guests *gs, struct generation *gen);
+void retired_queue_locked(struct guests *gs, struct generation *gen);
 
 #endif

@@ -208,7 +208,7 @@ static uint64_t serial_of(const struct process_folder *f, const char *file)
 
 /* In a forked child: takes locks of its own in place of those that it shares with its
  * relatives.  Is it the folder's only user now?  With core.lock. */
-static bool is_alone(struct loader *ld, struct private_own *own)
+static bool is_alone_locked(struct loader *ld, struct private_own *own)
 {
 	int fd = private_lock_file(own);
 	void *held = NULL;
@@ -235,23 +235,23 @@ static bool is_alone(struct loader *ld, struct private_own *own)
 
 /* May a forked child, or whom this process was forked from, need the snapshot?  With
  * core.lock. */
-static bool is_needed(struct loader *ld, const struct snapshot_left *l)
+static bool is_needed_locked(struct loader *ld, const struct snapshot_left *l)
 {
 	struct process_folders *s = &ld->folders;
 
-	if (l->serial <= s->inherited && is_alone(ld, l->folder->own))
+	if (l->serial <= s->inherited && is_alone_locked(ld, l->folder->own))
 		s->inherited = 0;
 	return l->serial <= s->inherited || l->serial <= s->unheld ||
 	       private_is_held(l->folder->own, l->serial);
 }
 
 /* Takes what nobody needs any more out of the list.  With core.lock. */
-static struct snapshot_left *take_unneeded(struct loader *ld)
+static struct snapshot_left *take_unneeded_locked(struct loader *ld)
 {
 	struct snapshot_left **link = &ld->folders.left, *l, *unneeded = NULL;
 
 	while ((l = *link)) {
-		if (is_needed(ld, l)) {
+		if (is_needed_locked(ld, l)) {
 			link = &l->next;
 			continue;
 		}
@@ -279,7 +279,7 @@ void folder_remove(struct loader *ld, const char *file)
 	pthread_mutex_lock(&ld->core->lock);
 	l->next = ld->folders.left;
 	ld->folders.left = l;
-	l = take_unneeded(ld);
+	l = take_unneeded_locked(ld);
 	pthread_mutex_unlock(&ld->core->lock);
 	for (; l; l = next) {
 		next = l->next;

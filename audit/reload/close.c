@@ -21,16 +21,16 @@
 #include "reload/retire.h"
 #include "reload/users.h"
 
-void close_drop_reference(struct generation *gen)
+void close_drop_reference_locked(struct generation *gen)
 {
-	records_begin();
+	records_begin_locked();
 	gen->info->references--;
-	records_end();
+	records_end_locked();
 }
 
 /* What becomes of a generation that nobody refers to.  With our lock; the state is
  * set. */
-static enum goaudit_state settle(struct reloads *rl, struct generation *gen)
+static enum goaudit_state settle_locked(struct reloads *rl, struct generation *gen)
 {
 	enum goaudit_state before = gen->info->state, after = before;
 
@@ -47,7 +47,7 @@ static enum goaudit_state settle(struct reloads *rl, struct generation *gen)
 		after = GOAUDIT_RETIRED;
 	if (after == before)
 		return GOAUDIT_FREE;
-	registry_set_state(rl->guests, gen, after);
+	registry_set_state_locked(rl->guests, gen, after);
 	return after;
 }
 
@@ -66,7 +66,7 @@ void close_unreferenced(struct reloads *rl, struct generation *gen)
 	enum goaudit_state next;
 
 	pthread_mutex_lock(&rl->core->lock);
-	next = settle(rl, gen);
+	next = settle_locked(rl, gen);
 	pthread_mutex_unlock(&rl->core->lock);
 	leave(rl, gen, next);
 }
@@ -90,12 +90,12 @@ static void close_step(void *arg)
 
 	recover(rl);
 	pthread_mutex_lock(&rl->core->lock);
-	c->gen = registry_find_handle(rl->guests, c->handle);
+	c->gen = registry_find_handle_locked(rl->guests, c->handle);
 	c->bad = !c->gen || !c->gen->info->references;
 	if (!c->bad) {
-		close_drop_reference(c->gen);
+		close_drop_reference_locked(c->gen);
 		if (!untrusted)
-			next = settle(rl, c->gen);
+			next = settle_locked(rl, c->gen);
 	}
 	guest = c->gen ? c->gen->guest : NULL;
 	pthread_mutex_unlock(&rl->core->lock);
@@ -147,17 +147,17 @@ bool close_handle(struct reloads *rl, void *handle, int *result)
 
 	error_clear(rl->core);
 	pthread_mutex_lock(&rl->core->lock);
-	c.gen = registry_find_handle(rl->guests, handle);
-	guest = c.gen ? c.gen->guest : registry_find_lasting(rl->guests, handle);
+	c.gen = registry_find_handle_locked(rl->guests, handle);
+	guest = c.gen ? c.gen->guest : registry_find_lasting_locked(rl->guests, handle);
 	/* We have closed it; who has still a reference has it from ld.so. */
 	loaders = !guest || (c.gen && c.gen->closed && handle == c.gen->object.map);
 	if (!loaders && c.gen && c.gen->info->references > 1)
-		close_drop_reference(c.gen);
+		close_drop_reference_locked(c.gen);
 	else
 		step = c.gen != NULL;
 	c.bad = !c.gen;
 	if (guest && !loaders)
-		registry_keep(rl->guests, guest);
+		registry_keep_locked(rl->guests, guest);
 	pthread_mutex_unlock(&rl->core->lock);
 	if (!guest && registry_was_lasting(rl->guests, handle)) {
 		*result = refuse(rl, NULL, handle);

@@ -11,7 +11,7 @@ struct reloads;
 bool close_handle(struct reloads *rl, void *handle, int *result);
 
 /* Counts a reference less.  With core.lock. */
-void close_drop_reference(struct generation *gen);
+void close_drop_reference_locked(struct generation *gen);
 
 /* Parks or retires a generation if nobody refers to it.  In a transaction. */
 void close_unreferenced(struct reloads *rl, struct generation *gen);

@@ -23,11 +23,11 @@ void job_out_of_memory(struct job *job)
 	error_set(job->rl->core, "%s: out of memory: close some guests", job->guest->path);
 }
 
-void commit_add_reference(struct generation *gen, int mode)
+void commit_add_reference_locked(struct generation *gen, int mode)
 {
-	records_begin();
+	records_begin_locked();
 	gen->info->references++;
-	records_end();
+	records_end_locked();
 	gen->permanent |= (mode & RTLD_NODELETE) != 0;
 }
 
@@ -50,7 +50,7 @@ static void supersede(struct job *job, struct generation *gen)
 
 	if (!retire_is_unreferenced(gen)) {
 		pthread_mutex_lock(&rl->core->lock);
-		registry_set_state(rl->guests, gen, GOAUDIT_SUPERSEDED);
+		registry_set_state_locked(rl->guests, gen, GOAUDIT_SUPERSEDED);
 		pthread_mutex_unlock(&rl->core->lock);
 	} else if (job->reloading) {
 		retire_below_caller(rl, gen);
@@ -80,21 +80,21 @@ void commit_roll_back(void *arg)
 }
 
 /* Whose references the new generation gets.  With our lock. */
-static void take_references(struct job *job)
+static void take_references_locked(struct job *job)
 {
 	struct generation *old = job->old, *gen = job->gen, *mine = job->reloading;
 
 	if (!job->guest->raw && old) {
-		records_begin();
+		records_begin_locked();
 		gen->info->references += old->info->references;
 		old->info->references = 0;
-		records_end();
+		records_end_locked();
 		mine = NULL;
 	}
 	if (mine)
-		close_drop_reference(mine);
+		close_drop_reference_locked(mine);
 	if (mine || !job->reloading)
-		commit_add_reference(gen, job->request->mode);
+		commit_add_reference_locked(gen, job->request->mode);
 }
 
 /* From one moment on handle, entries and references are the new generation's.
@@ -106,12 +106,13 @@ static bool switch_over(struct job *job)
 
 	for (;;) {
 		pthread_mutex_lock(&rl->core->lock);
-		if (job->turned && !registry_turn(rl->guests, job->guest, job->request->path,
-						  job->request->name)) {
+		if (job->turned &&
+		    !registry_turn_locked(rl->guests, job->guest, job->request->path,
+					  job->request->name)) {
 			pthread_mutex_unlock(&rl->core->lock);
 			return false;
 		}
-		if (entry_switch(rl->entries, job->gen, job->table))
+		if (entry_switch_locked(rl->entries, job->gen, job->table))
 			break;
 		pthread_mutex_unlock(&rl->core->lock);
 		/* Functions have been looked up meanwhile. */
@@ -121,8 +122,8 @@ static bool switch_over(struct job *job)
 	}
 	job->table = NULL;
 	job->gen->owner = NULL;
-	take_references(job);
-	registry_set_state(rl->guests, job->gen, GOAUDIT_OPEN);
+	take_references_locked(job);
+	registry_set_state_locked(rl->guests, job->gen, GOAUDIT_OPEN);
 	pthread_mutex_unlock(&rl->core->lock);
 	return true;
 }

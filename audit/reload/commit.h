@@ -6,7 +6,7 @@ struct generation;
 struct job;
 
 /* One more, of dlopen's mode.  With core.lock. */
-void commit_add_reference(struct generation *gen, int mode);
+void commit_add_reference_locked(struct generation *gen, int mode);
 
 /* The new one is no good: the old generation is the current one again.  In a transaction. */
 void commit_roll_back(void *arg);

@@ -38,12 +38,12 @@ static void forget_step(void *arg)
 		return;
 	for (unsigned i = 0; i < FORGET_AT_ONCE; i++) {
 		pthread_mutex_lock(&rl->core->lock);
-		guest = registry_surplus(rl->guests);
+		guest = registry_surplus_locked(rl->guests);
 		parked = guest && guest->live ? guest->current : NULL;
 		if (guest && !parked) {
-			registry_forget(rl->guests, guest);
+			registry_forget_locked(rl->guests, guest);
 			if (guest->instances)
-				instances_leave(rl->guests, guest);
+				instances_leave_locked(rl->guests, guest);
 			f->guest[f->n++] = guest;
 		}
 		pthread_mutex_unlock(&rl->core->lock);
@@ -67,7 +67,7 @@ void forget_surplus(struct reloads *rl)
 			entry_release(rl->entries, f.guest[i]);
 		pthread_mutex_lock(&rl->core->lock);
 		for (unsigned i = 0; i < f.n; i++)
-			registry_give(rl->guests, f.guest[i]);
+			registry_give_locked(rl->guests, f.guest[i]);
 		pthread_mutex_unlock(&rl->core->lock);
 	}
 }

@@ -66,7 +66,7 @@ static void release(struct reloads *rl, struct generation *const *gens, unsigned
 	for (unsigned i = 0; i < n; i++)
 		gens[i]->kept--;
 	if (rl->guests->retired.queue)
-		retired_ask(rl->guests); /* a round may have passed them over */
+		retired_ask_locked(rl->guests); /* a round may have passed them over */
 	pthread_mutex_unlock(&rl->core->lock);
 }
 
@@ -86,7 +86,7 @@ static void end_takeover(struct reloads *rl, struct generation *gen)
 }
 
 /* Have they begun?  With core.lock, while they are not done. */
-static bool have_begun(const struct init_run *run)
+static bool have_begun_locked(const struct init_run *run)
 {
 	const uint64_t *begun = __atomic_load_n(&run->init.begun, __ATOMIC_ACQUIRE);
 
@@ -139,7 +139,7 @@ static bool wait_for_end(struct init_run *run, unsigned limit_ms)
 	while (!run->done) {
 		if (clock_wait(&rl->core->changed, &rl->core->lock, &end))
 			continue;
-		if (have_begun(run))
+		if (have_begun_locked(run))
 			break;
 		end = clock_deadline(BEGIN_NS);
 	}
@@ -150,11 +150,11 @@ static bool wait_for_end(struct init_run *run, unsigned limit_ms)
 		run->n = 0;
 		run->gen->kept++;
 		info = run->gen->info;
-		records_begin();
+		records_begin_locked();
 		info->holder = HOLDER_RUNNING;
 		text_copy(info->holder_text, sizeof info->holder_text, text);
 		text_copy(info->holders, sizeof info->holders, text);
-		records_end();
+		records_end_locked();
 	}
 	run->gen->owner = arch_thread_pointer();
 	pthread_mutex_unlock(&rl->core->lock);

@@ -90,7 +90,7 @@ static const char *user_name(struct reloads *rl, const struct link_map *map)
 	if (map == rl->loader->head)
 		return "the program";
 	pthread_mutex_lock(&rl->core->lock);
-	gen = registry_find_address(rl->guests, (uintptr_t)map->l_ld);
+	gen = registry_find_address_locked(rl->guests, (uintptr_t)map->l_ld);
 	if (gen)
 		name = gen->guest->path;
 	pthread_mutex_unlock(&rl->core->lock);
@@ -116,15 +116,15 @@ static void name_objects(struct reloads *rl, const struct generation *gen,
 }
 
 /* Generations that are out of the link map, and threads.  With our lock. */
-static void name_ours(struct reloads *rl, const struct generation *gen,
-		      struct text_bounded *lines)
+static void name_ours_locked(struct reloads *rl, const struct generation *gen,
+			     struct text_bounded *lines)
 {
 	for (struct generation *g = rl->guests->registry.live; g; g = g->next_live)
 		for (unsigned i = 0; g->object.hidden && i < g->pins.n; i++)
 			if (g->pins.handle[i] == gen->object.map)
 				add(lines, "generation %u of %s, which needs it",
 				    g->info->number, g->guest->path);
-	threads_name(rl, gen, add_line, lines);
+	threads_name_locked(rl, gen, add_line, lines);
 }
 
 void linger_name(struct reloads *rl, const struct generation *gen, bool nested, char *out,
@@ -138,7 +138,7 @@ void linger_name(struct reloads *rl, const struct generation *gen, bool nested, 
 	if (gen->closed)
 		name_objects(rl, gen, &lines);
 	pthread_mutex_lock(&rl->core->lock);
-	name_ours(rl, gen, &lines);
+	name_ours_locked(rl, gen, &lines);
 	pthread_mutex_unlock(&rl->core->lock);
 	registered_hold(rl, gen, add_line, &lines);
 	if (!lines.n)

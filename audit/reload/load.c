@@ -75,18 +75,18 @@ static void loader_error(struct reloads *rl, const struct generation *gen, const
 			  text ? text : "cannot be loaded", cure);
 }
 
-static struct generation *new_generation(struct job *job)
+static struct generation *new_generation_locked(struct job *job)
 {
 	struct reloads *rl = job->rl;
 	const struct snapshot *s = &job->snapshot;
-	struct generation *gen = registry_generation(rl->guests, job->guest);
+	struct generation *gen = registry_generation_locked(rl->guests, job->guest);
 
 	if (!gen)
 		return NULL;
 	gen->owner = arch_thread_pointer();
-	registry_describe(rl->guests, gen, s, job->request->path);
+	registry_describe_locked(rl->guests, gen, s, job->request->path);
 	gen->reloadable = job->request->reloadable;
-	languages_take(gen, &s->facts);
+	languages_take_locked(gen, &s->facts);
 	gen->panic_return = gen->adapter->returns_panics &&
 			    (job->request->panic_return || rl->core->settings.panic_return);
 	gen->opened_global = (job->request->mode & RTLD_GLOBAL) != 0;
@@ -106,7 +106,7 @@ static void discard(struct job *job)
 	}
 	pthread_mutex_lock(&rl->core->lock);
 	gen->guest->generations--;
-	retire_gone(rl, gen);
+	retire_gone_locked(rl, gen);
 	pthread_mutex_unlock(&rl->core->lock);
 }
 
@@ -119,9 +119,9 @@ void reload_mapped(struct reloads *rl, struct link_map *map)
 	if (!folder_has(rl->loader, map->l_name) || !elf_range(map, &lo, &hi))
 		return;
 	pthread_mutex_lock(&rl->core->lock);
-	gen = registry_find_snapshot(rl->guests, map->l_name);
+	gen = registry_find_snapshot_locked(rl->guests, map->l_name);
 	if (gen && gen->info->state == GOAUDIT_LOADING)
-		registry_mapped(rl->guests, gen, map, lo, hi);
+		registry_mapped_locked(rl->guests, gen, map, lo, hi);
 	pthread_mutex_unlock(&rl->core->lock);
 }
 
@@ -178,7 +178,7 @@ void load_generation(struct job *job)
 
 	pthread_mutex_lock(&rl->core->lock);
 	job->old = job->guest->current;
-	gen = job->gen = new_generation(job);
+	gen = job->gen = new_generation_locked(job);
 	if (gen)
 		gen->before = job->old;
 	/* Its constructors may open it themselves. */
@@ -214,10 +214,10 @@ void load_generation(struct job *job)
 	pins_take_needed(rl, gen);
 	needed_settle(rl, &needed);
 	pthread_mutex_lock(&rl->core->lock);
-	records_begin();
+	records_begin_locked();
 	gen->info->load_ns = clock_ns() - begin;
-	records_end();
-	registry_set_state(rl->guests, gen, GOAUDIT_INITIALISING);
+	records_end_locked();
+	registry_set_state_locked(rl->guests, gen, GOAUDIT_INITIALISING);
 	pthread_mutex_unlock(&rl->core->lock);
 	job->snapshot.file[0] = 0; /* the generation's from now on */
 	job->handle = map;

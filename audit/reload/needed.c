@@ -125,7 +125,7 @@ static bool is_file_of(struct reloads *rl, struct generation *gen, int fd)
 	same = memcmp(s.hash, gen->hash, sizeof s.hash) == 0;
 	if (same) {
 		pthread_mutex_lock(&rl->core->lock);
-		registry_restamp(rl->guests, gen, &s.stamp);
+		registry_restamp_locked(rl->guests, gen, &s.stamp);
 		pthread_mutex_unlock(&rl->core->lock);
 	}
 	snapshot_release(&s);
@@ -233,11 +233,11 @@ static const char *load_new(struct reloads *rl, struct needed_load *load, const 
 	if (!good)
 		return fail(load);
 	pthread_mutex_lock(&rl->core->lock);
-	guest = registry_guest(rl->guests, path, found);
-	gen = guest ? registry_generation(rl->guests, guest) : NULL;
+	guest = registry_guest_locked(rl->guests, path, found);
+	gen = guest ? registry_generation_locked(rl->guests, guest) : NULL;
 	if (gen) {
-		registry_describe(rl->guests, gen, &s, path);
-		languages_take(gen, &s.facts);
+		registry_describe_locked(rl->guests, gen, &s, path);
+		languages_take_locked(gen, &s.facts);
 		gen->owner = arch_thread_pointer();
 		gen->replaced = guest->current;
 		guest->current = gen;
@@ -276,9 +276,9 @@ static const char *choose(struct reloads *rl, struct needed_load *load, const ch
 	    snapshot_kind(rl->guests, fd) != IMAGE_C)
 		return NULL;
 	pthread_mutex_lock(&rl->core->lock);
-	guest = registry_find_path(rl->guests, path);
+	guest = registry_find_path_locked(rl->guests, path);
 	if (!guest)
-		guest = registry_find_file(rl->guests, &st);
+		guest = registry_find_file_locked(rl->guests, &st);
 	gen = guest ? guest->current : NULL;
 	pthread_mutex_unlock(&rl->core->lock);
 	if (!gen || !gen->object.map || gen->unmapping || gen->info->state > GOAUDIT_PARKED ||
@@ -327,7 +327,7 @@ static void discard(struct reloads *rl, struct generation *gen)
 	}
 	pthread_mutex_lock(&rl->core->lock);
 	gen->guest->generations--;
-	registry_set_state(rl->guests, gen, GOAUDIT_GONE);
+	registry_set_state_locked(rl->guests, gen, GOAUDIT_GONE);
 	pthread_mutex_unlock(&rl->core->lock);
 	folder_remove(rl->loader, file);
 }
@@ -381,9 +381,9 @@ static struct generation *find_current(struct reloads *rl, const char *path,
 	struct guest *guest;
 
 	pthread_mutex_lock(&rl->core->lock);
-	guest = registry_find_file(rl->guests, st);
+	guest = registry_find_file_locked(rl->guests, st);
 	if (!guest)
-		guest = registry_find_path(rl->guests, path);
+		guest = registry_find_path_locked(rl->guests, path);
 	pthread_mutex_unlock(&rl->core->lock);
 	return guest ? guest->current : NULL;
 }
@@ -416,8 +416,8 @@ const char *needed_listed(struct reloads *rl, const char *path)
 
 /* All that a generation needs, what comes by others included, each once.  With our lock;
  * NULL: out of memory. */
-static struct generation **collect(const struct reloads *rl, const struct generation *gen,
-				   unsigned *n)
+static struct generation **collect_locked(const struct reloads *rl,
+					  const struct generation *gen, unsigned *n)
 {
 	struct generation **all;
 	unsigned room = 0;
@@ -441,7 +441,7 @@ bool needed_changed(struct reloads *rl, const struct generation *gen)
 	unsigned n;
 
 	pthread_mutex_lock(&rl->core->lock);
-	all = gen->pins.needs ? collect(rl, gen, &n) : NULL;
+	all = gen->pins.needs ? collect_locked(rl, gen, &n) : NULL;
 	for (unsigned i = 0; all && i < n; i++)
 		all[i]->kept++;
 	pthread_mutex_unlock(&rl->core->lock);
@@ -469,7 +469,7 @@ char **needed_names(struct reloads *rl, const struct guest *guest, unsigned *n)
 	pthread_mutex_lock(&rl->core->lock);
 	gen = guest->serving;
 	if (gen && gen->pins.needs)
-		all = collect(rl, gen, &needs);
+		all = collect_locked(rl, gen, &needs);
 	names = calloc(needs + 1, sizeof *names);
 	*n = 0;
 	if (names && (names[0] = strdup(guest->name)))

@@ -42,7 +42,7 @@ static void keep(struct reloads *rl, struct generation *gen, void *handle)
 		return;
 	}
 	pthread_mutex_lock(&rl->core->lock);
-	other = registry_find_map(rl->guests, handle);
+	other = registry_find_map_locked(rl->guests, handle);
 	pthread_mutex_unlock(&rl->core->lock);
 	if (other && !other->reaped && users_add(rl, gen, other)) {
 		dlclose(handle); /* it has its own reference */

@@ -122,13 +122,13 @@ static void record(struct batch *b, const struct adapter_answer *a)
 	else if (a->held)
 		memcpy(b->holders, a->text, sizeof a->text);
 	pthread_mutex_lock(&rl->core->lock);
-	records_begin();
+	records_begin_locked();
 	gen->info->attempts++;
 	gen->info->holder = a->holder;
 	gen->info->goroutine = a->goroutine;
 	memcpy(gen->info->holder_text, a->text, sizeof gen->info->holder_text);
 	memcpy(gen->info->holders, b->holders, sizeof b->holders);
-	records_end();
+	records_end_locked();
 	pthread_mutex_unlock(&rl->core->lock);
 	if (a->held)
 		log_line(rl->core, "%s: generation %u is held:\n%s", gen->guest->path,
@@ -180,7 +180,7 @@ static void put_back(struct batch *b)
 		record(b, &held);
 		pthread_mutex_lock(&rl->core->lock);
 		held.gen->unmapping = false;
-		retired_queue(rl->guests, held.gen);
+		retired_queue_locked(rl->guests, held.gen);
 		pthread_mutex_unlock(&rl->core->lock);
 	}
 }
@@ -209,7 +209,7 @@ static void take_verdicts(struct batch *b, uint64_t share)
 
 		if (b->answer[i].held || gen->kept)
 			continue;
-		retired_remove(rl->guests, gen);
+		retired_remove_locked(rl->guests, gen);
 		gen->unmapping = true;
 		gen->info->unload_ns = share;
 		b->answer[n++].gen = gen;
@@ -308,7 +308,7 @@ void reaper_start(struct reloads *rl)
 }
 
 /* A thread waits for a round, or does no more.  With our lock. */
-static void hurry(struct reloads *rl, int more)
+static void hurry_locked(struct reloads *rl, int more)
 {
 	rl->reaper.hurry += more;
 	if (more > 0)
@@ -324,10 +324,10 @@ void reaper_throttle(struct reloads *rl)
 	if (transaction_lock_is_mine(rl->loader, true))
 		return;
 	pthread_mutex_lock(&rl->core->lock);
-	hurry(rl, 1);
+	hurry_locked(rl, 1);
 	while (q->queued > REAPER_BACKLOG && r->started)
 		pthread_cond_wait(&rl->core->changed, &rl->core->lock);
-	hurry(rl, -1);
+	hurry_locked(rl, -1);
 	pthread_mutex_unlock(&rl->core->lock);
 }
 
@@ -342,13 +342,13 @@ int reaper_admit(struct reloads *rl, const char *path)
 	struct retired_total t;
 
 	pthread_mutex_lock(&rl->core->lock);
-	t = retired_count(rl->guests);
+	t = retired_count_locked(rl->guests);
 	pthread_mutex_unlock(&rl->core->lock);
 	if (!is_too_much(rl, &t))
 		return 0;
 	reaper_wait(rl, NULL, -1); /* they may be free by now */
 	pthread_mutex_lock(&rl->core->lock);
-	t = retired_count(rl->guests);
+	t = retired_count_locked(rl->guests);
 	if (is_too_much(rl, &t))
 		error_set(rl->core,
 			  "%s: %u retired generations of guests are held, %llu KB, "
@@ -383,23 +383,23 @@ int reaper_wait(struct reloads *rl, struct guest *guest, int timeout_ms)
 	if (!transaction_lock_is_mine(rl->loader, true))
 		retire_try(rl, true);
 	pthread_mutex_lock(&rl->core->lock);
-	left = retired_left(rl->guests, guest);
+	left = retired_left_locked(rl->guests, guest);
 	/* In a constructor this thread holds the lock that the reaper needs. */
 	if (transaction_lock_is_mine(rl->loader, false)) {
-		retired_ask(rl->guests);
+		retired_ask_locked(rl->guests);
 		pthread_mutex_unlock(&rl->core->lock);
 		return left;
 	}
 	for (int i = 0; left && in_time && i < BUSY_TRIES; i++) {
 		if (i > 0 && !any_busy(rl, guest))
 			break;
-		retired_ask(rl->guests);
+		retired_ask_locked(rl->guests);
 		round = q->wanted;
-		hurry(rl, 1);
+		hurry_locked(rl, 1);
 		while (r->done < round && r->started && in_time)
 			in_time = clock_wait(&rl->core->changed, &rl->core->lock, deadline);
-		hurry(rl, -1);
-		left = retired_left(rl->guests, guest);
+		hurry_locked(rl, -1);
+		left = retired_left_locked(rl->guests, guest);
 	}
 	pthread_mutex_unlock(&rl->core->lock);
 	return left;

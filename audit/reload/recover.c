@@ -20,20 +20,20 @@
 #include "reload/retire.h"
 
 /* It is kept mapped for ever.  With our lock. */
-static void keep(struct reloads *rl, struct generation *gen, const char *why)
+static void keep_locked(struct reloads *rl, struct generation *gen, const char *why)
 {
 	gen->kept = 1;
 	gen->tried = UINT64_MAX;
 	if (gen->info->state != GOAUDIT_RETIRED)
-		registry_set_state(rl->guests, gen, GOAUDIT_RETIRED);
-	records_begin();
+		registry_set_state_locked(rl->guests, gen, GOAUDIT_RETIRED);
+	records_begin_locked();
 	text_copy(gen->info->holder_text, sizeof gen->info->holder_text, why);
 	text_copy(gen->info->holders, sizeof gen->info->holders, why);
-	records_end();
+	records_end_locked();
 }
 
 /* The thread that loads or initialises it is no more.  With our lock. */
-static void give_up(struct reloads *rl, struct generation *gen)
+static void give_up_locked(struct reloads *rl, struct generation *gen)
 {
 	struct guest *guest = gen->guest;
 
@@ -42,13 +42,13 @@ static void give_up(struct reloads *rl, struct generation *gen)
 	gen->owner = NULL;
 	gen->rolled_back = true;
 	if (gen->object.map) {
-		keep(rl, gen,
-		     "a thread that was initialising it when this process was "
-		     "forked");
+		keep_locked(rl, gen,
+			    "a thread that was initialising it when this process was "
+			    "forked");
 		return;
 	}
 	guest->generations--;
-	retire_gone(rl, gen);
+	retire_gone_locked(rl, gen);
 }
 
 void recover_forked(struct reloads *rl)
@@ -60,11 +60,11 @@ void recover_forked(struct reloads *rl)
 		next = gen->next_live;
 		gen->kept = 0; /* by threads that are no more */
 		if (gen->owner && gen->owner != self)
-			give_up(rl, gen);
+			give_up_locked(rl, gen);
 		else if (gen->unmapping && !rl->loader->calls)
-			keep(rl, gen,
-			     "a thread that was unmapping it when this process "
-			     "was forked");
+			keep_locked(rl, gen,
+				    "a thread that was unmapping it when this process "
+				    "was forked");
 	}
 	rl->interrupted = rl->guests->registry.live != NULL;
 }
@@ -86,7 +86,7 @@ static void replace(struct reloads *rl, struct generation *gen)
 		return;
 	}
 	pthread_mutex_lock(&rl->core->lock);
-	registry_set_state(rl->guests, gen, GOAUDIT_SUPERSEDED);
+	registry_set_state_locked(rl->guests, gen, GOAUDIT_SUPERSEDED);
 	pthread_mutex_unlock(&rl->core->lock);
 }
 

@@ -65,7 +65,7 @@ static struct generation *generation_of(struct reloads *rl, const void *address)
 	struct generation *gen;
 
 	pthread_mutex_lock(&rl->core->lock);
-	gen = registry_find_address(rl->guests, (uintptr_t)address);
+	gen = registry_find_address_locked(rl->guests, (uintptr_t)address);
 	pthread_mutex_unlock(&rl->core->lock);
 	return gen;
 }
@@ -210,7 +210,7 @@ int registered_key(struct reloads *rl, pthread_key_t *key, void (*destructor)(vo
 	if (error || !destructor)
 		return error;
 	pthread_mutex_lock(&rl->core->lock);
-	gen = registry_find_address(rl->guests, (uintptr_t)destructor);
+	gen = registry_find_address_locked(rl->guests, (uintptr_t)destructor);
 	r = gen ? add(rl, gen, KEY) : NULL;
 	if (r)
 		r->key = *key;
@@ -221,7 +221,7 @@ int registered_key(struct reloads *rl, pthread_key_t *key, void (*destructor)(vo
 }
 
 /* With core.lock: the key is nobody's from now on. */
-static void forget_key(struct reloads *rl, pthread_key_t key)
+static void forget_key_locked(struct reloads *rl, pthread_key_t key)
 {
 	struct registered *r = rl->registered;
 
@@ -235,7 +235,7 @@ int registered_no_key(struct reloads *rl, pthread_key_t key)
 {
 	if (__atomic_load_n(&rl->registered, __ATOMIC_RELAXED)) {
 		pthread_mutex_lock(&rl->core->lock);
-		forget_key(rl, key);
+		forget_key_locked(rl, key);
 		pthread_mutex_unlock(&rl->core->lock);
 	}
 	return real_pthread_key_delete(key);
@@ -296,7 +296,7 @@ bool registered_hold(struct reloads *rl, const struct generation *gen,
 	return any;
 }
 
-void registered_gone(struct reloads *rl, struct generation *gen)
+void registered_gone_locked(struct reloads *rl, struct generation *gen)
 {
 	struct registered *r, *next;
 

@@ -40,6 +40,6 @@ void registered_leave(struct reloads *rl, struct generation *gen);
 void registered_closed(struct reloads *rl, const struct link_map *map);
 
 /* The record of a generation ends.  With core.lock. */
-void registered_gone(struct reloads *rl, struct generation *gen);
+void registered_gone_locked(struct reloads *rl, struct generation *gen);
 
 #endif

@@ -178,9 +178,9 @@ static bool hideable(struct job *job)
 	if (!why)
 		return true;
 	pthread_mutex_lock(&job->rl->core->lock);
-	records_begin();
+	records_begin_locked();
 	snprintf(goaudit_debug.refusal, sizeof goaudit_debug.refusal, "%s", why);
-	records_end();
+	records_end_locked();
 	pthread_mutex_unlock(&job->rl->core->lock);
 	if (!job->request->reloadable)
 		return true; /* it runs, and is kept for ever */
@@ -231,7 +231,7 @@ static void open_step(void *arg)
 		   (state == GOAUDIT_LOADING && cur->object.map)) {
 		promote(job, cur);
 		pthread_mutex_lock(&rl->core->lock);
-		commit_add_reference(cur, job->request->mode);
+		commit_add_reference_locked(cur, job->request->mode);
 		cur->reloadable |= job->request->reloadable;
 		pthread_mutex_unlock(&rl->core->lock);
 		job->handle = cur->object.map;
@@ -240,8 +240,8 @@ static void open_step(void *arg)
 	} else if (state == GOAUDIT_PARKED && job->unchanged && cur == job->seen) {
 		retire_relist(rl, cur);
 		pthread_mutex_lock(&rl->core->lock);
-		commit_add_reference(cur, job->request->mode);
-		registry_set_state(rl->guests, cur, GOAUDIT_OPEN);
+		commit_add_reference_locked(cur, job->request->mode);
+		registry_set_state_locked(rl->guests, cur, GOAUDIT_OPEN);
 		pthread_mutex_unlock(&rl->core->lock);
 		job->handle = cur->object.map;
 		promote(job, cur);
@@ -266,7 +266,7 @@ static bool look_at_content(struct job *job, struct generation *cur, const uint6
 	job->unchanged = memcmp(s->hash, hash, sizeof s->hash) == 0 && !job->turned;
 	if (job->unchanged) {
 		pthread_mutex_lock(&rl->core->lock);
-		registry_restamp(rl->guests, cur, &s->stamp);
+		registry_restamp_locked(rl->guests, cur, &s->stamp);
 		pthread_mutex_unlock(&rl->core->lock);
 	}
 	return true;
@@ -380,10 +380,10 @@ static void note_failure(struct reloads *rl, const struct guest *guest)
 	if (guest->current && guest->current->info->state != GOAUDIT_INITIALISING) {
 		struct goaudit_generation *info = guest->current->info;
 
-		records_begin();
+		records_begin_locked();
 		info->failed_at = now.tv_sec * UINT64_C(1000000000) + now.tv_nsec;
 		text_copy(info->failure, sizeof info->failure, text);
-		records_end();
+		records_end_locked();
 	}
 	pthread_mutex_unlock(&rl->core->lock);
 }
@@ -437,23 +437,23 @@ static bool is_closed(const struct guest *guest)
 }
 
 /* The guest that a request means.  With our lock. */
-static struct guest *find_guest(struct job *job)
+static struct guest *find_guest_locked(struct job *job)
 {
 	const struct open_request *r = job->request;
-	struct guest *guest = registry_find_path(job->rl->guests, r->path);
+	struct guest *guest = registry_find_path_locked(job->rl->guests, r->path);
 	struct stat st;
 
 	if (guest) {
 		/* Of several names, one that can come to lead elsewhere is kept. */
 		if (strcmp(r->name, r->path) != 0)
-			registry_turn(job->rl->guests, guest, r->path, r->name);
+			registry_turn_locked(job->rl->guests, guest, r->path, r->name);
 		return guest;
 	}
-	if (fstat(r->fd, &st) == 0 && (guest = registry_find_file(job->rl->guests, &st)))
+	if (fstat(r->fd, &st) == 0 && (guest = registry_find_file_locked(job->rl->guests, &st)))
 		return guest;
-	guest = registry_find_name(job->rl->guests, r->name);
+	guest = registry_find_name_locked(job->rl->guests, r->name);
 	job->turned = guest && is_closed(guest);
-	return job->turned ? guest : registry_guest(job->rl->guests, r->path, r->name);
+	return job->turned ? guest : registry_guest_locked(job->rl->guests, r->path, r->name);
 }
 
 void *reload_open(struct reloads *rl, const struct open_request *request)
@@ -461,13 +461,13 @@ void *reload_open(struct reloads *rl, const struct open_request *request)
 	struct job job = { .rl = rl, .request = request };
 
 	pthread_mutex_lock(&rl->core->lock);
-	job.guest = request->instance ? instances_add(rl->guests, request->path, request->name,
-						      request->context) :
-					find_guest(&job);
+	job.guest = request->instance ? instances_add_locked(rl->guests, request->path,
+							     request->name, request->context) :
+					find_guest_locked(&job);
 	if (job.guest && !job.guest->generations)
 		job.guest->raw = request->raw;
 	if (job.guest)
-		registry_keep(rl->guests, job.guest);
+		registry_keep_locked(rl->guests, job.guest);
 	pthread_mutex_unlock(&rl->core->lock);
 	if (!job.guest) {
 		error_set(rl->core, "%s: out of memory: close some guests", request->path);
@@ -482,10 +482,10 @@ bool reload_open_existing(struct reloads *rl, const char *path, void **handle)
 	bool open;
 
 	pthread_mutex_lock(&rl->core->lock);
-	guest = registry_find_path(rl->guests, path);
+	guest = registry_find_path_locked(rl->guests, path);
 	open = guest && guest->current && guest->current->info->state == GOAUDIT_OPEN;
 	if (open) {
-		commit_add_reference(guest->current, 0);
+		commit_add_reference_locked(guest->current, 0);
 		*handle = registry_handle(guest->current);
 	}
 	pthread_mutex_unlock(&rl->core->lock);
@@ -499,9 +499,9 @@ bool reload_adopt(struct reloads *rl, void **found, char *path)
 	bool counted = true;
 
 	pthread_mutex_lock(&rl->core->lock);
-	gen = registry_find_handle(rl->guests, handle);
+	gen = registry_find_handle_locked(rl->guests, handle);
 	if (gen && gen->info->state <= GOAUDIT_OPEN) {
-		commit_add_reference(gen, 0);
+		commit_add_reference_locked(gen, 0);
 		*found = registry_handle(gen);
 	} else if (gen) {
 		/* All others have closed it since ld.so found it. */
@@ -519,7 +519,7 @@ bool reload_knows(struct reloads *rl, const void *handle)
 	bool known;
 
 	pthread_mutex_lock(&rl->core->lock);
-	known = registry_find_handle(rl->guests, handle) != NULL;
+	known = registry_find_handle_locked(rl->guests, handle) != NULL;
 	pthread_mutex_unlock(&rl->core->lock);
 	return known;
 }
@@ -561,10 +561,10 @@ static void reload_step(void *arg)
 			pthread_mutex_unlock(&rl->core->lock);
 			retire_relist(rl, cur);
 			pthread_mutex_lock(&rl->core->lock);
-			registry_set_state(rl->guests, cur, GOAUDIT_OPEN);
+			registry_set_state_locked(rl->guests, cur, GOAUDIT_OPEN);
 		}
-		commit_add_reference(cur, 0);
-		close_drop_reference(gen);
+		commit_add_reference_locked(cur, 0);
+		close_drop_reference_locked(gen);
 		pthread_mutex_unlock(&rl->core->lock);
 		if (retire_is_unreferenced(gen))
 			retire_below_caller(rl, gen);
@@ -589,12 +589,12 @@ void *reload_reload(struct reloads *rl, void *handle,
 		memcpy(&job.options, options,
 		       options->size < sizeof job.options ? options->size : sizeof job.options);
 	pthread_mutex_lock(&rl->core->lock);
-	job.reloading = registry_find_handle(rl->guests, handle);
+	job.reloading = registry_find_handle_locked(rl->guests, handle);
 	if (job.reloading && !job.reloading->info->references)
 		job.reloading = NULL;
 	job.guest = job.reloading ? job.reloading->guest : NULL;
 	if (job.guest)
-		registry_keep(rl->guests, job.guest);
+		registry_keep_locked(rl->guests, job.guest);
 	pthread_mutex_unlock(&rl->core->lock);
 	if (!job.reloading) {
 		error_set(rl->core,

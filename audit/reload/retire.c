@@ -55,14 +55,14 @@ static void held_by(struct reloads *rl, struct generation *gen, uint32_t holder,
 
 	pthread_mutex_lock(&rl->core->lock);
 	new = strcmp(info->holders, text) != 0;
-	records_begin();
+	records_begin_locked();
 	info->attempts++;
 	info->holder = holder;
 	info->goroutine = 0;
 	text_copy(info->holders, sizeof info->holders, text);
 	snprintf(info->holder_text, sizeof info->holder_text, "%.*s", (int)strcspn(text, "\n"),
 		 text);
-	records_end();
+	records_end_locked();
 	pthread_mutex_unlock(&rl->core->lock);
 	if (new)
 		log_line(rl->core, "%s: generation %u is held:\n%s", gen->guest->path,
@@ -76,7 +76,7 @@ static void gone(struct reloads *rl, struct generation *gen)
 	pthread_mutex_lock(&rl->core->lock);
 	if (gen->guest->current == gen)
 		gen->guest->current = NULL;
-	retire_gone(rl, gen);
+	retire_gone_locked(rl, gen);
 	pthread_mutex_unlock(&rl->core->lock);
 }
 
@@ -165,7 +165,7 @@ void retire_failed(struct reloads *rl, struct generation *gen)
 	pthread_mutex_lock(&rl->core->lock);
 	gen->owner = NULL;
 	gen->rolled_back = gen->unmapping = gen->closed = true;
-	registry_set_state(rl->guests, gen, GOAUDIT_RETIRED);
+	registry_set_state_locked(rl->guests, gen, GOAUDIT_RETIRED);
 	pthread_mutex_unlock(&rl->core->lock);
 	linger(rl, gen);
 }
@@ -201,7 +201,7 @@ bool retire_is_used(struct reloads *rl, const struct generation *gen)
 	bool held;
 
 	pthread_mutex_lock(&rl->core->lock);
-	held = threads_hold(rl, gen);
+	held = threads_hold_locked(rl, gen);
 	pthread_mutex_unlock(&rl->core->lock);
 	return held || registered_hold(rl, gen, NULL, NULL);
 }
@@ -310,9 +310,9 @@ void retire_generation(struct reloads *rl, struct generation *gen)
 	pthread_mutex_lock(&rl->core->lock);
 	if (gen->guest->current == gen)
 		gen->guest->current = NULL;
-	registry_set_state(rl->guests, gen, GOAUDIT_RETIRED);
+	registry_set_state_locked(rl->guests, gen, GOAUDIT_RETIRED);
 	if (gen->reaped)
-		retired_add(rl->guests, gen);
+		retired_add_locked(rl->guests, gen);
 	pthread_mutex_unlock(&rl->core->lock);
 	if (gen->reaped)
 		return;
@@ -354,7 +354,7 @@ void retire_undo(struct reloads *rl, struct generation *old)
 		return;
 	}
 	pthread_mutex_lock(&rl->core->lock);
-	registry_set_state(rl->guests, old, GOAUDIT_PARKED);
+	registry_set_state_locked(rl->guests, old, GOAUDIT_PARKED);
 	pthread_mutex_unlock(&rl->core->lock);
 }
 
@@ -365,7 +365,7 @@ void retire_below_caller(struct reloads *rl, struct generation *gen)
 		return;
 	}
 	pthread_mutex_lock(&rl->core->lock);
-	registry_set_state(rl->guests, gen, GOAUDIT_RETIRED); /* until retire_replaced */
+	registry_set_state_locked(rl->guests, gen, GOAUDIT_RETIRED); /* until retire_replaced */
 	pthread_mutex_unlock(&rl->core->lock);
 	held_by(rl, gen, HOLDER_CALL,
 		"the caller of dlreload may be executing in it, "
@@ -394,18 +394,18 @@ void retire_strand(struct reloads *rl, struct generation *gen)
 	pthread_mutex_lock(&rl->core->lock);
 	gen->stranded = true;
 	set_waiting(rl, gen);
-	registry_set_state(rl->guests, gen, GOAUDIT_RETIRED);
+	registry_set_state_locked(rl->guests, gen, GOAUDIT_RETIRED);
 	pthread_mutex_unlock(&rl->core->lock);
 	held_by(rl, gen, HOLDER_LOADER, LDSO_NOT_CALLED);
 }
 
 /* Is it worth a try?  Not while another thread has something in it; the others are tried
  * more and more seldom, for a try costs ld.so a look at all objects. */
-static bool is_due(struct reloads *rl, const struct generation *gen, bool all)
+static bool is_due_locked(struct reloads *rl, const struct generation *gen, bool all)
 {
 	uint64_t now = rl->linger.step;
 
-	if (!gen->waiting || gen->kept || gen->tried_at == now || threads_hold(rl, gen))
+	if (!gen->waiting || gen->kept || gen->tried_at == now || threads_hold_locked(rl, gen))
 		return false;
 	return all || !gen->tries ||
 	       now - gen->tried_at >= 1ull << (gen->tries < 6 ? gen->tries : 6);
@@ -426,7 +426,7 @@ static unsigned take_due(const struct retry *r, struct generation **due)
 	pthread_mutex_lock(&rl->core->lock);
 	for (struct generation *g = rl->guests->registry.live; g && n < TRIED_TOGETHER;
 	     g = g->next_live)
-		if (is_due(rl, g, r->all)) {
+		if (is_due_locked(rl, g, r->all)) {
 			g->tried_at = rl->linger.step;
 			g->tries++;
 			due[n++] = g;
@@ -468,14 +468,14 @@ void retire_try(struct reloads *rl, bool all)
 		log_line(rl->core, "retired generations are not unmapped now: %s",
 			 LDSO_NOT_CALLED);
 }
-void retire_gone(struct reloads *rl, struct generation *gen)
+void retire_gone_locked(struct reloads *rl, struct generation *gen)
 {
-	entry_forget(rl->entries, gen);
-	registered_gone(rl, gen);
+	entry_forget_locked(rl->entries, gen);
+	registered_gone_locked(rl, gen);
 	rl->linger.waiting -= gen->waiting;
 	rl->linger.leaving -= gen->leaving;
 	gen->waiting = gen->leaving = false;
-	registry_set_state(rl->guests, gen, GOAUDIT_GONE);
+	registry_set_state_locked(rl->guests, gen, GOAUDIT_GONE);
 }
 
 /* Handle and entries of the library's guest lead to it. */
@@ -487,7 +487,7 @@ void retire_serve(struct reloads *rl, struct generation *gen)
 
 	while (!done && entry_prepare(rl->entries, gen, &table, &lacks)) {
 		pthread_mutex_lock(&rl->core->lock);
-		done = entry_switch(rl->entries, gen, table);
+		done = entry_switch_locked(rl->entries, gen, table);
 		pthread_mutex_unlock(&rl->core->lock);
 		if (!done)
 			entry_discard(rl->entries, table);
@@ -507,7 +507,8 @@ static void fall_back(struct reloads *rl, struct guest *guest)
 		return;
 	pthread_mutex_lock(&rl->core->lock);
 	guest->current = gen;
-	registry_set_state(rl->guests, gen, gen->object.hidden ? GOAUDIT_PARKED : GOAUDIT_OPEN);
+	registry_set_state_locked(rl->guests, gen,
+				  gen->object.hidden ? GOAUDIT_PARKED : GOAUDIT_OPEN);
 	pthread_mutex_unlock(&rl->core->lock);
 	retire_serve(rl, gen);
 }

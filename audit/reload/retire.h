@@ -56,7 +56,7 @@ void retire_try(struct reloads *rl, bool all);
 void retire_look(struct reloads *rl);
 
 /* It is out of the process, or never was in it: the record's end.  With core.lock. */
-void retire_gone(struct reloads *rl, struct generation *gen);
+void retire_gone_locked(struct reloads *rl, struct generation *gen);
 
 /* Takes a generation out of the link map or puts it back, with what only it needs, and
  * tells the debugger if there is one.  In a transaction, without our lock. */

@@ -57,7 +57,7 @@ static struct reloads *reloads;
 
 /* --- records; all with core.lock ------------------------------------------ */
 
-static struct thread *find_thread(struct reloads *rl, const void *self)
+static struct thread *find_thread_locked(struct reloads *rl, const void *self)
 {
 	struct thread *t = rl->linger.threads;
 
@@ -66,7 +66,7 @@ static struct thread *find_thread(struct reloads *rl, const void *self)
 	return t;
 }
 
-static struct thread *add_thread(struct reloads *rl)
+static struct thread *add_thread_locked(struct reloads *rl)
 {
 	struct thread *t = calloc(1, sizeof *t);
 
@@ -78,19 +78,19 @@ static struct thread *add_thread(struct reloads *rl)
 	return t;
 }
 
-static void begins(struct thread *t)
+static void begins_locked(struct thread *t)
 {
 	t->self = arch_thread_pointer();
 	t->tid = (int)syscall(SYS_gettid);
 }
 
-static void let_go(struct generation *gen)
+static void let_go_locked(struct generation *gen)
 {
 	gen->threads--;
 	gen->tries = 0;
 }
 
-static void remove_group(struct group *g)
+static void remove_group_locked(struct group *g)
 {
 	struct thread *t = g->thread;
 	struct group **p = &t->groups;
@@ -103,7 +103,7 @@ static void remove_group(struct group *g)
 	free(g);
 }
 
-static void free_thread(struct reloads *rl, struct thread *t)
+static void free_thread_locked(struct reloads *rl, struct thread *t)
 {
 	struct thread **p = &rl->linger.threads;
 	struct destructor *d;
@@ -111,13 +111,13 @@ static void free_thread(struct reloads *rl, struct thread *t)
 	while (t->groups) {
 		while ((d = t->groups->destructors)) {
 			t->groups->destructors = d->next;
-			let_go(d->gen);
+			let_go_locked(d->gen);
 			free(d);
 		}
-		remove_group(t->groups);
+		remove_group_locked(t->groups);
 	}
 	if (t->gen)
-		let_go(t->gen);
+		let_go_locked(t->gen);
 	while (*p != t)
 		p = &(*p)->next;
 	*p = t->next;
@@ -128,7 +128,7 @@ static void free_thread(struct reloads *rl, struct thread *t)
 
 /* Takes and runs one destructor.  It counts until it has run, so that nobody unmaps its
  * code meanwhile.  Enters and returns with core.lock. */
-static void run(struct reloads *rl, struct destructor **at)
+static void run_locked(struct reloads *rl, struct destructor **at)
 {
 	struct destructor *d = *at;
 
@@ -136,7 +136,7 @@ static void run(struct reloads *rl, struct destructor **at)
 	pthread_mutex_unlock(&rl->core->lock);
 	d->function(d->object);
 	pthread_mutex_lock(&rl->core->lock);
-	let_go(d->gen);
+	let_go_locked(d->gen);
 	free(d);
 }
 
@@ -147,8 +147,8 @@ static void run_group(void *arg)
 
 	pthread_mutex_lock(&rl->core->lock);
 	while (g->destructors)
-		run(rl, &g->destructors);
-	remove_group(g);
+		run_locked(rl, &g->destructors);
+	remove_group_locked(g);
 	pthread_mutex_unlock(&rl->core->lock);
 }
 
@@ -160,9 +160,9 @@ static void thread_ended(void *arg)
 	struct reloads *rl = reloads;
 
 	pthread_mutex_lock(&rl->core->lock);
-	free_thread(rl, arg);
+	free_thread_locked(rl, arg);
 	if (rl->reaper.started)
-		retired_ask(rl->guests);
+		retired_ask_locked(rl->guests);
 	pthread_mutex_unlock(&rl->core->lock);
 }
 
@@ -175,7 +175,7 @@ static void tell_libc(struct reloads *rl, void (*function)(void *), void *arg)
 /* --- thread-local objects ------------------------------------------------- */
 
 /* With core.lock. */
-static struct group *open_group(struct thread *t, bool *new)
+static struct group *open_group_locked(struct thread *t, bool *new)
 {
 	struct group *g;
 
@@ -202,24 +202,24 @@ bool threads_register(struct reloads *rl, void (*function)(void *), void *object
 	struct thread *t;
 
 	pthread_mutex_lock(&rl->core->lock);
-	gen = registry_find_address(rl->guests, (uintptr_t)dso);
+	gen = registry_find_address_locked(rl->guests, (uintptr_t)dso);
 	if (!gen)
-		gen = registry_find_address(rl->guests, (uintptr_t)function);
-	t = find_thread(rl, self);
+		gen = registry_find_address_locked(rl->guests, (uintptr_t)function);
+	t = find_thread_locked(rl, self);
 	if (!gen) {
 		if (t)
 			t->open = false;
 		pthread_mutex_unlock(&rl->core->lock);
 		return false;
 	}
-	if (!t && (t = add_thread(rl))) {
+	if (!t && (t = add_thread_locked(rl))) {
 		new_thread = true;
-		begins(t);
+		begins_locked(t);
 	}
 	if (t)
 		d = malloc(sizeof *d);
 	if (d)
-		g = open_group(t, &new_group);
+		g = open_group_locked(t, &new_group);
 	if (g) {
 		*d = (struct destructor){ g->destructors, gen, function, object };
 		g->destructors = d;
@@ -237,7 +237,7 @@ bool threads_register(struct reloads *rl, void (*function)(void *), void *object
 }
 
 /* The newest of a thread's in the generation; NULL: none.  With core.lock. */
-static struct destructor **find(struct thread *t, const struct generation *gen)
+static struct destructor **find_locked(struct thread *t, const struct generation *gen)
 {
 	for (struct group *g = t->groups; g; g = g->next)
 		for (struct destructor **d = &g->destructors; *d; d = &(*d)->next)
@@ -252,9 +252,9 @@ void threads_leave(struct reloads *rl, struct generation *gen)
 	struct thread *t;
 
 	pthread_mutex_lock(&rl->core->lock);
-	t = gen->threads ? find_thread(rl, arch_thread_pointer()) : NULL;
-	while (t && (d = find(t, gen)))
-		run(rl, d);
+	t = gen->threads ? find_thread_locked(rl, arch_thread_pointer()) : NULL;
+	while (t && (d = find_locked(t, gen)))
+		run_locked(rl, d);
 	pthread_mutex_unlock(&rl->core->lock);
 }
 
@@ -287,7 +287,7 @@ static void key_ended(void *arg)
 }
 
 /* With core.lock, which libc's call never wants: it calls nobody. */
-static bool has_key(struct reloads *rl)
+static bool has_key_locked(struct reloads *rl)
 {
 	struct linger *l = &rl->linger;
 
@@ -306,7 +306,7 @@ static struct arch_call begin(void *arg)
 	CANCEL_OFF();
 
 	pthread_mutex_lock(&rl->core->lock);
-	begins(t);
+	begins_locked(t);
 	pthread_mutex_unlock(&rl->core->lock);
 	if (real_pthread_setspecific(rl->linger.key, t) != 0)
 		tell_libc(rl, thread_ended, t); /* no memory */
@@ -325,11 +325,11 @@ static struct thread *announce(struct reloads *rl, void *(*start)(void *), void 
 	if (!__atomic_load_n(&rl->guests->registry.live, __ATOMIC_RELAXED))
 		return NULL;
 	pthread_mutex_lock(&rl->core->lock);
-	gen = registry_find_address(rl->guests, (uintptr_t)start);
+	gen = registry_find_address_locked(rl->guests, (uintptr_t)start);
 	if (!gen && (word = first_word(arg)))
-		gen = registry_find_address(rl->guests, (uintptr_t)word);
-	if (gen && has_key(rl))
-		t = add_thread(rl);
+		gen = registry_find_address_locked(rl->guests, (uintptr_t)word);
+	if (gen && has_key_locked(rl))
+		t = add_thread_locked(rl);
 	if (t) {
 		t->start = (struct arch_start){ begin, start, arg };
 		t->function = word ? NULL : (void *)start;
@@ -351,7 +351,7 @@ int threads_create(struct reloads *rl, pthread_t *thread, const pthread_attr_t *
 	error = real_pthread_create(thread, attr, arch_start, t);
 	if (error) {
 		pthread_mutex_lock(&rl->core->lock);
-		free_thread(rl, t);
+		free_thread_locked(rl, t);
 		pthread_mutex_unlock(&rl->core->lock);
 	}
 	return error;
@@ -359,13 +359,13 @@ int threads_create(struct reloads *rl, pthread_t *thread, const pthread_attr_t *
 
 /* --- who holds ------------------------------------------------------------ */
 
-bool threads_hold(struct reloads *rl, const struct generation *gen)
+bool threads_hold_locked(struct reloads *rl, const struct generation *gen)
 {
 	const void *self = arch_thread_pointer();
 	struct thread *t;
 
 	for (t = gen->threads ? rl->linger.threads : NULL; t; t = t->next)
-		if (t->gen == gen || (t->self != self && find(t, gen)))
+		if (t->gen == gen || (t->self != self && find_locked(t, gen)))
 			return true;
 	return false;
 }
@@ -382,8 +382,8 @@ static void name_start(const struct thread *t, char *out, size_t size)
 		snprintf(out, size, "a thread that begins runs %s", of);
 }
 
-void threads_name(struct reloads *rl, const struct generation *gen,
-		  void (*say)(void *arg, const char *line), void *arg)
+void threads_name_locked(struct reloads *rl, const struct generation *gen,
+			 void (*say)(void *arg, const char *line), void *arg)
 {
 	const void *self = arch_thread_pointer();
 	char line[320];
@@ -393,7 +393,7 @@ void threads_name(struct reloads *rl, const struct generation *gen,
 			name_start(t, line, sizeof line);
 			say(arg, line);
 		}
-		if (t->self == self || !find(t, gen))
+		if (t->self == self || !find_locked(t, gen))
 			continue;
 		snprintf(line, sizeof line, "thread %d has a thread_local of it", t->tid);
 		say(arg, line);
@@ -407,6 +407,6 @@ void threads_forked(struct reloads *rl)
 	for (t = rl->linger.threads; t; t = next) {
 		next = t->next;
 		if (t->self != arch_thread_pointer())
-			free_thread(rl, t);
+			free_thread_locked(rl, t);
 	}
 }

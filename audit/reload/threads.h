@@ -28,15 +28,15 @@ int threads_create(struct reloads *rl, pthread_t *thread, const pthread_attr_t *
 		   void *(*start)(void *), void *arg);
 
 /* Has another thread something in it?  With core.lock. */
-bool threads_hold(struct reloads *rl, const struct generation *gen);
+bool threads_hold_locked(struct reloads *rl, const struct generation *gen);
 
 /* Runs this thread's destructors in a generation that is about to be unmapped.  In a
  * transaction, without our lock. */
 void threads_leave(struct reloads *rl, struct generation *gen);
 
 /* Calls `say` with a line for each thread that holds it.  With core.lock. */
-void threads_name(struct reloads *rl, const struct generation *gen,
-		  void (*say)(void *arg, const char *line), void *arg);
+void threads_name_locked(struct reloads *rl, const struct generation *gen,
+			 void (*say)(void *arg, const char *line), void *arg);
 
 /* In a forked child, with core.lock: only this thread is left. */
 void threads_forked(struct reloads *rl);

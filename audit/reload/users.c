@@ -65,7 +65,7 @@ bool users_wanted(const struct reloads *rl, const struct generation *gen)
 void users_set_state(struct reloads *rl, struct generation *gen, enum goaudit_state state)
 {
 	pthread_mutex_lock(&rl->core->lock);
-	registry_set_state(rl->guests, gen, state);
+	registry_set_state_locked(rl->guests, gen, state);
 	pthread_mutex_unlock(&rl->core->lock);
 }
 

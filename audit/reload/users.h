@@ -16,11 +16,11 @@ bool users_add(struct reloads *rl, struct generation *gen, struct generation *ot
 /* Has it to be in the link map for others?  In a transaction. */
 bool users_wanted(const struct reloads *rl, const struct generation *gen);
 
-/* Does it need the other one, directly or by others?  With core.lock. */
+/* Does it need the other one, directly or by others?  In a transaction, or with core.lock. */
 bool users_reach(const struct generation *gen, const struct generation *other);
 bool users_reach_directly(const struct generation *gen, const struct generation *other);
 
-/* registry_set_state, which takes the lock. */
+/* registry_set_state_locked, which takes the lock. */
 void users_set_state(struct reloads *rl, struct generation *gen, enum goaudit_state state);
 
 /* Around the dlclose of a generation: what it needs is in ld.so's list, where that takes

@@ -50,30 +50,31 @@ static void teardown(void)
 
 static struct generation *add(struct guest *guest, uintptr_t handle)
 {
-	struct generation *gen = registry_generation(&ga->guests, guest);
+	struct generation *gen = registry_generation_locked(&ga->guests, guest);
 
 	ck_assert_ptr_nonnull(gen);
-	registry_mapped(&ga->guests, gen, (struct link_map *)handle, handle, handle + 0x1000);
+	registry_mapped_locked(&ga->guests, gen, (struct link_map *)handle, handle,
+			       handle + 0x1000);
 	gen->info->handle = handle;
 	return gen;
 }
 
 START_TEST(generations_are_found_and_forgotten)
 {
-	struct guest *guest = registry_guest(&ga->guests, "/x/a.so", "/x/a.so");
+	struct guest *guest = registry_guest_locked(&ga->guests, "/x/a.so", "/x/a.so");
 	struct generation *one = add(guest, 0x10000), *two = add(guest, 0x20000);
 
-	ck_assert_ptr_eq(registry_guest(&ga->guests, "/x/a.so", "/x/a.so"), guest);
-	ck_assert_ptr_null(registry_find_path(&ga->guests, "/x/b.so"));
+	ck_assert_ptr_eq(registry_guest_locked(&ga->guests, "/x/a.so", "/x/a.so"), guest);
+	ck_assert_ptr_null(registry_find_path_locked(&ga->guests, "/x/b.so"));
 	ck_assert_uint_eq(one->info->number, 1);
 	ck_assert_uint_eq(two->info->number, 2);
-	ck_assert_ptr_eq(registry_find_handle(&ga->guests, (void *)0x10000), one);
-	ck_assert_ptr_eq(registry_find_address(&ga->guests, 0x20fff), two);
-	ck_assert_ptr_null(registry_find_address(&ga->guests, 0x21000));
-	registry_set_state(&ga->guests, one, GOAUDIT_GONE);
-	ck_assert_ptr_null(registry_find_handle(&ga->guests, (void *)0x10000));
-	ck_assert_ptr_eq(registry_guest_of_handle(&ga->guests, (void *)0x10000), guest);
-	ck_assert_ptr_null(registry_guest_of_handle(&ga->guests, (void *)0x30000));
+	ck_assert_ptr_eq(registry_find_handle_locked(&ga->guests, (void *)0x10000), one);
+	ck_assert_ptr_eq(registry_find_address_locked(&ga->guests, 0x20fff), two);
+	ck_assert_ptr_null(registry_find_address_locked(&ga->guests, 0x21000));
+	registry_set_state_locked(&ga->guests, one, GOAUDIT_GONE);
+	ck_assert_ptr_null(registry_find_handle_locked(&ga->guests, (void *)0x10000));
+	ck_assert_ptr_eq(registry_guest_of_handle_locked(&ga->guests, (void *)0x10000), guest);
+	ck_assert_ptr_null(registry_guest_of_handle_locked(&ga->guests, (void *)0x30000));
 }
 END_TEST
 
@@ -116,7 +117,7 @@ START_TEST(addresses_are_found_while_others_change)
 	void *wrong;
 
 	for (uintptr_t i = 0; i < RANGES; i += 10)
-		ck_assert(addresses_add(&addresses, RANGE(i), RANGE(i) + 0x9000, of(i)));
+		ck_assert(addresses_add_locked(&addresses, RANGE(i), RANGE(i) + 0x9000, of(i)));
 	reading = 1;
 	for (uintptr_t i = 0; i < 2; i++)
 		ck_assert_int_eq(pthread_create(&t[i], NULL, find_addresses, (void *)i), 0);
@@ -126,10 +127,10 @@ START_TEST(addresses_are_found_while_others_change)
 		if (i % 10 == 0)
 			continue;
 		if (there[i])
-			addresses_remove(&addresses, RANGE(i), of(i));
+			addresses_remove_locked(&addresses, RANGE(i), of(i));
 		else
-			ck_assert(
-				addresses_add(&addresses, RANGE(i), RANGE(i) + 0x9000, of(i)));
+			ck_assert(addresses_add_locked(&addresses, RANGE(i), RANGE(i) + 0x9000,
+						       of(i)));
 		there[i] = !there[i];
 		ck_assert_ptr_eq(addresses_find(&addresses, RANGE(i), &version),
 				 there[i] ? of(i) : NULL);
@@ -169,17 +170,18 @@ END_TEST
 
 START_TEST(records_are_used_again_after_their_history)
 {
-	struct guest *guest = registry_guest(&ga->guests, "/x/a.so", "/x/a.so");
+	struct guest *guest = registry_guest_locked(&ga->guests, "/x/a.so", "/x/a.so");
 	static struct goaudit_generation out[2 * REGISTRY_HISTORY];
 	struct generation *kept = add(guest, 0x1000);
 	size_t n;
 
 	for (unsigned i = 0; i < 5 * REGISTRY_HISTORY; i++)
-		registry_set_state(&ga->guests, add(guest, 0x100000 + i * 0x1000),
-				   GOAUDIT_GONE);
+		registry_set_state_locked(&ga->guests, add(guest, 0x100000 + i * 0x1000),
+					  GOAUDIT_GONE);
 	ck_assert_uint_le(goaudit_debug.records, REGISTRY_HISTORY + 4);
-	ck_assert_ptr_eq(registry_find_handle(&ga->guests, (void *)0x1000), kept);
-	n = registry_copy(&ga->guests, out, 2 * REGISTRY_HISTORY, sizeof *out, sizeof *out);
+	ck_assert_ptr_eq(registry_find_handle_locked(&ga->guests, (void *)0x1000), kept);
+	n = registry_copy_locked(&ga->guests, out, 2 * REGISTRY_HISTORY, sizeof *out,
+				 sizeof *out);
 	ck_assert_uint_eq(n, goaudit_debug.records);
 	for (size_t i = 1; i < n; i++)
 		ck_assert_uint_ge(out[i].opened_at, out[i - 1].opened_at);
@@ -191,7 +193,7 @@ END_TEST
 START_TEST(records_outgrow_their_area)
 {
 	const unsigned n = 2 * REGISTRY_FIRST + 1;
-	struct guest *guest = registry_guest(&ga->guests, "/x/a.so", "/x/a.so");
+	struct guest *guest = registry_guest_locked(&ga->guests, "/x/a.so", "/x/a.so");
 	struct generation **gens = calloc(n, sizeof *gens);
 	uint64_t area = 0;
 
@@ -205,9 +207,9 @@ START_TEST(records_outgrow_their_area)
 	for (unsigned i = 0; i < n; i++) {
 		ck_assert_ptr_eq(gens[i]->info, records_at(gens[i]->index));
 		ck_assert_uint_eq(gens[i]->info->number, i + 1);
-		ck_assert_ptr_eq(registry_find_handle(&ga->guests,
-						      (void *)(uintptr_t)(0x100000 +
-									  i * 0x1000)),
+		ck_assert_ptr_eq(registry_find_handle_locked(&ga->guests,
+							     (void *)(uintptr_t)(0x100000 +
+										 i * 0x1000)),
 				 gens[i]);
 	}
 	ck_assert_uint_eq(goaudit_debug.sequence % 2, 0);
@@ -244,8 +246,8 @@ START_TEST(a_smaller_record_gets_the_fields_it_knows)
 	struct goaudit_generation out[2];
 
 	memset(out, 0x55, sizeof out);
-	add(registry_guest(&ga->guests, "/x/a.so", "/x/a.so"), 0x1000);
-	ck_assert_uint_eq(registry_copy(&ga->guests, out, 1, sizeof *out, 16), 1);
+	add(registry_guest_locked(&ga->guests, "/x/a.so", "/x/a.so"), 0x1000);
+	ck_assert_uint_eq(registry_copy_locked(&ga->guests, out, 1, sizeof *out, 16), 1);
 	ck_assert_uint_eq(out[0].number, 1);
 	ck_assert_uint_eq(out[0].goroutine, 0x5555555555555555);
 }

@@ -218,14 +218,14 @@ static int bring_up(struct adapters *ad, struct gort *rt, const struct image_fac
 	return 0;
 }
 
-static void publish(struct gort *rt)
+static void publish_locked(struct gort *rt)
 {
-	records_begin();
+	records_begin_locked();
 	goaudit_debug.go_running = 1;
 	goaudit_debug.runtime.start_ns = rt->start_ns;
 	memcpy(goaudit_debug.runtime.version, rt->version, sizeof rt->version);
 	memcpy(goaudit_debug.runtime.path, rt->path, sizeof rt->path);
-	records_end();
+	records_end_locked();
 }
 
 static int check_hash(struct adapters *ad, const struct gort *rt,
@@ -302,7 +302,7 @@ int gort_ensure(struct adapters *ad, const struct image_facts *facts, const char
 		rt->state = result == 0 ? GORT_READY : rt->map ? GORT_FAILED : GORT_NONE;
 		rt->pid = getpid();
 		if (result == 0) {
-			publish(rt);
+			publish_locked(rt);
 			ad->loader->runtime = rt->map;
 			ad->loader->runtime_name = strrchr(rt->path, '/') + 1;
 		}

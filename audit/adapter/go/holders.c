@@ -33,7 +33,7 @@ static void put_variable(struct adapters *ad, uint64_t address, struct text_boun
 	struct elf_name name;
 
 	pthread_mutex_lock(&ad->core->lock);
-	gen = registry_find_address(ad->guests, address);
+	gen = registry_find_address_locked(ad->guests, address);
 	if (gen)
 		map = gen->object.map;
 	/* It stays: a Go guest is unmapped by the reaper, and this is its thread. */
