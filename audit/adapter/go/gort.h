@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "adapter/go/funcs.h"
 #include "goaudit.h"
 #include "image/image.h"
 
@@ -50,6 +51,7 @@ struct gort {
 	char path[512];
 	struct library *libraries; /* L: grows at the head (library.h) */
 	const void *bringing;      /* L: the thread that brings libraries in; NULL: none */
+	struct funcs funcs;
 };
 
 /* Calls an entry point of the runtime (go/protocol.h).  Without locks. */

@@ -11,22 +11,31 @@
 
 #include "../dlbind/machine.h"
 #include "adapter/adapters.h"
+#include "adapter/go/funcs.h"
 #include "adapter/go/gort.h"
 #include "adapter/go/library.h"
 #include "core/log.h"
 #include "go/protocol.h"
 #include "loader/elf.h"
 
-/* Relocated words that lead to a type of the guest's own, and to an itab. */
+/* Relocated words that lead to a type of the guest's own, to an itab, and to a func value. */
 struct words {
-	uint64_t *types, *itabs;
-	size_t n_types, n_itabs;
+	uint64_t *types, *itabs, **funcs;
+	size_t n_types, n_itabs, n_funcs;
 	bool lists; /* it can put modules on the runtime's list */
 };
 
 static bool begins_with(const char *name, const char *prefix)
 {
 	return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+/* The symbol of a func value is NAME\u00b7f (cmd/compile/internal/ir, FuncSymName). */
+static bool is_func(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 3 && memcmp(name + n - 3, "\302\267f", 3) == 0;
 }
 
 /* Fills the arrays, or only counts if there are none. */
@@ -38,7 +47,7 @@ static void find_words(const struct link_map *map, const struct go_register *in,
 	const ElfW(Rela) *r = (void *)elf_dynamic_address(map, DT_RELA);
 	uint64_t lo = in->lo, hi = in->hi, size = 0, relative = 0;
 
-	w->n_types = w->n_itabs = 0;
+	w->n_types = w->n_itabs = w->n_funcs = 0;
 	if (!syms || !strings || !r || !elf_dynamic(map, DT_RELASZ, &size))
 		return;
 	elf_dynamic(map, DT_RELACOUNT, &relative);
@@ -59,6 +68,10 @@ static void find_words(const struct link_map *map, const struct go_register *in,
 			if (w->itabs)
 				w->itabs[w->n_itabs] = slot;
 			w->n_itabs++;
+		} else if (is_func(name)) {
+			if (w->funcs)
+				w->funcs[w->n_funcs] = (uint64_t *)slot;
+			w->n_funcs++;
 		}
 	}
 }
@@ -70,7 +83,8 @@ static bool collect_words(const struct link_map *map, const struct go_register *
 	find_words(map, in, w);
 	w->types = malloc((w->n_types + 1) * sizeof *w->types);
 	w->itabs = malloc((w->n_itabs + 1) * sizeof *w->itabs);
-	if (!w->types || !w->itabs)
+	w->funcs = malloc((w->n_funcs + 1) * sizeof *w->funcs);
+	if (!w->types || !w->itabs || !w->funcs)
 		return false;
 	find_words(map, in, w);
 	return true;
@@ -120,18 +134,23 @@ bool types_register(struct adapters *ad, const struct link_map *map,
 	request->lists = w.lists;
 	request->modinfo = types_modinfo(map, &request->modinfo_n);
 	if (done) {
+		size_t funcs = funcs_lead(ad, request, w.funcs, w.n_funcs);
+
 		gort_call(ad, ad->gort->enter, request);
 		if (!protect_relro(map, PROT_READ))
 			log_line(ad->core, "%s: pages with pointers stay writable: %m",
 				 map->l_name);
-		log_line(ad->core,
-			 "%s: %llu of %zu words to types and %zu to itabs lead to what "
-			 "stays; its types were merged in %llu us, all in %llu us",
-			 map->l_name, (unsigned long long)request->led, w.n_types, w.n_itabs,
-			 (unsigned long long)request->merge_ns / 1000,
-			 (unsigned long long)request->register_ns / 1000);
+		log_line(
+			ad->core,
+			"%s: %llu of %zu words to types and %zu to itabs, and %zu of %zu to func "
+			"values lead to what stays; its types were merged in %llu us, all in "
+			"%llu us",
+			map->l_name, (unsigned long long)request->led, w.n_types, w.n_itabs,
+			funcs, w.n_funcs, (unsigned long long)request->merge_ns / 1000,
+			(unsigned long long)request->register_ns / 1000);
 	}
 	free(w.types);
 	free(w.itabs);
+	free(w.funcs);
 	return done;
 }
