@@ -2,7 +2,8 @@
 # A Go host and a guest that were built with different builds of a package are not put
 # together: the guest is refused before anything of it is mapped, with the package, both
 # versions and what to do; inspect --host says so beforehand.  In a C host such guests run
-# beside each other.  A package whose init fails says so to each guest that needs it.
+# beside each other, and a guest goes on with another build.  A package whose init fails or
+# takes too long says so to each guest that needs it.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go.sh"
 case $(go env GOVERSION) in go1.2[2-5]*) skip "the package goaudit/guest wants Go 1.26 or later" ;; esac
@@ -64,7 +65,8 @@ for v in 1 2; do
 		src/guest/main.go | go_file "versioned$v/main.go"
 	build_guest "version.$v" "versioned$v" -share deps
 done
-# In a C host they run beside each other.
+# In a C host they run beside each other, and a guest goes on with another version, which
+# has a state of its own; variables do not move then.
 cp version.1 a.so
 cp version.2 b.so
 cc_host chost <<'C'
@@ -72,19 +74,30 @@ cc_host chost <<'C'
 
 int main(void)
 {
-	print_text(open_guest("./a.so"), "PlainTest");
+	struct goaudit_reload_options copy = { .size = sizeof copy, .flags = GOAUDIT_RELOAD_VARIABLES };
+	void *a = open_guest("./a.so");
+
+	print_text(a, "PlainTest");
 	print_text(open_guest("./b.so"), "PlainTest");
 	replace("version.2", "./a.so");
-	if (!dlopen("./a.so", RTLD_NOW | RTLD_NOLOAD | RTLD_RELOADABLE) ||
-	    !dlreload(dlopen("./a.so", RTLD_NOW | RTLD_RELOADABLE)))
+	if (!dlreload2(a, &copy))
 		puts(strstr(dlerror(), "a.so: "));
+	CHECK(dlreload(a) == a);
+	print_text(a, "PlainTest");
+	replace("version.1", "./a.so");
+	CHECK(dlreload(a) == a);
+	print_text(a, "PlainTest");
+	reclaim_all();
+	check_gone("./a.so", 1);
 	return 0;
 }
 C
 expect_output run_audited ./chost <<'E2'
 generation 1, 1
 generation 1, 2
-a.so: package example.com/v: the program has v1.1.0, and this guest was built with v1.2.0: build both with one version, and restart the program
+a.so: it is over another build of a package library than before: hand its state over with hooks
+generation 1, 2
+generation 1, 1
 E2
 
 # A package whose init panics: each guest over it says so.
@@ -108,6 +121,45 @@ expect_output run_audited ./badhost <<E2
 bad.so: the package init of a library that it needs ($library) panicked: no lib today: mend it, and restart the process
 bad2.so: the package init of a library that it needs ($library) panicked: no lib today: mend it, and restart the process
 E2
+# One whose init takes longer than it may: guests can be opened once it has ended.
+sed -i 's/func init() { panic("no lib today");/func init() { <-wait();/' src/lib/lib.go
+cat >>src/lib/lib.go <<'GO'
+
+func wait() chan int {
+	c := make(chan int)
+	go func() {
+		for _, err := os.Stat("go-on"); err != nil; _, err = os.Stat("go-on") {
+			time.Sleep(time.Millisecond)
+		}
+		close(c)
+	}()
+	return c
+}
+GO
+sed -i 's/^import (/import ("os"; "time"/' src/lib/lib.go
+build_guest slow guest -share deps
+cp slow slow.so
+cc_host slowhost <<'C'
+#include "gohost.h"
+
+int main(void)
+{
+	void *h = dlopen("./slow.so", RTLD_NOW | RTLD_RELOADABLE);
+
+	CHECK(!h);
+	puts(strstr(dlerror(), "slow.so: "));
+	close(open("go-on", O_CREAT | O_WRONLY, 0600));
+	while (!h)
+		h = dlopen("./slow.so", RTLD_NOW | RTLD_RELOADABLE);
+	print_text(h, "PlainTest");
+	return 0;
+}
+C
+expect_output env GOAUDIT_INIT_TIMEOUT=20 LD_AUDIT="$AUDIT" ./slowhost <<E2
+slow.so: the package init of a library that it needs ($(libraries_of slow)) has not ended within 20 ms: open it again once it has, or raise the limit
+generation 1, 41
+E2
+
 # Without its library a guest is refused with the name.
 mv "$PACKAGES/$library" "$PACKAGES/$library.gone"
 expect_output run_audited ./badhost <<E2

@@ -27,24 +27,20 @@
 #include "guest/guests.h"
 #include "image/image.h"
 #include "loader/elf.h"
+#include "loader/host.h"
 #include "loader/ldso.h"
 #include "loader/loader.h"
 #include "loader/transaction.h"
 
-struct user {
-	struct user *next;
-	char guest[];
-};
-
-/* c, but for `failed' and `users': L. */
+/* c, but for `failed' and `running': L. */
 struct library {
 	struct library *next;
 	char *name; /* what guests call it by */
 	struct link_map *map;
-	const char *list;   /* of its packages; mapped */
-	bool program;       /* the program was linked with it */
-	char *failed;       /* it is mapped, and its package init has failed: how */
-	struct user *users; /* guests that have run over it; atomic: grows at the head */
+	const char *list; /* of its packages; mapped */
+	bool program;     /* the program was linked with it */
+	bool running;     /* its package init takes longer than it may */
+	char *failed;     /* it is mapped, and its package init has failed: how */
 };
 
 /* A library whose file has been looked at. */
@@ -201,18 +197,9 @@ static bool is_below(const struct candidate *c, const struct library *lib)
 	return false;
 }
 
-static bool is_user(const struct library *lib, const char *guest)
-{
-	const struct user *u = __atomic_load_n(&lib->users, __ATOMIC_ACQUIRE);
-
-	while (u && strcmp(u->guest, guest) != 0)
-		u = u->next;
-	return u != NULL;
-}
-
 /* What the program brings is in the global scope, and would take the place of the library's
- * own.  What came with other guests is not, but a guest that has run over one build of a
- * package does not go on with another one: it would find that package's state lost. */
+ * own.  What came with other guests is not, so that one build of a package may be there
+ * beside another. */
 static bool may_go_together(struct adapters *ad, const struct library *lib, const char *list,
 			    const char *guest)
 {
@@ -227,18 +214,8 @@ static bool may_go_together(struct adapters *ad, const struct library *lib, cons
 static bool may_come(struct adapters *ad, const struct candidate *c)
 {
 	for (const struct library *lib = ad->gort->libraries; lib; lib = lib->next)
-		if ((lib->program || is_below(c, lib) || is_user(lib, c->guest)) &&
+		if ((lib->program || is_below(c, lib)) &&
 		    !may_go_together(ad, lib, c->list, c->guest))
-			return false;
-	return true;
-}
-
-/* The guest has not run over this one yet, which is here. */
-static bool may_change_to(struct adapters *ad, const struct library *to, const char *guest)
-{
-	for (const struct library *lib = ad->gort->libraries; lib && to->list; lib = lib->next)
-		if (lib != to && is_user(lib, guest) &&
-		    !may_go_together(ad, lib, to->list, guest))
 			return false;
 	return true;
 }
@@ -268,39 +245,112 @@ static struct link_map *open_file(struct adapters *ad, const char *path, void **
 	return map;
 }
 
+/* A library's package init, perhaps on a thread of its own. */
+struct init {
+	struct adapters *ad;
+	struct library *lib;
+	bool done; /* L */
+	struct go_init go;
+};
+
+/* How it failed; NULL: it did not. */
+static const char *failure(const struct go_init *go)
+{
+	if (go->verdict == GO_PANIC)
+		return go->text;
+	return go->verdict == GO_OK ? NULL : "the Go runtime does not find its module";
+}
+
+/* With core.lock. */
+static void fail(struct library *lib, const char *why)
+{
+	static char no_memory[] = "out of memory";
+	char *text = strdup(why);
+
+	lib->failed = text ? text : no_memory;
+}
+
+static void run_init(struct init *init)
+{
+	gort_call(init->ad, init->ad->gort->init, &init->go);
+	log_line(init->ad->core, "%s: package init took %llu us", init->lib->map->l_name,
+		 (unsigned long long)init->go.init_ns / 1000);
+}
+
+static void *init_thread(void *arg)
+{
+	struct init *init = arg;
+	struct adapters *ad = init->ad;
+	const char *why;
+	bool late;
+
+	/* So that it cannot wait for itself by opening a guest over this library. */
+	pthread_mutex_lock(&ad->core->lock);
+	ad->gort->bringing = arch_thread_pointer();
+	pthread_mutex_unlock(&ad->core->lock);
+	run_init(init);
+	why = failure(&init->go);
+	pthread_mutex_lock(&ad->core->lock);
+	late = init->lib->running;
+	if (late && why)
+		fail(init->lib, why);
+	init->lib->running = false;
+	init->done = true;
+	pthread_cond_broadcast(&ad->core->changed);
+	pthread_mutex_unlock(&ad->core->lock);
+	if (late)
+		free(init);
+	return NULL;
+}
+
+/* False: it has not ended in time, and init is the thread's. */
+static bool run_limited(struct init *init, unsigned limit_ms)
+{
+	struct adapters *ad = init->ad;
+	struct timespec end;
+	bool done;
+
+	if (!limit_ms || transaction_lock_is_mine(ad->loader, true) ||
+	    host_start_thread(ad->loader, init_thread, init) != 0) {
+		run_init(init);
+		return true;
+	}
+	end = clock_deadline(limit_ms * 1000000ull);
+	pthread_mutex_lock(&ad->core->lock);
+	while (!init->done && clock_wait(&ad->core->changed, &ad->core->lock, &end))
+		;
+	done = init->done;
+	init->lib->running = !done;
+	pthread_mutex_unlock(&ad->core->lock);
+	return done;
+}
+
 /* Its module becomes one of the runtime's, and its packages are initialised. */
 static void initialise(struct adapters *ad, struct library *lib, void *module)
 {
 	struct go_register request = { .module = (uintptr_t)module, .lasting = 1 };
-	struct go_init *go = calloc(1, sizeof *go);
-	const char *why = NULL;
+	struct init *init = calloc(1, sizeof *init);
+	const char *why = "out of memory";
 	uintptr_t lo, hi;
 
-	if (go && elf_range(lib->map, &lo, &hi)) {
+	if (init && elf_range(lib->map, &lo, &hi)) {
 		request.lo = lo;
 		request.hi = hi;
-		go->verdict = GO_NOT_FOUND;
-		if (types_register(ad, lib->map, &request) && request.verdict == GO_OK) {
-			go->size = sizeof *go;
-			go->lo = lo;
-			go->hi = hi;
-			gort_call(ad, ad->gort->init, go);
-		}
-		if (go->verdict == GO_PANIC)
-			why = go->text;
-		else if (go->verdict != GO_OK)
-			why = "the Go runtime does not find its module";
-		log_line(ad->core, "%s: package init took %llu us", lib->map->l_name,
-			 (unsigned long long)go->init_ns / 1000);
-	} else {
-		why = "out of memory";
+		*init = (struct init){ .ad = ad, .lib = lib };
+		init->go = (struct go_init){
+			.size = sizeof init->go, .lo = lo, .hi = hi, .verdict = GO_NOT_FOUND
+		};
+		if (types_register(ad, lib->map, &request) && request.verdict == GO_OK &&
+		    !run_limited(init, ad->core->settings.init_timeout))
+			return;
+		why = failure(&init->go);
 	}
 	if (why) {
 		pthread_mutex_lock(&ad->core->lock);
-		lib->failed = strdup(why);
+		fail(lib, why);
 		pthread_mutex_unlock(&ad->core->lock);
 	}
-	free(go);
+	free(init);
 }
 
 static struct library *bring(struct adapters *ad, const struct candidate *c)
@@ -340,6 +390,27 @@ static int ensure_file(struct adapters *ad, struct candidate *c, const char *run
 	return may_come(ad, c) && bring(ad, c) ? 0 : -1;
 }
 
+/* Has it been initialised? */
+static bool is_good(struct adapters *ad, const struct library *lib, const char *guest)
+{
+	bool running;
+
+	pthread_mutex_lock(&ad->core->lock);
+	running = lib->running;
+	pthread_mutex_unlock(&ad->core->lock);
+	if (running)
+		error_set(ad->core,
+			  "%s: the package init of a library that it needs (%s) has not ended "
+			  "within %u ms: open it again once it has, or raise the limit",
+			  guest, lib->name, ad->core->settings.init_timeout);
+	else if (lib->failed)
+		error_set(ad->core,
+			  "%s: the package init of a library that it needs (%s) panicked: %s: "
+			  "mend it, and restart the process",
+			  guest, lib->name, lib->failed);
+	return !running && !lib->failed;
+}
+
 /* By the one thread that brings libraries in. */
 static int ensure_one(struct adapters *ad, const struct image_library *want,
 		      const char *runpath, const char *guest)
@@ -363,41 +434,16 @@ static int ensure_one(struct adapters *ad, const struct image_library *want,
 		if (result != 0 || !lib)
 			return -1;
 	}
-	if (!lib->failed)
-		return is_user(lib, guest) || may_change_to(ad, lib, guest) ? 0 : -1;
-	error_set(ad->core,
-		  "%s: the package init of a library that it needs (%s) panicked: %s: mend it, "
-		  "and restart the process",
-		  guest, lib->name, lib->failed);
-	return -1;
+	return is_good(ad, lib, guest) ? 0 : -1;
 }
 
-/* Out of memory it is not known later that the guest has run over them. */
-static void note_user(struct adapters *ad, const struct image_facts *facts, const char *guest)
-{
-	size_t n = strlen(guest) + 1;
-
-	for (unsigned i = 0; i < facts->libraries; i++) {
-		struct library *lib = find(ad, facts->library[i].name);
-		struct user *u = lib && !is_user(lib, guest) ? malloc(sizeof *u + n) : NULL;
-
-		if (!u)
-			continue;
-		memcpy(u->guest, guest, n);
-		pthread_mutex_lock(&ad->core->lock);
-		u->next = lib->users;
-		__atomic_store_n(&lib->users, u, __ATOMIC_RELEASE);
-		pthread_mutex_unlock(&ad->core->lock);
-	}
-}
-
-/* Are all of them here already, for this guest? */
-static bool all_here(struct adapters *ad, const struct image_facts *facts, const char *guest)
+/* Are all of them here already? */
+static bool all_here(struct adapters *ad, const struct image_facts *facts)
 {
 	for (unsigned i = 0; i < facts->libraries; i++) {
 		const struct library *lib = find(ad, facts->library[i].name);
 
-		if (!lib || lib->failed || !is_user(lib, guest))
+		if (!lib || lib->failed || lib->running)
 			return false;
 	}
 	return true;
@@ -442,7 +488,7 @@ int library_ensure(struct adapters *ad, const struct image_facts *facts, const c
 	bool here;
 
 	pthread_mutex_lock(&ad->core->lock);
-	here = all_here(ad, facts, guest_path);
+	here = all_here(ad, facts);
 	pthread_mutex_unlock(&ad->core->lock);
 	if (here)
 		return 0;
@@ -454,8 +500,6 @@ int library_ensure(struct adapters *ad, const struct image_facts *facts, const c
 	}
 	for (unsigned i = 0; result == 0 && i < facts->libraries; i++)
 		result = ensure_one(ad, &facts->library[i], facts->runpath, guest_path);
-	if (result == 0)
-		note_user(ad, facts, guest_path);
 	end(ad);
 	return result;
 }

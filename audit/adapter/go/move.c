@@ -1,10 +1,12 @@
 #include "adapter/go/move.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/mman.h>
 
 #include "adapter/adapters.h"
 #include "adapter/go/gort.h"
+#include "adapter/go/library.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "go/protocol.h"
@@ -57,6 +59,26 @@ static int move_by(struct adapters *ad, const struct generation *old,
 	return -1;
 }
 
+/* Types of package libraries are others in another build of one, and what the variables
+ * lead to may be of such types. */
+static bool over_same_libraries(struct adapters *ad, const struct generation *old,
+				const struct generation *new)
+{
+	struct go_range a[LIBRARIES_NEEDED], b[LIBRARIES_NEEDED];
+	unsigned n = library_needed(ad, old->object.map, a, 0);
+	unsigned m = library_needed(ad, new->object.map, b, 0);
+
+	for (unsigned i = 0; i < n; i++) {
+		unsigned k = 0;
+
+		while (k < m && b[k].lo != a[i].lo)
+			k++;
+		if (k == m)
+			return false;
+	}
+	return true;
+}
+
 int go_move(struct adapters *ad, const struct generation *old, const struct generation *new,
 	    const struct snapshot *snapshot, const char *const *names)
 {
@@ -66,6 +88,13 @@ int go_move(struct adapters *ad, const struct generation *old, const struct gene
 	char text[900];
 	int result;
 
+	if (!over_same_libraries(ad, old, new)) {
+		error_set(ad->core,
+			  "%s: it is over another build of a package library than before: "
+			  "hand its state over with hooks",
+			  new->info->path);
+		return -1;
+	}
 	if (companion_dwarf(ad->guests) != 0 || snapshot_map(ad->guests, old, &m) != 0)
 		return -1;
 	status =
