@@ -43,7 +43,7 @@ static bool grow(struct funcs *f)
 }
 
 /* The value for this function; NULL: out of memory.  With core.lock. */
-static uint64_t *value_of(struct funcs *f, uint64_t code)
+static uint64_t *value_of_locked(struct funcs *f, uint64_t code)
 {
 	uint64_t **slot;
 
@@ -84,7 +84,7 @@ size_t funcs_lead(struct adapters *ad, const struct go_register *guest, uint64_t
 		if (code - guest->lo < guest->hi - guest->lo || !stays(ad, code))
 			continue;
 		pthread_mutex_lock(&ad->core->lock);
-		value = value_of(&ad->gort->funcs, code);
+		value = value_of_locked(&ad->gort->funcs, code);
 		pthread_mutex_unlock(&ad->core->lock);
 		if (!value)
 			break;

@@ -262,7 +262,7 @@ static const char *failure(const struct go_init *go)
 }
 
 /* With core.lock. */
-static void fail(struct library *lib, const char *why)
+static void fail_locked(struct library *lib, const char *why)
 {
 	static char no_memory[] = "out of memory";
 	char *text = strdup(why);
@@ -293,7 +293,7 @@ static void *init_thread(void *arg)
 	pthread_mutex_lock(&ad->core->lock);
 	late = init->lib->running;
 	if (late && why)
-		fail(init->lib, why);
+		fail_locked(init->lib, why);
 	init->lib->running = false;
 	init->done = true;
 	pthread_cond_broadcast(&ad->core->changed);
@@ -347,7 +347,7 @@ static void initialise(struct adapters *ad, struct library *lib, void *module)
 	}
 	if (why) {
 		pthread_mutex_lock(&ad->core->lock);
-		fail(lib, why);
+		fail_locked(lib, why);
 		pthread_mutex_unlock(&ad->core->lock);
 	}
 	free(init);
