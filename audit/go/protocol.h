@@ -187,8 +187,10 @@ enum go_unlink_flags {
 	GO_UNLINK_NO_TIMERS = 1 << 23,
 	GO_UNLINK_NO_FINALIZERS = 1 << 24,
 	GO_UNLINK_NO_POINTERS = 1 << 25,
-	GO_UNLINK_NO_VERDICT = 1 << 26, /* hold everything after the purge */
-	GO_UNLINK_NO_GHOSTS = 1 << 27,  /* profiles lose the names of what is gone */
+	GO_UNLINK_NO_VERDICT = 1 << 26,  /* hold everything after the purge */
+	GO_UNLINK_NO_GHOSTS = 1 << 27,   /* profiles lose the names of what is gone */
+	GO_UNLINK_NO_BETWEEN = 1 << 28,  /* flags are looked at while others use them */
+	GO_UNLINK_NO_HOLD_OFF = 1 << 29, /* collections are held off by gcsema alone */
 };
 
 /* Unlinks those of n modules that nothing uses: purges the caches of std that

@@ -56,6 +56,8 @@ GO_UNLINK_NO_FINALIZERS goauditNoFinal
 GO_UNLINK_NO_POINTERS goauditNoPointers
 GO_UNLINK_NO_VERDICT goauditNoVerdict
 GO_UNLINK_NO_GHOSTS goauditNoGhosts
+GO_UNLINK_NO_BETWEEN goauditNoBetween
+GO_UNLINK_NO_HOLD_OFF goauditNoHoldOff
 GO_PANIC_SIZE goauditPanicSize
 GO_MOVE_COPY goauditMoveCopy
 GO_MOVE_STRING goauditMoveString

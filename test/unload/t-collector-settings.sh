@@ -1,7 +1,8 @@
 #!/bin/bash
 # A program may change GOGC and the memory limit at any time, also while a guest is
 # being unloaded or moves its variables: nothing hangs, the last value set stays, and
-# collections that are asked for meanwhile happen, also where no other would.
+# collections that are asked for meanwhile happen, also where no other would.  Control: a
+# proof that keeps collections away by gcsema alone, as stopTheWorldGC does.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go.sh"
 
@@ -128,6 +129,7 @@ int main(int argc, char **argv)
 	((void (*)(void))find(tuner, "Tune"))();
 	h = open_guest("./guest.so");
 	for (int i = 1; i <= n; i++) {
+		alarm(argc > 2 ? atoi(argv[2]) : 0);
 		((void (*)(void))find(h, "Start"))();
 		replace(i % 2 ? "two.so" : "one.so", "guest.so");
 		h = dlreload(h);
@@ -144,3 +146,10 @@ C
 expect_output run_audited ./host "${RELOADS:-100}" <<'END'
 lost: 0
 END
+
+# GO_UNLINK_NO_HOLD_OFF: who allocates wants a collection that waits for the proof, with a
+# lock in hand that the proof wants, or is the proof itself.
+status=0
+{ GOAUDIT_TEST_UNLINK=$((1 << 29)) LD_AUDIT=$GOAUDIT_BUILD/test/switches/libgoaudit.so \
+	./host 100 10 >control.txt 2>&1 </dev/null || status=$?; } 2>/dev/null
+[ $status = $((128 + 14)) ] || fail "it does not hang without: $status: $(cat control.txt)"

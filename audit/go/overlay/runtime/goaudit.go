@@ -109,6 +109,8 @@ const (
 	goauditNoPointers  = 1 << 25
 	goauditNoVerdict   = 1 << 26
 	goauditNoGhosts    = 1 << 27
+	goauditNoBetween   = 1 << 28
+	goauditNoHoldOff   = 1 << 29
 )
 
 type goauditHello7Req struct {

@@ -45,6 +45,23 @@ func goauditLetGo() {
 	semrelease(&gcsema)
 }
 
+// A proof's.  Tests have it keep gcsema only.
+func (b *goauditBatch) holdOff() {
+	goauditHoldOff()
+	if b.flags&goauditNoHoldOff != 0 {
+		memstats.enablegc = true
+		semrelease(&work.startSema)
+	}
+}
+
+func (b *goauditBatch) letGo() {
+	if b.flags&goauditNoHoldOff != 0 {
+		semrelease(&gcsema)
+		return
+	}
+	goauditLetGo()
+}
+
 // goauditStarting: does a goroutine wait in gcStart that may have a lock?  The
 // world is stopped, for the first time since goauditHoldOff.
 func goauditStarting() bool {

@@ -52,7 +52,7 @@ func (b *goauditBatch) prove() {
 		b.cands[i].findBytes()
 	}
 	for starting := true; starting; {
-		goauditHoldOff()
+		b.holdOff()
 		b.inStop(func() {
 			if starting = goauditStarting(); starting {
 				return
@@ -66,7 +66,7 @@ func (b *goauditBatch) prove() {
 			}
 		})
 		if starting {
-			goauditLetGo()
+			b.letGo()
 			Gosched()
 		}
 	}
@@ -85,7 +85,7 @@ func (b *goauditBatch) prove() {
 	if b.gone && b.flags&goauditNoScrub == 0 {
 		b.scrubRunning()
 	}
-	goauditLetGo()
+	b.letGo()
 }
 
 const goauditNamingTries = 1000 // of goauditAttemptNs each
