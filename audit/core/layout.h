@@ -8,8 +8,9 @@
 #define WIDE_TABLE   24
 #define WIDE_TARGETS 32
 
-#define WIDE_GUESS 512  /* words, where the caller has no unwind tables */
-#define WIDE_MOST  8192 /* of a caller's frame */
+#define WIDE_PLAIN \
+	8192 /* words that are passed without a look at the room that there is, and
+			 * where the caller has no unwind tables */
 
 /* The table of callers' frames, by the low bits of the return address.  An element has its
  * other bits, and how many words above the stack pointer, or the frame pointer, the frame

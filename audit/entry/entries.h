@@ -108,6 +108,7 @@ struct wide {
 	const void *entry;                        /* goaudit_entry_wide */
 	uint64_t *frames;                         /* goaudit_entry_frames: of callers; atomic */
 	int (*find_object)(const void *, void *); /* ld.so's; NULL: before 2.35 */
+	void *iterate;                            /* the host's dl_iterate_phdr */
 };
 
 struct entries {

@@ -159,7 +159,7 @@ static bool load_entries(struct entries *es, const struct guest *guest)
 	es->block = ((int (*)(void))elf_lookup(map, "goaudit_entry_block"))();
 	*(void **)elf_lookup(map, "goaudit_entry_unwound") = unwound;
 	es->personality = elf_lookup(map, "goaudit_entry_personality");
-	wide_init(&es->wide, map);
+	wide_init(es, map);
 	*(size_t *)elf_lookup(map, "goaudit_entry_saved") = es->saved;
 	*(void **)elf_lookup(map, "goaudit_entry_enlister") = calls_enlist;
 	__atomic_store_n(&es->prepare, (void (*)(void))elf_lookup(map, "goaudit_entry_prepare"),

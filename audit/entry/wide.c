@@ -1,20 +1,28 @@
 #include "entry/wide.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <link.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "core/arch.h"
 #include "core/arguments.h"
 #include "core/cancel.h"
 #include "core/layout.h"
+#include "core/log.h"
 #include "core/rows.h"
 #include "dlbind.h"
 #include "entry/entries.h"
 #include "goaudit.h"
 #include "loader/elf.h"
+#include "loader/loader.h"
+
+#define PAGE 4096
 
 #define STEPS 100000 /* of reading a function: under a millisecond */
 
@@ -32,22 +40,64 @@ struct found {
 	unsigned long long reserved[10];
 };
 
+/* What must be left below a frame that is passed whole. */
+#define ROOM 65536
+
 /* What entries call has no argument of ours. */
-static const struct wide *known;
+static const struct entries *known;
+
+static int one_object(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct found *at = arg;
+	uintptr_t place = (uintptr_t)at->lo, lo = UINTPTR_MAX, hi = 0;
+
+	(void)size;
+	at->table = NULL;
+	for (const ElfW(Phdr) *ph = info->dlpi_phdr, *end = ph + info->dlpi_phnum; ph < end;
+	     ph++) {
+		uintptr_t start = info->dlpi_addr + ph->p_vaddr;
+
+		if (ph->p_type == PT_LOAD && start < lo)
+			lo = start;
+		if (ph->p_type == PT_LOAD && start + ph->p_memsz > hi)
+			hi = start + ph->p_memsz;
+		if (ph->p_type == PT_GNU_EH_FRAME)
+			at->table = (void *)start;
+	}
+	if (place - lo >= hi - lo)
+		return 0;
+	at->lo = (void *)lo;
+	at->hi = (void *)hi;
+	return 1;
+}
+
+/* Before 2.35 by dl_iterate_phdr, as exceptions do there.  It takes ld.so's write lock,
+ * which is recursive. */
+static bool find_object(const struct entries *es, uintptr_t place, struct found *at)
+{
+	const struct wide *wide = &es->wide;
+
+	if (wide->find_object)
+		return wide->find_object((void *)place, at) == 0;
+	at->lo = (void *)place;
+	return wide->iterate && arch_call_as(wide->iterate, (const void *)one_object,
+					     (uintptr_t)at, 0, es->loader->base_ret) == 1;
+}
 
 /* The frame of the caller that a return address lies in, as in WIDE_FRAMES.  Called by
  * goaudit_entry_wide where it does not know; it may interrupt anything, so it takes no
  * lock, as _dl_find_object (elf/dl-find_object.c) takes none. */
-static uint64_t frame_of(uintptr_t back)
+static uint64_t frame_of(uint64_t unused, uintptr_t back)
 {
-	const struct wide *wide = known;
+	const struct wide *wide = &known->wide;
 	uint64_t frame = 0;
 	struct rows_image image;
 	struct found at = { 0 };
 	struct rows rows;
 	CANCEL_OFF();
 
-	if (wide->find_object && wide->find_object((void *)(back - 1), &at) == 0 && at.table) {
+	(void)unused;
+	if (find_object(known, back - 1, &at) && at.table) {
 		image.bytes = at.lo;
 		image.size = (char *)at.hi - (char *)at.lo;
 		image.table = (char *)at.table - (char *)at.lo;
@@ -65,20 +115,53 @@ static uint64_t frame_of(uintptr_t back)
 		}
 		back += (uintptr_t)at.lo;
 	}
+	if (!frame)
+		log_line(known->core,
+			 "a call from %#lx passes %u bytes of the stack: its code has no "
+			 "unwind tables that tell how large its frame is",
+			 (unsigned long)back, WIDE_PLAIN * 8);
 	if (back >> WIDE_BITS_SEEN == 0)
 		__atomic_store_n(&wide->frames[back % WIDE_FRAMES],
 				 back / WIDE_FRAMES << WIDE_SHIFT | frame, __ATOMIC_RELAXED);
 	return frame;
 }
 
-void wide_init(struct wide *wide, const struct link_map *library)
+/* How many words of a large frame are passed: all, where there is room for them on the
+ * stack.  As goaudit_entry_copy, it has the kernel look whether a page can be read; that
+ * makes the first thread's stack grow. */
+static uint64_t room_for(uint64_t words, uintptr_t back)
 {
-	known = wide;
+	static uintptr_t said;
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+	uintptr_t end = here - words * 8 - ROOM;
+	CANCEL_OFF();
+
+	for (uintptr_t at = here & -PAGE; at > end; at -= PAGE) {
+		if (syscall(SYS_rt_sigprocmask, -1, at, NULL, 8) == 0 || errno != EFAULT)
+			continue;
+		if (__atomic_exchange_n(&said, back, __ATOMIC_RELAXED) != back)
+			log_line(known->core,
+				 "a call from %#lx passes %u bytes of the stack, not all of "
+				 "its frame of %lu: there is no room for that",
+				 (unsigned long)back, WIDE_PLAIN * 8, (unsigned long)words * 8);
+		return WIDE_PLAIN;
+	}
+	return words;
+}
+
+void wide_init(struct entries *es, const struct link_map *library)
+{
+	struct wide *wide = &es->wide;
+
+	known = es;
 	wide->find_object =
 		(int (*)(const void *, void *))dlsym(RTLD_DEFAULT, "_dl_find_object");
+	if (es->loader->libc)
+		wide->iterate = elf_lookup(es->loader->libc, "dl_iterate_phdr");
 	wide->frames = elf_lookup(library, "goaudit_entry_frames");
 	wide->entry = elf_lookup(library, "goaudit_entry_wide");
 	*(void **)elf_lookup(library, "goaudit_entry_frame") = frame_of;
+	*(void **)elf_lookup(library, "goaudit_entry_room") = room_for;
 }
 
 void wide_forget(const struct wide *wide)

@@ -1,7 +1,8 @@
 /* Functions with more arguments on the stack than an entry passes by itself, or with
  * nobody knows how many.  Their entry leads to goaudit_entry_wide (entry/host), which calls
  * them with as many words as they read (core/arguments.h), else with all of the caller's
- * frame as its unwind tables tell; where it has none, with WIDE_GUESS words. */
+ * frame as its unwind tables tell; where it has none, or there is no room for it, with
+ * WIDE_PLAIN words, which the log says. */
 #ifndef GOAUDIT_ENTRY_WIDE_H
 #define GOAUDIT_ENTRY_WIDE_H
 
@@ -11,11 +12,12 @@
 
 #include "dlbind.h"
 
+struct entries;
 struct target_table;
 struct wide;
 
 /* Finds them in the library, and has it ask us.  Without locks. */
-void wide_init(struct wide *wide, const struct link_map *library);
+void wide_init(struct entries *es, const struct link_map *library);
 
 /* How many words a function of a loaded object is to be passed; 0: all of the caller's
  * frame; WIDE_NOT: those of its entry.  Without locks. */

@@ -20,6 +20,8 @@ cat >types.h <<'C'
 	15 * c##15 + 16 * c##16 + 17 * c##17 + 18 * c##18 + 19 * c##19 + 20 * c##20)
 #define LARGE 1000
 struct large { long v[LARGE]; };
+#define HUGE 131072	/* words: a megabyte */
+struct huge { long v[HUGE]; };
 struct middle { long v[40]; };
 struct small { long v[16]; };
 typedef long quad __attribute__((vector_size(32)));
@@ -43,6 +45,13 @@ long large(long x, struct large s)
 	long n = x;
 	for (int i = 0; i < LARGE; i++)
 		n += i * s.v[i];
+	return n;
+}
+long huge(struct huge s, long i)
+{
+	long n = 0;
+	while ((i -= 1000) >= 0)
+		n += s.v[i] * i;
 	return n;
 }
 long middle(struct middle s, long i) { return s.v[i] + 100 * s.v[i - 3]; }
@@ -108,6 +117,7 @@ cat >host.c <<'C'
 static void *h;
 static struct middle m;
 static struct large l;
+static struct huge g;
 
 static void __attribute__((noinline)) words(long c)
 {
@@ -152,6 +162,18 @@ static void __attribute__((noinline)) largest(void)
 
 	CHECK(large(3, l) == 3 + 2 * 332833500L);
 }
+
+#ifndef NO_TABLES
+static void __attribute__((noinline)) megabyte(void)
+{
+	F(long, huge, struct huge, long);
+	long n = 0;
+
+	for (long i = HUGE - 1000; i >= 0; i -= 1000)
+		n += (i + 7) * i;
+	CHECK(huge(g, HUGE) == n);
+}
+#endif
 
 static void __attribute__((noinline)) others(void)
 {
@@ -216,14 +238,17 @@ int main(void)
 		m.v[i] = i + 2;
 	for (int i = 0; i < LARGE; i++)
 		l.v[i] = 2 * i;
+	for (int i = 0; i < HUGE; i++)
+		g.v[i] = i + 7;
 	F(long, grows, struct middle);
 	F(long, calls, struct middle, void (*)(void));
 	CHECK(grows(m) == -1);
 	for (int i = 0; i < 3; i++) {
 		words(i);
 		structs();
-#ifndef NO_TABLES
 		largest();
+#ifndef NO_TABLES
+		megabyte();
 #endif
 		others();
 #ifdef __AVX__
@@ -285,6 +310,32 @@ int64_t __wrap_wide_words(const struct link_map *map, const void *function) { re
 C
 LD_AUDIT=$PWD/blind/libgoaudit.so ./host >actual.txt 2>&1 && fail "it works without"
 grep -q '^host.c:[0-9]*: not so: ' actual.txt || fail "$(cat actual.txt)"
+
+# An ld.so without _dl_find_object, as those before 2.35: frames are found all the same.
+control_module old dlsym <<'C'
+#include <string.h>
+void *__real_dlsym(void *handle, const char *name);
+void *__wrap_dlsym(void *handle, const char *name)
+{
+	return strcmp(name, "_dl_find_object") ? __real_dlsym(handle, name) : NULL;
+}
+C
+LD_AUDIT=$PWD/old/libgoaudit.so expect_output env ./host <<<good
+
+# What is not passed whole is said: from code without tables, and with a frame for which
+# the stack has no room.
+sed 's/^int main(void)$/static void cut(void)\n{\n\tF(long, huge, struct huge, long);\n\thuge(g, HUGE);\n}\n&/
+	s/^\tCHECK(grows(m) == -1);$/\tcut();\n\treturn 0;/' host.c >cut.c
+for how in "$no_tables" -O2; do
+	gcc $CFLAGS -I. $how -Wno-unused -o cut cut.c $DL
+	cp v1.so guest.so
+	(ulimit -s 1800; GOAUDIT_LOG=$PWD/log run_audited ./cut) >actual.txt 2>&1 || :
+	case $how in
+	-O2) grep -q ': a call from .* passes 65536 bytes of the stack, not all of its frame of 10[0-9]*: there is no room for that$' log ;;
+	*) grep -q ': a call from .* passes 65536 bytes of the stack: its code has no unwind tables that tell how large its frame is$' log ;;
+	esac || fail "host $how: not said: $(cat log actual.txt)"
+	rm log
+done
 
 # inspect names them.
 cc_so few.so -I. -O2 <<'C'

@@ -62,6 +62,11 @@ goaudit_entry_saved:		/* bytes that XSAVE may write */
 goaudit_entry_frame:		/* uint64_t (*)(uintptr_t back) */
 	.zero	8
 	.size	goaudit_entry_frame, 8
+	.globl	goaudit_entry_room
+	.type	goaudit_entry_room, @object
+goaudit_entry_room:		/* uint64_t (*)(uint64_t words, uintptr_t back) */
+	.zero	8
+	.size	goaudit_entry_room, 8
 	.globl	goaudit_entry_frames
 	.type	goaudit_entry_frames, @object
 goaudit_entry_frames:		/* of callers (wide.h) */
@@ -173,6 +178,25 @@ goaudit_entry_copy:
 	.cfi_endproc
 	.size	goaudit_entry_copy, . - goaudit_entry_copy
 
+/* Asks a C function with rcx and the return address; the answer is in rax.  rcx and r11 are
+ * lost. */
+	.macro ASK function
+	.irp	register, rdi, rsi, rdx, r8, r9	/* -64 */
+	pushq	%\register
+	.endr
+	movq	%rcx, %rdi
+	movq	caller - 8(%rbp), %rsi
+	SAVE_VECTORS
+	call	*\function(%rip)
+	movq	%rax, %r10
+	RESTORE_VECTORS
+	leaq	-64(%rbp), %rsp
+	.irp	register, r9, r8, rdx, rsi, rdi
+	popq	%\register
+	.endr
+	movq	%r10, %rax
+	.endm
+
 /* What the entry of a function with more arguments calls instead; r11 is its table.  The
  * function's place there is in the entry's call, before the return address.  A frame of its
  * own, with a frame pointer, since it is of any size; it is filled from above, so that a
@@ -248,12 +272,11 @@ goaudit_entry_wide:
 	addq	(%rbp), %rcx
 	subq	%r11, %rcx
 	sarq	$3, %rcx
-6:	movl	$WIDE_MOST, %eax
-	cmpq	%rax, %rcx
-	cmovgq	%rax, %rcx
+6:	cmpq	$WIDE_PLAIN, %rcx
+	jg	10f
 	testq	%rcx, %rcx
 	jg	2b
-	movl	$WIDE_GUESS, %ecx
+	movl	$WIDE_PLAIN, %ecx
 	jmp	1b
 8:	.irp	register, rdi, rsi, rdx, r8	/* up to the first page that cannot be read */
 	pushq	%\register
@@ -280,20 +303,12 @@ goaudit_entry_wide:
 	popq	%\register
 	.endr
 	jmp	.Lwide_copy
-9:	.irp	register, rdi, rsi, rdx, r8, r9	/* -64 */
-	pushq	%\register
-	.endr
-	SAVE_VECTORS
-	movq	caller - 8(%rbp), %rdi
-	call	*goaudit_entry_frame(%rip)
-	movq	%rax, %r10
-	RESTORE_VECTORS
-	leaq	-64(%rbp), %rsp
-	.irp	register, r9, r8, rdx, rsi, rdi
-	popq	%\register
-	.endr
-	movq	%r10, %rax
+9:	ASK	goaudit_entry_frame
 	jmp	5b
+10:	ASK	goaudit_entry_room
+	movq	%rax, %rcx
+	leaq	caller(%rbp), %r11
+	jmp	.Lwide_copy
 	.cfi_endproc
 	.size	goaudit_entry_wide, . - goaudit_entry_wide
 
