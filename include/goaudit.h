@@ -105,6 +105,12 @@ struct goaudit_reload_options {
  * goaudit_called_lacking_function, until a later build has the function again. */
 #define GOAUDIT_RELOAD_LACKING 4u
 
+/* goaudit_reload_instances only: either all instances move, at one moment, or none.  The new
+ * generations are loaded and initialised one after another while the old ones go on, so both
+ * have to fit; then all handles and addresses lead to the new ones, from one moment on.
+ * goaudit_save is called before, so what an old one does after it is lost. */
+#define GOAUDIT_RELOAD_TOGETHER 8u
+
 /* With a limit, a Go guest's package inits run on a thread of their own.  If they have
  * not ended when it is over, the reload fails and the old generation goes on; the new
  * one is retired, and unmapped when its inits have ended and nothing uses it.  There
@@ -175,7 +181,8 @@ void *goaudit_context_of(const void *address) __attribute__((weak));
 
 /* dlreload2 of all instances that were opened by this path, one after another.  Returns how
  * many there are, or -1, with dlerror, when one has failed: those before it (in order of
- * opening) have the new build, it and the others the old one. */
+ * opening) have the new build, it and the others the old one; with GOAUDIT_RELOAD_TOGETHER
+ * all have. */
 int goaudit_reload_instances(const char *path, const struct goaudit_reload_options *options)
 	__attribute__((weak));
 

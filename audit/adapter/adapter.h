@@ -30,7 +30,6 @@
 struct adapters;
 struct generation;
 struct redirection;
-struct snapshot;
 
 /* What holds a generation (goaudit_generation.holder), where it is not only the
  * language's business.  An adapter's own numbers lie between. */
@@ -127,8 +126,7 @@ struct adapter {
 	/* Moves variables from one build into the next, all or none (reload/move.h).
 	 * Returns 0, or -1 with dlerror set.  Without locks. */
 	int (*move)(struct adapters *ad, const struct generation *old,
-		    const struct generation *new, const struct snapshot *snapshot,
-		    const char *const *names);
+		    const struct generation *new, const char *const *names);
 
 	/* reaped: takes those of n retired generations out of the runtime that nothing uses.
 	 * On the reaper's thread, without locks.  Returns whether something that holds one is

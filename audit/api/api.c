@@ -107,7 +107,7 @@ int api_dlinfo(void *handle, int request, void *arg)
 	}
 	if (gen && request == RTLD_DI_ORIGIN)
 		/* as with glibc, the caller's buffer has to be large enough */
-		strcpy(arg, gen->origin);
+		registry_origin(gen, arg, PATH_MAX);
 	else
 		result = ((int (*)(void *, int, void *))real_dlinfo)(map, request, arg);
 	if (gen)
@@ -218,7 +218,8 @@ EXPORT void *goaudit_open_instance(const char *path, int mode, void *context)
 	return open_instance(&goaudit_module, path, mode, context, caller);
 }
 
-/* Of an instance or other guest, or of an entry.  In a signal handler, too. */
+/* Of an instance or other guest, or of an entry.  In a signal handler, too; with nothing in
+ * it at which a thread could be cancelled, and no lock. */
 static void locate(const void *address, void **handle, void **context)
 {
 	const struct goaudit *ga = &goaudit_module;
@@ -234,7 +235,6 @@ static void locate(const void *address, void **handle, void **context)
 EXPORT void *goaudit_instance_of(const void *address)
 {
 	void *handle, *context;
-	CANCEL_OFF();
 
 	locate(address, &handle, &context);
 	return handle;
@@ -243,7 +243,6 @@ EXPORT void *goaudit_instance_of(const void *address)
 EXPORT void *goaudit_context_of(const void *address)
 {
 	void *handle, *context;
-	CANCEL_OFF();
 
 	locate(address, &handle, &context);
 	return context;

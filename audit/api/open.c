@@ -29,6 +29,7 @@
 #include "guest/guests.h"
 #include "guest/instances.h"
 #include "guest/registry.h"
+#include "guest/stamp.h"
 #include "loader/elf.h"
 #include "loader/folder.h"
 #include "loader/host.h"
@@ -82,7 +83,7 @@ static bool caller_folder(struct goaudit *ga, const void *caller, char *out, siz
 	gen = registry_find_address_locked(&ga->guests, (uintptr_t)caller);
 	*ours = gen != NULL;
 	if (gen)
-		text_copy(out, size, gen->origin);
+		registry_origin(gen, out, size);
 	pthread_mutex_unlock(&ga->core.lock);
 	if (*ours)
 		return true;
@@ -422,6 +423,50 @@ static bool is_others(struct goaudit *ga, const struct names *names, const void 
 	(RTLD_LAZY | RTLD_NOW | RTLD_NODELETE | RTLD_DEEPBIND | RTLD_RELOADABLE | \
 	 RTLD_PANIC_RETURN)
 
+/* Does the name lead to the file that the last instance was made from?  Then its path is
+ * known. */
+static bool is_same_file(struct goaudit *ga, const char *file, struct names *names,
+			 struct file_stamp *stamp)
+{
+	const struct instances *all;
+	struct stat st;
+	bool same;
+
+	make_absolute(file, "", names->asked);
+	if (!names->asked[0] || stat(file, &st) != 0)
+		return false;
+	*stamp = stamp_of(&st);
+	pthread_mutex_lock(&ga->core.lock);
+	all = instances_find_locked(&ga->guests, names->asked);
+	same = all && all->first && all->stamped && !all->stamp.racy &&
+	       stamp_same(&all->stamp, stamp);
+	if (same)
+		text_copy(names->path, PATH_MAX, all->first->path);
+	pthread_mutex_unlock(&ga->core.lock);
+	return same;
+}
+
+/* Settles the name of an instance's file and opens it, if need be.  Returns false if it is
+ * no file that can be read. */
+static bool find_file(struct goaudit *ga, const char *file, struct names *names,
+		      struct open_request *r)
+{
+	struct stat st;
+
+	if (!strchr(file, '/'))
+		return false;
+	if (is_same_file(ga, file, names, &r->stamp))
+		return true;
+	if (!settle(file, names))
+		return false;
+	make_absolute(file, names->path, names->asked);
+	r->fd = open(names->path, O_RDONLY | O_CLOEXEC);
+	if (r->fd < 0 || fstat(r->fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return false;
+	r->stamp = stamp_of(&st);
+	return true;
+}
+
 static void *open_copy(struct goaudit *ga, struct names *names, const char *file, int mode,
 		       void *context, const void *caller)
 {
@@ -436,13 +481,8 @@ static void *open_copy(struct goaudit *ga, struct names *names, const char *file
 		.fd = -1,
 	};
 	void *handle = NULL;
-	struct stat st;
 
-	if (strchr(file, '/') && settle(file, names)) {
-		make_absolute(file, names->path, names->asked);
-		request.fd = open(names->path, O_RDONLY | O_CLOEXEC);
-	}
-	if (request.fd < 0 || fstat(request.fd, &st) != 0 || !S_ISREG(st.st_mode))
+	if (!find_file(ga, file, names, &request))
 		error_set(&ga->core,
 			  "%s: no instance can be opened of it: it is no file that can be "
 			  "read: give a path with a slash",

@@ -48,6 +48,25 @@ static bool is_open(struct goaudit *ga, const struct guest *guest)
 	return open;
 }
 
+/* Oldest first, as one after another. */
+static int together(struct goaudit *ga, struct guest **all, size_t n,
+		    const struct goaudit_reload_options *options)
+{
+	void **handles = malloc((n + 1) * sizeof *handles);
+	unsigned open = 0;
+	int moved = -1;
+
+	if (!handles)
+		error_set(&ga->core, "%zu instances: out of memory: close some guests", n);
+	for (size_t i = n; handles && i-- > 0;)
+		if (is_open(ga, all[i]))
+			handles[open++] = &all[i]->handle;
+	if (handles)
+		moved = reload_together(&ga->reloads, handles, open, options);
+	free(handles);
+	return moved;
+}
+
 int reload_instances(struct goaudit *ga, const char *path,
 		     const struct goaudit_reload_options *options)
 {
@@ -56,13 +75,19 @@ int reload_instances(struct goaudit *ga, const char *path,
 	struct guest **all = name ? keep_all(ga, name, &n) : NULL;
 	int moved = 0;
 	bool good = all;
+	bool at_once = options && options->size >= sizeof *options &&
+		       (options->flags & GOAUDIT_RELOAD_TOGETHER);
 
 	if (!all)
 		error_set(&ga->core, "%s: %m: name the file that the instances were opened by",
 			  path);
+	if (good && at_once) {
+		moved = together(ga, all, n, options);
+		good = moved >= 0;
+	}
 	for (size_t i = n; i-- > 0;) {
 		/* It may have been closed meanwhile. */
-		if (good && is_open(ga, all[i])) {
+		if (good && !at_once && is_open(ga, all[i])) {
 			good = reload_reload(&ga->reloads, &all[i]->handle, options);
 			moved += good;
 		}

@@ -430,9 +430,9 @@ void entry_discard(struct entries *es, struct target_table *table)
 	pthread_mutex_unlock(&es->core->lock);
 }
 
-static bool is_complete(const struct guest_entries *d, const struct target_table *table)
+bool entry_fits_locked(const struct generation *gen, const struct target_table *table)
 {
-	return (table ? table->n : 0) == d->n;
+	return (table ? table->n : 0) == gen->guest->entries.n;
 }
 
 bool entry_is_complete(struct entries *es, const struct generation *gen,
@@ -441,7 +441,7 @@ bool entry_is_complete(struct entries *es, const struct generation *gen,
 	bool complete;
 
 	pthread_mutex_lock(&es->core->lock);
-	complete = is_complete(&gen->guest->entries, table);
+	complete = entry_fits_locked(gen, table);
 	pthread_mutex_unlock(&es->core->lock);
 	return complete;
 }
@@ -450,7 +450,7 @@ bool entry_switch_locked(struct entries *es, struct generation *gen, struct targ
 {
 	struct guest_entries *d = &gen->guest->entries;
 
-	if (!is_complete(d, table))
+	if (!entry_fits_locked(gen, table))
 		return false;
 	if (table)
 		target_publish_locked(es, d, table, gen);

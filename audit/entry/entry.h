@@ -54,6 +54,9 @@ bool entry_prepare(struct entries *es, struct generation *gen, struct target_tab
 bool entry_is_complete(struct entries *es, const struct generation *gen,
 		       const struct target_table *table);
 
+/* The same with core.lock. */
+bool entry_fits_locked(const struct generation *gen, const struct target_table *table);
+
 /* Leads all entries of the guest, and its handle, to gen.  With core.lock, in a
  * transaction.  Returns false if functions have been looked up since the table was made:
  * another one is needed. */

@@ -5,7 +5,6 @@
 #ifndef GOAUDIT_GUEST_GUESTS_H
 #define GOAUDIT_GUEST_GUESTS_H
 
-#include <limits.h>
 #include <link.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -69,33 +68,38 @@ struct generation {
 	const void *owner;             /* L: the thread that loads or initialises it */
 	struct file_stamp stamp;       /* L: of the file it was made from */
 	uint64_t hash[2];              /* f: of that file's content */
-	bool opened_global;            /* D: with RTLD_GLOBAL */
-	bool described;                /* f: has DWARF to compare functions by */
+	struct content *content;       /* L: of an instance; NULL: shares nothing */
+	struct generation *next_same, **before_same; /* L: of them */
+	bool opened_global;                          /* D: with RTLD_GLOBAL */
+	bool described;                              /* f: has DWARF to compare functions by */
 	bool reloadable;   /* DL: opened with RTLD_RELOADABLE, or by GOAUDIT_RELOADABLE */
 	bool panic_return; /* f: a panic ends a call only */
 	bool reaped;    /* f: its runtime has to let go of it first: the reaper takes it out */
 	bool permanent; /* L: RTLD_NODELETE: one reference is never given back */
 	uint64_t tried; /* L: reaper round of the last attempt */
-	bool rolled_back;               /* L: never became current: std has no names of it */
-	bool unmapping;                 /* D: on the way out, past all return */
-	bool closed;                    /* D: our reference is given back (linger.h) */
-	bool waiting;                   /* L: retired, and retire_try is to look at it: it is */
-	bool leaving;                   /* L: in the link map, and a dlclose will take it, */
-	bool stranded;                  /* L: or ld.so did not let us take it out */
-	unsigned threads;               /* L: what threads have in it, threads.h */
-	unsigned tries;                 /* L: of retire_try in a row, */
-	uint64_t tried_at;              /* L: and the step of the last one */
-	unsigned users;                 /* DL: generations that need it, see needed.h */
-	struct generation *next_needed; /* D: in a needed_load */
-	struct generation *replaced;    /* D: of its guest, when it came as something needed */
-	bool outside;                   /* D: an object that is none of ours needs it, too */
-	bool exposed;                   /* D: listed for a moment, see debugger_expose */
-	unsigned kept;                  /* L; not 0: must not be unmapped for now */
-	struct pins pins;               /* D, but for what it says itself; see pins.h */
-	unsigned slot;                  /* L: of its calls, entry/calls.h */
-	bool entered;                   /* L: entries have led to it */
-	struct target_table *tables;    /* L: of its entries */
-	char origin[PATH_MAX];          /* f: folder of the file: what $ORIGIN means */
+	bool rolled_back;  /* L: never became current: std has no names of it */
+	bool unmapping;    /* D: on the way out, past all return */
+	bool closed;       /* D: our reference is given back (linger.h) */
+	bool waiting;      /* L: retired, and retire_try is to look at it: it is */
+	bool leaving;      /* L: in the link map, and a dlclose will take it, */
+	bool stranded;     /* L: or ld.so did not let us take it out */
+	unsigned threads;  /* L: what threads have in it, threads.h */
+	unsigned tries;    /* L: of retire_try in a row, */
+	uint64_t tried_at; /* L: and the step of the last one */
+	unsigned users;    /* DL: generations that need it, see needed.h; */
+	struct generation *next_used, **before_used; /* DL: of those that are needed */
+	struct generation *next_needed;              /* D: in a needed_load */
+	struct generation *replaced; /* D: of its guest, when it came as something needed */
+	bool outside;                /* D: an object that is none of ours needs it, too */
+	bool exposed;                /* D: listed for a moment, see debugger_expose */
+	unsigned kept;               /* L; not 0: must not be unmapped for now */
+	struct pins pins;            /* D, but for what it says itself; see pins.h */
+	unsigned slot;               /* L: of its calls, entry/calls.h */
+	bool entered;                /* L: entries have led to it */
+	struct target_table *tables; /* L: of its entries */
+	const char *file;            /* f: the guest's text, */
+	uint32_t origin;             /* f: and how much of it is its folder: what $ORIGIN
+					 * means */
 	char *expanded[GENERATION_EXPANDED]; /* L: malloc'ed; that named $ORIGIN */
 };
 
@@ -123,9 +127,12 @@ struct guest_entries {
 /* The instances that were opened by one name; as long as there are any. */
 struct instances {
 	struct index_link by_name;
-	struct guest *first; /* newest first */
-	uint32_t last;       /* number */
-	uint32_t others;     /* see struct guest */
+	struct guest *first;     /* newest first */
+	uint32_t last;           /* number */
+	uint32_t others;         /* see struct guest */
+	struct file_stamp stamp; /* of the file that the newest was made from, */
+	uint64_t hash[2];        /* and of its content */
+	bool stamped;            /* there was one */
 	char name[];
 };
 
@@ -183,6 +190,7 @@ struct registry {
 	struct index instances;                    /* by name */
 	struct index by_path, by_name;             /* guests */
 	struct index by_map, by_snapshot, by_file; /* generations that are not gone */
+	struct index contents;                     /* of them */
 	struct addresses addresses;                /* of them, once they are mapped */
 	bool addresses_lost;                       /* not all of them */
 	struct places places;
@@ -192,6 +200,7 @@ struct registry {
 	uint32_t closes;                    /* how many; read without, atomic */
 	struct generation
 		*live; /* newest first; atomic: whether there is one is asked without */
+	struct generation *used; /* DL: of them, those with users */
 	struct generation *chunk[REGISTRY_RECORDS / REGISTRY_CHUNK]; /* parallel to the
 						 * public records */
 	uint32_t usable;   /* records that have memory behind them */

@@ -100,19 +100,11 @@ unsigned instances_open(struct guests *gs, const struct guest *guest)
 
 bool instances_at(const struct guests *gs, uintptr_t address, void **handle, void **context)
 {
-	const struct addresses *a = &gs->registry.addresses;
-	const struct generation *gen;
-	struct guest *guest;
-	uint64_t version;
+	struct address_place place;
 
-	/* Both lie where they lie for ever, but may have become others'. */
-	do {
-		gen = addresses_find(a, address, &version);
-		guest = gen ? __atomic_load_n(&gen->guest, __ATOMIC_RELAXED) : NULL;
-		*handle = !guest || guest->raw ? NULL : &guest->handle;
-		*context = guest ? guest->context : NULL;
-		if (guest && guest->raw)
-			*handle = gen->object.map;
-	} while (!addresses_same(a, version));
-	return guest;
+	if (!addresses_find(&gs->registry.addresses, address, &place))
+		return false;
+	*handle = place.handle;
+	*context = place.context;
+	return true;
 }

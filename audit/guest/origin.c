@@ -21,13 +21,13 @@
 
 /* Replaces $ORIGIN.  Returns a malloc'ed text, NULL if there is none, or no
  * memory: ld.so's own reading is tried then. */
-static char *expand(const char *from, const char *origin)
+static char *expand(const char *from, const char *file, size_t origin)
 {
 	char *to;
 
 	if (!strchr(from, '$') || !(to = malloc(EXPANDED_MAX)))
 		return NULL;
-	if (path_expand(to, EXPANDED_MAX, from, strlen(from), origin, strlen(origin)) &&
+	if (path_expand(to, EXPANDED_MAX, from, strlen(from), file, origin) &&
 	    strcmp(to, from) != 0)
 		return to;
 	free(to);
@@ -50,7 +50,7 @@ void origin_rewrite(struct guests *gs, const struct link_map *map)
 		if ((d->d_tag != DT_RUNPATH && d->d_tag != DT_RPATH && d->d_tag != DT_NEEDED) ||
 		    n == GENERATION_EXPANDED)
 			continue;
-		to = expand((char *)strings + d->d_un.d_val, gen->origin);
+		to = expand((char *)strings + d->d_un.d_val, gen->file, gen->origin);
 		if (!to)
 			continue;
 		gen->expanded[n++] = to;

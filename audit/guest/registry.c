@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,6 +18,7 @@
 #include "dlbind.h"
 #include "goaudit-debug.h"
 #include "goaudit.h"
+#include "guest/content.h"
 #include "guest/guests.h"
 #include "guest/places.h"
 #include "guest/records.h"
@@ -328,11 +330,11 @@ void *registry_handle(const struct generation *gen)
 struct generation *registry_find_address_locked(struct guests *gs, uintptr_t address)
 {
 	const struct registry *r = &gs->registry;
-	uint64_t version;
-	struct generation *gen = addresses_find(&r->addresses, address, &version);
+	struct address_place place;
+	struct generation *gen;
 
-	if (gen && gen->object.map && generation_has(gen, address))
-		return gen;
+	if (addresses_find(&r->addresses, address, &place) && place.gen->object.map)
+		return place.gen;
 	for (gen = r->addresses_lost ? r->live : NULL; gen; gen = gen->next_live)
 		if (generation_has(gen, address))
 			return gen;
@@ -523,39 +525,51 @@ struct generation *registry_generation_locked(struct guests *gs, struct guest *g
 	return gen;
 }
 
+/* Instances are not looked for by their file (registry_find_file_locked). */
 void registry_restamp_locked(struct guests *gs, struct generation *gen,
 			     const struct file_stamp *stamp)
 {
+	struct instances *all = gen->guest->instances;
+
 	gen->stamp = *stamp;
-	index_put(&gs->registry.by_file, &gen->by_file, hash_of_file(stamp->dev, stamp->ino));
+	if (!all) {
+		index_put(&gs->registry.by_file, &gen->by_file,
+			  hash_of_file(stamp->dev, stamp->ino));
+		return;
+	}
+	all->stamp = *stamp;
+	memcpy(all->hash, gen->hash, sizeof all->hash);
+	all->stamped = true;
 }
 
 void registry_mapped_locked(struct guests *gs, struct generation *gen, struct link_map *map,
 			    uintptr_t lo, uintptr_t hi)
 {
 	struct registry *r = &gs->registry;
+	struct address_place place = { .hi = hi, .gen = gen, .context = gen->guest->context };
 
 	gen->object.map = map;
+	place.handle = registry_handle(gen);
 	records_begin_locked();
-	gen->info->handle = (uintptr_t)registry_handle(gen);
+	gen->info->handle = (uintptr_t)place.handle;
 	gen->info->lo = lo;
 	gen->info->hi = hi;
 	records_end_locked();
 	index_put(&r->by_map, &gen->by_map, index_hash_number((uintptr_t)map));
-	r->addresses_lost |= !addresses_add_locked(&r->addresses, lo, hi, gen);
+	r->addresses_lost |= !addresses_add_locked(&r->addresses, lo, &place);
 }
 
 void registry_describe_locked(struct guests *gs, struct generation *gen,
 			      const struct snapshot *s, const char *path)
 {
-	char *slash;
+	const char *file = lasting_text(gen->guest, path);
 
-	registry_restamp_locked(gs, gen, &s->stamp);
 	memcpy(gen->hash, s->hash, sizeof gen->hash);
+	registry_restamp_locked(gs, gen, &s->stamp);
 	gen->described = s->facts.has_debug_info;
-	text_copy(gen->origin, sizeof gen->origin, path);
-	slash = strrchr(gen->origin, '/');
-	slash[slash == gen->origin] = 0;
+	gen->file = file ? file : gen->guest->path;
+	gen->origin = strrchr(gen->file, '/') - gen->file;
+	gen->origin += gen->origin == 0;
 	records_begin_locked();
 	gen->info->is_go = s->facts.kind == IMAGE_GO_GUEST;
 	gen->info->snapshot_ns = s->ns;
@@ -563,17 +577,22 @@ void registry_describe_locked(struct guests *gs, struct generation *gen,
 	memcpy(gen->info->snapshot, s->file, sizeof gen->info->snapshot);
 	records_end_locked();
 	index_put(&gs->registry.by_snapshot, &gen->by_snapshot, index_hash_text(s->file));
+	if (gen->guest->instances)
+		content_join_locked(gs, gen, &s->facts);
 }
 
 /* Nothing leads to it any more. */
-static void leave_live_locked(struct registry *r, struct generation *gen)
+static void leave_live_locked(struct guests *gs, struct generation *gen)
 {
+	struct registry *r = &gs->registry;
+
 	*gen->before_live = gen->next_live;
 	if (gen->next_live)
 		gen->next_live->before_live = gen->before_live;
 	index_remove(&r->by_map, &gen->by_map);
 	index_remove(&r->by_snapshot, &gen->by_snapshot);
 	index_remove(&r->by_file, &gen->by_file);
+	content_leave_locked(gs, gen);
 	addresses_remove_locked(&r->addresses, gen->info->lo, gen);
 }
 
@@ -594,7 +613,7 @@ void registry_set_state_locked(struct guests *gs, struct generation *gen,
 		for (unsigned i = 0; i < GENERATION_EXPANDED; i++)
 			free(gen->expanded[i]);
 		memset(gen->expanded, 0, sizeof gen->expanded);
-		leave_live_locked(&gs->registry, gen);
+		leave_live_locked(gs, gen);
 		gen->guest->live--;
 		if (gen->guest->serving == gen)
 			gen->guest->serving = NULL;
@@ -610,6 +629,33 @@ void registry_set_state_locked(struct guests *gs, struct generation *gen,
 	else
 		log_line(gs->core, "%s: generation %u: %s", gen->guest->path, gen->info->number,
 			 records_state_name(state));
+}
+
+void registry_add_user_locked(struct guests *gs, struct generation *gen)
+{
+	struct registry *r = &gs->registry;
+
+	if (gen->users++)
+		return;
+	gen->next_used = r->used;
+	gen->before_used = &r->used;
+	if (r->used)
+		r->used->before_used = &gen->next_used;
+	r->used = gen;
+}
+
+void registry_remove_user_locked(struct generation *gen)
+{
+	if (--gen->users)
+		return;
+	*gen->before_used = gen->next_used;
+	if (gen->next_used)
+		gen->next_used->before_used = gen->before_used;
+}
+
+void registry_origin(const struct generation *gen, char *out, size_t size)
+{
+	snprintf(out, size, "%.*s", (int)gen->origin, gen->file);
 }
 
 void registry_let_go(struct guests *gs, struct generation *gen)

@@ -110,6 +110,13 @@ void registry_mapped_locked(struct guests *gs, struct generation *gen, struct li
 void registry_set_state_locked(struct guests *gs, struct generation *gen,
 			       enum goaudit_state state);
 
+/* One more generation needs it, or one fewer.  With ld.so's lock, too. */
+void registry_add_user_locked(struct guests *gs, struct generation *gen);
+void registry_remove_user_locked(struct generation *gen);
+
+/* What $ORIGIN means to it: the folder of its file.  It is constant. */
+void registry_origin(const struct generation *gen, char *out, size_t size);
+
 /* Gives back one of gen->kept.  Without core.lock. */
 void registry_let_go(struct guests *gs, struct generation *gen);
 

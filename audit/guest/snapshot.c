@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,14 +19,17 @@
 
 #include "../dlbind/private.h"
 #include "core/clock.h"
+#include "core/core.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "goaudit.h"
 #include "guest/companion.h"
+#include "guest/content.h"
 #include "guest/guests.h"
 #include "guest/stamp.h"
 #include "image/image.h"
 #include "loader/folder.h"
+#include "loader/identity.h"
 #include "loader/loader.h"
 
 /* How often a file is read again that changes while it is read. */
@@ -204,8 +208,8 @@ static bool make_place(struct guests *gs, struct snapshot *s, const char *base)
 
 	s->file[0] = 0;
 	while (f) {
-		/* Unique in the folder: no two generations share a file, nor do forked
-		 * processes, which count on from the same number. */
+		/* Unique in the folder, also among forked processes, which count on from the
+		 * same number. */
 		n = __atomic_add_fetch(&gs->loader->folders.serial, 1, __ATOMIC_RELAXED);
 		snprintf(place, sizeof place, "%s/%016llx%016llx.%llu", f->own->path,
 			 (unsigned long long)s->hash[0], (unsigned long long)s->hash[1],
@@ -224,33 +228,88 @@ static bool make_place(struct guests *gs, struct snapshot *s, const char *base)
 	return false;
 }
 
-int snapshot_make(struct guests *gs, const char *path, struct snapshot *s)
+/* Makes a place for the file: one more name of `shared`, or, where that is NULL, what has
+ * been read.  Returns 0, or -1: nothing is left, and in the latter case dlerror is set. */
+static int place_file(struct guests *gs, const char *path, struct snapshot *s,
+		      const char *shared)
 {
-	const char *base = strrchr(path, '/') + 1;
-	uint64_t begin = clock_ns();
-	bool made;
+	bool made = make_place(gs, s, strrchr(path, '/') + 1);
 
-	if (companion_image(gs) != 0 || check_and_mend(gs, path, s) != 0)
-		return -1;
-	made = make_place(gs, s, base);
-	if (!made && !s->file[0])
-		return -1;
-	if (!made || write_file(s->file, s) != 0) {
+	if (made && (shared ? link(shared, s->file) : write_file(s->file, s)) == 0)
+		return 0;
+	if (!shared && (made || s->file[0]))
 		error_set(gs->core,
 			  "%s: cannot make a snapshot: %m: free space, raise "
 			  "the limit, or name another place in GOAUDIT_SNAPSHOTS",
 			  s->file);
-		if (made)
-			folder_remove_place(s->file);
-		s->file[0] = 0;
+	if (made)
+		folder_remove_place(s->file);
+	s->file[0] = 0;
+	return -1;
+}
+
+/* One more name for the file of a generation with the same content.  Another file system, a
+ * file that has gone meanwhile, too many names: then it is copied. */
+static bool share(struct guests *gs, const char *path, struct snapshot *s)
+{
+	char file[sizeof s->file];
+
+	return s->shares && identity_known(gs->loader) &&
+	       content_of(gs, s->hash, &s->facts, file, sizeof file) &&
+	       place_file(gs, path, s, file) == 0;
+}
+
+bool snapshot_know(struct guests *gs, const struct file_stamp *now, const struct guest *guest,
+		   struct snapshot *s)
+{
+	const struct instances *all = guest->instances;
+
+	if (s->data || !all)
+		return false;
+	pthread_mutex_lock(&gs->core->lock);
+	s->known = all->stamped && !all->stamp.racy && stamp_same(now, &all->stamp);
+	if (s->known) {
+		s->stamp = *now;
+		memcpy(s->hash, all->hash, sizeof s->hash);
+	}
+	pthread_mutex_unlock(&gs->core->lock);
+	return s->known;
+}
+
+static int read_path(struct guests *gs, const char *path, struct snapshot *s)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), result = -1;
+
+	if (fd < 0) {
+		error_set(gs->core, "%s: cannot be read: %m: try again", path);
 		return -1;
 	}
-	s->ns += clock_ns() - begin;
-	return 0;
+	result = snapshot_read(gs, fd, path, s);
+	close(fd);
+	return result;
+}
+
+int snapshot_make(struct guests *gs, const char *path, struct snapshot *s)
+{
+	uint64_t begin = clock_ns();
+	int result = 0;
+
+	if (!share(gs, path, s)) {
+		if (!s->data && read_path(gs, path, s) != 0)
+			return -1;
+		begin = clock_ns();
+		result = companion_image(gs) == 0 && check_and_mend(gs, path, s) == 0 ?
+				 place_file(gs, path, s, NULL) :
+				 -1;
+	}
+	snapshot_release(s);
+	if (result == 0)
+		s->ns += clock_ns() - begin;
+	return result;
 }
 
 /* A snapshot does not change, and ld.so has it mapped, too. */
-int snapshot_map(struct guests *gs, const struct generation *gen, struct snapshot_mapping *m)
+static int map(struct guests *gs, const struct generation *gen, struct snapshot_mapping *m)
 {
 	int fd = open(gen->info->snapshot, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	struct stat st;
@@ -268,5 +327,17 @@ int snapshot_map(struct guests *gs, const struct generation *gen, struct snapsho
 		  "%s: the snapshot of its build cannot be read: close and open it "
 		  "again",
 		  gen->info->path);
+	return -1;
+}
+
+int snapshot_map_both(struct guests *gs, const struct generation *old,
+		      const struct generation *new, struct snapshot_mapping *first,
+		      struct snapshot_mapping *second)
+{
+	if (map(gs, old, first) != 0)
+		return -1;
+	if (map(gs, new, second) == 0)
+		return 0;
+	munmap(first->data, first->size);
 	return -1;
 }

@@ -13,6 +13,7 @@
 #include "../dlbind/linkmap.h"
 #include "core/clock.h"
 #include "goaudit.h"
+#include "loader/identity.h"
 #include "loader/loader.h"
 #include "loader/tiny.h"
 
@@ -39,6 +40,8 @@ static const char *check_count(struct loader *ld, bool *tried)
 	}
 	why = so->ns->nloaded == before + 1 ? linkmap_check(so->ns, so->debug) :
 					      "_ns_nloaded did not follow a dlopen";
+	if (!why)
+		identity_learn(ld, tiny, path);
 	dlclose(tiny);
 	if (!why && so->ns->nloaded != before) {
 		*tried = !linkmap_has(so->ns, tiny);

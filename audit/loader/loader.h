@@ -6,6 +6,7 @@
 #include <link.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "dlbind.h"
@@ -22,6 +23,8 @@ struct ldso {
 	struct r_debug *debug;        /* c */
 	bool checked;                 /* D: ldso_validate has an answer */
 	char refusal[192];            /* D: why the layout is not trusted, or "" */
+	size_t inode;                 /* D, read without, atomic: place of an object's inode
+				       * number; 0: not known (identity.h) */
 };
 
 /* ld.so's own locks (transaction.c). */

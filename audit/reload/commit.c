@@ -59,9 +59,8 @@ static void supersede(struct job *job, struct generation *gen)
 	}
 }
 
-void commit_roll_back(void *arg)
+static void roll_back(struct job *job)
 {
-	struct job *job = arg;
 	struct reloads *rl = job->rl;
 
 	entry_discard(rl->entries, job->table);
@@ -77,6 +76,14 @@ void commit_roll_back(void *arg)
 	retire_undo(rl, job->old);
 	job->outcome = FAILED;
 	job->handle = NULL;
+}
+
+void commit_roll_back(void *arg)
+{
+	const struct commit *c = arg;
+
+	for (unsigned i = 0; i < c->n; i++)
+		roll_back(c->jobs[i]);
 }
 
 /* Whose references the new generation gets.  With our lock. */
@@ -97,48 +104,81 @@ static void take_references_locked(struct job *job)
 		commit_add_reference_locked(gen, job->request->mode);
 }
 
-/* From one moment on handle, entries and references are the new generation's.
- * Returns false when out of memory. */
-static bool switch_over(struct job *job)
+/* Where a link has been turned, the guest's name leads to another path; all or none.  With our
+ * lock. */
+static bool turn_locked(const struct commit *c)
+{
+	for (unsigned i = 0; i < c->n; i++) {
+		struct job *job = c->jobs[i];
+
+		if (!job->turned)
+			continue;
+		job->path = job->guest->path;
+		job->name = job->guest->name;
+		if (registry_turn_locked(job->rl->guests, job->guest, job->request->path,
+					 job->request->name))
+			continue;
+		/* The texts of old are there. */
+		while (i-- > 0)
+			if (c->jobs[i]->turned)
+				registry_turn_locked(job->rl->guests, c->jobs[i]->guest,
+						     c->jobs[i]->path, c->jobs[i]->name);
+		return false;
+	}
+	return true;
+}
+
+/* The first whose table does not lead from all entries; NULL: none.  With our lock. */
+static struct job *incomplete_locked(const struct commit *c)
+{
+	for (unsigned i = 0; i < c->n; i++)
+		if (!entry_fits_locked(c->jobs[i]->gen, c->jobs[i]->table))
+			return c->jobs[i];
+	return NULL;
+}
+
+static void switch_one_locked(struct job *job)
 {
 	struct reloads *rl = job->rl;
-	const char *lacks;
 
-	for (;;) {
-		pthread_mutex_lock(&rl->core->lock);
-		if (job->turned &&
-		    !registry_turn_locked(rl->guests, job->guest, job->request->path,
-					  job->request->name)) {
-			pthread_mutex_unlock(&rl->core->lock);
-			return false;
-		}
-		if (entry_switch_locked(rl->entries, job->gen, job->table))
-			break;
+	entry_switch_locked(rl->entries, job->gen, job->table);
+	job->table = NULL;
+	job->gen->owner = NULL;
+	take_references_locked(job);
+	registry_set_state_locked(rl->guests, job->gen, GOAUDIT_OPEN);
+}
+
+/* From one moment on handles, entries and references are the new generations'.
+ * Returns false when out of memory. */
+static bool switch_over(const struct commit *c)
+{
+	struct reloads *rl = c->jobs[0]->rl;
+	struct job *job;
+	const char *lacks;
+	bool good;
+
+	pthread_mutex_lock(&rl->core->lock);
+	while ((job = incomplete_locked(c))) {
 		pthread_mutex_unlock(&rl->core->lock);
 		/* Functions have been looked up meanwhile. */
 		entry_discard(rl->entries, job->table);
 		if (!entry_prepare(rl->entries, job->gen, &job->table, &lacks))
 			return false;
+		pthread_mutex_lock(&rl->core->lock);
 	}
-	job->table = NULL;
-	job->gen->owner = NULL;
-	take_references_locked(job);
-	registry_set_state_locked(rl->guests, job->gen, GOAUDIT_OPEN);
+	good = turn_locked(c);
+	for (unsigned i = 0; i < c->n && good; i++)
+		switch_one_locked(c->jobs[i]);
 	pthread_mutex_unlock(&rl->core->lock);
-	return true;
+	return good;
 }
 
-void commit_switch(void *arg)
+/* What follows for the generations of before. */
+static void settle(struct job *job)
 {
-	struct job *job = arg;
 	struct reloads *rl = job->rl;
 	struct generation *old = job->old, *gen = job->gen, *mine = job->reloading;
 
-	if (!switch_over(job)) {
-		job_out_of_memory(job);
-		commit_roll_back(job);
-		return;
-	}
 	job->outcome = DONE;
 	commit_show_map(job);
 	retire_replaced(rl, job->guest);
@@ -153,4 +193,17 @@ void commit_switch(void *arg)
 	/* All have closed it while it was reloaded. */
 	if (retire_is_unreferenced(gen))
 		close_unreferenced(rl, gen);
+}
+
+void commit_switch(void *arg)
+{
+	const struct commit *c = arg;
+
+	if (!switch_over(c)) {
+		job_out_of_memory(c->jobs[0]);
+		commit_roll_back(arg);
+		return;
+	}
+	for (unsigned i = 0; i < c->n; i++)
+		settle(c->jobs[i]);
 }

@@ -45,12 +45,11 @@ static struct generation **keep_others(struct reloads *rl, const struct generati
 
 	*n = 0;
 	pthread_mutex_lock(&rl->core->lock);
-	for (other = rl->guests->registry.live; other; other = other->next_live)
+	for (other = gen->guest->all; other; other = other->next)
 		all++;
 	others = malloc((all + 1) * sizeof *others);
-	for (other = others ? rl->guests->registry.live : NULL; other;
-	     other = other->next_live) {
-		if (other->guest != gen->guest || other == gen ||
+	for (other = others ? gen->guest->all : NULL; other; other = other->next) {
+		if (other->info->state == GOAUDIT_GONE || other == gen ||
 		    other->adapter != gen->adapter || other->unmapping || other->rolled_back)
 			continue;
 		other->kept++;

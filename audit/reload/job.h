@@ -29,12 +29,14 @@ struct job {
 	struct guest *guest;
 	struct snapshot snapshot;     /* what has been read and made so far */
 	bool unchanged;               /* the file is that of `seen` */
-	bool turned;                  /* request->path is not where the guest's name led */
+	bool turned;                  /* request->path is not where the guest's name led, */
+	const char *path, *name;      /* which are these, from the switch on */
 	struct generation *seen;      /* current generation when the file was looked at */
 	struct generation *reloading; /* dlreload: the caller's generation; else NULL */
 	struct goaudit_reload_options options;
 	struct generation *old, *gen; /* current before, and new */
 	struct target_table *table;   /* for the entries, from initialise to the end */
+	bool initialised;             /* the new one's initialisers have run */
 	enum outcome outcome;
 	void *handle;
 };

@@ -26,6 +26,7 @@
 #include "image/image.h"
 #include "loader/elf.h"
 #include "loader/folder.h"
+#include "loader/identity.h"
 #include "loader/ldso.h"
 #include "loader/transaction.h"
 #include "reload/job.h"
@@ -120,8 +121,13 @@ void reload_mapped(struct reloads *rl, struct link_map *map)
 		return;
 	pthread_mutex_lock(&rl->core->lock);
 	gen = registry_find_snapshot_locked(rl->guests, map->l_name);
-	if (gen && gen->info->state == GOAUDIT_LOADING)
+	if (gen && gen->info->state == GOAUDIT_LOADING) {
+		/* Instances share a file.  Of others ld.so finds by its number what another
+		 * object needs. */
+		if (gen->guest->instances)
+			identity_drop(rl->loader, map);
 		registry_mapped_locked(rl->guests, gen, map, lo, hi);
+	}
 	pthread_mutex_unlock(&rl->core->lock);
 }
 

@@ -16,11 +16,10 @@
 #include "reload/reloads.h"
 
 int move_check_exports(struct reloads *rl, const struct generation *old,
-		       const struct generation *new, const struct snapshot *snapshot,
-		       const char *const *names, size_t n)
+		       const struct generation *new, const char *const *names, size_t n)
 {
 	char text[900];
-	struct snapshot_mapping m;
+	struct snapshot_mapping m, next;
 	int differs;
 
 	if (folder_lost(rl->loader, old->info->snapshot) || access(rl->core->home, X_OK) != 0) {
@@ -31,12 +30,13 @@ int move_check_exports(struct reloads *rl, const struct generation *old,
 			 new->info->path);
 		return 0;
 	}
-	if (companion_dwarf(rl->guests) != 0 || snapshot_map(rl->guests, old, &m) != 0)
+	if (companion_dwarf(rl->guests) != 0 ||
+	    snapshot_map_both(rl->guests, old, new, &m, &next) != 0)
 		return -1;
-	differs = rl->guests->companions.compare_exports(m.data, m.size, snapshot->data,
-							 snapshot->size, names, n, text,
-							 sizeof text);
+	differs = rl->guests->companions.compare_exports(m.data, m.size, next.data, next.size,
+							 names, n, text, sizeof text);
 	munmap(m.data, m.size);
+	munmap(next.data, next.size);
 	if (!differs)
 		return 0;
 	error_set(rl->core,
@@ -47,13 +47,12 @@ int move_check_exports(struct reloads *rl, const struct generation *old,
 }
 
 int move_variables(struct reloads *rl, const struct generation *old,
-		   const struct generation *new, const struct snapshot *snapshot,
-		   const char *const *names)
+		   const struct generation *new, const char *const *names)
 {
 	const struct adapter *a = new->adapter;
 
 	if (a->move)
-		return a->move(rl->adapters, old, new, snapshot, names);
+		return a->move(rl->adapters, old, new, names);
 	error_set(rl->core,
 		  "%s: variables of %s do not move: leave the copy out, or save them with "
 		  "hooks",

@@ -11,15 +11,12 @@
 
 struct generation;
 struct reloads;
-struct snapshot;
 
 /* Have the exported functions of these names the same signatures in both?  Those
- * that one of them lacks, or does not describe, are passed over.  `snapshot` is the new
- * one's, with its bytes.
+ * that one of them lacks, or does not describe, are passed over.
  * Returns 0, or -1 with dlerror set. */
 int move_check_exports(struct reloads *rl, const struct generation *old,
-		       const struct generation *new, const struct snapshot *snapshot,
-		       const char *const *names, size_t n);
+		       const struct generation *new, const char *const *names, size_t n);
 
 /* Copies package variables of a Go guest, all or none: those of the names up to a
  * NULL ("main.count", "example.com/m/pkg.Table"; one without a package is of main),
@@ -27,7 +24,6 @@ int move_check_exports(struct reloads *rl, const struct generation *old,
  * and not begin again, since both have the objects in common from now on.
  * Returns 0, or -1 with dlerror set and nothing changed. */
 int move_variables(struct reloads *rl, const struct generation *old,
-		   const struct generation *new, const struct snapshot *snapshot,
-		   const char *const *names);
+		   const struct generation *new, const char *const *names);
 
 #endif

@@ -205,10 +205,9 @@ static void put_aside(struct reloads *rl, struct needed_load *load, struct gener
 void needed_begin(struct reloads *rl, struct needed_load *load)
 {
 	/* Only this thread changes the list: it has ld.so's lock. */
-	for (struct generation *gen = rl->guests->registry.live; gen; gen = gen->next_live)
-		if (gen->users && gen->object.map && !gen->object.hidden &&
-		    !gen->info->references && gen->info->state != GOAUDIT_LOADING &&
-		    !fits(rl, load, gen))
+	for (struct generation *gen = rl->guests->registry.used; gen; gen = gen->next_used)
+		if (gen->object.map && !gen->object.hidden && !gen->info->references &&
+		    gen->info->state != GOAUDIT_LOADING && !fits(rl, load, gen))
 			put_aside(rl, load, gen);
 }
 
@@ -423,13 +422,13 @@ static struct generation **collect_locked(const struct reloads *rl,
 	unsigned room = 0;
 
 	*n = 0;
-	for (struct generation *g = rl->guests->registry.live; g; g = g->next_live)
+	for (struct generation *g = rl->guests->registry.used; g; g = g->next_used)
 		room++;
 	all = malloc((room + 1) * sizeof *all);
 	if (!all)
 		return NULL;
-	for (struct generation *g = rl->guests->registry.live; g; g = g->next_live)
-		if (g->users && users_reach(gen, g))
+	for (struct generation *g = rl->guests->registry.used; g; g = g->next_used)
+		if (users_reach(gen, g))
 			all[(*n)++] = g;
 	return all;
 }

@@ -51,122 +51,13 @@
 #include "reload/recover.h"
 #include "reload/reloads.h"
 #include "reload/retire.h"
-#include "reload/state_hooks.h"
-
-/* Function addresses of an open guest must lead somewhere in the new build.  After the
- * last dlclose nobody may call them; those that lead nowhere trap. */
-static bool has_all_functions(struct job *job)
-{
-	const char *lacks;
-
-	if (!entry_prepare(job->rl->entries, job->gen, &job->table, &lacks)) {
-		job_out_of_memory(job);
-		return false;
-	}
-	if (!job->reloading || (job->options.flags & GOAUDIT_RELOAD_LACKING))
-		return true;
-	if (lacks)
-		error_set(job->rl->core,
-			  "%s: the new build has no function %s, whose address "
-			  "is in use: put it back, or restart the process",
-			  job->guest->path, lacks);
-	return !lacks;
-}
-
-/* Callers keep passing the arguments of the build whose address they took, so signatures
- * must not change while the guest is open. */
-static bool has_same_signatures(struct job *job)
-{
-	const char **names;
-	bool same = true;
-	size_t n;
-
-	if (!job->reloading || job->guest->raw ||
-	    (job->options.flags & GOAUDIT_RELOAD_ANY_SIGNATURE) || !job->gen->described ||
-	    !job->old || !job->old->described)
-		return true;
-	names = entry_names(job->rl->entries, job->guest, &n);
-	if (!names) {
-		job_out_of_memory(job);
-		return false;
-	}
-	if (n)
-		same = move_check_exports(job->rl, job->old, job->gen, &job->snapshot, names,
-					  n) == 0;
-	free(names);
-	return same;
-}
-
-/* What the old generation leaves to the new one, which is initialised. */
-static bool take_over_state(struct job *job)
-{
-	if (job->old && (job->options.flags & GOAUDIT_RELOAD_VARIABLES) &&
-	    move_variables(job->rl, job->old, job->gen, &job->snapshot,
-			   job->options.variables) != 0)
-		return false;
-	return state_hooks_run(job->rl, job->old, job->gen);
-}
-
-/* While inits and goaudit_load ran, functions of the old generation may have been looked
- * up. */
-static bool fits_still(struct job *job)
-{
-	if (entry_is_complete(job->rl->entries, job->gen, job->table))
-		return true;
-	entry_discard(job->rl->entries, job->table);
-	job->table = NULL;
-	return has_all_functions(job) && has_same_signatures(job);
-}
-
-static void nothing(void *arg)
-{
-	(void)arg;
-}
-
-/* Does ld.so call us?  What has been settled with the runtime cannot be taken back. */
-static bool can_commit(struct job *job)
-{
-	if (transaction_run(job->rl->loader, nothing, NULL))
-		return true;
-	error_set(job->rl->core, "%s: %s", job->guest->path, LDSO_NOT_CALLED);
-	return false;
-}
-
-/* Neither committed nor rolled back.  The old generation goes on, and the next step that
- * ld.so lets us make takes the new one out. */
-static void strand(struct job *job)
-{
-	struct reloads *rl = job->rl;
-
-	entry_discard(rl->entries, job->table);
-	pthread_mutex_lock(&rl->core->lock);
-	job->gen->owner = NULL;
-	job->gen->rolled_back = true;
-	job->guest->current = job->old;
-	pthread_mutex_unlock(&rl->core->lock);
-	retire_strand(rl, job->gen);
-	error_set(rl->core, "%s: %s", job->guest->path, LDSO_NOT_CALLED);
-	job->outcome = FAILED;
-	job->handle = NULL;
-}
+#include "reload/takeover.h"
 
 static void initialise(struct job *job)
 {
-	struct reloads *rl = job->rl;
-	struct generation *gen = job->gen;
-	unsigned limit = job->options.init_timeout_ms;
-	bool good = has_all_functions(job) && has_same_signatures(job);
+	bool good = takeover_prepare(job);
 
-	if (good && gen->adapter->initialise)
-		good = init_run(rl, gen, limit ? limit : rl->core->settings.init_timeout) ==
-		       INIT_GOOD;
-	if (good) {
-		good = take_over_state(job) && fits_still(job) && can_commit(job);
-		if (gen->adapter->end_takeover)
-			gen->adapter->end_takeover(rl->adapters, gen, !good);
-	}
-	if (!transaction_run(rl->loader, good ? commit_switch : commit_roll_back, job))
-		strand(job);
+	takeover_end(&job, 1, good);
 }
 
 /* --- opening -------------------------------------------------------------- */
@@ -249,17 +140,20 @@ static void open_step(void *arg)
 		job->outcome = PREPARE;
 	} else if (hideable(job)) {
 		load_generation(job);
+		if (job->outcome == INITIALISE && !job->old && !job->gen->adapter->initialise)
+			commit_switch(&(struct commit){ &job, 1 }); /* nothing takes time */
 	}
 	commit_show_map(job);
 }
 
 /* Reads the file: is its content that hash's?  false: dlerror is set. */
-static bool look_at_content(struct job *job, struct generation *cur, const uint64_t *hash)
+static bool look_at_content(struct job *job, struct generation *cur, const uint64_t *hash,
+			    const struct file_stamp *now)
 {
 	struct reloads *rl = job->rl;
 	struct snapshot *s = &job->snapshot;
 
-	if (!s->file[0] &&
+	if (!s->file[0] && !snapshot_know(rl->guests, now, job->guest, s) &&
 	    snapshot_read(rl->guests, job->request->fd, job->request->path, s) != 0)
 		return false;
 	/* Elsewhere, the same bytes have another $ORIGIN. */
@@ -301,7 +195,7 @@ static bool look_at_file(struct job *job)
 	job->unchanged = stamp_same(&now, &then) && !then.racy && !job->turned;
 	if (job->request->mode & RTLD_NOLOAD)
 		return true;
-	if (!job->unchanged && !look_at_content(job, cur, hash))
+	if (!job->unchanged && !look_at_content(job, cur, hash, &now))
 		return false;
 	job->unchanged = job->unchanged && !needed_changed(rl, cur);
 	return true;
@@ -317,7 +211,8 @@ static bool prepare(struct job *job)
 
 	if (s->file[0])
 		return true;
-	if (!s->data && snapshot_read(rl->guests, job->request->fd, job->request->path, s) != 0)
+	if (!s->data && !s->known && job->request->fd >= 0 &&
+	    snapshot_read(rl->guests, job->request->fd, job->request->path, s) != 0)
 		return false;
 	if (snapshot_make(rl->guests, job->request->path, s) != 0)
 		return false;
@@ -388,18 +283,24 @@ static void note_failure(struct reloads *rl, const struct guest *guest)
 	pthread_mutex_unlock(&rl->core->lock);
 }
 
-/* Runs one open or reload to its end.  The guest has been kept, and is released. */
-static void *run(struct job *job, void (*first)(void *))
+/* Is it clear before the step that a new generation is? */
+static bool is_wanted(const struct job *job)
 {
-	struct reloads *rl = job->rl;
-	void *handle = NULL;
+	if (job->unchanged || (job->request->mode & RTLD_NOLOAD))
+		return false;
+	return !job->seen || job->snapshot.data || job->snapshot.known;
+}
+
+/* Makes the first step, to where a new generation is to be initialised, or to the end. */
+static void begin(struct job *job, void (*first)(void *))
+{
 	bool going = true;
 
 	while (going) {
 		job->outcome = FAILED;
 		if (!look_at_file(job))
 			break;
-		if (job->snapshot.data && !job->unchanged && !prepare(job))
+		if (is_wanted(job) && !prepare(job))
 			break;
 		if (!step(job, first))
 			break;
@@ -410,8 +311,15 @@ static void *run(struct job *job, void (*first)(void *))
 		else
 			going = job->outcome == RETRY;
 	}
-	if (job->outcome == INITIALISE)
-		initialise(job);
+}
+
+/* What is left of a job that has come to its outcome.  The guest has been kept, and is
+ * released.  Returns the handle, or NULL with dlerror set. */
+static void *end(struct job *job)
+{
+	struct reloads *rl = job->rl;
+	void *handle = NULL;
+
 	if (job->snapshot.file[0])
 		folder_remove(rl->loader, job->snapshot.file);
 	snapshot_release(&job->snapshot);
@@ -425,6 +333,15 @@ static void *run(struct job *job, void (*first)(void *))
 	if (handle)
 		debugger_loaded(rl->loader);
 	return handle;
+}
+
+/* Runs one open or reload to its end. */
+static void *run(struct job *job, void (*first)(void *))
+{
+	begin(job, first);
+	if (job->outcome == INITIALISE)
+		initialise(job);
+	return end(job);
 }
 
 /* Has everybody closed it? */
@@ -473,6 +390,9 @@ void *reload_open(struct reloads *rl, const struct open_request *request)
 		error_set(rl->core, "%s: out of memory: close some guests", request->path);
 		return NULL;
 	}
+	job.snapshot.shares = job.guest->instances;
+	if (request->instance)
+		snapshot_know(rl->guests, &request->stamp, job.guest, &job.snapshot);
 	return run(&job, open_step);
 }
 
@@ -577,55 +497,136 @@ static void reload_step(void *arg)
 	commit_show_map(job);
 }
 
-void *reload_reload(struct reloads *rl, void *handle,
-		    const struct goaudit_reload_options *options)
-{
-	struct open_request request = { .mode = RTLD_NOW, .reloadable = true };
-	struct job job = { .rl = rl, .request = &request };
+/* One dlreload, and what it is asked for. */
+struct reloading {
+	struct job job;
+	struct open_request request;
 	char *name, *path;
-	void *result;
+};
 
+/* Finds the guest, which is kept until end_reload, and opens its file.  Returns false, with
+ * dlerror set and nothing left to do. */
+static bool begin_reload(struct reloads *rl, struct reloading *r, void *handle,
+			 const struct goaudit_reload_options *options)
+{
+	struct job *job = &r->job;
+	struct open_request *request = &r->request;
+
+	*r = (struct reloading){ .job = { .rl = rl, .request = request },
+				 .request = { .mode = RTLD_NOW, .reloadable = true } };
 	if (options)
-		memcpy(&job.options, options,
-		       options->size < sizeof job.options ? options->size : sizeof job.options);
+		memcpy(&job->options, options,
+		       options->size < sizeof job->options ? options->size :
+							     sizeof job->options);
 	pthread_mutex_lock(&rl->core->lock);
-	job.reloading = registry_find_handle_locked(rl->guests, handle);
-	if (job.reloading && !job.reloading->info->references)
-		job.reloading = NULL;
-	job.guest = job.reloading ? job.reloading->guest : NULL;
-	if (job.guest)
-		registry_keep_locked(rl->guests, job.guest);
+	job->reloading = registry_find_handle_locked(rl->guests, handle);
+	if (job->reloading && !job->reloading->info->references)
+		job->reloading = NULL;
+	job->guest = job->reloading ? job->reloading->guest : NULL;
+	if (job->guest)
+		registry_keep_locked(rl->guests, job->guest);
 	pthread_mutex_unlock(&rl->core->lock);
-	if (!job.reloading) {
+	if (!job->reloading) {
 		error_set(rl->core,
 			  "%p: not an open handle of a reloadable object: open it "
 			  "with RTLD_RELOADABLE first",
 			  handle);
-		return NULL;
+		return false;
 	}
-	name = registry_name(rl->guests, job.guest);
-	path = name ? realpath(name, NULL) : NULL;
-	request.fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	if (request.fd < 0) {
+	r->name = registry_name(rl->guests, job->guest);
+	r->path = r->name ? realpath(r->name, NULL) : NULL;
+	request->fd = r->path ? open(r->path, O_RDONLY | O_CLOEXEC) : -1;
+	if (request->fd < 0) {
 		error_set(rl->core, "%s: cannot be read: %m: the old generation goes on",
-			  name ? name : job.guest->path);
-		note_failure(rl, job.guest);
-		free(path);
-		free(name);
-		registry_release(rl->guests, job.guest);
-		return NULL;
+			  r->name ? r->name : job->guest->path);
+		note_failure(rl, job->guest);
+		free(r->path);
+		free(r->name);
+		registry_release(rl->guests, job->guest);
+		return false;
 	}
-	request.path = path;
-	request.name = name;
-	job.turned = strcmp(path, job.guest->path) != 0;
-	request.panic_return = job.reloading->panic_return;
-	if (job.reloading->object.global)
-		request.mode |= RTLD_GLOBAL;
-	result = run(&job, reload_step);
-	close(request.fd);
-	free(path);
-	free(name);
-	return result;
+	request->path = r->path;
+	request->name = r->name;
+	job->snapshot.shares = job->guest->instances;
+	job->turned = strcmp(r->path, job->guest->path) != 0;
+	request->panic_return = job->reloading->panic_return;
+	if (job->reloading->object.global)
+		request->mode |= RTLD_GLOBAL;
+	return true;
+}
+
+static void *end_reload(struct reloading *r)
+{
+	void *handle = end(&r->job);
+
+	close(r->request.fd);
+	free(r->path);
+	free(r->name);
+	return handle;
+}
+
+void *reload_reload(struct reloads *rl, void *handle,
+		    const struct goaudit_reload_options *options)
+{
+	struct reloading r;
+
+	if (!begin_reload(rl, &r, handle, options))
+		return NULL;
+	begin(&r.job, reload_step);
+	if (r.job.outcome == INITIALISE)
+		initialise(&r.job);
+	return end_reload(&r);
+}
+
+/* Loads and initialises the next generation of each.  The new ones, *n of them, are at
+ * `news`.  Returns false when one has failed. */
+static bool prepare_all(struct reloading *r, unsigned count, struct job **news, unsigned *n)
+{
+	bool good = true;
+
+	for (unsigned i = 0; i < count && good; i++) {
+		struct job *job = &r[i].job;
+
+		begin(job, reload_step);
+		if (job->outcome == INITIALISE) {
+			news[(*n)++] = job;
+			good = takeover_prepare(job);
+		} else {
+			good = job->outcome == DONE;
+		}
+	}
+	return good;
+}
+
+int reload_together(struct reloads *rl, void *const *handles, unsigned count,
+		    const struct goaudit_reload_options *options)
+{
+	struct reloading *r = calloc(count + 1, sizeof *r);
+	struct job **news = calloc(count + 1, sizeof(struct job *));
+	unsigned open = 0, n = 0;
+	bool good = r && news;
+
+	if (!good)
+		error_set(rl->core, "%u instances: out of memory: close some guests", count);
+	/* One that has been closed meanwhile is none of them. */
+	for (unsigned i = 0; i < count && good; i++)
+		if (begin_reload(rl, &r[open], handles[i], options))
+			open++;
+		else
+			good = !reload_knows(rl, handles[i]);
+	good = good && prepare_all(r, open, news, &n);
+	if (n)
+		takeover_end(news, n, good);
+	for (unsigned i = 0; i < n; i++)
+		good = good && news[i]->outcome == DONE;
+	for (unsigned i = open; i-- > 0;) {
+		if (!good)
+			r[i].job.outcome = FAILED; /* those that need not move, too */
+		end_reload(&r[i]);
+	}
+	free(news);
+	free(r);
+	return good ? (int)open : -1;
 }
 
 /* --- exit ----------------------------------------------------------------- */

@@ -41,6 +41,11 @@ bool reload_adopt(struct reloads *rl, void **handle, char *path);
 /* Is it a handle of ours? */
 bool reload_knows(struct reloads *rl, const void *handle);
 
+/* The same for several at one moment: either all have moved, or none.  Those that have been
+ * closed meanwhile are passed over.  Returns how many there are, or -1 with dlerror set. */
+int reload_together(struct reloads *rl, void *const *handles, unsigned count,
+		    const struct goaudit_reload_options *options);
+
 /* dlreload: see goaudit.h. */
 void *reload_reload(struct reloads *rl, void *handle,
 		    const struct goaudit_reload_options *options);

@@ -6,6 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dlbind.h"
+#include "goaudit.h"
+#include "guest/guests.h"
+
 struct adapters;
 struct core;
 struct entries;
@@ -15,8 +19,10 @@ struct loader;
 struct open_request {
 	const char *path; /* absolute, resolved */
 	const char *name; /* absolute: what the host has asked for, or ld.so found */
-	int fd;           /* the open file; stays the caller's */
-	int mode;         /* dlopen's, without the bits that are ours */
+	int fd;           /* the open file; stays the caller's; -1: an instance whose name
+			   * leads to the file of the last one */
+	struct file_stamp stamp; /* an instance's: of it */
+	int mode;                /* dlopen's, without the bits that are ours */
 	bool reloadable;
 	bool panic_return; /* RTLD_PANIC_RETURN */
 	bool raw;          /* RTLD_RAW */

@@ -518,7 +518,7 @@ static void leave(struct reloads *rl, struct generation *gen)
 	bool current = gen->guest->current == gen;
 
 	pthread_mutex_lock(&rl->core->lock);
-	gen->users--;
+	registry_remove_user_locked(gen);
 	pthread_mutex_unlock(&rl->core->lock);
 	if (gen->users || gen->owner || !retire_is_unreferenced(gen))
 		return;

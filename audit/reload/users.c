@@ -43,7 +43,7 @@ bool users_add(struct reloads *rl, struct generation *gen, struct generation *ot
 	if (more) {
 		pins->need = more;
 		more[pins->needs++] = other;
-		other->users++;
+		registry_add_user_locked(rl->guests, other);
 	}
 	pthread_mutex_unlock(&rl->core->lock);
 	return more != NULL;

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Instances: a thousand copies of one plugin, each with globals and thread-local variables of
-# its own, each call of the host answered in the caller's context; all of them, or one, are
-# moved to a new build; closed ones are gone, and their handles refused; a limit is an error
+# its own, each call of the host answered in the caller's context; they have one file in
+# common; all of them, or one, are moved to a new build, also at one moment: then all, or none
+# if one cannot; closed ones are gone, and their handles refused; a limit is an error
 # that leaves nothing.  Threads open and close them while signals ask for addresses.
 # GOAUDIT_TEST_INSTANCES: so many are opened, or as many as the kernel lets, default 1000.
 . "$(dirname "$0")/../lib.sh"
@@ -53,12 +54,20 @@ C
 cc_so plugin2.so <<'C'
 int version(void) { return 2; }
 long add(long n) { return n; }
+int only_here(void) { return 2; }
+int touched;
+C
+cc_so plugin3.so <<'C'
+int version(void) { return 3; }
+long add(long n) { return n; }
 int touched;
 C
 cc_host host -rdynamic -pthread <<'C'
+#include <link.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "host.h"
 
@@ -125,6 +134,41 @@ static void moved(int n)
 		CHECK(goaudit_context_of(find(h[i], "touched")) == &base[i]);
 	}
 	CHECK(goaudit_reload_instances("./other.so", NULL) == 0);
+}
+
+/* The last of them has a function that the next build lacks. */
+static void moved_together(int n)
+{
+	struct goaudit_reload_options o = { .size = sizeof o,
+					    .flags = GOAUDIT_RELOAD_TOGETHER };
+	int (*only)(void) = (int (*)(void))find(h[n - 1], "only_here");
+	int maps = maps_with("plugin.so"), files = snapshot_files();
+
+	*(int *)find(h[0], "touched") = 17;
+	replace("plugin3.so", "plugin.so");
+	CHECK(goaudit_reload_instances("./plugin.so", &o) == -1);
+	CHECK(strstr(dlerror(), "the new build has no function only_here"));
+	for (int i = 0; i < n; i++)
+		CHECK(call(h[i], "version") == 2 && add[i](5) == 5);
+	CHECK(only() == 2 && *(int *)find(h[0], "touched") == 17);
+	CHECK(maps_with("plugin.so") == maps && snapshot_files() == files);
+	o.flags |= GOAUDIT_RELOAD_LACKING;
+	CHECK(goaudit_reload_instances("./plugin.so", &o) == n);
+	for (int i = 0; i < n; i++) {
+		CHECK(call(h[i], "version") == 3 && add[i](5) == 5);
+		CHECK(goaudit_context_of(find(h[i], "touched")) == &base[i]);
+	}
+	CHECK(*(int *)find(h[0], "touched") == 0);
+	/* They are the new build already. */
+	CHECK(goaudit_reload_instances("./plugin.so", &o) == n);
+}
+
+/* A file for each would be counted once each. */
+static void one_file(int n)
+{
+	struct stat st;
+
+	CHECK(stat(((struct link_map *)h[0])->l_name, &st) == 0 && (int)st.st_nlink >= n);
 }
 
 static long vsize_kb(void)
@@ -241,7 +285,9 @@ int main(int argc, char **argv)
 
 	overwrite("plugin1.so", "plugin.so");
 	own_state(n);
+	one_file(n);
 	moved(n);
+	moved_together(n);
 	closed(n);
 	replace("plugin1.so", "plugin.so");
 	refused();

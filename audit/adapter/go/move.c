@@ -80,11 +80,11 @@ static bool over_same_libraries(struct adapters *ad, const struct generation *ol
 }
 
 int go_move(struct adapters *ad, const struct generation *old, const struct generation *new,
-	    const struct snapshot *snapshot, const char *const *names)
+	    const char *const *names)
 {
 	struct image_copy_plan plan = { .size = sizeof plan };
 	enum image_copy_status status;
-	struct snapshot_mapping m;
+	struct snapshot_mapping m, next;
 	char text[900];
 	int result;
 
@@ -95,12 +95,13 @@ int go_move(struct adapters *ad, const struct generation *old, const struct gene
 			  new->info->path);
 		return -1;
 	}
-	if (companion_dwarf(ad->guests) != 0 || snapshot_map(ad->guests, old, &m) != 0)
+	if (companion_dwarf(ad->guests) != 0 ||
+	    snapshot_map_both(ad->guests, old, new, &m, &next) != 0)
 		return -1;
-	status =
-		ad->guests->companions.plan_move(m.data, m.size, snapshot->data, snapshot->size,
-						 names, &plan, text, sizeof text);
+	status = ad->guests->companions.plan_move(m.data, m.size, next.data, next.size, names,
+						  &plan, text, sizeof text);
 	munmap(m.data, m.size);
+	munmap(next.data, next.size);
 	if (status == IMAGE_COPY_OK) {
 		result = move_by(ad, old, new, &plan);
 		ad->guests->companions.free_plan(&plan);

@@ -5,10 +5,9 @@
 
 struct adapters;
 struct generation;
-struct snapshot;
 
 /* See move_variables in reload/move.h. */
 int go_move(struct adapters *ad, const struct generation *old, const struct generation *new,
-	    const struct snapshot *snapshot, const char *const *names);
+	    const char *const *names);
 
 #endif
