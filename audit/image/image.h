@@ -114,15 +114,17 @@ bool image_add_debug(const void *data, size_t len, const struct image_facts *fac
 		     size_t *out_len);
 
 #define IMAGE_PACKAGES_SYMBOL "goaudit_packages"
+#define IMAGE_OWN_SYMBOL      "goaudit_own"
 
-/* What packages a package library has: its text (tool/share/library.h), malloc'ed; NULL: it
- * has none, or there is no memory. */
+/* What packages a package library has, or another Go image has of its own: a text
+ * (tool/share/library.h), malloc'ed; NULL: it says none, or there is no memory. */
 IMAGE_API
 char *image_packages(const void *data, size_t len);
 
 /* Two libraries cannot be in the scope of one program where both have a package: has the
- * program's, with the list `there', one that the guest's has, too?  The text names the
- * package, both versions, and what to do. */
+ * program's, with the list `there', one that the guest's has, too?  Either may be what the
+ * program or the guest has of its own.  The text names the package, both versions, and what
+ * to do. */
 IMAGE_API
 bool image_clash(const char *there, const char *wanted, char *text, size_t size);
 

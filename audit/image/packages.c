@@ -1,4 +1,5 @@
-/* The list of packages in a package library, and what two of them disagree in. */
+/* The lists of packages in package libraries, and those that other Go images have of their
+ * own (go/linker/goaudit_exports.go); and what two of them disagree in. */
 #include "image/elf.h"
 
 #include <stdio.h>
@@ -18,6 +19,8 @@ char *image_packages(const void *data, size_t len)
 	if (image_elf_open(&img, data, len, NULL, 0) != IMAGE_OK)
 		return NULL;
 	i = image_find_symbol(&img, IMAGE_PACKAGES_SYMBOL);
+	if (i == 0)
+		i = image_find_symbol(&img, IMAGE_OWN_SYMBOL);
 	if (i != 0 && gelf_getsym(img.sym, (int)i, &sym) != NULL && sym.st_size > 0 &&
 	    sym.st_size < PACKAGES_MAX &&
 	    (d = image_chunk(&img, sym.st_value, sym.st_size, ELF_T_BYTE)) != NULL)
@@ -68,10 +71,19 @@ static bool same(struct word a, struct word b)
 }
 
 /* How unlike two builds of a package are. */
-enum difference { NONE, OTHER_LIBRARY, OTHER_BUILD, OTHER_VERSION };
+enum difference { NONE, OTHER_LIBRARY, OTHER_BUILD, OTHER_VERSION, PROGRAMS_OWN, GUESTS_OWN };
+
+static bool is_own(const struct package *p)
+{
+	return p->id.n == 3 && memcmp(p->id.s, "own", 3) == 0;
+}
 
 static enum difference compare(const struct package *a, const struct package *b)
 {
+	if (is_own(b))
+		return GUESTS_OWN;
+	if (is_own(a))
+		return PROGRAMS_OWN;
 	if (!same(a->version, b->version))
 		return OTHER_VERSION;
 	return same(a->id, b->id) ? OTHER_LIBRARY : OTHER_BUILD;
@@ -120,6 +132,20 @@ bool image_clash(const char *there, const char *wanted, char *text, size_t size)
 			"guest was built with %.*s: build the program again, and restart it",
 			WORD(a.path), WORD(a.version), BUILD_SHOWN, a.id.s, BUILD_SHOWN,
 			b.id.s);
+		return true;
+	case PROGRAMS_OWN:
+		snprintf(
+			text, size,
+			"package %.*s %.*s: the program has a copy of its own (%.*s), and this "
+			"guest is over a library with it: build the program with -share, too",
+			WORD(b.path), WORD(b.version), WORD(a.version));
+		return true;
+	case GUESTS_OWN:
+		snprintf(
+			text, size,
+			"package %.*s %.*s: the program has %.*s, and this is the guest's own, "
+			"with other types and variables: build it with -share, too",
+			WORD(b.path), WORD(b.version), WORD(a.version));
 		return true;
 	case OTHER_LIBRARY:
 		snprintf(text, size,

@@ -53,6 +53,23 @@ E2
 ends_saying 1 "    refused [package-clash]: $text: build the program again, and restart it" \
 	"$GOAUDIT_BUILD/goaudit" inspect --host ./host guest.2
 
+# A program that was built without -share has packages of its own; and so may a guest.
+build_host_program alone host -share none
+own="package example.com/lib (devel): the program has (devel) of its own, and this guest is over a library with it"
+expect_output run_audited ./alone guest.1 <<E2
+guest.so: $own: build the program with -share, too
+100
+E2
+ends_saying 1 "    refused [package-clash]: $own: build the program with -share, too" \
+	"$GOAUDIT_BUILD/goaudit" inspect --host ./alone guest.1
+build_guest own.1 guest -share none
+ends_saying 0 "    warning [own-copy]: package example.com/lib (devel): the program has (devel), and this is the guest's own, with other types and variables: build it with -share, too" \
+	"$GOAUDIT_BUILD/goaudit" inspect --host ./host own.1
+expect_output run_audited ./host own.1 <<'E2'
+generation 1, 42
+100
+E2
+
 # Two versions of one module.
 for v in 1 2; do
 	needs "versioned$v" 

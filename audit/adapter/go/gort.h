@@ -51,6 +51,7 @@ struct gort {
 	char path[512];
 	struct library *libraries; /* L: grows at the head (library.h) */
 	const void *bringing;      /* L: the thread that brings libraries in; NULL: none */
+	const char *own;           /* packages that the program has of its own; with bringing */
 	struct funcs funcs;
 };
 

@@ -97,6 +97,7 @@ static void take_programs(void *arg)
 {
 	struct search *s = arg;
 
+	s->ad->gort->own = elf_lookup(s->ad->loader->head, IMAGE_OWN_SYMBOL);
 	for (struct link_map *m = s->ad->loader->head; m; m = m->l_next)
 		if (m->l_name && m->l_name[0] && elf_lookup(m, IMAGE_PACKAGES_SYMBOL) &&
 		    !find(s->ad, path_base(m->l_name)) &&
@@ -200,12 +201,12 @@ static bool is_below(const struct candidate *c, const struct library *lib)
 /* What the program brings is in the global scope, and would take the place of the library's
  * own.  What came with other guests is not, so that one build of a package may be there
  * beside another. */
-static bool may_go_together(struct adapters *ad, const struct library *lib, const char *list,
+static bool may_go_together(struct adapters *ad, const char *there, const char *list,
 			    const char *guest)
 {
 	char text[512];
 
-	if (!lib->list || !ad->guests->companions.clash(lib->list, list, text, sizeof text))
+	if (!there || !ad->guests->companions.clash(there, list, text, sizeof text))
 		return true;
 	error_set(ad->core, "%s: %s", guest, text);
 	return false;
@@ -215,9 +216,9 @@ static bool may_come(struct adapters *ad, const struct candidate *c)
 {
 	for (const struct library *lib = ad->gort->libraries; lib; lib = lib->next)
 		if ((lib->program || is_below(c, lib)) &&
-		    !may_go_together(ad, lib, c->list, c->guest))
+		    !may_go_together(ad, lib->list, c->list, c->guest))
 			return false;
-	return true;
+	return may_go_together(ad, ad->gort->own, c->list, c->guest);
 }
 
 /* --- it comes ------------------------------------------------------------------------ */

@@ -17,6 +17,8 @@ package ld
 import (
 	"cmd/link/internal/loader"
 	"cmd/link/internal/sym"
+	"sort"
+	"strings"
 )
 
 // goauditExports makes the table.  It returns 0 if there is nothing to export.
@@ -61,4 +63,63 @@ func goauditModinfo(ctxt *Link) loader.Sym {
 	info.AddBytes([]byte(text))
 	ctxt.loader.SetAttrReachable(info.Sym(), false)
 	return info.Sym()
+}
+
+// goauditOwn says which packages are the image's own, and of no library, as a dynamic
+// symbol goaudit_own: a text with a line for each, and a NUL. As in a package library's
+// list (audit/tool/share/library.h), but for the last word:
+//
+//	package PATH VERSION own
+func goauditOwn(ctxt *Link) loader.Sym {
+	if !ctxt.linkShared || ctxt.BuildMode != BuildModeCShared && ctxt.BuildMode != BuildModeExe {
+		return 0
+	}
+	modules, lines := goauditModules(), []string{}
+	for _, lib := range ctxt.Library {
+		// Package goaudit/guest and those below it are never shared.
+		if lib.Shlib == "" && lib.Pkg != "main" && !lib.Main && !strings.HasPrefix(lib.Pkg+"/", "goaudit/guest/") {
+			lines = append(lines, "package "+lib.Pkg+" "+modules.version(lib.Pkg)+" own\n")
+		}
+	}
+	sort.Strings(lines)
+	own := ctxt.loader.CreateSymForUpdate("goaudit_own", 0)
+	own.SetType(sym.SRODATA)
+	own.AddBytes([]byte(strings.Join(lines, "") + "\x00"))
+	ctxt.loader.SetAttrReachable(own.Sym(), false)
+	return own.Sym()
+}
+
+// goauditVersions has the version of each module of the build.
+type goauditVersions map[string]string
+
+// goauditModules reads the text that runtime/debug.ParseBuildInfo does, which has 16
+// bytes in front and behind it.
+func goauditModules() goauditVersions {
+	modules, last := goauditVersions{}, ""
+	for _, line := range strings.Split(strdata["runtime.modinfo"], "\n") {
+		word := strings.Split(line, "\t")
+		if len(word) > 2 && word[2] != "" && (strings.HasSuffix(word[0], "mod") || word[0] == "dep") {
+			last = word[1]
+			modules[last] = word[2]
+		} else if len(word) > 2 && word[0] == "=>" && last != "" {
+			if word[2] == "" {
+				word[2] = "(devel)"
+			}
+			modules[last] = word[2]
+		}
+	}
+	return modules
+}
+
+func (modules goauditVersions) version(pkg string) string {
+	for path := pkg; ; {
+		if v := modules[path]; v != "" {
+			return v
+		}
+		slash := strings.LastIndexByte(path, '/')
+		if slash < 0 {
+			return "(devel)"
+		}
+		path = path[:slash]
+	}
 }

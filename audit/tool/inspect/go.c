@@ -285,28 +285,49 @@ static bool has_library(const struct closure *c, const char *soname)
 }
 
 /* As the audit module does before it maps one (adapter/go/library.c). */
-static void compare_packages(const struct object *there, const struct object *wanted,
-			     struct report *r)
+static bool compare_packages(const struct object *there, const struct object *wanted,
+			     enum finding_level level, const char *id, struct report *r)
 {
 	char *a = image_packages(there->bytes, there->len);
 	char *b = image_packages(wanted->bytes, wanted->len), text[512];
+	bool clash = a != NULL && b != NULL && image_clash(a, b, text, sizeof text);
 
-	if (a != NULL && b != NULL && image_clash(a, b, text, sizeof text))
-		report_add(r, LEVEL_REFUSED, "package-clash", NULL, "%s", text);
+	if (clash)
+		report_add(r, level, id, NULL, "%s", text);
 	free(a);
 	free(b);
+	return clash;
+}
+
+static void inspect_library(const struct inspector *in, const struct object *wanted,
+			    struct report *r)
+{
+	for (size_t i = 0; i < in->host_closure.n; i++)
+		if (i == 0 || in->host_closure.object[i]->facts.kind == IMAGE_GO_PACKAGES)
+			compare_packages(in->host_closure.object[i], wanted, LEVEL_REFUSED,
+					 "package-clash", r);
+}
+
+/* What a guest has of its own it may have beside the program's. */
+static void inspect_own(const struct inspector *in, const struct object *guest,
+			struct report *r)
+{
+	bool said = false;
+
+	for (size_t i = 0; i < in->host_closure.n && !said; i++)
+		if (i == 0 || in->host_closure.object[i]->facts.kind == IMAGE_GO_PACKAGES)
+			said = compare_packages(in->host_closure.object[i], guest,
+						LEVEL_WARNING, "own-copy", r);
 }
 
 void inspect_go_packages(const struct inspector *in, const struct closure *c, struct report *r)
 {
-	for (size_t i = 1; in->host != NULL && i < c->n; i++) {
-		const struct object *wanted = c->object[i];
-
-		if (wanted->facts.kind != IMAGE_GO_PACKAGES ||
-		    has_library(&in->host_closure, wanted->facts.soname))
-			continue;
-		for (size_t k = 0; k < in->host_closure.n; k++)
-			if (in->host_closure.object[k]->facts.kind == IMAGE_GO_PACKAGES)
-				compare_packages(in->host_closure.object[k], wanted, r);
-	}
+	if (in->host == NULL)
+		return;
+	for (size_t i = 1; i < c->n; i++)
+		if (c->object[i]->facts.kind == IMAGE_GO_PACKAGES &&
+		    !has_library(&in->host_closure, c->object[i]->facts.soname))
+			inspect_library(in, c->object[i], r);
+	if (c->n > 0 && c->object[0]->facts.kind == IMAGE_GO_GUEST)
+		inspect_own(in, c->object[0], r);
 }
