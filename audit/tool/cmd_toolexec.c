@@ -21,6 +21,7 @@
 #include "tool/tool.h"
 #include "tool/build/header.h"
 #include "tool/share/share.h"
+#include "tool/share/tell.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -215,12 +216,34 @@ static int run_linker(char **argv)
 		setenv("GOGC", "off", 1);
 		setenv("GOMEMLIMIT", "1GiB", 0);
 	}
+	tell_progress("%s", "");
 	if (kind != NULL && share_link(&argv) != STATUS_OK)
 		return STATUS_FAILED;
 	if (link != NULL && *link != '\0')
 		return run_debug_linker(link, argv);
 	execvp(argv[0], argv);
 	return tool_error("%s: %s", argv[0], strerror(errno));
+}
+
+/* On a terminal with a line that says what is compiled: go says nothing, and the packages of
+ * others take minutes the first time. */
+static int compile(char **argv)
+{
+	struct child c = { .argv = argv, .out = -1 };
+	const char *package = value_of(argv, "-p");
+	int status;
+	pid_t pid;
+
+	if (package == NULL || !tell_on_terminal()) {
+		execvp(argv[0], argv);
+		return tool_error("%s: %s", argv[0], strerror(errno));
+	}
+	tell_progress("compiling %s", package);
+	pid = child_start(&c);
+	status = pid < 0 ? tool_error("%s: %s", argv[0], strerror(errno)) : child_wait(pid);
+	if (status != STATUS_OK)
+		tell_progress("%s", "");
+	return status;
 }
 
 int cmd_toolexec(struct tool *t, int argc, char **argv)
@@ -246,6 +269,8 @@ int cmd_toolexec(struct tool *t, int argc, char **argv)
 				  "library's: leave out -tags and the like, which change it",
 				  pkg != NULL ? pkg : "?");
 	}
+	if (strcmp(name, "compile") == 0)
+		return compile(argv);
 	if (strcmp(name, "cgo") == 0 && getenv("GOAUDIT_HEADERS") != NULL)
 		argv = header_ask_cgo(argv);
 	execvp(tool, argv); /* compilers come without a path */

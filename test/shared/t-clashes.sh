@@ -70,6 +70,17 @@ generation 1, 42
 100
 E2
 
+# Instances that could be one with others' are named: that of std's types, and of a package
+# that is shared, not those that libraries have, nor one of the guest's own.
+mkdir src/instances
+sed 's/func Text/var p atomic.Pointer[lib.Key]; var q sync.Map; var r atomic.Pointer[mine]; type mine struct{}; func Text/
+	s/"fmt"/"fmt"; "sync"; "sync\/atomic"/' src/guest/main.go >src/instances/main.go
+sed 's/example.com.guest/example.com\/instances/' src/guest/go.mod >src/instances/go.mod
+sed -i 's/return fmt.Sprint(/return fmt.Sprint(\&p, \&q, \&r, /' src/instances/main.go
+build_guest instances.1 instances -share deps
+ends_saying 0 "    note [own-instances]: instances of generic types that are its own, also where others have the same: sync/atomic.Pointer[example.com/lib.Key]: to share one, mention it in the program or in a package that both share" \
+	"$GOAUDIT_BUILD/goaudit" inspect instances.1
+
 # Two versions of one module.
 for v in 1 2; do
 	needs "versioned$v" 

@@ -72,6 +72,11 @@ E2
 build_guest guest.1 guest -share deps
 [ ! -s guest.1.log ] || fail "another library: $(cat guest.1.log)"
 
+# What is left out stays with what needs it: lib is not shared, nor other over it, but reg is.
+build_guest left guest -share deps,-example.com/lib
+[ "$(grep '^package' "$PACKAGES/$(libraries_of left | sed 's/so$/list/')" | cut -d' ' -f2)" = example.com/lib/reg ] ||
+	fail "left out: $(libraries_of left)"
+
 # Packages of one's own: api needs store, and both become shared.
 needs own
 go_file own/store/store.go <<GO

@@ -17,6 +17,7 @@ package ld
 import (
 	"cmd/link/internal/loader"
 	"cmd/link/internal/sym"
+	"debug/elf"
 	"sort"
 	"strings"
 )
@@ -65,28 +66,93 @@ func goauditModinfo(ctxt *Link) loader.Sym {
 	return info.Sym()
 }
 
-// goauditOwn says which packages are the image's own, and of no library, as a dynamic
-// symbol goaudit_own: a text with a line for each, and a NUL. As in a package library's
-// list (audit/tool/share/library.h), but for the last word:
-//
-//	package PATH VERSION own
+// goauditOwn makes the dynamic symbol goaudit_own: a text, of which goauditDescribe makes
+// lines when it is known what the image has.
 func goauditOwn(ctxt *Link) loader.Sym {
 	if !ctxt.linkShared || ctxt.BuildMode != BuildModeCShared && ctxt.BuildMode != BuildModeExe {
 		return 0
 	}
-	modules, lines := goauditModules(), []string{}
+	own := ctxt.loader.CreateSymForUpdate("goaudit_own", 0)
+	own.SetType(sym.SRODATA)
+	ctxt.loader.SetAttrReachable(own.Sym(), false)
+	return own.Sym()
+}
+
+// goauditDescribe says what an image has of its own that could be in a library, as far as
+// other images may have it, too. As in a package library's list (audit/tool/share/library.h),
+// but for the last word of a package:
+//
+//	package PATH VERSION own
+//	instance NAME		a type, of packages that are all in libraries
+func goauditDescribe(ctxt *Link) {
+	own := ctxt.loader.Lookup("goaudit_own", 0)
+	if own == 0 {
+		return
+	}
+	modules, lines, paths := goauditModules(), []string{}, []string{"main"}
 	for _, lib := range ctxt.Library {
+		if lib.Shlib != "" || lib.Pkg == "main" || lib.Main {
+			continue
+		}
+		paths = append(paths, lib.Pkg)
 		// Package goaudit/guest and those below it are never shared.
-		if lib.Shlib == "" && lib.Pkg != "main" && !lib.Main && !strings.HasPrefix(lib.Pkg+"/", "goaudit/guest/") {
+		if !strings.HasPrefix(lib.Pkg+"/", "goaudit/guest/") {
 			lines = append(lines, "package "+lib.Pkg+" "+modules.version(lib.Pkg)+" own\n")
 		}
 	}
+	for _, name := range goauditInstances(ctxt, paths) {
+		lines = append(lines, "instance "+name+"\n")
+	}
 	sort.Strings(lines)
-	own := ctxt.loader.CreateSymForUpdate("goaudit_own", 0)
-	own.SetType(sym.SRODATA)
-	own.AddBytes([]byte(strings.Join(lines, "") + "\x00"))
-	ctxt.loader.SetAttrReachable(own.Sym(), false)
-	return own.Sym()
+	ctxt.loader.MakeSymbolUpdater(own).AddBytes([]byte(strings.Join(lines, "") + "\x00"))
+}
+
+// goauditInstances returns the names of the instances of generic types that are in this
+// image and in no library, and that have nothing of the packages in paths.
+func goauditInstances(ctxt *Link, paths []string) []string {
+	ldr, names := ctxt.loader, map[string]string{}
+	for s := loader.Sym(1); s < loader.Sym(ldr.NSym()); s++ {
+		if !ldr.AttrReachable(s) || ldr.SymType(s) == sym.SDYNIMPORT {
+			continue
+		}
+		name, isType := strings.CutPrefix(ldr.SymName(s), "type:")
+		bracket := strings.IndexByte(name, '[')
+		if !isType || bracket < 0 || name[0] == '.' || !strings.Contains(name[:bracket], ".") ||
+			strings.HasPrefix(name, "noalg.") || strings.HasPrefix(name, "map.") ||
+			strings.ContainsAny(name[:bracket], "(*{ ") || strings.Contains(name, "go.shape.") ||
+			goauditMentions(name, paths) {
+			continue
+		}
+		names[typeSymbolMangle("type:"+name)] = name
+	}
+	for _, syms := range goauditDynamic {
+		for i := range syms {
+			if len(names) != 0 && syms[i].Section != elf.SHN_UNDEF {
+				delete(names, syms[i].Name)
+			}
+		}
+	}
+	out := []string{}
+	for _, name := range names {
+		out = append(out, name)
+	}
+	return out
+}
+
+// goauditMentions: has a type's name something of one of these packages in it?
+func goauditMentions(name string, paths []string) bool {
+	for _, path := range paths {
+		for at := 0; ; at++ {
+			i := strings.Index(name[at:], path+".")
+			if i < 0 {
+				break
+			}
+			if at += i; at == 0 || strings.IndexByte("[](){}*,; ", name[at-1]) >= 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // goauditVersions has the version of each module of the build.

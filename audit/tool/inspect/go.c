@@ -320,8 +320,44 @@ static void inspect_own(const struct inspector *in, const struct object *guest,
 						LEVEL_WARNING, "own-copy", r);
 }
 
+static bool has_line(const char *list, const char *line)
+{
+	size_t n = strlen(line);
+
+	for (; list != NULL && *list != '\0';
+	     list += strcspn(list, "\n"), list += *list == '\n')
+		if (strncmp(list, line, n) == 0 && list[n] == '\n')
+			return true;
+	return false;
+}
+
+/* Instances of generic types that could be one with others' (go/linker). */
+static void list_instances(const struct inspector *in, const struct object *guest,
+			   struct report *r)
+{
+	char *own = image_packages(guest->bytes, guest->len), *rest = own, *line;
+	char *host = in->host != NULL ? image_packages(in->host->bytes, in->host->len) : NULL;
+	struct names names = { 0 };
+
+	while (rest != NULL && (line = strsep(&rest, "\n")) != NULL)
+		if (strncmp(line, "instance ", 9) == 0 && !has_line(host, line))
+			names_add(&names, "%.160s", line + 9);
+	if (names.n > 0)
+		report_add(
+			r, LEVEL_NOTE, "own-instances",
+			"to share one, mention it in the program or in a package that both share",
+			"instances of generic types that are its own, also where others have the "
+			"same: %s",
+			names_text(&names));
+	names_free(&names);
+	free(host);
+	free(own);
+}
+
 void inspect_go_packages(const struct inspector *in, const struct closure *c, struct report *r)
 {
+	if (c->n > 0 && c->object[0]->facts.kind == IMAGE_GO_GUEST)
+		list_instances(in, c->object[0], r);
 	if (in->host == NULL)
 		return;
 	for (size_t i = 1; i < c->n; i++)

@@ -300,22 +300,59 @@ static bool matches(const struct link *l, const struct package *p, const char *p
 
 static void mark(struct link *l, struct package *p)
 {
-	if (p == NULL || p->file == NULL || p->main || p->shared)
+	if (p == NULL || p->file == NULL || p->main || p->shared || p->left_out)
 		return;
 	p->shared = true;
 	for (size_t i = 0; i < p->imports.n; i++)
 		mark(l, link_find(l, p->imports.item[i]));
 }
 
+static bool needs_left_out(const struct link *l, const struct package *p)
+{
+	for (size_t i = 0; i < p->imports.n; i++) {
+		const struct package *need = link_find(l, p->imports.item[i]);
+
+		if (need != NULL && need->left_out)
+			return true;
+	}
+	return false;
+}
+
+/* A library is whole, so what needs them stays with them. */
+static void leave_out(struct link *l, const char *pattern)
+{
+	bool more = true;
+
+	for (size_t i = 0; i < l->n; i++)
+		l->package[i].left_out |=
+			l->package[i].file != NULL && matches(l, &l->package[i], pattern);
+	while (more) {
+		more = false;
+		for (size_t i = 0; i < l->n; i++)
+			if (!l->package[i].left_out && needs_left_out(l, &l->package[i]))
+				more = l->package[i].left_out = true;
+	}
+}
+
+static void mark_all(struct link *l, const char *pattern)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->package[i].file != NULL && !l->package[i].main &&
+		    !is_below(l->package[i].path, OWN_MODULE) &&
+		    matches(l, &l->package[i], pattern))
+			mark(l, &l->package[i]);
+}
+
 void link_mark(struct link *l, const char *patterns)
 {
-	char *text = copy_text(patterns), *rest = text, *pattern;
+	for (int out = 1; out >= 0; out--) {
+		char *text = copy_text(patterns), *rest = text, *pattern;
 
-	while ((pattern = strsep(&rest, ",")) != NULL)
-		for (size_t i = 0; i < l->n; i++)
-			if (l->package[i].file != NULL && !l->package[i].main &&
-			    !is_below(l->package[i].path, OWN_MODULE) &&
-			    matches(l, &l->package[i], pattern))
-				mark(l, &l->package[i]);
-	free(text);
+		while ((pattern = strsep(&rest, ",")) != NULL)
+			if (out && pattern[0] == '-')
+				leave_out(l, pattern + 1);
+			else if (!out && pattern[0] != '-')
+				mark_all(l, pattern);
+		free(text);
+	}
 }

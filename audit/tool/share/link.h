@@ -21,6 +21,7 @@ struct package {
 	char id[PACKAGE_ID + 1]; /* its content's, and of all that it needs */
 	bool main;
 	bool shared;              /* to be in a library */
+	bool left_out;            /* it is not to be, or needs one that is not */
 	bool seen;                /* in a walk */
 	const struct library *in; /* the library that has it; NULL: none yet */
 };
@@ -43,7 +44,8 @@ void link_free(struct link *l);
 struct package *link_find(const struct link *l, const char *path);
 
 /* Marks what the comma-separated patterns stand for (deps, or import paths, which may
- * end in "..."), and all that those need. */
+ * end in "..."), and all that those need; but not what one with a "-" in front stands for,
+ * nor what needs that. */
 void link_mark(struct link *l, const char *patterns);
 
 #endif

@@ -3,6 +3,7 @@
 #include "tool/base/error.h"
 #include "tool/base/files.h"
 #include "tool/share/library.h"
+#include "tool/share/tell.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,42 +45,23 @@ int make_config(const struct link *l, const char *path, bool library)
 	return status;
 }
 
-/* --- telling ----------------------------------------------------------------------- */
-
-static int tell_to(bool *tty)
-{
-	const char *s = getenv("GOAUDIT_TELL");
-	char how[8] = "";
-	int fd = -1;
-
-	if (s == NULL || sscanf(s, "%d %7s", &fd, how) != 2)
-		return -1;
-	*tty = strcmp(how, "tty") == 0;
-	return fd;
-}
-
 /* Waits for the linker; on a terminal with a line that says how it goes. */
 static int watch(pid_t pid, size_t packages)
 {
 	const struct timespec tick = { .tv_nsec = 250000000 };
 	time_t start = time(NULL);
 	siginfo_t info = { 0 };
-	bool tty = false;
-	int fd = tell_to(&tty);
+	bool tty = tell_on_terminal();
 
-	if (fd >= 0 && !tty)
-		dprintf(fd,
-			"goaudit: linking %zu packages into a library, once for these "
-			"versions\n",
-			packages);
+	tell("goaudit: linking %zu packages into a library, once for these versions\n",
+	     packages);
 	while (tty && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
 	       info.si_pid == 0) {
-		dprintf(fd, "\rlinking %zu packages into a library: %ld s ", packages,
-			(long)(time(NULL) - start));
+		tell_progress("linking %zu packages into a library: %ld s", packages,
+			      (long)(time(NULL) - start));
 		nanosleep(&tick, NULL);
 	}
-	if (tty)
-		dprintf(fd, "\r\033[K");
+	tell_progress("%s", "");
 	return child_wait(pid);
 }
 

@@ -59,6 +59,25 @@ static char *resolve(const struct tool *t, const struct list *flags, const char 
 	return NULL;
 }
 
+/* Adds what a pattern is without folders.  False, after a message: it is none. */
+static bool add_pattern(const struct tool *t, const struct list *flags, const char *pattern,
+			struct text *out)
+{
+	const char *minus = pattern[0] == '-' ? "-" : "", *name = pattern + strlen(minus);
+	char *paths, *rest, *path;
+
+	if (*name == '\0' || strcmp(pattern, "none") == 0)
+		return true;
+	paths = *name == '.' || *name == '/' ? resolve(t, flags, name) : copy_text(name);
+	for (rest = paths; rest != NULL && (path = strsep(&rest, ",")) != NULL;) {
+		text_puts(out, out->n > 0 ? "," : "");
+		text_puts(out, minus);
+		text_puts(out, path);
+	}
+	free(paths);
+	return paths != NULL;
+}
+
 /* All patterns without folders; NULL, after a message, where one is none.  "" for none. */
 static char *resolve_all(const struct tool *t, const struct list *flags, const char *patterns)
 {
@@ -67,20 +86,8 @@ static char *resolve_all(const struct tool *t, const struct list *flags, const c
 	bool good = true;
 
 	text_add(&out, "", 0);
-	while (good && (pattern = strsep(&rest, ",")) != NULL) {
-		char *path = NULL;
-
-		if (*pattern == '\0' || strcmp(pattern, "none") == 0)
-			continue;
-		if (*pattern == '.' || *pattern == '/') {
-			path = resolve(t, flags, pattern);
-			good = path != NULL;
-		}
-		if (out.n > 0)
-			text_puts(&out, ",");
-		text_puts(&out, path != NULL ? path : pattern);
-		free(path);
-	}
+	while (good && (pattern = strsep(&rest, ",")) != NULL)
+		good = add_pattern(t, flags, pattern, &out);
 	free(text);
 	if (good)
 		return out.s;
@@ -88,12 +95,12 @@ static char *resolve_all(const struct tool *t, const struct list *flags, const c
 	return NULL;
 }
 
-static int add_places(const struct tool *t, const struct runtime *rt, struct list *env)
+static int add_places(const struct runtime *rt, struct list *env)
 {
 	char *folder = format("%s/packages", rt->dir), *of = format("%s/of", folder);
 	char *root = workspace();
 	struct hash h = { .h = 1 };
-	int status = STATUS_OK, fd = fcntl(STDERR_FILENO, F_DUPFD, 3);
+	int status = STATUS_OK;
 
 	hash_text(&h, root != NULL ? root : "");
 	if (make_dirs(of) != 0)
@@ -101,12 +108,21 @@ static int add_places(const struct tool *t, const struct runtime *rt, struct lis
 	list_add(env, format("GOAUDIT_PACKAGES=%s", folder));
 	list_add(env,
 		 format("GOAUDIT_SHARE_ORDER=%s/%016llx", of, (unsigned long long)(h.h >> 40)));
-	if (fd >= 0) /* not closed: go, and what it runs, have it as it is */
-		list_add(env, format("GOAUDIT_TELL=%d %s", fd, t->tty ? "tty" : "pipe"));
 	free(folder);
 	free(of);
 	free(root);
 	return status;
+}
+
+/* Once: go, and what it runs, inherit the descriptor, and each build of this process. */
+static void add_teller(const struct tool *t, struct list *env)
+{
+	static int fd = -1;
+
+	if (fd < 0)
+		fd = fcntl(STDERR_FILENO, F_DUPFD, 3);
+	if (fd >= 0)
+		list_add(env, format("GOAUDIT_TELL=%d %s", fd, t->tty ? "tty" : "pipe"));
 }
 
 int share_prepare(const struct tool *t, const struct runtime *rt, const char *asked,
@@ -115,6 +131,7 @@ int share_prepare(const struct tool *t, const struct runtime *rt, const char *as
 	int status = STATUS_OK;
 	char *patterns;
 
+	add_teller(t, env);
 	if (asked == NULL)
 		asked = getenv("GOAUDIT_SHARE");
 	patterns = resolve_all(t, flags, asked != NULL ? asked : DEFAULT);
@@ -123,7 +140,7 @@ int share_prepare(const struct tool *t, const struct runtime *rt, const char *as
 	} else if (*patterns != '\0') {
 		list_add(env, format("GOAUDIT_SHARE=%s", patterns));
 		list_add(env, format("GOAUDIT_SHARE_ASKED=%s", asked != NULL ? "yes" : "no"));
-		status = add_places(t, rt, env);
+		status = add_places(rt, env);
 	} else {
 		list_add(env, copy_text("GOAUDIT_SHARE=")); /* of toolexec's, not the user's */
 	}

@@ -6,8 +6,7 @@
  *				is none
  *	GOAUDIT_SHARE_ORDER	the workspace's file (library.h)
  *	GOAUDIT_PACKAGES	the folder of libraries
- *	GOAUDIT_TELL		"FD tty" or "FD pipe": where the user is told how it goes,
- *				for go keeps back what tools write */
+ *	GOAUDIT_TELL		"FD tty" or "FD pipe": tell.h */
 #ifndef GOAUDIT_TOOL_SHARE_SHARE_H
 #define GOAUDIT_TOOL_SHARE_SHARE_H
 
