@@ -244,6 +244,12 @@ soak: test-programs
 	@GOAUDIT_RELOADS=1000 test/run -v http-hot-swap
 	@SECONDS_UNDER_LOAD=60 test/run -v status-under-load
 
+# Popular modules in guests, alone and over package libraries; fetches them.
+.PHONY: modules
+modules: test-programs
+	@$B/goaudit runtime
+	@test/modules/run
+
 # Programs for DragonFly: a table of std's packages, Go's own tools, a thousand runs.
 .PHONY: dfly
 dfly: test-programs

@@ -134,10 +134,11 @@ bool image_clash(const char *there, const char *wanted, char *text, size_t size)
 			b.id.s);
 		return true;
 	case PROGRAMS_OWN:
-		snprintf(text, size,
-			 "package %.*s %.*s: the program has %.*s of its own, and this guest is "
-			 "over a library with it: build the program with -share, too",
-			 WORD(b.path), WORD(b.version), WORD(a.version));
+		snprintf(
+			text, size,
+			"package %.*s %.*s: the program has %.*s of its own, and this guest is "
+			"over a library with it: build the program with -share, too",
+			WORD(b.path), WORD(b.version), WORD(a.version));
 		return true;
 	case GUESTS_OWN:
 		snprintf(

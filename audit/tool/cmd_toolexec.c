@@ -234,11 +234,7 @@ static int compile(char **argv)
 	int status;
 	pid_t pid;
 
-	if (package == NULL || !tell_on_terminal()) {
-		execvp(argv[0], argv);
-		return tool_error("%s: %s", argv[0], strerror(errno));
-	}
-	tell_progress("compiling %s", package);
+	tell_progress("compiling %s", package != NULL ? package : "a package");
 	pid = child_start(&c);
 	status = pid < 0 ? tool_error("%s: %s", argv[0], strerror(errno)) : child_wait(pid);
 	if (status != STATUS_OK)
@@ -269,7 +265,7 @@ int cmd_toolexec(struct tool *t, int argc, char **argv)
 				  "library's: leave out -tags and the like, which change it",
 				  pkg != NULL ? pkg : "?");
 	}
-	if (strcmp(name, "compile") == 0)
+	if (strcmp(name, "compile") == 0 && tell_on_terminal())
 		return compile(argv);
 	if (strcmp(name, "cgo") == 0 && getenv("GOAUDIT_HEADERS") != NULL)
 		argv = header_ask_cgo(argv);
