@@ -16,6 +16,9 @@ extern void __libc_free(void *);
 
 pthread_mutex_t memory_lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* A sanitizer has its own. */
+#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
+
 EXPORT void *malloc(size_t size)
 {
 	void *p;
@@ -84,3 +87,5 @@ EXPORT int posix_memalign(void **p, size_t alignment, size_t size)
 	*p = made;
 	return 0;
 }
+
+#endif

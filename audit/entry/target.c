@@ -35,7 +35,7 @@ struct target_table *target_take_locked(struct entries *es, struct generation *g
 	struct target_table **p, *t;
 	uint32_t size = 4;
 
-	while (n > 1u << size)
+	while (size < TARGET_SIZES && n > 1u << size)
 		size++;
 	if (!slot || size >= TARGET_SIZES)
 		return NULL;

@@ -1,5 +1,5 @@
-/* Units of the audit module that can be had without ld.so: the registry, the
- * dlerror texts, snapshots.  The argument is the build folder. */
+/* Units of the audit module, of each layer, that can be had without ld.so: the registry, the
+ * dlerror texts, snapshots, tables of targets, languages, what needs what.  The argument is the build folder. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,11 +10,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "adapter/adapter.h"
+#include "adapter/languages.h"
 #include "api/globs.h"
 #include "api/goaudit.h"
 #include "api/start.h"
 #include "core/error.h"
 #include "dlbind.h"
+#include "entry/entries.h"
+#include "entry/target.h"
 #include "guest/addresses.h"
 #include "guest/index.h"
 #include "guest/records.h"
@@ -22,7 +26,9 @@
 #include "guest/snapshot.h"
 #include "goaudit-debug.h"
 #include "guest/stamp.h"
+#include "image/image.h"
 #include "loader/folder.h"
+#include "reload/users.h"
 #include "../dlbind/private.h"
 
 static struct goaudit *const ga = &goaudit_module;
@@ -421,6 +427,61 @@ START_TEST(a_locked_byte_is_seen_by_others_until_it_is_released)
 }
 END_TEST
 
+/* --- the layers above ------------------------------------------------------ */
+
+START_TEST(tables_of_targets_are_used_again_and_slots_are_not_shared)
+{
+	struct guest *guest = registry_guest_locked(&ga->guests, "/x/a.so", "/x/a.so");
+	struct generation *one = add(guest, 0x10000), *two = add(guest, 0x20000);
+	struct target_table *small = target_take_locked(&ga->entries, one, 3), *large;
+
+	ck_assert_ptr_nonnull(small);
+	ck_assert_uint_ge(1u << small->size, 3);
+	large = target_take_locked(&ga->entries, one, 1000);
+	ck_assert_ptr_nonnull(large);
+	ck_assert_uint_eq(large->slot, small->slot);
+	target_give_locked(&ga->entries, small);
+	ck_assert_ptr_eq(target_take_locked(&ga->entries, one, 16), small);
+	small = target_take_locked(&ga->entries, two, 3);
+	ck_assert_ptr_nonnull(small);
+	ck_assert_uint_ne(large->slot, small->slot);
+	ck_assert_ptr_null(target_take_locked(&ga->entries, two, UINT32_MAX));
+}
+END_TEST
+
+START_TEST(an_image_is_of_the_first_language_that_recognises_it)
+{
+	struct image_facts facts = { .size = sizeof facts, .kind = IMAGE_C };
+
+	ck_assert_str_eq(languages_find(&facts)->language, "C");
+	facts.needs_druntime = true;
+	ck_assert_str_eq(languages_find(&facts)->language, "D");
+	facts.kind = IMAGE_GO_GUEST;
+	ck_assert_str_eq(languages_find(&facts)->language, "Go");
+}
+END_TEST
+
+START_TEST(what_generations_need_is_no_circle)
+{
+	struct guest *guest = registry_guest_locked(&ga->guests, "/x/a.so", "/x/a.so");
+	struct generation *a = add(guest, 0x10000), *b = add(guest, 0x20000),
+			  *c = add(guest, 0x30000);
+
+	ck_assert(users_add(&ga->reloads, a, b) && users_add(&ga->reloads, b, c));
+	ck_assert(users_add(&ga->reloads, a, b)); /* once is enough */
+	ck_assert_uint_eq(b->users, 1);
+	ck_assert(users_reach(a, c) && !users_reach_directly(a, c));
+	ck_assert(users_add(&ga->reloads, c, a)); /* is left out */
+	ck_assert(!users_reach(c, a));
+	ck_assert_uint_eq(a->users, 0);
+	ck_assert(users_wanted(&ga->reloads, c)); /* by b, which is in the link map */
+	b->object.hidden = true;
+	ck_assert(!users_wanted(&ga->reloads, c));
+	c->info->references = 1;
+	ck_assert(users_wanted(&ga->reloads, c));
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
 	Suite *suite = suite_create("audit");
@@ -445,6 +506,9 @@ int main(int argc, char **argv)
 	tcase_add_test(tc, a_folder_that_others_can_enter_is_refused);
 	tcase_add_test(tc, leftovers_are_collected_and_the_living_are_not);
 	tcase_add_test(tc, a_locked_byte_is_seen_by_others_until_it_is_released);
+	tcase_add_test(tc, tables_of_targets_are_used_again_and_slots_are_not_shared);
+	tcase_add_test(tc, an_image_is_of_the_first_language_that_recognises_it);
+	tcase_add_test(tc, what_generations_need_is_no_circle);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
