@@ -22,6 +22,7 @@
 
 #define ERROR_TEXT_MAX 1536
 
+/* E. */
 struct error_text {
 	struct error_text *next;
 	const void *thread;
@@ -30,7 +31,7 @@ struct error_text {
 	char text[ERROR_TEXT_MAX];
 };
 
-/* For libdlbind's texts. */
+/* For libdlbind's texts; E, the bytes are the thread's own. */
 struct error_place {
 	struct error_place *next;
 	const void *thread;

@@ -55,7 +55,7 @@ struct entrylib {
  * its slot differ.  (Two, so that a call does not wait for the last one's store.)
  * Low slots are taken first: of a block's pages one is touched, as a rule. */
 struct entry_thread {
-	int32_t tid; /* 0: nobody's */
+	int32_t tid; /* atomic; 0: nobody's */
 	uint32_t unused;
 	struct entry_thread *next; /* c */
 	struct call_count {
@@ -68,9 +68,9 @@ struct entry_thread {
  * thread may have read its address and not counted its call yet. */
 struct target_table {
 	uint64_t slot;             /* c: offset of the counts in a thread's block */
-	uint32_t n;                /* targets */
-	uint32_t size;             /* capacity is 1 << size */
-	struct target_table *next; /* of the same generation, or free */
+	uint32_t n;                /* targets; f, by who has taken it */
+	uint32_t size;             /* c: capacity is 1 << size */
+	struct target_table *next; /* L: of the same generation, or free */
 	struct wide_target *wide;  /* of the same capacity; NULL: none is needed */
 	void *target[];
 };
@@ -82,7 +82,7 @@ enum entrylib_name {
 	ENTRYLIB_NUMBERED, /* and behind it a dot and the guest's number */
 };
 
-/* A function of a guest that has an entry. */
+/* A function of a guest that has an entry.  L. */
 struct entry {
 	char *name, *version;
 	void *entry;
@@ -91,7 +91,7 @@ struct entry {
 	enum entrylib_name bound; /* to which name */
 };
 
-/* Of one generation at a time. */
+/* Of one generation at a time.  L. */
 struct call_slot {
 	const struct generation *of;
 	struct target_table *free; /* tables that its calls may still be reading */
@@ -120,7 +120,8 @@ struct entries {
 	struct entrylib_chunk *free, *last; /* L: that were a guest's, the one that is longest
 					     * free first */
 	struct target_table *none;          /* L: see entrylib_data */
-	/* Of libgoaudit-entries.so. */
+	/* Of libgoaudit-entries.so: c once `prepare` is set, which is the last of them, atomic.
+	 * Two threads that load it at once store the same. */
 	void (*prepare)(void);     /* goaudit_entry_prepare; NULL: not loaded (yet) */
 	const void *enlist, *copy; /* goaudit_entry_enlist, goaudit_entry_copy */
 	const void *personality;   /* goaudit_entry_personality */
@@ -129,9 +130,9 @@ struct entries {
 	void *lacking;      /* and where a build lacks their function */
 	int32_t block;      /* where a thread's block is pointed to */
 	size_t saved;       /* see arch_saved_registers */
-	bool failed;        /* this machine cannot count calls */
-	bool lost;          /* some calls are not counted */
-	int forking;        /* the thread that forks */
+	bool failed;        /* atomic: this machine cannot count calls */
+	bool lost;          /* atomic: some calls are not counted */
+	int forking;        /* L: the thread that forks */
 	/* L: all the rest. */
 	uint32_t slots; /* that have ever been used; read without, atomic */
 	uint32_t taken; /* all below this one are */

@@ -123,13 +123,13 @@ static bool can_count(struct entries *es)
 
 	if (__atomic_load_n(&es->prepare, __ATOMIC_ACQUIRE))
 		return true;
-	if (es->failed)
+	if (__atomic_load_n(&es->failed, __ATOMIC_RELAXED))
 		return false;
 	es->saved = arch_saved_registers();
 	if (es->saved &&
 	    syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0)
 		return true;
-	es->failed = true;
+	__atomic_store_n(&es->failed, true, __ATOMIC_RELAXED);
 	log_line(es->core, "calls into guests are not counted: no membarrier(2) or no XSAVE "
 			   "here");
 	return false;
