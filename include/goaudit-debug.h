@@ -32,6 +32,8 @@ struct goaudit_debug {
 	uint32_t go_running;            /* a Go runtime has been started or found */
 	struct goaudit_runtime runtime; /* version, path, start_ns; figures are 0 */
 	char refusal[256];              /* why reloading is off in this process, or "" */
+	char control[32];               /* the abstract socket that answers goaudit reload
+					 * (unix(7)), without the NUL before it, or "" */
 };
 
 #endif

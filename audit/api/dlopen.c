@@ -6,9 +6,11 @@
 #include <stdint.h>
 
 #include "adapter/languages.h"
+#include "api/control.h"
 #include "api/dlcalls.h"
 #include "api/goaudit.h"
 #include "api/open.h"
+#include "api/watch.h"
 #include "core/cancel.h"
 #include "core/core.h"
 #include "goaudit.h"
@@ -24,8 +26,13 @@ struct decision decide_dlopen(const char *file, uint64_t mode, uint64_t a, uint6
 	(void)a, (void)b;
 	if ((mode & RTLD_NOLOAD) && languages_asks_loader(&goaudit_module.adapters, caller))
 		return NOT_OURS;
-	return open_call(&goaudit_module, file, mode, caller, &handle) ? OURS(handle) :
-									 NOT_OURS;
+	if (!open_call(&goaudit_module, file, mode, caller, &handle))
+		return NOT_OURS;
+	if (handle) {
+		control_start(&goaudit_module);
+		watch_opened(&goaudit_module, handle);
+	}
+	return OURS(handle);
 }
 
 struct decision decide_dlmopen(Lmid_t ns, const char *file, uint64_t mode, uint64_t a,
@@ -59,6 +66,8 @@ struct decision decide_dlclose(void *handle, uint64_t a, uint64_t b, uint64_t c,
 	/* The pair of its dlopen above; a lasting handle is the program's, through it. */
 	if (languages_asks_loader(&goaudit_module.adapters, caller) && !is_lasting(handle))
 		return NOT_OURS;
-	return close_handle(&goaudit_module.reloads, handle, &result) ? OURS((int64_t)result) :
-									NOT_OURS;
+	if (!close_handle(&goaudit_module.reloads, handle, &result))
+		return NOT_OURS;
+	watch_closed(&goaudit_module, handle);
+	return OURS((int64_t)result);
 }

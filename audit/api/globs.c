@@ -78,6 +78,14 @@ static bool is_of_host(const char *path)
 	return globs_is_of_program(path, program);
 }
 
+bool globs_match(const char *globs, const char *path)
+{
+	for (const char *g = globs; g && *g; g += strlen(g) + 1)
+		if (matches(g, path))
+			return true;
+	return false;
+}
+
 bool globs_mean(struct goaudit *ga, const char *path)
 {
 	bool matched = false;

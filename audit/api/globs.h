@@ -1,4 +1,5 @@
-/* GOAUDIT_RELOADABLE: which files are opened as reloadable without the flag. */
+/* GOAUDIT_RELOADABLE: which files are opened as reloadable without the flag; and the globs of
+ * other settings. */
 #ifndef GOAUDIT_API_GLOBS_H
 #define GOAUDIT_API_GLOBS_H
 
@@ -11,6 +12,10 @@ struct goaudit;
  * the host's own installation: they may look for themselves in the link map, and nobody
  * wants them reloaded. */
 bool globs_mean(struct goaudit *ga, const char *path);
+
+/* Does one of these globs mean the file, by its path or by its last part?  globs: each with its
+ * NUL, and one more NUL; NULL: none. */
+bool globs_match(const char *globs, const char *path);
 
 /* In a folder of libraries of the system's, of any processor: /lib, /usr/lib64, ... */
 bool globs_is_system(const char *path);

@@ -7,6 +7,7 @@
 #include "../dlbind/embed.h"
 #include "adapter/adapters.h"
 #include "adapter/languages.h"
+#include "api/control.h"
 #include "api/goaudit.h"
 #include "api/locks.h"
 #include "api/watch.h"
@@ -53,7 +54,8 @@ static void at_exit(void *unused)
  *                                  and exit handlers are not used
  *   libelf, libdw                  have locks in what they allocate, for one use
  *   the Go runtime                 never runs in the child
- *   what waits for a thread        languages_forked, recover_forked, watch_forked
+ *   what waits for a thread        languages_forked, recover_forked, watch_forked,
+ *                                  control_forked
  *
  * test/process/t-fork-any-time.sh compares this list with the locks that there are. */
 static void before_fork(void)
@@ -116,6 +118,7 @@ static void after_fork_child(void)
 	languages_forked(&ga->adapters);
 	reaper_forked(&ga->reloads);
 	watch_forked(ga);
+	control_forked(ga);
 	recover_forked(&ga->reloads);
 	folder_forked_child(&ga->loader);
 	pthread_mutex_unlock(&ga->core.lock);

@@ -15,11 +15,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/globs.h"
 #include "api/goaudit.h"
 #include "core/arch.h"
 #include "core/clock.h"
 #include "core/core.h"
 #include "core/error.h"
+#include "core/log.h"
 #include "core/text.h"
 #include "dlbind.h"
 #include "goaudit.h"
@@ -59,7 +61,7 @@ struct watch {
 	struct watch *next;
 	struct guest *guest;
 	void *handle;
-	goaudit_watch_function *callback;
+	goaudit_watch_function *callback; /* NULL: by GOAUDIT_WATCH */
 	void *arg;
 	int events;        /* inotify, on the folders of `part` */
 	int stop;          /* eventfd */
@@ -337,6 +339,17 @@ static bool wait_for_change(struct watch *w)
 	}
 }
 
+/* By GOAUDIT_WATCH: has it been told to stop, since the program has closed the guest? */
+static bool is_told(struct watch *w)
+{
+	bool told;
+
+	pthread_mutex_lock(&w->ga->core.lock);
+	told = w->abandoned;
+	pthread_mutex_unlock(&w->ga->core.lock);
+	return told;
+}
+
 static void *watch_thread(void *arg)
 {
 	struct watch *w = arg;
@@ -352,7 +365,10 @@ static void *watch_thread(void *arg)
 		if (!h)
 			text_copy(text, sizeof text, error_take(&ga->core));
 		follow(w); /* it may need others now */
-		w->callback(w->handle, h ? NULL : text, w->arg);
+		if (w->callback)
+			w->callback(w->handle, h ? NULL : text, w->arg);
+		else if (!h && !is_told(w))
+			log_line(&ga->core, "%s", text);
 	}
 	pthread_mutex_lock(&ga->core.lock);
 	w->ended = true;
@@ -389,7 +405,53 @@ static struct guest *watchable(struct goaudit *ga, const void *handle)
 	return NULL;
 }
 
-int watch_start(struct goaudit *ga, void *handle, goaudit_watch_function *callback, void *arg)
+/* Takes the watch of a handle out of the list, the program's own or that by GOAUDIT_WATCH.
+ * NULL: there is none. */
+static struct watch *take_locked(struct goaudit *ga, const void *handle, bool own)
+{
+	struct watch **p, *w;
+
+	for (p = &ga->watches; *p && ((*p)->handle != handle || !(*p)->callback == own);)
+		p = &(*p)->next;
+	w = *p;
+	if (w)
+		*p = w->next;
+	return w;
+}
+
+/* Its thread ends, and frees it where it is abandoned. */
+static void tell_locked(struct watch *w)
+{
+	uint64_t one = 1;
+
+	if (!w->parents && write(w->stop, &one, sizeof one) != sizeof one)
+		w->ended = true;
+}
+
+/* Those by GOAUDIT_WATCH, as a rule one: nobody waits for its thread, which may want ld.so's
+ * lock. */
+static void abandon(struct goaudit *ga, const void *handle)
+{
+	struct watch *w;
+	bool mine;
+
+	do {
+		pthread_mutex_lock(&ga->core.lock);
+		w = take_locked(ga, handle, false);
+		mine = w && w->ended;
+		if (w) {
+			w->abandoned = true;
+			tell_locked(w);
+		}
+		pthread_mutex_unlock(&ga->core.lock);
+		if (mine) {
+			registry_release(&ga->guests, w->guest);
+			free_watch(w);
+		}
+	} while (w);
+}
+
+static int begin(struct goaudit *ga, void *handle, goaudit_watch_function *callback, void *arg)
 {
 	struct guest *guest = watchable(ga, handle);
 	struct watch *w = guest ? calloc(1, sizeof *w) : NULL;
@@ -434,26 +496,63 @@ void watch_forked(struct goaudit *ga)
 		w->parents = w->ended = w->thread != self;
 }
 
+int watch_start(struct goaudit *ga, void *handle, goaudit_watch_function *callback, void *arg)
+{
+	if (begin(ga, handle, callback, arg) != 0)
+		return -1;
+	abandon(ga, handle);
+	return 0;
+}
+
+void watch_opened(struct goaudit *ga, void *handle)
+{
+	const char *globs = ga->core.settings.watch;
+	struct guest *guest;
+	bool wanted;
+
+	if (!globs)
+		return;
+	pthread_mutex_lock(&ga->core.lock);
+	guest = registry_find_lasting_locked(&ga->guests, handle);
+	wanted = guest && !guest->raw && guest->serving &&
+		 (globs_match(globs, guest->path) || globs_match(globs, guest->name));
+	for (struct watch *w = ga->watches; wanted && w; w = w->next)
+		wanted = w->handle != handle || w->parents;
+	pthread_mutex_unlock(&ga->core.lock);
+	if (wanted && begin(ga, handle, NULL, NULL) != 0)
+		log_line(&ga->core, "%s", error_take(&ga->core));
+}
+
+void watch_closed(struct goaudit *ga, void *handle)
+{
+	struct guest *guest;
+	bool closed;
+
+	if (!ga->core.settings.watch)
+		return;
+	pthread_mutex_lock(&ga->core.lock);
+	guest = registry_find_lasting_locked(&ga->guests, handle);
+	closed = !guest || !guest->serving || !guest->serving->info->references;
+	pthread_mutex_unlock(&ga->core.lock);
+	if (closed)
+		abandon(ga, handle);
+}
+
 int watch_stop(struct goaudit *ga, void *handle)
 {
-	struct watch **p, *w;
-	uint64_t one = 1;
+	struct watch *w;
 	bool own;
 
 	pthread_mutex_lock(&ga->core.lock);
-	for (p = &ga->watches; *p && (*p)->handle != handle; p = &(*p)->next)
-		;
-	w = *p;
+	w = take_locked(ga, handle, true);
 	if (!w) {
 		pthread_mutex_unlock(&ga->core.lock);
 		error_set(&ga->core, "%p: is not watched: start with goaudit_watch", handle);
 		return -1;
 	}
-	*p = w->next;
 	own = w->thread == arch_thread_pointer();
 	w->abandoned = own;
-	if (!w->parents && write(w->stop, &one, sizeof one) != sizeof one)
-		w->ended = true;
+	tell_locked(w);
 	while (!own && !w->ended)
 		pthread_cond_wait(&ga->core.changed, &ga->core.lock);
 	pthread_mutex_unlock(&ga->core.lock);

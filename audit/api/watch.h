@@ -10,6 +10,11 @@ struct goaudit;
 int watch_start(struct goaudit *ga, void *handle, goaudit_watch_function *callback, void *arg);
 int watch_stop(struct goaudit *ga, void *handle);
 
+/* The program has opened or closed a guest: the watch by GOAUDIT_WATCH begins or ends.  A
+ * program's own takes its place.  Without locks. */
+void watch_opened(struct goaudit *ga, void *handle);
+void watch_closed(struct goaudit *ga, void *handle);
+
 /* In a forked child, with core.lock: the threads are the parent's. */
 void watch_forked(struct goaudit *ga);
 

@@ -72,6 +72,8 @@ struct settings {
 	bool panic_return;
 	bool keep;      /* snapshots outlive the process */
 	bool here_only; /* children run without the module */
+	bool control;   /* goaudit reload is answered */
+	char *watch;    /* globs, as reloadable */
 };
 
 /* How long a constructor waits for what another thread does with a guest: it

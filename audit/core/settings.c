@@ -73,7 +73,7 @@ static bool copy(const char *text, char **value)
 	return true; /* out of memory: the default */
 }
 
-static bool take_reloadable(struct settings *s, const char *value)
+static bool take_globs(const char *value, char **list)
 {
 	size_t n = strlen(value);
 	char *globs = calloc(1, n + 2), *to = globs;
@@ -86,8 +86,23 @@ static bool take_reloadable(struct settings *s, const char *value)
 		memcpy(to, p, length);
 		to += length ? length + 1 : 0;
 	}
-	s->reloadable = globs;
+	*list = globs;
 	return true;
+}
+
+static bool take_reloadable(struct settings *s, const char *value)
+{
+	return take_globs(value, &s->reloadable);
+}
+
+static bool take_watch(struct settings *s, const char *value)
+{
+	return take_globs(value, &s->watch);
+}
+
+static bool take_control(struct settings *s, const char *value)
+{
+	return on_or_off(value, &s->control);
 }
 
 static bool take_log(struct settings *s, const char *value)
@@ -171,6 +186,8 @@ const struct setting settings_table[] = {
 	{ "GOAUDIT_SNAPSHOTS", "$XDG_RUNTIME_DIR/goaudit", "a folder", take_snapshots },
 	{ "GOAUDIT_KEEP", "0", "0 or 1", take_keep },
 	{ "GOAUDIT_CACHE", "${XDG_CACHE_HOME:-$HOME/.cache}/goaudit", "a folder", take_cache },
+	{ "GOAUDIT_WATCH", "none", "globs with colons between them", take_watch },
+	{ "GOAUDIT_CONTROL", "0", "0 or 1", take_control },
 	{ "GOAUDIT_HERE_ONLY", "0", "0 or 1", take_here_only },
 };
 

@@ -45,7 +45,7 @@ struct reaper {
 };
 
 /* All L, but where said. */
-struct linger {
+struct lingering {
 	struct thread *threads; /* that have something in guests, threads.h */
 	bool has_key;           /* L: key is a key of the host's libc */
 	pthread_key_t key;      /* c once it is one; the value is the thread's record */
@@ -61,7 +61,7 @@ struct reloads {
 	struct entries *entries;
 	struct adapters *adapters;
 	struct reaper reaper;
-	struct linger linger;
+	struct lingering linger;
 	struct registered *registered; /* L: with libc, by guests; registered.h */
 	bool interrupted;              /* D: recover has to look */
 };

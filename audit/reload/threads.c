@@ -289,7 +289,7 @@ static void key_ended(void *arg)
 /* With core.lock, which libc's call never wants: it calls nobody. */
 static bool has_key_locked(struct reloads *rl)
 {
-	struct linger *l = &rl->linger;
+	struct lingering *l = &rl->linger;
 
 	if (!l->has_key && real_pthread_setspecific)
 		l->has_key = real_pthread_key_create(&l->key, key_ended) == 0;

@@ -1,6 +1,6 @@
 /* goaudit run: a program under the audit module. */
 #include "tool/tool.h"
-#include "tool/live/session.h"
+#include "tool/live/launch.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -10,15 +10,12 @@
 
 struct options {
 	struct host_options host;
-	const char *package; /* --watch */
-	int at;              /* index of the program in argv */
+	int at; /* index of the program in argv */
 };
 
 static const struct argp_option option_table[] = {
 	{ "reloadable", 'r', "GLOB", 0,
 	  "Open libraries whose path or name matches as reloadable; may be repeated", 0 },
-	{ "watch", 'w', "DIR", 0, "Build the guest in DIR anew at each change of its files",
-	  0 },
 	{ "log", 'l', "FILE", OPTION_ARG_OPTIONAL,
 	  "Log what the module does, to standard error or FILE", 0 },
 	{ "here-only", 'H', NULL, 0, "Keep the module from the program's children", 0 },
@@ -31,7 +28,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'r': list_add(&o->host.globs, copy_text(arg)); return 0;
-	case 'w': o->package = arg; return 0;
 	case 'l': o->host.log = host_log(arg); return 0;
 	case 'H': o->host.here_only = true; return 0;
 	case ARGP_KEY_ARG:
@@ -61,11 +57,6 @@ int cmd_run(struct tool *t, int argc, char **argv)
 	int status;
 
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &o);
-	if (o.package != NULL)
-		return watch_and_run(t, &o.host,
-				     &(struct watch_options){ .package = o.package,
-							      .out = NULL },
-				     argv + o.at);
 	status = host_check(t, &o.host, argv[o.at], &path);
 	if (status == STATUS_OK)
 		status = host_environment(t, &o.host);

@@ -3,6 +3,7 @@
 #include "tool/live/session.h"
 
 #include <argp.h>
+#include <string.h>
 
 struct options {
 	struct host_options host;
@@ -21,6 +22,41 @@ static const struct argp_option option_table[] = {
 	{ "here-only", 'H', NULL, 0, "As with goaudit run", 0 },
 	{ 0 },
 };
+
+/* Flags of go build, which stand first; "=": with a value. */
+static const char *const build_flags[] = {
+	"a",    "asan",   "asmflags=", "gcflags=", "ldflags=", "mod=", "modfile=",
+	"pgo=", "share=", "tags=",     "trimpath", "v",        "x",
+};
+
+/* How many arguments it is, with its value; 0: no such flag. */
+static int flag_at(char *const *argv)
+{
+	const char *name = argv[0] != NULL && argv[0][0] == '-' ? argv[0] + 1 : "";
+	size_t n;
+
+	name += *name == '-';
+	n = strcspn(name, "=");
+	for (size_t i = 0; n > 0 && i < sizeof build_flags / sizeof *build_flags; i++) {
+		const char *flag = build_flags[i];
+
+		if (strcspn(flag, "=") != n || strncmp(flag, name, n) != 0)
+			continue;
+		return flag[n] == '=' && name[n] == '\0' && argv[1] != NULL ? 2 : 1;
+	}
+	return 0;
+}
+
+static int take_flags(struct list *flags, int argc, char **argv)
+{
+	int from = 1;
+
+	for (int n; (n = flag_at(argv + from)) > 0; from += n)
+		for (int i = 0; i < n; i++)
+			list_add(flags, copy_text(argv[from + i]));
+	memmove(argv + 1, argv + from, (size_t)(argc - from + 1) * sizeof *argv);
+	return argc - from + 1;
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -57,17 +93,18 @@ int cmd_watch(struct tool *t, int argc, char **argv)
 		.options = option_table,
 		.parser = parse,
 		.args_doc = "FOLDER [--] PROGRAM [ARGUMENT...]",
-		.doc = "Builds the Go package in FOLDER as a guest, runs PROGRAM with "
+		.doc = "Builds the Go package in FOLDER as a guest, with the flags of go build that stand before "
+		       "all else, runs PROGRAM with "
 		       "libgoaudit.so, and builds the guest anew at each change of its "
 		       "sources.\v"
-		       "The program takes the new build when it opens the guest again, or, "
-		       "with goaudit_watch or dlreload, while it is open; GOAUDIT_WATCH in its "
-		       "environment names the file.  "
-		       "Build errors are shown, and the old build goes on.  The exit status is "
-		       "PROGRAM's.",
+		       "The program takes a new build while the guest is open, since GOAUDIT_WATCH in "
+		       "its environment names the file, or when it opens the guest again; a line "
+		       "tells when it has.  Build errors are shown, and the old build goes on.  "
+		       "The exit status is PROGRAM's.",
 	};
 	struct options o = { 0 };
 
+	argc = take_flags(&o.watch.flags, argc, argv);
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &o);
 	return watch_and_run(t, &o.host, &o.watch, argv + o.at);
 }

@@ -17,6 +17,7 @@ static const struct command commands[] = {
 	{ "inspect", "say whether and how a library reloads, and why not", cmd_inspect },
 	{ "status", "show what running processes have loaded", cmd_status },
 	{ "run", "run a program that can reload libraries", cmd_run },
+	{ "reload", "have a running process take new builds of its guests", cmd_reload },
 	{ "watch", "run a program, and build its guest anew at each save", cmd_watch },
 	{ "dfly", "run a Go program that was built for DragonFly BSD", cmd_dfly },
 	{ "toolexec", NULL, cmd_toolexec }, /* called by go build, not by people */
@@ -62,15 +63,77 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
+/* How many letters have to be put in, left out or changed, or to change places with the next
+ * one (the optimal string alignment distance); names are short. */
+static unsigned distance(const char *a, const char *b)
+{
+	enum { LONGEST = 15 };
+	unsigned d[LONGEST + 1][LONGEST + 1];
+	size_t n = strlen(a), m = strlen(b);
+
+	if (n > LONGEST || m > LONGEST)
+		return LONGEST;
+	for (size_t i = 0; i <= n; i++)
+		for (size_t k = 0; k <= m; k++) {
+			unsigned best = i == 0 ? (unsigned)k : k == 0 ? (unsigned)i : LONGEST;
+
+			if (i > 0 && k > 0) {
+				unsigned changed = d[i - 1][k - 1] + (a[i - 1] != b[k - 1]);
+
+				best = d[i - 1][k] + 1 < d[i][k - 1] + 1 ? d[i - 1][k] + 1 :
+									   d[i][k - 1] + 1;
+				best = changed < best ? changed : best;
+			}
+			if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1] &&
+			    d[i - 2][k - 2] + 1 < best)
+				best = d[i - 2][k - 2] + 1;
+			d[i][k] = best;
+		}
+	return d[n][m];
+}
+
+static int no_such_command(const char *name)
+{
+	const struct command *near = NULL;
+
+	for (const struct command *c = commands; c->name != NULL; c++)
+		if (c->summary != NULL && distance(name, c->name) <= 2 &&
+		    (near == NULL || distance(name, c->name) < distance(name, near->name)))
+			near = c;
+	if (near != NULL)
+		tool_error("%s: no such command: did you mean goaudit %s?", name, near->name);
+	else
+		tool_error("%s: no such command: see goaudit help", name);
+	return STATUS_USAGE;
+}
+
 static int run_command(struct tool *t, int argc, char **argv)
 {
 	for (const struct command *c = commands; c->name != NULL; c++)
 		if (strcmp(c->name, argv[0]) == 0) {
 			argv[0] = format("goaudit %s", c->name);
+			if (argc > 1 && strcmp(argv[1], "-h") == 0)
+				argv[1] = copy_text("--help");
 			return c->run(t, argc, argv);
 		}
-	tool_error("%s: no such command: see goaudit --help", argv[0]);
-	return STATUS_USAGE;
+	return no_such_command(argv[0]);
+}
+
+/* "help", "help COMMAND", "version", "-h" and nothing at all are what people try first. */
+static void translate(int *argc, char **argv)
+{
+	if (*argc < 2)
+		return;
+	if (strcmp(argv[1], "version") == 0)
+		argv[1] = copy_text("--version");
+	else if (strcmp(argv[1], "-h") == 0 || (strcmp(argv[1], "help") == 0 && *argc == 2))
+		argv[1] = copy_text("--help");
+	else if (strcmp(argv[1], "help") == 0) {
+		argv[1] = argv[2];
+		argv[2] = copy_text("--help");
+		*argc = 3;
+		argv[3] = NULL;
+	}
 }
 
 int main(int argc, char **argv)
@@ -87,10 +150,12 @@ int main(int argc, char **argv)
 	struct tool t = { 0 };
 	int status;
 
+	translate(&argc, argv);
 	argp_err_exit_status = STATUS_USAGE;
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &chosen);
 	if (chosen.at == 0) {
-		tool_error("no command: see goaudit --help");
+		argp_help(&argp, stderr, ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK,
+			  (char *)(uintptr_t) "goaudit");
 		return STATUS_USAGE;
 	}
 	status = tool_open(&t);

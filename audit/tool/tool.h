@@ -27,6 +27,7 @@ int cmd_build(struct tool *t, int argc, char **argv);
 int cmd_inspect(struct tool *t, int argc, char **argv);
 int cmd_status(struct tool *t, int argc, char **argv);
 int cmd_run(struct tool *t, int argc, char **argv);
+int cmd_reload(struct tool *t, int argc, char **argv);
 int cmd_watch(struct tool *t, int argc, char **argv);
 int cmd_dfly(struct tool *t, int argc, char **argv);
 int cmd_toolexec(struct tool *t, int argc, char **argv);

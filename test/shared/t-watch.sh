@@ -1,6 +1,7 @@
 #!/bin/bash
 # goaudit watch restarts a host where a package has been changed that it shares with its
-# guest, and says why; --program builds the host anew for it.  status lists the packages.
+# guest, and says why; --program builds the host anew for it, and when its own sources change.
+# What a Go host has bound follows each reload.  status lists the packages.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go.sh"
 case $(go env GOVERSION) in go1.2[2-5]*) skip "the package goaudit/guest wants Go 1.26 or later" ;; esac
@@ -60,6 +61,10 @@ func main() {
 		if lines.Text() == "end" {
 			os.Exit(7)
 		}
+		if lines.Text() == "look" {
+			fmt.Println("looks:", test.Get()())
+			continue
+		}
 		err := g.Reload()
 		fmt.Println("now:", test.Get()(), err)
 	}
@@ -95,7 +100,9 @@ assert [[p["path"], p["version"], len(p["build"])] for p in libs[0]["packages"]]
 
 # The guest alone: a reload.
 sed -i 's/generation 1/generation 2/' src/guest/main.go
-for _ in {1..600}; do [ "$(grep -c ': built in' err.txt)" -lt 2 ] || break; sleep 0.1; done
+wait_for err.txt "guest.so: generation 2 runs"
+echo look >&9	# what is bound has followed, though nobody here has called Reload
+wait_for out.txt "looks: generation 2 of 1, 100"
 echo >&9
 wait_for out.txt "now: generation 2 of 1, 100 <nil>"
 ! grep -q restarted err.txt || fail "restarted for nothing"
@@ -108,6 +115,10 @@ grep -qE 'guest.so: package example.com/lib \(devel\) has been changed: the prog
 	{ cat err.txt; fail "it does not say why"; }
 [ "$(grep -c began: out.txt)" = 2 ] && [ "$(sed -n 's/began: \([0-9]*\).*/\1/p' out.txt | tail -n 1)" != "$first" ] ||
 	{ cat out.txt; fail "not another process"; }
+# The host's own sources.
+sed -i 's/lib.Count = 100/lib.Count = 200/' src/host/main.go
+wait_for out.txt "generation 2 out of 1, 200"
+grep -qxF "goaudit: the program's sources have changed" err.txt || { cat err.txt; fail "it does not say why"; }
 echo end >&9
 status=0
 wait $watch || status=$?

@@ -117,6 +117,11 @@ type Guest struct {
 	mu     sync.Mutex
 	handle unsafe.Pointer // nil: closed
 	bound  map[key]binding
+
+	// The handle is a struct link_map, which begins with the address where the current
+	// generation lies; the module changes it after all else of a reload.
+	address *uintptr
+	seen    atomic.Uintptr // what it was when all that is bound was looked up
 }
 
 // A key is what is bound: each once, so that Bind for each use costs nothing later.
@@ -144,7 +149,10 @@ func Open(path string) (*Guest, error) {
 	if handle == nil {
 		return nil, taken(text)
 	}
-	return &Guest{path: path, handle: handle, bound: make(map[key]binding)}, nil
+	g := &Guest{path: path, handle: handle, bound: make(map[key]binding)}
+	g.address = (*uintptr)(handle)
+	g.seen.Store(atomic.LoadUintptr(g.address))
+	return g, nil
 }
 
 // taken makes an error of text, and frees it.
@@ -298,8 +306,10 @@ func whyForeign(part reflect.Type) string {
 }
 
 // A Bound is a function, or a pointer to a variable, that follows the reloads of
-// its guest by Reload.  After a reload from elsewhere, as goaudit_watch makes them, it
-// stays with the old generation until Reload is called.
+// its guest: all of them lead to the new generation when Reload returns and, after a
+// reload from elsewhere (goaudit watch, goaudit reload, GOAUDIT_WATCH), from the next Get
+// on.  Where the new build lacks one of them, or has it with another type, all stay with the
+// old generation; Reload says why.
 type Bound[T any] struct {
 	g     *Guest
 	name  string
@@ -338,6 +348,9 @@ func Bind[T any](g *Guest, name string) (*Bound[T], error) {
 // result that is kept holds its generation: call Get for each use.  After the
 // guest's Close it panics.
 func (b *Bound[T]) Get() T {
+	if atomic.LoadUintptr(b.g.address) != b.g.seen.Load() {
+		b.g.follow()
+	}
 	v := b.value.Load()
 	if v == nil {
 		panic(fmt.Errorf("%s: %s: %w", b.g.path, b.name, errClosed))
@@ -376,6 +389,25 @@ func (g *Guest) Reload() error {
 	if C.reload_guest(g.handle, &text) == 0 {
 		return taken(text)
 	}
+	return g.bindAll()
+}
+
+// follow binds all anew after a reload from elsewhere.  Who is about to do so is not waited
+// for.
+func (g *Guest) follow() {
+	if !g.mu.TryLock() {
+		return
+	}
+	defer g.mu.Unlock()
+	if g.handle != nil {
+		g.bindAll()
+	}
+}
+
+// bindAll binds all to the current generation, or nothing.
+func (g *Guest) bindAll() error {
+	// Another reload meanwhile is followed later.
+	g.seen.Store(atomic.LoadUintptr(g.address))
 	set := make([]func(), 0, len(g.bound))
 	for _, b := range g.bound {
 		f, err := b.prepare()

@@ -8,9 +8,12 @@
 #include "tool/base/error.h"
 #include "../dlbind/machine.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define HASH_SHOWN 8 /* bytes of an ABI hash */
 
@@ -80,6 +83,19 @@ static void judge_mending(struct object *o, struct report *r)
 	free(copy);
 }
 
+/* ld.so, and the libraries of glibc that it has by its own name or that libc is made of. */
+static bool is_everywhere(const struct object *o)
+{
+	static const char *const names[] = { "ld-linux-x86-64.so.2", "libc.so.6",
+					     "libpthread.so.0", "libdl.so.2" };
+	const char *soname = object_string(o, DT_SONAME, 0);
+
+	for (size_t i = 0; soname != NULL && i < sizeof names / sizeof *names; i++)
+		if (strcmp(soname, names[i]) == 0)
+			return true;
+	return false;
+}
+
 static void judge_library(struct inspector *in, struct object *o, const struct closure *c,
 			  struct report *r)
 {
@@ -101,7 +117,13 @@ static void judge_library(struct inspector *in, struct object *o, const struct c
 		inspect_go_guest(in, o, r);
 		judge_mending(o, r);
 		break;
-	case IMAGE_C: judge_mending(o, r); break;
+	case IMAGE_C:
+		if (is_everywhere(o))
+			report_add(
+				r, LEVEL_REFUSED, "everywhere", "open a library of yours",
+				"it is in each process from its start, and there is only one");
+		judge_mending(o, r);
+		break;
 	}
 	inspect_go_runtimes(in, o, c, r);
 	inspect_go_packages(in, c, r);
@@ -178,6 +200,44 @@ static void unreadable(struct report *r, const char *why)
 		   "build it again for this machine, or copy it again", "%s", why);
 }
 
+/* A text that leads the linker to libraries, as libc.so is one; ld.so reads none. */
+static bool is_linker_script(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	char text[512];
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	return strstr(text, "GNU ld script") != NULL || strncmp(text, "INPUT", 5) == 0 ||
+	       strncmp(text, "GROUP", 5) == 0 || strstr(text, "\nINPUT") != NULL ||
+	       strstr(text, "\nGROUP") != NULL;
+}
+
+static void not_opened(struct report *r, const char *path, const char *why)
+{
+	if (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
+		r->what = copy_text("no such file");
+		r->verdict = "does not reload";
+		report_add(r, LEVEL_REFUSED, "missing", "give its path",
+			   "there is no such file");
+	} else if (access(path, R_OK) != 0) {
+		r->what = copy_text("not to be read");
+		r->verdict = "does not reload";
+		report_add(r, LEVEL_REFUSED, "unreadable", "be its user, or root", "%s",
+			   strerror(errno));
+	} else if (is_linker_script(path)) {
+		r->what = copy_text("a linker script");
+		r->verdict = "does not reload";
+		report_add(r, LEVEL_REFUSED, "linker-script",
+			   "name the library that it leads to",
+			   "it tells the linker where the library is, and ld.so reads none");
+	} else {
+		unreadable(r, why);
+	}
+}
+
 void inspect_file(struct inspector *in, const char *path, struct report *r)
 {
 	char why[200];
@@ -187,7 +247,7 @@ void inspect_file(struct inspector *in, const char *path, struct report *r)
 	if (o != NULL)
 		judge(in, o, r);
 	else
-		unreadable(r, why);
+		not_opened(r, path, why);
 	object_close(o);
 }
 

@@ -239,6 +239,7 @@ int host_environment(struct tool *t, const struct host_options *o)
 		prepend("GOAUDIT_RELOADABLE", o->globs.item[i - 1]);
 	if (o->log != NULL)
 		setenv("GOAUDIT_LOG", o->log, 1);
+	setenv("GOAUDIT_CONTROL", "1", 0);
 	if (o->here_only)
 		setenv("GOAUDIT_HERE_ONLY", "1", 1);
 	if (o->tls > INSPECT_TLS_SMALL)

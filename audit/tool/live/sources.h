@@ -5,11 +5,21 @@
 #include "tool/base/self.h"
 #include "tool/base/text.h"
 
+#include <stdbool.h>
+
+struct watched {
+	int wd; /* inotify's number */
+	char *path;
+	bool embedded; /* it is watched only since a file in it is embedded */
+};
+
 struct watch {
-	int fd;              /* inotify, non-blocking; readable after a change */
-	const char *package; /* folder of the main package */
-	struct list folders; /* those watched */
-	struct list ignored; /* names of files that do not count */
+	int fd;                 /* inotify, non-blocking; readable after a change */
+	const char *package;    /* folder of the main package */
+	struct watched *folder; /* those watched */
+	size_t n;
+	struct list embedded; /* files, and the patterns that name them */
+	struct list ignored;  /* names of files that do not count */
 };
 
 int watch_open(struct watch *w, const char *package);
