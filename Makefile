@@ -18,6 +18,8 @@ libdir ?= $(prefix)/lib/$(shell $(CC) -print-multiarch)
 includedir ?= $(prefix)/include
 mandir ?= $(prefix)/share/man
 completiondir ?= $(prefix)/share/bash-completion/completions
+zshdir ?= $(prefix)/share/zsh/site-functions
+fishdir ?= $(prefix)/share/fish/vendor_completions.d
 # The command finds the library by its way from itself.
 LIB_FROM_BIN := $(shell realpath -ms --relative-to=$(bindir) $(libdir))
 

@@ -2,7 +2,7 @@
 _goaudit()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='build dfly inspect run runtime status watch' options i
+	local commands='build dfly inspect reload run runtime status watch' options i
 	COMPREPLY=()
 
 	if [ "$COMP_CWORD" = 1 ]; then
@@ -20,14 +20,15 @@ _goaudit()
 	build) options='-o -C -exe -share -ldflags -gcflags -tags -trimpath -v -x --help' ;;
 	dfly) options='--fail-settls --signals --trace --help' ;;
 	inspect) options='--host --json --quiet --runtime --strict --help' ;;
-	run) options='--here-only --log --reloadable --watch --help' ;;
+	run) options='--here-only --log --reloadable --help' ;;
 	runtime) options='--clean --json --keep-current --list --print --help' ;;
-	status) options='--all --gone --json --watch --help' ;;
+	reload) options='--json --help' ;;
+	status) options='--all --gone --json --metrics --watch --help' ;;
 	watch) options='--here-only --log --output --program --reloadable --help' ;;
 	*) options= ;;
 	esac
 	case $prev in
-	--host | --runtime | --output | --program | --watch | -o | -C)
+	--host | --runtime | --output | --program | -o | -C)
 		compopt -o default
 		return ;;
 	esac
@@ -35,7 +36,7 @@ _goaudit()
 	-*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") ;;
 	*)
 		case ${COMP_WORDS[1]} in
-		status) mapfile -t COMPREPLY < <(compgen -W \
+		reload | status) mapfile -t COMPREPLY < <(compgen -W \
 			"$(goaudit status --json 2>/dev/null | sed -n 's/.*"pid": \([0-9]*\).*/\1/p')" -- "$cur") ;;
 		runtime) mapfile -t COMPREPLY < <(compgen -W \
 			"$(goaudit runtime --list 2>/dev/null | cut -d' ' -f1)" -- "$cur") ;;

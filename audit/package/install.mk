@@ -20,7 +20,8 @@ GDB_SCRIPT = $(prefix)/share/gdb/auto-load$(libdir)/libgoaudit.so.$(VERSION)-gdb
 .PHONY: install
 install:
 	@$(MAKE) -s --no-print-directory all
-	install -d $D$(bindir) $D$(libdir)/pkgconfig $(PRIVATE) $D$(includedir) $D$(completiondir)
+	install -d $D$(bindir) $D$(libdir)/pkgconfig $(PRIVATE) $D$(includedir) $D$(completiondir) \
+		$D$(zshdir) $D$(fishdir)
 	install -m 755 $B/goaudit $D$(bindir)/goaudit
 	install -m 755 $B/libgoaudit.so $D$(libdir)/libgoaudit.so.$(VERSION)
 	ln -sf libgoaudit.so.$(VERSION) $D$(libdir)/libgoaudit.so.$(SOVERSION)
@@ -43,12 +44,15 @@ install:
 	$(MAN_LINKS) | while read -r section page name; do \
 		echo ".so man$$section/$$page" >$D$(mandir)/man$$section/$$name.$$section || exit 1; done
 	install -m 644 audit/package/completion.bash $D$(completiondir)/goaudit
+	install -m 644 audit/package/completion.zsh $D$(zshdir)/_goaudit
+	install -m 644 audit/package/completion.fish $D$(fishdir)/goaudit.fish
 	@[ -n "$D" ] || ldconfig || \
 		echo "make: run ldconfig as root, so that LD_AUDIT=libgoaudit.so is found"
 
 .PHONY: uninstall
 uninstall:
-	rm -f $D$(bindir)/goaudit $D$(completiondir)/goaudit $D$(GDB_SCRIPT) \
+	rm -f $D$(bindir)/goaudit $D$(completiondir)/goaudit $D$(zshdir)/_goaudit \
+		$D$(fishdir)/goaudit.fish $D$(GDB_SCRIPT) \
 		$(addprefix $D$(libdir)/,libgoaudit.so libgoaudit.so.$(SOVERSION) \
 			libgoaudit.so.$(VERSION) $(DLBIND_SONAME) libdlbind.so libdlbind.a \
 			pkgconfig/goaudit.pc pkgconfig/dlbind.pc) \

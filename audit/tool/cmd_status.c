@@ -1,5 +1,6 @@
 /* goaudit status: what processes under the audit module have loaded. */
 #include "tool/tool.h"
+#include "tool/live/metrics.h"
 #include "tool/live/packages.h"
 #include "tool/live/process.h"
 
@@ -15,7 +16,7 @@
 #include <unistd.h>
 
 struct options {
-	bool json, watch, all, gone;
+	bool json, watch, all, gone, metrics;
 	struct list pids;
 };
 
@@ -23,6 +24,7 @@ static const struct argp_option option_table[] = {
 	{ "all", 'a', NULL, 0, "All processes that can be looked into (the default)", 0 },
 	{ "gone", 'g', NULL, 0, "Also show generations that have been unmapped", 0 },
 	{ "json", 'j', NULL, 0, "Print JSON: an array of one object for each process", 0 },
+	{ "metrics", 'm', NULL, 0, "Print OpenMetrics text, for a collector", 0 },
 	{ "watch", 'w', NULL, 0, "Show it anew each second, until the processes end", 0 },
 	{ 0 },
 };
@@ -36,6 +38,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'a': o->all = true; return 0;
 	case 'g': o->gone = true; return 0;
 	case 'j': o->json = true; return 0;
+	case 'm': o->metrics = true; return 0;
 	case 'w': o->watch = true; return 0;
 	case ARGP_KEY_ARG:
 		if (strtol(arg, &end, 10) <= 0 || *end != '\0')
@@ -45,6 +48,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (o->all && o->pids.n > 0)
 			argp_error(state, "--all and a PID: give one of them");
+		if (o->metrics && (o->json || o->watch))
+			argp_error(state, "--metrics stands alone: a collector asks again");
 		return 0;
 	default: return ARGP_ERR_UNKNOWN;
 	}
@@ -330,6 +335,28 @@ static void find_pids(struct list *pids)
 	free(d);
 }
 
+/* Each family of metrics is of all processes. */
+static struct process *measured;
+
+static void keep_for_metrics(const struct process *p, size_t at)
+{
+	struct process *more = realloc(measured, (at + 1) * sizeof *more);
+
+	if (more == NULL)
+		abort();
+	measured = more;
+	measured[at] = *p;
+}
+
+static void print_metrics(size_t n)
+{
+	metrics_print(measured, n);
+	for (size_t i = 0; i < n; i++)
+		process_close(&measured[i]);
+	free(measured);
+	measured = NULL;
+}
+
 /* Shows one; *shown counts.  Among all processes one that may not be looked into
  * is passed over, and one that cannot be understood is no failure. */
 static int show_one(const struct options *o, pid_t pid, bool all, size_t *shown)
@@ -343,6 +370,11 @@ static int show_one(const struct options *o, pid_t pid, bool all, size_t *shown)
 		result = process_read(&p, why, sizeof why);
 	if (result == PROCESS_OK) {
 		qsort(p.records, p.n, sizeof *p.records, by_guest);
+		if (o->metrics) {
+			keep_for_metrics(&p, *shown);
+			++*shown;
+			return status;
+		}
 		if (o->json)
 			json_process(&p, *shown == 0);
 		else
@@ -373,7 +405,9 @@ static int show(const struct options *o, size_t *shown)
 	for (size_t i = 0; i < pids->n; i++)
 		if (show_one(o, (pid_t)atol(pids->item[i]), all, shown) != STATUS_OK)
 			status = STATUS_FAILED;
-	if (o->json)
+	if (o->metrics)
+		print_metrics(*shown);
+	else if (o->json)
 		puts(*shown > 0 ? "\n]" : "]");
 	else if (all && *shown == 0)
 		puts("no process runs under goaudit");
@@ -400,6 +434,13 @@ static int watch(const struct options *o)
 	do {
 		if (screen)
 			fputs("\033[H\033[2J", stdout);
+		if (!o->json) {
+			time_t now = time(NULL);
+			char text[32];
+
+			strftime(text, sizeof text, "%F %T", localtime(&now));
+			puts(text);
+		}
 		status = show(o, &shown);
 		if (!screen && !o->json)
 			putchar('\n');

@@ -35,6 +35,7 @@ usr/include/dlbind.h
 usr/include/goaudit-debug.h
 usr/include/goaudit.h
 usr/share/bash-completion/completions/goaudit
+usr/share/fish/vendor_completions.d/goaudit.fish
 usr/share/gdb/auto-load/LIB/libgoaudit.so.VERSION-gdb.py
 usr/share/man/man1/goaudit-dfly.1
 usr/share/man/man1/goaudit.1

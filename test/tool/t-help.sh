@@ -1,5 +1,5 @@
 #!/bin/bash
-# Each command's --help, its page in goaudit(1), the completion for bash, and
+# Each command's --help, its page in goaudit(1), the completions for bash, zsh and fish, and
 # what the command really takes are the same.
 . "$(dirname "$0")/../lib.sh"
 
@@ -31,6 +31,11 @@ for command in $commands; do
 	diff a b || fail "$command: --help and manual differ"
 	cut -d' ' -f2 a | sort >c
 	completed $command | diff c - || fail "$command: --help and completion differ"
+	sed -n "s/.*seen_subcommand_from .*\\b$command\\b.*' -l \\([a-z-]*\\).*/--\\1/p" \
+		"$ROOT/audit/package/completion.fish" | grep -vx -- --help | sort | diff c - ||
+		fail "$command: --help and completion for fish differ"
+	sed -n "s/^\t$command) //p" "$ROOT/audit/package/completion.zsh" | grep -oE -- '--[a-z-]+' | sort | diff c - ||
+		fail "$command: --help and completion for zsh differ"
 	# Each letter is in the synopsis.
 	synopsis=$(sed -n '/^\.Sh SYN/,/^\.Sh DES/p' "$page" |
 		awk -v c=".Cm $command" '$0 == c { in_it = 1 } /^\.(Nm|Sh)/ { in_it = 0 } in_it' |
