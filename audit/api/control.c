@@ -37,8 +37,8 @@ static bool is_named(const struct guest *guest, const char *name)
 	       strcmp(path_base(guest->path), name) == 0;
 }
 
-/* With core.lock: is somebody using it by a lasting handle? */
-static bool is_open(const struct guest *guest)
+/* Is somebody using it by a lasting handle? */
+static bool is_open_locked(const struct guest *guest)
 {
 	return !guest->raw && guest->serving && guest->serving->info->references;
 }
@@ -55,7 +55,7 @@ static struct guest **keep_named(struct goaudit *ga, const char *name, size_t *n
 		room++;
 	kept = malloc(room * sizeof(struct guest *));
 	for (struct guest *g = kept ? ga->guests.registry.guests : NULL; g; g = g->next)
-		if (is_open(g) && is_named(g, name)) {
+		if (is_open_locked(g) && is_named(g, name)) {
 			registry_keep_locked(&ga->guests, g);
 			kept[(*n)++] = g;
 		}

@@ -40,6 +40,7 @@ usr/share/gdb/auto-load/LIB/libgoaudit.so.VERSION-gdb.py
 usr/share/man/man1/goaudit-dfly.1
 usr/share/man/man1/goaudit.1
 usr/share/man/man7/goaudit.7
+usr/share/zsh/site-functions/_goaudit
 E
 diff -r -x README "$ROOT/audit/go/overlay" root/$lib/goaudit/overlay || fail "the overlay differs"
 diff -r -x README "$ROOT/audit/go/linker" root/$lib/goaudit/linker || fail "the linker's files differ"

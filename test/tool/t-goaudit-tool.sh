@@ -59,7 +59,13 @@ rejects 1 'race detector' "$tool" build -race -C src/plain .
 [ "$(sha256sum <"$library")" = "$sum" ] || fail "a build has changed the runtime library"
 
 # What is not there.
-rejects 2 'no such command' "$tool" nonsense
+rejects 2 'nonsense: no such command: see goaudit help' "$tool" nonsense
+rejects 2 'stauts: no such command: did you mean goaudit status?' "$tool" stauts
+rejects 2 'inspct: no such command: did you mean goaudit inspect?' "$tool" inspct
+[ "$("$tool" version)" = "$("$tool" --version)" ] || fail "version"
+for help in "help" "-h"; do "$tool" $help | diff - <("$tool" --help) || fail "$help"; done
+# shellcheck disable=SC2086	# two words
+for help in "help status" "status -h"; do "$tool" $help | diff - <("$tool" status --help) || fail "$help"; done
 rejects 2 'goaudit' "$tool"
 for command in "" runtime build; do
 	"$tool" $command --help | grep -q '^Usage: goaudit' || fail "$command --help"

@@ -80,8 +80,8 @@ text.so: not an image that can be read: does not reload
     refused [unreadable]: not an ELF file: 5 bytes are fewer than an ELF header: build it again for this machine, or copy it again
 empty.so: not an image that can be read: does not reload
     refused [unreadable]: not an ELF file: 0 bytes are fewer than an ELF header: build it again for this machine, or copy it again
-gone.so: not an image that can be read: does not reload
-    refused [unreadable]: No such file or directory: build it again for this machine, or copy it again
+gone.so: no such file: does not reload
+    refused [missing]: there is no such file: give its path
 E
 
 # --- programs, and what they and a library take from each other

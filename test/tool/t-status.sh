@@ -129,6 +129,21 @@ say r1
 ! seen | grep -F 'last reload' || fail "the next one has it"
 cp held2.so guest.so.new && mv guest.so.new guest.so
 say r1
+# As metrics, each family of all processes together.
+"$tool" status --metrics "$pid" "$pid" | sed -E "s/\<$pid\>/PID/g; s|$PWD|DIR|; s/(bytes|total|seconds)(\{.*\}) [0-9.e+]+$/\1\2 N/" >metrics
+cat >want <<'E'
+# TYPE goaudit_generations gauge
+# HELP goaudit_generations Generations of guests by state.
+goaudit_generations{pid="PID",command="./host",state="open"} 1
+goaudit_generations{pid="PID",command="./host",state="parked"} 1
+goaudit_generations{pid="PID",command="./host",state="superseded"} 0
+E
+grep -v '"loading"\|"initialising"\|seconds{' metrics | head -n 5 | diff - want || fail "metrics"
+grep -qxF 'goaudit_guest_loaded_timestamp_seconds{pid="PID",command="./host",guest="1",path="DIR/guest.so"} N' metrics ||
+	fail "metrics: $(cat metrics)"
+grep -qxF 'goaudit_held_bytes{pid="PID",command="./host"} N' metrics && [ "$(tail -n 1 metrics)" = '# EOF' ] ||
+	fail "metrics: $(cat metrics)"
+[ "$(grep -c '^# TYPE' metrics)" = "$(grep '^# TYPE' metrics | sort -u | wc -l)" ] || fail "a family twice"
 # Among all; a process that is not ours is not there.
 "$tool" status --all --json >json 2>/dev/null	# others may be ending
 python3 - json "$pid" $$ <<'P'
