@@ -164,6 +164,7 @@ say v '2 30'
 echo e >&3
 exec 3>&-; wait $host || fail "host: $?"; exec 4<&-
 
+threads() { find "/proc/$pid/task" -mindepth 1 -maxdepth 1 | wc -l; }
 # Without the setting nobody is asked.
 use a 1
 start env GOAUDIT_RELOADABLE='*.so' LD_AUDIT="$AUDIT" ./host
@@ -172,7 +173,7 @@ expect_output asked "$pid" <<'E'
 goaudit: process PID: it is not to be asked, or has opened no guest yet: start it with goaudit run or GOAUDIT_CONTROL=1
 status 1
 E
-[ "$(ls "/proc/$pid/task" | wc -l)" = 1 ] || fail "a thread where nobody is to be asked"
+[ "$(threads)" = 1 ] || fail "a thread where nobody is to be asked"
 stop
 
 # GOAUDIT_WATCH: a.so is watched, b.so is not; the log tells of what cannot be taken.
@@ -200,10 +201,10 @@ until_value '3 10'
 # A closed guest is not watched, and is again when it is opened.
 say c 'done'
 for ((i = 0; i < 3000; i++)); do
-	[ "$(ls "/proc/$pid/task" | wc -l)" != 1 ] || break
+	[ "$(threads)" != 1 ] || break
 	read -r -t 0.02 <> <(:) || :
 done
-[ "$(ls "/proc/$pid/task" | wc -l)" = 1 ] || fail "a closed guest is still watched"
+[ "$(threads)" = 1 ] || fail "a closed guest is still watched"
 say o 'done'
 use a 4
 until_value '4 10'
