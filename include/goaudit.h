@@ -197,7 +197,8 @@ int goaudit_reload_instances(const char *path, const struct goaudit_reload_optio
 int goaudit_reclaim(void *handle, int timeout_ms) __attribute__((weak));
 
 /* The text of the panic that ended a call of the calling thread last, followed by
- * its Go stack; see RTLD_PANIC_RETURN.
+ * its Go stack; see RTLD_PANIC_RETURN.  Or, if that was later, of the panic of a package
+ * init that has made a dlopen or dlreload of the thread fail.
  *
  *   text  receives at most size - 1 bytes of it, and a NUL; may be NULL when
  *         size is 0.
@@ -249,7 +250,8 @@ struct goaudit_generation {
 	char failure[512];     /* why, as dlerror had it */
 	uint32_t instance;     /* its number (goaudit_open_instance), 0: none */
 	uint32_t unused;
-	uint64_t context; /* of goaudit_open_instance */
+	uint64_t context;  /* of goaudit_open_instance */
+	char build_id[72]; /* of the file, in hex (ld --build-id); "" if it has none */
 };
 
 /* Copies the records of all generations, gone ones of the recent past included,

@@ -119,6 +119,11 @@ struct adapter {
 			   struct generation *const *others, unsigned n,
 			   struct adapter_init *init);
 
+	/* Initialisers have panicked: logs where, with the stack, and keeps that for
+	 * last_panic, on the thread that has asked.  Without locks. */
+	void (*init_panicked)(struct adapters *ad, const char *guest_path,
+			      const struct adapter_init *init);
+
 	/* Ends what a good `initialise` has begun: the generation is current from now on, or
 	 * has failed after all.  Without locks. */
 	void (*end_takeover)(struct adapters *ad, const struct generation *gen, bool failed);

@@ -17,11 +17,12 @@ struct loader;
 
 #define PANICS_KEPT 64
 
-/* Texts of panics that ended a call. */
+/* Texts of panics that ended a call, or package inits. */
 struct panics {
 	pthread_mutex_t lock;   /* the letter P: kept and count; a leaf */
 	void *entry;            /* goaudit_guard; c once set */
 	uint64_t (*last)(void); /* goaudit_guard_last; before entry */
+	void (*set)(uint64_t);  /* goaudit_guard_set; before entry */
 	struct {
 		uint64_t number;
 		char *text;

@@ -122,3 +122,12 @@ void log_line(struct core *core, const char *format, ...)
 	write_line(&core->log, line, n);
 	errno = saved;
 }
+
+void log_text(struct core *core, const char *subject, const char *text)
+{
+	for (size_t n; *text; text += n + (text[n] == '\n'), subject = "    ") {
+		n = strcspn(text, "\n");
+		if (n)
+			log_line(core, "%s%.*s", subject, (int)n, text);
+	}
+}

@@ -13,4 +13,8 @@ void log_start(struct log *log, const char *where);
  * handlers.  printf-like. */
 void log_line(struct core *core, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A text of several lines, each as a line of the log; `subject` stands before the first one,
+ * the others are indented.  As log_line. */
+void log_text(struct core *core, const char *subject, const char *text);
+
 #endif

@@ -21,9 +21,9 @@
 /* Raised with every change of a struct below.  It is part of the first entry's
  * name, so that a library of another release is seen to be one before it is
  * loaded: image_inspect looks for that name. */
-#define GO_PROTOCOL 7
+#define GO_PROTOCOL 8
 
-#define GO_FN_HELLO  "runtime.goauditHello7.abiinternal"
+#define GO_FN_HELLO  "runtime.goauditHello8.abiinternal"
 #define GO_FN_ENTER  "runtime.goauditRegister.abiinternal"
 #define GO_FN_INIT   "runtime.goauditInit.abiinternal"
 #define GO_FN_UNLINK "runtime.goauditUnlink.abiinternal"
@@ -125,6 +125,10 @@ struct go_register {
 	uint64_t modinfo; /* in: text of its build information, or 0; it stays as long
 				 * as the module does */
 	uint64_t modinfo_n;
+	uint64_t name; /* in: "guest.so generation 3", or 0: it stays.  The runtime copies it */
+	uint64_t name_n;
+	uint64_t file; /* in: what it was loaded from, for a crash's report, copied, too */
+	uint64_t file_n;
 	uint64_t verdict;     /* out: GO_OK, GO_NOT_FOUND: nothing has been done */
 	uint64_t led;         /* out: how many words lead elsewhere now */
 	uint64_t merge_ns;    /* out: looking the types up */
@@ -143,7 +147,8 @@ struct go_init {
 				 * and the inits begin */
 	uint64_t verdict;        /* out: enum go_verdict */
 	uint64_t init_ns;        /* out: package inits */
-	char text[1024];         /* out: GO_PANIC: the panic's text */
+	uint64_t stack;          /* out: GO_PANIC: as go_guard.panic, the text with the Go stack */
+	char text[1024];         /* out: GO_PANIC: the panic's text, and where in the guest */
 };
 
 /* Ends the take-over of names that a successful init has begun.  Until then the

@@ -575,6 +575,7 @@ void registry_describe_locked(struct guests *gs, struct generation *gen,
 	gen->info->snapshot_ns = s->ns;
 	text_copy(gen->info->path, sizeof gen->info->path, path);
 	memcpy(gen->info->snapshot, s->file, sizeof gen->info->snapshot);
+	snprintf(gen->info->build_id, sizeof gen->info->build_id, "%s", s->facts.build_id);
 	records_end_locked();
 	index_put(&gs->registry.by_snapshot, &gen->by_snapshot, index_hash_text(s->file));
 	if (gen->guest->instances)

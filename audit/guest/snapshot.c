@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +26,7 @@
 #include "goaudit.h"
 #include "guest/companion.h"
 #include "guest/content.h"
+#include "guest/debug_files.h"
 #include "guest/guests.h"
 #include "guest/stamp.h"
 #include "image/image.h"
@@ -125,12 +127,14 @@ static int refuse(struct guests *gs, const char *path, enum image_status status,
 
 /* A Go guest without debug information gets what can be known without it: with
  * nothing, debuggers guess, and set breakpoints in the middle of instructions. */
-static void add_debug(struct guests *gs, struct snapshot *s)
+static void add_debug(struct guests *gs, const char *path, struct snapshot *s)
 {
+	char file[PATH_MAX];
 	size_t size;
 	void *data;
 
-	if (!gs->companions.add_debug(s->data, s->size, &s->facts, &data, &size))
+	if (debug_files_find(&s->facts, path, file, sizeof file) ||
+	    !gs->companions.add_debug(s->data, s->size, &s->facts, &data, &size))
 		return;
 	free(s->data);
 	s->data = data;
@@ -163,7 +167,7 @@ static int check_and_mend(struct guests *gs, const char *path, struct snapshot *
 	status = gs->companions.mend(s->data, s->size, &s->facts, why, sizeof why);
 	if (status != IMAGE_OK)
 		return refuse(gs, path, status, why);
-	add_debug(gs, s);
+	add_debug(gs, path, s);
 	return 0;
 }
 
@@ -303,8 +307,10 @@ int snapshot_make(struct guests *gs, const char *path, struct snapshot *s)
 				 -1;
 	}
 	snapshot_release(s);
-	if (result == 0)
+	if (result == 0) {
+		debug_files_link(&s->facts, path, s->file);
 		s->ns += clock_ns() - begin;
+	}
 	return result;
 }
 

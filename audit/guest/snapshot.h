@@ -1,6 +1,6 @@
 /* Snapshots: the private, immutable files that generations are loaded from.
  *
- * ROOT/PID.STARTTIME/HASH.N/NAME
+ * ROOT/PID.STARTTIME/HASH.N/NAME	and links beside it, debug_files.h
  * ROOT/PID.STARTTIME/made/		what loader/tiny.h makes
  *
  * ROOT is the user's (owner and mode are checked) and on a file system that

@@ -81,6 +81,10 @@ static enum image_status scan_note_segment(struct scan *sc, const GElf_Phdr *ph)
 		const char *bytes = d->d_buf;
 
 		off = next;
+		if (nh.n_type == NT_GNU_BUILD_ID && nh.n_namesz == sizeof ELF_NOTE_GNU &&
+		    memcmp(bytes + name, ELF_NOTE_GNU, sizeof ELF_NOTE_GNU) == 0)
+			image_hex((const uint8_t *)bytes + desc, nh.n_descsz,
+				  sc->facts->build_id);
 		if ((nh.n_namesz != 3 && nh.n_namesz != 4) ||
 		    memcmp(bytes + name, "Go", 3) != 0)
 			continue;
@@ -138,6 +142,26 @@ static void read_go_version(struct scan *sc, const GElf_Shdr *sh)
 	f->go_version[len] = '\0';
 }
 
+/* A file name and its checksum.  What leads elsewhere is no name. */
+static void read_debug_link(struct scan *sc, const GElf_Shdr *sh)
+{
+	struct image_facts *f = sc->facts;
+	const char *name;
+	Elf_Data *d;
+	size_t len;
+
+	if (sh->sh_type == SHT_NOBITS || sh->sh_size == 0)
+		return;
+	d = image_file_chunk(sc->img, sh->sh_offset, sh->sh_size, ELF_T_BYTE);
+	if (d == NULL)
+		return;
+	name = d->d_buf;
+	len = strnlen(name, d->d_size);
+	if (len < d->d_size && len < sizeof f->debug_link && memchr(name, '/', len) == NULL &&
+	    strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+		memcpy(f->debug_link, name, len + 1);
+}
+
 /* Hints only: an image without section headers, or with nonsense in them,
  * loads all the same. */
 static void scan_sections(struct scan *sc)
@@ -165,6 +189,8 @@ static void scan_sections(struct scan *sc)
 		} else if (strcmp(name, ".go.buildinfo") == 0) {
 			sc->go = true;
 			read_go_version(sc, &sh);
+		} else if (strcmp(name, ".gnu_debuglink") == 0) {
+			read_debug_link(sc, &sh);
 		} else if (strcmp(name, ".gopclntab") == 0) {
 			sc->go = true;
 		}

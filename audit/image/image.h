@@ -66,9 +66,12 @@ struct image_facts {
 	char runtime_name[64]; /* guest: NEEDED name of its runtime, "libstd.so" */
 	char runpath[1024];    /* DT_RUNPATH or DT_RPATH, "" if none */
 	char soname[256];
-	bool needs_druntime; /* D code over a shared runtime library */
-	bool nodelete;       /* DF_1_NODELETE */
-	bool symbolic;       /* DT_SYMBOLIC / DF_SYMBOLIC: splits type identity */
+	char build_id[IMAGE_HEX_MAX]; /* NT_GNU_BUILD_ID in hex, "" if none */
+	char debug_link[256];         /* .gnu_debuglink: name of the file that has the debug
+					 * information, "" if none */
+	bool needs_druntime;          /* D code over a shared runtime library */
+	bool nodelete;                /* DF_1_NODELETE */
+	bool symbolic;                /* DT_SYMBOLIC / DF_SYMBOLIC: splits type identity */
 	bool textrel;
 	bool static_tls;
 	bool has_dwarf;      /* of Go code */

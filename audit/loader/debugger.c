@@ -184,16 +184,9 @@ void debugger_loaded(const struct loader *ld)
 }
 
 /* Delve keeps a breakpoint at the marker's one instruction. */
-void debugger_unmapped(const struct loader *ld, uintptr_t lo, uintptr_t hi)
+bool debugger_forgets_nothing(const struct loader *ld)
 {
-	void *p;
-
-	if (!has_breakpoint((uintptr_t)delve_marker(ld)))
-		return;
-	p = mmap((void *)lo, hi - lo, PROT_NONE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-	if (p != MAP_FAILED && p != (void *)lo) /* a kernel before 4.17 */
-		munmap(p, hi - lo);
+	return has_breakpoint((uintptr_t)delve_marker(ld));
 }
 
 struct relisting {

@@ -39,9 +39,8 @@ bool debugger_relist(struct loader *ld, struct link_map *map, void (*between)(vo
  * breakpoints in it where a Go program calls this.  Without locks. */
 void debugger_loaded(const struct loader *ld);
 
-/* Where Delve is attached to a Go program, nothing shall be mapped again where an object
- * has been: it never forgets one. */
-void debugger_unmapped(const struct loader *ld, uintptr_t lo, uintptr_t hi);
+/* Is Delve attached to a Go program?  It never forgets an object that it has seen. */
+bool debugger_forgets_nothing(const struct loader *ld);
 
 /* dlclose of an object that was hidden and is back in the list only because ld.so
  * counts: the debugger, which knows it as gone, shall not see it again. */

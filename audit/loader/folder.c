@@ -148,9 +148,18 @@ bool folder_is_out_of_reach(int error)
 void folder_remove_place(const char *file)
 {
 	char place[512];
+	struct dirent *e;
+	DIR *dir;
 
 	snprintf(place, sizeof place, "%s", file);
 	*strrchr(place, '/') = 0;
+	if (rmdir(place) == 0 || errno != ENOTEMPTY)
+		return;
+	dir = opendir(place);
+	while (dir && (e = readdir(dir)))
+		unlinkat(dirfd(dir), e->d_name, 0);
+	if (dir)
+		closedir(dir);
 	rmdir(place);
 }
 

@@ -45,7 +45,8 @@ struct process_folder *folder_current(struct loader *ld);
 /* Has somebody tidied up, or is the folder out of the process's reach now? */
 bool folder_is_out_of_reach(int error);
 
-/* Removes the folder that such a file was in. */
+/* Removes the folder that such a file was in, with what lies beside it
+ * (guest/debug_files.h). */
 void folder_remove_place(const char *file);
 
 /* In the folder: what libdlbind makes. */

@@ -105,6 +105,16 @@ struct listed {
 	bool global;          /* stands in the global search list while hidden */
 };
 
+#define VACANT_PIECES 1024
+
+/* D: see vacant.h. */
+struct vacant {
+	unsigned n;
+	struct {
+		uintptr_t lo, hi;
+	} piece[VACANT_PIECES]; /* that which has grown last is the last */
+};
+
 struct loader {
 	struct core *core;
 	struct host host;
@@ -126,6 +136,7 @@ struct loader {
 	struct tiny tiny;
 	struct process_folders folders;
 	struct table_copy *tables; /* D: see tables.h */
+	struct vacant vacant;
 };
 
 #endif

@@ -111,6 +111,8 @@ static void *init_thread(void *arg)
 	pthread_mutex_unlock(&rl->core->lock);
 	if (!abandoned)
 		return NULL;
+	if (run->init.verdict == ADAPTER_PANICKED)
+		gen->adapter->init_panicked(rl->adapters, gen->guest->path, &run->init);
 	/* Names that they have registered after all. */
 	if (run->init.verdict == ADAPTER_GOOD)
 		end_takeover(rl, gen);
@@ -169,11 +171,15 @@ static void abandon(struct reloads *rl, struct generation *gen, struct generatio
 	free(others);
 }
 
-static enum init_result result_of(struct reloads *rl, const char *path,
+static enum init_result result_of(struct reloads *rl, const struct generation *gen,
 				  const struct adapter_init *init)
 {
+	const char *path = gen->guest->path;
+
 	if (init->verdict == ADAPTER_GOOD)
 		return INIT_GOOD;
+	if (init->verdict == ADAPTER_PANICKED)
+		gen->adapter->init_panicked(rl->adapters, path, init);
 	if (init->verdict == ADAPTER_PANICKED)
 		error_set(rl->core,
 			  "%s: its package init panicked: %s: mend the guest and "
@@ -217,7 +223,7 @@ enum init_result init_run(struct reloads *rl, struct generation *gen, unsigned l
 			  path, limit_ms);
 		return INIT_ABANDONED;
 	}
-	result = result_of(rl, path, &run->init);
+	result = result_of(rl, gen, &run->init);
 	free_run(run);
 	return result;
 }

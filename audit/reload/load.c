@@ -225,6 +225,10 @@ void load_generation(struct job *job)
 	records_end_locked();
 	registry_set_state_locked(rl->guests, gen, GOAUDIT_INITIALISING);
 	pthread_mutex_unlock(&rl->core->lock);
+	log_line(rl->core, "%s: generation %u: %#llx-%#llx, %s%s%s", gen->guest->path,
+		 gen->info->number, (unsigned long long)gen->info->lo,
+		 (unsigned long long)gen->info->hi, gen->info->snapshot,
+		 gen->info->build_id[0] ? ", build id " : "", gen->info->build_id);
 	job->snapshot.file[0] = 0; /* the generation's from now on */
 	job->handle = map;
 	job->outcome = INITIALISE;

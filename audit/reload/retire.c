@@ -28,6 +28,7 @@
 #include "loader/folder.h"
 #include "loader/ldso.h"
 #include "loader/transaction.h"
+#include "loader/vacant.h"
 #include "reload/linger.h"
 #include "reload/pins.h"
 #include "reload/registered.h"
@@ -149,7 +150,9 @@ void retire_unmap(struct reloads *rl, struct generation *gen)
 	registered_leave(rl, gen);
 	out = close_map(rl, gen);
 	if (out) {
-		debugger_unmapped(rl->loader, gen->info->lo, gen->info->hi);
+		/* A runtime that has to let go of it may remember program counters of it. */
+		if (gen->reaped || debugger_forgets_nothing(rl->loader))
+			vacant_keep(rl->loader, gen->info->lo, gen->info->hi);
 		pins_release(gen);
 		retire_needed(rl, gen);
 		/* Before anybody reads that it is gone. */

@@ -252,6 +252,7 @@ static void json_generation(struct text *t, const struct goaudit_generation *g)
 	}
 	json_text(t, "path", g->path);
 	json_text(t, "snapshot", g->snapshot);
+	json_text(t, "build_id", g->build_id);
 	text_puts(t, "}");
 }
 

@@ -187,8 +187,8 @@ guest.so: truncated: section headers end past the file: rebuild it for this mach
 guest.so: not a shared object: ELF type 2: rebuild it for this machine, or copy it again
 guest.so: built for another Go runtime (ABI hash HASH, the one of this process is HASH): rebuild it with `goaudit build`
 guest.so: libstq.so: cannot open shared object file: No such file or directory
-guest.so: its package init panicked: as it should: mend the guest and build it again
-guest.so: its package init panicked: runtime error: invalid memory address or nil pointer dereference: mend the guest and build it again
+guest.so: its package init panicked: as it should (main.go:26): mend the guest and build it again
+guest.so: its package init panicked: runtime error: invalid memory address or nil pointer dereference (main.go:29): mend the guest and build it again
 guest.so: its package init has not ended within 1 ms and runs on without a use: mend the guest, or raise the limit
 guest.so: the new build has no function Count, whose address is in use: put it back, or restart the process
 guest.so: the signature of an export has changed: Count: was int(void), is int(double): give the new function another name

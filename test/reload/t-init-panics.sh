@@ -1,7 +1,8 @@
 #!/bin/bash
 # A panic, a runtime error or a Goexit in a package init is dlopen's or dlreload's
-# failure, with its text; the host lives, the old generation goes on with its
-# state, and a good build opens later.
+# failure, with its text, file and line; goaudit_last_panic and the log have the Go
+# stack; the host lives, the old generation goes on with its state, and a good build
+# opens later.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go.sh"
 
@@ -87,12 +88,17 @@ done
 
 cc_host host <<'C'
 #include "gohost.h"
+static char stack[20000];
 static void say(const char *kind, const char *what)
 {
 	char *error = dlerror(), *name = error ? strrchr(error, '/') : NULL;
 
 	printf("%s: %s: %s\n", kind, what, name ? name + 1 : error ? error : "(no text)");
 	CHECK(dlerror() == NULL);
+	/* In the package init, or in what it calls. */
+	CHECK(goaudit_last_panic(stack, sizeof stack) > 0);
+	CHECK(strncmp(stack, "package init: ", 14) == 0 && strstr(stack, "\nmain.init.0(") &&
+	      strstr(stack, "/panics/main.go:"));
 }
 int main(int argc, char **argv)
 {
@@ -145,18 +151,20 @@ int main(int argc, char **argv)
 	return 0;
 }
 C
+# Where it panics: the line of TEXT in the guest, and nothing of the runtime's.
+at() { sed -n "/$1/{=;q}" src/panics/main.go; }
 messages() { # WHAT
-	sed "s/: /: $1: guest.so: its package init panicked: /; s/\$/: mend the guest and build it again/" <<'E'
-string: a string
-error: an early error
-wrapped: wrapped: an early error
-own: failure 42
-index: runtime error: index out of range [8] with length 0
-nil: runtime error: invalid memory address or nil pointer dereference
-value: panic of type main.value
-number: panic of type int
-goexit: goexit
-again: again after first
+	sed "s/: /: $1: guest.so: its package init panicked: /; s/ (\([0-9]*\))\$/ (main.go:\1): mend the guest and build it again/" <<E
+string: a string ($(at '"a string"'))
+error: an early error ($(at 'panic(early)'))
+wrapped: wrapped: an early error ($(at 'wrapped: %w'))
+own: failure 42 ($(at '&failure{42}'))
+index: runtime error: index out of range [8] with length 0 ($(at 'none\[len'))
+nil: runtime error: invalid memory address or nil pointer dereference ($(at 'nothing\.a'))
+value: panic of type main.value ($(at 'value{1'))
+number: panic of type int ($(at 'panic(7)'))
+goexit: goexit ($(at 'runtime\.Goexit'))
+again: again after first ($(at 'again after'))
 E
 }
 {
@@ -165,9 +173,15 @@ E
 	echo "good one 1"
 	messages dlreload
 	echo "good one 2"
-	echo "parked: dlopen: guest.so: its package init panicked: again after first: mend the guest and build it again"
+	echo "parked: dlopen: guest.so: its package init panicked: again after first (main.go:$(at 'again after')): mend the guest and build it again"
 	echo "good one 3"
 	echo "good two 1"
 	echo "good two 2"
 } >panics.expected
+export GOAUDIT_LOG=./log.txt
 expect_output run_audited ./host $kinds <panics.expected
+for kind in a\ string failure\ 42 goexit; do
+	grep -q "guest.so: package init: $kind\$" log.txt || fail "the log: no $kind: $(cat log.txt)"
+done
+[ "$(grep -c 'Z:     main.init.0()$' log.txt)" -ge 21 ] || fail "the log: $(cat log.txt)"
+grep -q "Z:     .*/panics/main.go:$(at '&failure{42}') +0x" log.txt || fail "the log: $(cat log.txt)"

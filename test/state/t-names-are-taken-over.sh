@@ -83,8 +83,8 @@ C
 expect_output run_audited ./host <<'END'
 build:one 1 true
 build:two 1 true
-its package init panicked: a bad build: mend the guest and build it again
+its package init panicked: a bad build (main.go:24): mend the guest and build it again
 build:two 2 true
-its package init panicked: a bad build: mend the guest and build it again
+its package init panicked: a bad build (main.go:24): mend the guest and build it again
 build:one 1 true
 END

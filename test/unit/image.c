@@ -44,7 +44,7 @@ static const struct {
 		      NOTE(".note.go.abihash", "2",
 			   HASH) ".text\n.globl _rt0_amd64_linux_lib\n.type _rt0_amd64_linux_lib,@function\n"
 				 ".size _rt0_amd64_linux_lib,1\n_rt0_amd64_linux_lib: ret\n"
-				 ".globl runtime.goauditHello7.abiinternal\nruntime.goauditHello7.abiinternal: ret\n"
+				 ".globl runtime.goauditHello8.abiinternal\nruntime.goauditHello8.abiinternal: ret\n"
 				 ".data\n.globl \"go:link.abihash.libstd.so\"\n.type \"go:link.abihash.libstd.so\",@object\n"
 				 ".size \"go:link.abihash.libstd.so\",8\n\"go:link.abihash.libstd.so\": .quad 0\n",
 		      "" },

@@ -186,7 +186,7 @@ control() { # FILE SED-EXPRESSION DIFFERENCE
 	grep -qxF "$3" differs || { cat differs; fail "$2: another difference"; }
 	cp "$(overlay_file "$1")" overlay
 }
-control goaudit.go 's/^	mergeNs    uint64/	registerNs uint64/; t; s/^	registerNs uint64/	mergeNs uint64/' '> goauditRegisterReq registerNs 136 8'
-control goaudit.go 's/\[1024\]byte/[1016]byte/' '> goauditInitReq text 64 1016'
+control goaudit.go 's/^	mergeNs    uint64/	registerNs uint64/; t; s/^	registerNs uint64/	mergeNs uint64/' '> goauditRegisterReq registerNs 168 8'
+control goaudit.go 's/\[1024\]byte/[1016]byte/' '> goauditInitReq text 72 1016'
 control goaudit_move.go 's/^	goauditMoveLoop$/	goauditMovePointer2/' '< goauditMoveLoop 4'
 control goaudit.go 's/goauditBusy     = 14/goauditBusy = 15/' '> goauditBusy 15'

@@ -149,6 +149,12 @@ static void holders(struct adapters *ad, const struct adapter_answer *answer, ch
 	holders_text(ad, answer->gen, answer->detail, out, size);
 }
 
+static void init_panicked(struct adapters *ad, const char *guest_path,
+			  const struct adapter_init *init)
+{
+	panic_of_init(ad, guest_path, ((const struct go_init *)init->request)->stack);
+}
+
 const struct adapter go_adapter = {
 	.language = "Go",
 	.reaped = true,
@@ -163,6 +169,7 @@ const struct adapter go_adapter = {
 	.redirect = redirect,
 	.search = find_needed,
 	.initialise = gort_init,
+	.init_panicked = init_panicked,
 	.end_takeover = gort_end_takeover,
 	.move = go_move,
 	.unlink = unlink_modules,

@@ -352,6 +352,24 @@ static void answer_init(struct adapter_init *init, const struct go_init *go)
 		text_copy(init->text, sizeof init->text, go->text);
 }
 
+#define LABEL_MAX 640
+
+/* For crashes and for whoever has program counters of it when it is gone. */
+static void describe(const struct generation *gen, struct go_register *request,
+		     char name[LABEL_MAX], char file[LABEL_MAX])
+{
+	const struct goaudit_generation *info = gen->info;
+
+	snprintf(name, LABEL_MAX, "%s generation %u", strrchr(info->path, '/') + 1,
+		 info->number);
+	snprintf(file, LABEL_MAX, "%s%s%s", info->snapshot,
+		 info->build_id[0] ? ", build id " : "", info->build_id);
+	request->name = (uintptr_t)name;
+	request->name_n = strlen(name);
+	request->file = (uintptr_t)file;
+	request->file_n = strlen(file);
+}
+
 void gort_init(struct adapters *ad, struct generation *gen, struct generation *const *others,
 	       unsigned n, struct adapter_init *init)
 {
@@ -361,9 +379,11 @@ void gort_init(struct adapters *ad, struct generation *gen, struct generation *c
 		.module = (uintptr_t)gen->module,
 	};
 	struct go_init *go = calloc(1, sizeof *go);
+	char name[LABEL_MAX], file[LABEL_MAX];
 	struct go_range *ranges;
 	uint64_t begin = clock_ns();
 
+	describe(gen, &request, name, file);
 	init->verdict = ADAPTER_FAILED; /* its module is not registered */
 	init->request = go;
 	if (!go || !types_register(ad, gen->object.map, &request)) {

@@ -14,6 +14,7 @@
 
 #include "adapter/adapters.h"
 #include "adapter/go/gort.h"
+#include "adapter/go/panic.h"
 #include "adapter/go/types.h"
 #include "core/arch.h"
 #include "core/clock.h"
@@ -299,8 +300,10 @@ static void *init_thread(void *arg)
 	init->done = true;
 	pthread_cond_broadcast(&ad->core->changed);
 	pthread_mutex_unlock(&ad->core->lock);
-	if (late)
+	if (late) {
+		panic_of_init(ad, init->lib->map->l_name, init->go.stack);
 		free(init);
+	}
 	return NULL;
 }
 
@@ -344,6 +347,7 @@ static void initialise(struct adapters *ad, struct library *lib, void *module)
 		if (types_register(ad, lib->map, &request) && request.verdict == GO_OK &&
 		    !run_limited(init, ad->core->settings.init_timeout))
 			return;
+		panic_of_init(ad, lib->map->l_name, init->go.stack);
 		why = failure(&init->go);
 	}
 	if (why) {

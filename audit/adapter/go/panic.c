@@ -1,8 +1,10 @@
 #include "adapter/go/panic.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,22 +24,23 @@
 /* panicked has no argument of ours. */
 static struct adapters *adapters;
 
-/* Called on the thread whose call has ended so. */
-static uint64_t panicked(uint64_t address)
+/* The text that is mapped there, malloc'ed. */
+static char *take_text(uint64_t address)
 {
-	struct adapters *ad = adapters;
-	struct panics *g = &ad->panics;
 	char *mapped = (char *)(uintptr_t)address, *text;
-	uint64_t number;
-	CANCEL_OFF();
 
-	if (address == 1) {
-		text = strdup("panic (out of memory for its text)");
-	} else {
-		text = strdup(mapped);
-		munmap(mapped, GO_PANIC_SIZE);
-	}
-	log_line(ad->core, "a call of a guest has ended in a panic: %s", text ? text : "");
+	if (address == 1)
+		return strdup("panic (out of memory for its text)");
+	text = strdup(mapped);
+	munmap(mapped, GO_PANIC_SIZE);
+	return text;
+}
+
+/* Takes the text over; returns its number. */
+static uint64_t keep(struct panics *g, char *text)
+{
+	uint64_t number;
+
 	pthread_mutex_lock(&g->lock);
 	number = ++g->count;
 	free(g->kept[number % PANICS_KEPT].text);
@@ -47,15 +50,41 @@ static uint64_t panicked(uint64_t address)
 	return number;
 }
 
+/* Called on the thread whose call has ended so. */
+static uint64_t panicked(uint64_t address)
+{
+	struct adapters *ad = adapters;
+	CANCEL_OFF();
+	char *text = take_text(address);
+
+	log_text(ad->core, "a call of a guest has ended in a panic: ", text ? text : "");
+	return keep(&ad->panics, text);
+}
+
+void panic_of_init(struct adapters *ad, const char *guest_path, uint64_t stack)
+{
+	char *text = stack ? take_text(stack) : NULL, subject[PATH_MAX + 2];
+
+	if (!text)
+		return;
+	snprintf(subject, sizeof subject, "%s: ", guest_path);
+	log_text(ad->core, subject, text);
+	if (panic_prepare(ad, guest_path) == 0)
+		ad->panics.set(keep(&ad->panics, text));
+	else
+		free(text);
+}
+
 int panic_prepare(struct adapters *ad, const char *guest_path)
 {
 	struct panic_calls *calls;
-	void *entry, *last, *symbol;
+	void *entry, *last, *set, *symbol;
 
 	if (__atomic_load_n(&ad->panics.entry, __ATOMIC_ACQUIRE))
 		return 0;
 	if (!entry_symbol(ad->entries, "goaudit_guard", &entry) ||
 	    !entry_symbol(ad->entries, "goaudit_guard_last", &last) ||
+	    !entry_symbol(ad->entries, "goaudit_guard_set", &set) ||
 	    !entry_symbol(ad->entries, "goaudit_guard_calls", &symbol)) {
 		error_set(ad->core,
 			  "%s: panics cannot be returned from: "
@@ -70,6 +99,7 @@ int panic_prepare(struct adapters *ad, const char *guest_path)
 	calls->guard = ad->gort->guard;
 	calls->panicked = panicked;
 	ad->panics.last = (uint64_t(*)(void))last;
+	ad->panics.set = (void (*)(uint64_t))set;
 	__atomic_store_n(&ad->panics.entry, entry, __ATOMIC_RELEASE);
 	return 0;
 }

@@ -30,10 +30,12 @@ package runtime
 //	goaudit_dead.go    finalizers, weak pointers and headers of what dies
 //	goaudit_ghost.go   the names of their functions stay, for profiles
 //	goaudit_profile.go which profiles know one still
+//	goaudit_gone.go    who has a program counter of them is told that they are gone
 //	goaudit_move.go    variables move into the next generation of their guest
 //	goaudit_watch.go   the next collection is reported to the C side
 //	goaudit_panic.go   a panic or Goexit in an init ends the init only
 //	goaudit_guard.go   and one in an export the call only, if so asked
+//	goaudit_crash.go   the process ends: which generations were there
 //	goaudit_*_goNNN.go what differs between Go releases, NNN being the first
 //	                   release a file is for
 //
@@ -62,7 +64,7 @@ import (
 	"unsafe"
 )
 
-const goauditProtocol = 7
+const goauditProtocol = 8
 
 // Verdicts and holders, as in protocol.h.
 const (
@@ -113,7 +115,7 @@ const (
 	goauditNoHoldOff   = 1 << 29
 )
 
-type goauditHello7Req struct {
+type goauditHello8Req struct {
 	size       uint64
 	collected  uint64
 	protocol   uint64
@@ -140,6 +142,10 @@ type goauditRegisterReq struct {
 	lists      uint64
 	modinfo    uint64
 	modinfoN   uint64
+	name       uint64
+	nameN      uint64
+	file       uint64
+	fileN      uint64
 	verdict    uint64
 	led        uint64
 	mergeNs    uint64
@@ -154,6 +160,7 @@ type goauditInitReq struct {
 	begun   uint64
 	verdict uint64
 	initNs  uint64
+	stack   uint64
 	text    [1024]byte
 }
 
@@ -222,6 +229,9 @@ type goauditStatsReq struct {
 // modules that were there when the runtime started have one too; they stay.
 type goauditModule struct {
 	md      *moduledata
+	lo, hi  uintptr           // its mapping
+	name    string            // "guest.so generation 3"; "": it stays
+	file    string            // what it was loaded from, for crashes
 	caches  []uintptr         // addresses of its abi.TypeAssert and abi.InterfaceSwitch
 	own     []goauditTypelink // its types that are no lasting ones
 	modinfo string            // what ReadBuildInfo goes by, in the module
@@ -250,10 +260,10 @@ func goauditSized(have uint64, want uintptr) {
 	}
 }
 
-// goauditHello7 is the first call.  cgocallback has waited for main_init_done,
+// goauditHello8 is the first call.  cgocallback has waited for main_init_done,
 // so std is initialised.
-func goauditHello7(p unsafe.Pointer) {
-	r := (*goauditHello7Req)(p)
+func goauditHello8(p unsafe.Pointer) {
+	r := (*goauditHello8Req)(p)
 	r.protocol = goauditProtocol
 	if r.size != uint64(unsafe.Sizeof(*r)) {
 		return

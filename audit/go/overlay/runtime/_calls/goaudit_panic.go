@@ -16,24 +16,54 @@ package runtime
 // a Goexit, which it would resume.  Removing a record takes one off
 // runningPanicDefers, which Goexit does not count, hence the addition.
 
-// goauditRunInits runs the package inits of md.
-func goauditRunInits(md *moduledata, text []byte) (verdict uint64) {
+// goauditRunInits runs the package inits of md.  After a panic text says what it was, and
+// where in the guest; stack is a text with the Go stack, as goauditMapText returns it.
+func goauditRunInits(md *moduledata, text []byte) (verdict, stack uint64) {
 	verdict = goauditPanicked
 	done := false
 	defer func() {
 		if done {
 			return
 		}
-		t := goauditText{buf: text}
-		if goauditStopGoexit() {
-			t.str("goexit")
-			return
+		// The frames that have panicked are still below this one.
+		frames := make([]byte, goauditPanicSize/2)
+		frames = frames[:Stack(frames, false)]
+		where := goauditPanicPlace(md)
+		what := "goexit"
+		if !goauditStopGoexit() {
+			what = goauditPanicText(recover())
 		}
-		t.str(goauditPanicText(recover()))
+		stack = goauditMapText("package init: "+what, string(frames))
+		t := goauditText{buf: text}
+		t.str(what)
+		t.str(where)
 	}()
 	doInit(md.inittasks)
 	done = true
-	return goauditOK
+	return goauditOK, 0
+}
+
+// goauditPanicPlace returns the place of the guest's code that a panic has come from, as
+// " (main.go:12)", "" if there is none.
+func goauditPanicPlace(md *moduledata) string {
+	var pcs [64]uintptr
+	for _, pc := range pcs[:callers(1, pcs[:])] {
+		f := findfunc(pc)
+		if !f.valid() || f.datap != md {
+			continue
+		}
+		u, uf := newInlineUnwinder(f, pc-1)
+		file, line := u.fileLine(uf)
+		for i := len(file) - 1; i >= 0; i-- {
+			if file[i] == '/' {
+				file = file[i+1:]
+				break
+			}
+		}
+		var buf [20]byte
+		return " (" + file + ":" + string(itoa(buf[:], uint64(line))) + ")"
+	}
+	return ""
 }
 
 // goauditStopGoexit is called by a deferred function of a frame F that a panic

@@ -52,6 +52,7 @@ func goauditInit(p unsafe.Pointer) {
 	r := (*goauditInitReq)(p)
 	goauditSized(r.size, unsafe.Sizeof(*r))
 	r.text[0] = 0
+	r.stack = 0
 	start := nanotime()
 	md := goauditFind(r.lo, r.hi)
 	lock(&goauditLock)
@@ -71,7 +72,7 @@ func goauditInit(p unsafe.Pointer) {
 	}
 	m.taken = goauditWithdraw(unsafe.Slice(r.others, r.othersN))
 	r.begun = 1
-	r.verdict = goauditRunInits(md, r.text[:])
+	r.verdict, r.stack = goauditRunInits(md, r.text[:])
 	if r.verdict != goauditOK {
 		goauditEndTakeOver(m, r.lo, r.hi, true)
 	}
@@ -86,6 +87,10 @@ func goauditInit(p unsafe.Pointer) {
 func goauditEnter(md *moduledata, listed bool, r *goauditRegisterReq) {
 	m := &goauditModule{
 		md:      md,
+		lo:      uintptr(r.lo),
+		hi:      uintptr(r.hi),
+		name:    goauditTextCopy(r.name, r.nameN),
+		file:    goauditTextCopy(r.file, r.fileN),
 		caches:  goauditFindCaches(md),
 		modinfo: goauditTextAt(r.modinfo, r.modinfoN),
 		lists:   r.lists != 0,

@@ -11,6 +11,9 @@ func goauditTextAt(p, n uint64) string {
 	return unsafe.String((*byte)(unsafe.Pointer(uintptr(p))), int(n))
 }
 
+// goauditTextCopy is of memory that does not stay.
+func goauditTextCopy(p, n uint64) string { return string([]byte(goauditTextAt(p, n))) }
+
 // goauditModinfo returns that of the module that asks: the first one on the stack that
 // is not the runtime library.
 func goauditModinfo() string {

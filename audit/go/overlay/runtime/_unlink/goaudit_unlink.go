@@ -239,6 +239,7 @@ func (b *goauditBatch) commit() {
 	b.drop()
 	if b.flags&goauditNoGhosts == 0 {
 		b.bury()
+		b.leaveNames()
 	}
 	goauditDropCaches(b)
 	goauditDropItabs(b)
