@@ -188,43 +188,78 @@ NAME is a guest's path or file name."""
 class Symbols(gdb.Command):
     """Names for code that is mapped but out of the link map: goaudit symbols [on|off|auto]
 Such generations are not in gdb's list of libraries.  auto, the default, adds the
-symbols of superseded and retired ones, which may still be executing, whenever the
-process stops or gdb prompts, and takes them away when the generation is gone; on: of parked ones
-too; off: of none.  A variable's name means the current generation's, if it has one."""
+symbols of superseded and retired ones, which may still be executing, and takes them
+away when the generation is gone; on: of parked ones too; off: of none.  A variable's
+name means the current generation's, if it has one."""
+
+    # To add or remove symbols makes gdb give all breakpoints new locations, and the stop
+    # at one of several does not know its own any more ("location number not found").  So
+    # they are added while the next build is being loaded, when no breakpoint's stop is
+    # shown, and taken away at other stops, or where one location is left.  (Not while a
+    # build is being loaded: there gdb cannot.)
 
     STATES = {"auto": ("superseded", "retired"),
               "on": ("superseded", "retired", "parked"), "off": ()}
+    SNAPSHOT = re.compile(r"/[0-9a-f]{32}\.[0-9]+/[^/]+$")
 
     def __init__(self):
         super().__init__("goaudit symbols", gdb.COMMAND_DATA)
         self.mode, self.added, self.seen = "auto", {}, None
+        self.stopped_at, self.busy = (), False
         gdb.events.stop.connect(self.on_stop)
+        gdb.events.new_objfile.connect(self.on_objfile)
         if hasattr(gdb.events, "before_prompt"):        # for cores, which never stop
-            gdb.events.before_prompt.connect(self.on_stop)
+            gdb.events.before_prompt.connect(self.look)
         gdb.events.exited.connect(self.on_exit)
 
     def invoke(self, argument, from_tty):
         if argument not in ("", *self.STATES):
             raise gdb.GdbError("goaudit symbols [on|off|auto]")
-        self.mode = argument or self.mode
-        self.refresh(Process())
+        if argument:
+            self.mode = argument
+            self.refresh(Process())
         for g in sorted(self.added.values(), key=lambda g: (g.guest, g.number)):
             gdb.write("%s: generation %d, %s\n" % (g.where, g.number, g.state))
 
     def complete(self, word, rest):
         return [m for m in self.STATES if m.startswith(word)]
 
-    def refresh(self, process):
-        wanted = {g.snapshot: g for g in process.generations
-                  if g.mapped and g.state in self.STATES[self.mode]
-                  and os.access(g.snapshot, os.R_OK)}
-        for snapshot in [s for s in self.added if s not in wanted]:
+    def wanted(self, process):
+        names = [o.filename for o in gdb.objfiles()]
+
+        def leaving(g):     # out of the link map, and its successor not in force yet
+            return (g.state == "open" and self.mode != "off" and
+                    names.count(g.snapshot) == (g.snapshot in self.added))
+        return {g.snapshot: g for g in process.generations
+                if g.mapped and (g.state in self.STATES[self.mode] or leaving(g))
+                and os.access(g.snapshot, os.R_OK)}
+
+    def refresh(self, process, stale=True):
+        wanted = self.wanted(process)
+        gone = [s for s in self.added if s not in wanted]
+        for snapshot in gone if stale and self.may_remove(gone) else ():
             self.remove(snapshot)
-        for snapshot, g in wanted.items():
-            if snapshot not in self.added:
-                gdb.execute("add-symbol-file %s -o %#x" % (snapshot, g.lo), False, True)
-            self.added[snapshot] = g
-        self.seen = process.changes
+        self.busy = True
+        try:
+            for snapshot, g in wanted.items():
+                if snapshot not in self.added:
+                    gdb.execute("add-symbol-file %s -o %#x" % (snapshot, g.lo), False, True)
+                self.added[snapshot] = g
+        finally:
+            self.busy = False
+        self.seen = process.changes if self.added.keys() == wanted.keys() else None
+
+    def may_remove(self, gone):
+        """Is the stop one of a breakpoint that has several locations then?"""
+        ranges = [(self.added[s].lo, self.added[s].hi) for s in gone]
+        for b in self.stopped_at:
+            if not b.is_valid():
+                continue
+            left = [x for x in getattr(b, "locations", ())      # gdb 13
+                    if not any(lo <= x.address < hi for lo, hi in ranges)]
+            if len(left) > 1:
+                return False
+        return True
 
     def remove(self, snapshot):
         try:
@@ -233,7 +268,20 @@ too; off: of none.  A variable's name means the current generation's, if it has 
         except gdb.error:
             pass        # gdb has dropped it itself: another run, say
 
-    def on_stop(self, event=None):
+    def on_objfile(self, event):
+        if self.busy or not self.SNAPSHOT.search(event.new_objfile.filename or ""):
+            return
+        self.stopped_at = ()
+        try:
+            self.refresh(Process(), stale=False)
+        except (gdb.error, gdb.GdbError):
+            pass
+
+    def on_stop(self, event):
+        self.stopped_at = event.breakpoints if isinstance(event, gdb.BreakpointEvent) else ()
+        self.look()
+
+    def look(self):
         try:
             if Process.changes_now() != self.seen:
                 self.refresh(Process())
@@ -243,7 +291,7 @@ too; off: of none.  A variable's name means the current generation's, if it has 
     def on_exit(self, event):
         for snapshot in list(self.added):
             self.remove(snapshot)
-        self.seen = None
+        self.seen, self.stopped_at = None, ()
 
 
 class Reread(gdb.Command):
