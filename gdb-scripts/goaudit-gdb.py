@@ -5,6 +5,8 @@
 #   info goaudit                the runtime, guests and their generations
 #   goaudit generations [NAME]  all generations of a guest, with their figures
 #   goaudit symbols [MODE]      names for code that is out of the link map
+#   goaudit next                the next line, over a call that takes the guest out
+#   goaudit watch EXPRESSION    watch where a Go variable lies
 #   goaudit reread              read the link map and all symbols again
 #
 # The backtrace marks frames in a guest with the generation that they are of.
@@ -28,6 +30,9 @@ INSTANCE_AT = RECORD.size + 2048 + 8 + 512            # behind `failure'
 MAGIC = b"goaudit\0"
 VERSION = 1
 TRIES = 100
+FRAMES = 100                    # how many of a thread's are looked at,
+PAGE, STACK = 4096, 1 << 18     # and how much of its stack
+SNAPSHOT = re.compile(r"/[0-9a-f]{32}\.\d+/[^/]+$")      # snapshot.h
 
 
 def text(field):
@@ -188,56 +193,98 @@ NAME is a guest's path or file name."""
 class Symbols(gdb.Command):
     """Names for code that is mapped but out of the link map: goaudit symbols [on|off|auto]
 Such generations are not in gdb's list of libraries.  auto, the default, adds the
-symbols of superseded and retired ones, which may still be executing, and takes them
-away when the generation is gone; on: of parked ones too; off: of none.  A variable's
-name means the current generation's, if it has one."""
+symbols of superseded and retired ones that are in use: that something holds, or that a
+thread is executing, and takes them away afterwards; on: of all retired ones, and of
+parked ones too; off: of none.  A variable's name means the current generation's, if it
+has one."""
 
     # To add or remove symbols makes gdb give all breakpoints new locations, and the stop
     # at one of several does not know its own any more ("location number not found").  So
-    # they are added while the next build is being loaded, when no breakpoint's stop is
-    # shown, and taken away at other stops, or where one location is left.  (Not while a
-    # build is being loaded: there gdb cannot.)
+    # what is about to be unmapped gets none, and what the thread that reloads has called
+    # gets them while the next build is being loaded, when no breakpoint's stop is shown.
 
-    STATES = {"auto": ("superseded", "retired"),
-              "on": ("superseded", "retired", "parked"), "off": ()}
-    SNAPSHOT = re.compile(r"/[0-9a-f]{32}\.[0-9]+/[^/]+$")
+    MODES = ("auto", "on", "off")
 
     def __init__(self):
         super().__init__("goaudit symbols", gdb.COMMAND_DATA)
         self.mode, self.added, self.seen = "auto", {}, None
-        self.stopped_at, self.busy = (), False
-        gdb.events.stop.connect(self.on_stop)
+        self.busy = False
+        gdb.events.stop.connect(self.look)
         gdb.events.new_objfile.connect(self.on_objfile)
         if hasattr(gdb.events, "before_prompt"):        # for cores, which never stop
             gdb.events.before_prompt.connect(self.look)
         gdb.events.exited.connect(self.on_exit)
 
     def invoke(self, argument, from_tty):
-        if argument not in ("", *self.STATES):
+        if argument not in ("", *self.MODES):
             raise gdb.GdbError("goaudit symbols [on|off|auto]")
         if argument:
             self.mode = argument
-            self.refresh(Process())
+            self.refresh(Process(), gdb.selected_inferior().threads())
         for g in sorted(self.added.values(), key=lambda g: (g.guest, g.number)):
             gdb.write("%s: generation %d, %s\n" % (g.where, g.number, g.state))
 
     def complete(self, word, rest):
-        return [m for m in self.STATES if m.startswith(word)]
+        return [m for m in self.MODES if m.startswith(word)]
 
-    def wanted(self, process):
+    def wanted(self, process, threads):
         names = [o.filename for o in gdb.objfiles()]
+        sure, asked = {}, {}
+        for g in process.generations:
+            if not g.mapped or self.mode == "off":
+                continue
+            if g.state == "superseded" or g.state == "retired" and g.holder != HOLDERS_NONE or \
+                    self.mode == "on" and g.state in ("retired", "parked"):
+                sure[g.snapshot] = g
+            elif g.state == "retired" or g.state == "open" and \
+                    names.count(g.snapshot) == (g.snapshot in self.added):
+                asked[g.snapshot] = g       # on its way out
+        if asked:
+            sure.update(self.on_stacks(asked, threads) if threads else self.in_words(asked))
+        return {s: g for s, g in sure.items() if os.access(s, os.R_OK)}
 
-        def leaving(g):     # out of the link map, and its successor not in force yet
-            return (g.state == "open" and self.mode != "off" and
-                    names.count(g.snapshot) == (g.snapshot in self.added))
-        return {g.snapshot: g for g in process.generations
-                if g.mapped and (g.state in self.STATES[self.mode] or leaving(g))
-                and os.access(g.snapshot, os.R_OK)}
+    @staticmethod
+    def on_stacks(generations, threads):
+        """Those that a thread is inside of."""
+        found = {}
+        thread, frame = gdb.selected_thread(), gdb.selected_frame()
+        for t in threads:
+            t.switch()
+            f, n = gdb.newest_frame(), 0
+            while f is not None and n < FRAMES:
+                for s, g in generations.items():
+                    if g.lo <= f.pc() < g.hi:
+                        found[s] = g
+                f, n = f.older(), n + 1
+        thread.switch()
+        if frame.is_valid():
+            frame.select()
+        return found
 
-    def refresh(self, process, stale=True):
-        wanted = self.wanted(process)
-        gone = [s for s in self.added if s not in wanted]
-        for snapshot in gone if stale and self.may_remove(gone) else ():
+    @staticmethod
+    def in_words(generations):
+        """The same for the thread that reloads, which gdb cannot unwind there: those that
+        a word of its stack could return to."""
+        found = {}
+        read = gdb.selected_inferior().read_memory
+        at = int(gdb.newest_frame().read_register("sp")) & -PAGE
+        for place in range(at, at + STACK, PAGE):
+            try:
+                words = struct.unpack("<%dQ" % (PAGE // 8), bytes(read(place, PAGE)))
+            except gdb.MemoryError:
+                break
+            for s, g in generations.items():
+                for w in words:
+                    if g.lo + 7 < w < g.hi:
+                        code = bytes(read(w - 7, 7))
+                        if code[2] == 0xe8 or 0xff in (code[0], code[1], code[4], code[5]):
+                            found[s] = g
+        return found
+
+    def refresh(self, process, threads=()):
+        wanted = self.wanted(process, threads)
+        for snapshot in [s for s in self.added
+                         if threads and (s not in wanted or self.comes_first(process, s))]:
             self.remove(snapshot)
         self.busy = True
         try:
@@ -247,19 +294,14 @@ name means the current generation's, if it has one."""
                 self.added[snapshot] = g
         finally:
             self.busy = False
-        self.seen = process.changes if self.added.keys() == wanted.keys() else None
+        self.seen = process.changes if threads else None
 
-    def may_remove(self, gone):
-        """Is the stop one of a breakpoint that has several locations then?"""
-        ranges = [(self.added[s].lo, self.added[s].hi) for s in gone]
-        for b in self.stopped_at:
-            if not b.is_valid():
-                continue
-            left = [x for x in getattr(b, "locations", ())      # gdb 13
-                    if not any(lo <= x.address < hi for lo, hi in ranges)]
-            if len(left) > 1:
-                return False
-        return True
+    def comes_first(self, process, snapshot):
+        """Would gdb find its variables before those of the current generation?"""
+        names = [o.filename for o in gdb.objfiles()]
+        at = names.index(snapshot) if snapshot in names else 0
+        return any(g.snapshot in names[at:] for g in process.generations
+                   if g.guest == self.added[snapshot].guest and g.listed)
 
     def remove(self, snapshot):
         try:
@@ -269,29 +311,77 @@ name means the current generation's, if it has one."""
             pass        # gdb has dropped it itself: another run, say
 
     def on_objfile(self, event):
-        if self.busy or not self.SNAPSHOT.search(event.new_objfile.filename or ""):
+        if self.busy or not SNAPSHOT.search(event.new_objfile.filename or ""):
             return
-        self.stopped_at = ()
-        try:
-            self.refresh(Process(), stale=False)
+        try:    # gdb cannot remove any at this time
+            self.refresh(Process())
         except (gdb.error, gdb.GdbError):
             pass
 
-    def on_stop(self, event):
-        self.stopped_at = event.breakpoints if isinstance(event, gdb.BreakpointEvent) else ()
-        self.look()
-
-    def look(self):
+    def look(self, event=None):
         try:
             if Process.changes_now() != self.seen:
-                self.refresh(Process())
+                self.refresh(Process(), gdb.selected_inferior().threads())
         except (gdb.error, gdb.GdbError):
             pass
 
     def on_exit(self, event):
         for snapshot in list(self.added):
             self.remove(snapshot)
-        self.seen, self.stopped_at = None, ()
+        self.seen = None
+
+
+class Next(gdb.Command):
+    """The next line of this function, or its caller: goaudit next
+Comes back, too, from a call that takes the function's own guest out of the link map,
+where gdb's `next' loses its breakpoint."""
+
+    def __init__(self):
+        super().__init__("goaudit next", gdb.COMMAND_RUNNING)
+
+    def invoke(self, argument, from_tty):
+        frame = gdb.newest_frame()
+        sal = frame.find_sal()
+        if frame.function() is None or sal.symtab is None:
+            raise gdb.GdbError("no line information here: use stepi")
+        block = frame.block()
+        while block.function is None:
+            block = block.superblock
+        places = {x.pc for x in sal.symtab.linetable()
+                  if block.start <= x.pc < block.end and x.line not in (0, sal.line)}
+        if frame.older():
+            places.add(frame.older().pc())
+        set_here = [gdb.Breakpoint("*%#x" % pc, internal=True, temporary=True)
+                    for pc in sorted(places)]
+        try:
+            shown = gdb.execute("continue", False, True)
+            gdb.write(re.sub("(Thread .* hit )?Temporary breakpoint -[0-9]+, ", "", shown))
+        finally:
+            for b in set_here:
+                if b.is_valid():
+                    b.delete()
+
+
+class Watch(gdb.Command):
+    """Watch the place of a Go variable, whatever it comes to be: goaudit watch EXPRESSION
+gdb's `watch -location' writes C's casts, which the language Go does not have."""
+
+    def __init__(self):
+        super().__init__("goaudit watch", gdb.COMMAND_BREAKPOINTS)
+
+    def invoke(self, argument, from_tty):
+        value = gdb.parse_and_eval(argument)
+        if value.address is None:
+            raise gdb.GdbError("%s: it is nowhere in memory" % argument)
+        size = value.type.sizeof
+        kind = {1: "char *", 2: "short *", 4: "int *", 8: "long *"}.get(
+            size, "char (*)[%d]" % size)
+        language = gdb.parameter("language")
+        gdb.execute("set language c", False, True)
+        try:
+            gdb.execute("watch *(%s) %#x" % (kind, int(value.address)))
+        finally:
+            gdb.execute("set language " + language, False, True)
 
 
 class Reread(gdb.Command):
@@ -454,9 +544,6 @@ def load_go_script(event=None):
     gdb.execute("source " + path, False, True)
 
 
-SNAPSHOT = re.compile(r"/[0-9a-f]{32}\.\d+/[^/]+$")      # snapshot.h
-
-
 def on_objfile(event):
     name = event.new_objfile.filename or ""
     if name.endswith("/libstd.so"):
@@ -473,6 +560,8 @@ InfoGoaudit()
 Goaudit()
 Generations()
 Symbols()
+Next()
+Watch()
 Reread()
 GenerationFilter()
 gdb.pretty_printers.insert(0, interface_printer)

@@ -147,8 +147,8 @@ struct go_init {
 				 * and the inits begin */
 	uint64_t verdict;        /* out: enum go_verdict */
 	uint64_t init_ns;        /* out: package inits */
-	uint64_t stack;          /* out: GO_PANIC: as go_guard.panic, the text with the Go stack */
-	char text[1024];         /* out: GO_PANIC: the panic's text, and where in the guest */
+	uint64_t stack;  /* out: GO_PANIC: as go_guard.panic, the text with the Go stack */
+	char text[1024]; /* out: GO_PANIC: the panic's text, and where in the guest */
 };
 
 /* Ends the take-over of names that a successful init has begun.  Until then the
