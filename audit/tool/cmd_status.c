@@ -1,5 +1,6 @@
 /* goaudit status: what processes under the audit module have loaded. */
 #include "tool/tool.h"
+#include "tool/live/build_info.h"
 #include "tool/live/metrics.h"
 #include "tool/live/packages.h"
 #include "tool/live/process.h"
@@ -223,8 +224,11 @@ static void json_text(struct text *t, const char *name, const char *value)
 	text_json(t, value);
 }
 
-static void json_generation(struct text *t, const struct goaudit_generation *g)
+static void json_generation(struct text *t, pid_t pid, const struct goaudit_generation *g)
 {
+	char *info =
+		g->is_go && g->state != GOAUDIT_GONE ? live_build_info(pid, g->snapshot) : NULL;
+
 	text_puts(t, "{");
 	json_number(t, "guest", g->guest);
 	json_number(t, "generation", g->number);
@@ -253,6 +257,8 @@ static void json_generation(struct text *t, const struct goaudit_generation *g)
 	json_text(t, "path", g->path);
 	json_text(t, "snapshot", g->snapshot);
 	json_text(t, "build_id", g->build_id);
+	json_text(t, "build_info", info != NULL ? info : "");
+	free(info);
 	text_puts(t, "}");
 }
 
@@ -312,7 +318,7 @@ static void json_process(const struct process *p, bool first)
 	text_puts(&t, ", \"generations\": [");
 	for (size_t i = 0; i < p->n; i++) {
 		text_puts(&t, i == 0 ? "\n    " : ",\n    ");
-		json_generation(&t, &p->records[i]);
+		json_generation(&t, p->pid, &p->records[i]);
 	}
 	text_puts(&t, p->n > 0 ? "\n  ]}" : "]}");
 	fputs(t.s, stdout);

@@ -10,10 +10,17 @@ package runtime
 
 const goauditCrashFrames = 32
 
-// goauditCrash follows a goroutine from a place, or none.  It is the last to print.
+// goauditCrash follows a goroutine from a place; where that is not of Go, from where it has
+// left Go.  Of several threads that crash the first one prints.
 func goauditCrash(gp *g, pc, sp uintptr) {
 	if level, _, _ := gotraceback(); level == 0 {
 		return
+	}
+	if crashing.Load() != 0 {
+		return
+	}
+	if !findfunc(pc).valid() {
+		pc, sp = ^uintptr(0), ^uintptr(0)
 	}
 	named := 0
 	for _, m := range goauditModules {
