@@ -101,13 +101,16 @@ $B/libgoaudit.so: $(AUDIT_OBJS) $B/libdlbind.a audit/libgoaudit.map
 	@$(CC) $(SOLDFLAGS) -Wl,-soname,libgoaudit.so.$(SOVERSION) \
 		-Wl,--version-script=audit/libgoaudit.map -o $@ $(AUDIT_OBJS) $B/libdlbind.a $(LIBS)
 
+# In a bundle libelf and libdw lie beside them, with what these need: that is found by
+# DT_RPATH, and not by DT_RUNPATH.
+BESIDE := -Wl,--disable-new-dtags,-rpath,'$$ORIGIN'
 $B/libgoaudit-image.so: $(IMAGE_OBJS)
 	@echo "  LINK $@"
-	@$(CC) $(SOLDFLAGS) -o $@ $^ -lelf
+	@$(CC) $(SOLDFLAGS) $(BESIDE) -o $@ $^ -lelf
 
 $B/libgoaudit-dwarf.so: $(COMPARE_OBJS) $B/audit/image/elf.c.o
 	@echo "  LINK $@"
-	@$(CC) $(SOLDFLAGS) -o $@ $^ -ldw -lelf
+	@$(CC) $(SOLDFLAGS) $(BESIDE) -o $@ $^ -ldw -lelf
 
 # Without debug information of the entries: gdb is to step through them.
 $B/libgoaudit-entries.so: audit/entry/host/entries_x86_64.S audit/entry/host/panic.c \

@@ -2,7 +2,7 @@
 _goaudit()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='build dfly inspect reload run runtime status watch' options i
+	local commands='build bundle dfly inspect reload run runtime status watch' options i
 	COMPREPLY=()
 
 	if [ "$COMP_CWORD" = 1 ]; then
@@ -18,6 +18,7 @@ _goaudit()
 	done
 	case ${COMP_WORDS[1]} in
 	build) options='-o -C -exe -share -ldflags -gcflags -tags -trimpath -v -x --help' ;;
+	bundle) options='--glibc --strip --help' ;;
 	dfly) options='--fail-settls --signals --trace --help' ;;
 	inspect) options='--host --json --quiet --runtime --strict --help' ;;
 	run) options='--here-only --log --reloadable --help' ;;

@@ -1,7 +1,8 @@
 # fish completion for goaudit(1)
-set -l commands build dfly inspect reload run runtime status watch
+set -l commands build bundle dfly inspect reload run runtime status watch
 complete -c goaudit -n "not __fish_seen_subcommand_from $commands" -f
 complete -c goaudit -n __fish_use_subcommand -a build -d 'build a Go package as a guest'
+complete -c goaudit -n __fish_use_subcommand -a bundle -d 'put a program and its guests together'
 complete -c goaudit -n __fish_use_subcommand -a dfly -d 'run a program for DragonFly BSD'
 complete -c goaudit -n __fish_use_subcommand -a inspect -d 'say whether a library reloads'
 complete -c goaudit -n __fish_use_subcommand -a reload -d 'have a process take new builds'
@@ -18,6 +19,8 @@ complete -c goaudit -n '__fish_seen_subcommand_from build' -o o -r
 complete -c goaudit -n '__fish_seen_subcommand_from build' -o C -r
 complete -c goaudit -n '__fish_seen_subcommand_from build' -o exe
 complete -c goaudit -n '__fish_seen_subcommand_from build' -o share -x
+complete -c goaudit -n '__fish_seen_subcommand_from bundle' -l glibc
+complete -c goaudit -n '__fish_seen_subcommand_from bundle' -l strip
 complete -c goaudit -n '__fish_seen_subcommand_from dfly' -l fail-settls -x
 complete -c goaudit -n '__fish_seen_subcommand_from dfly' -l signals
 complete -c goaudit -n '__fish_seen_subcommand_from dfly' -l trace

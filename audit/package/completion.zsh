@@ -11,6 +11,7 @@ _goaudit() {
 	local -a commands
 	commands=(
 		'build:build a Go package as a guest'
+		'bundle:put a program and its guests together'
 		'dfly:run a program for DragonFly BSD'
 		'inspect:say whether a library reloads'
 		'reload:have a process take new builds'
@@ -28,6 +29,7 @@ _goaudit() {
 	(( CURRENT-- ))
 	case $command in
 	build) _arguments '-o[the file]:file:_files' '-C[folder]:folder:_files -/' '-exe' '-share[packages]:pattern:' '*:package:_files' ;;
+	bundle) _arguments '--glibc' '--strip' '1:folder:_files -/' '*:file:_files' ;;
 	dfly) _arguments '--fail-settls[errno]:errno:' '--signals' '--trace' '*:file:_files' ;;
 	inspect) _arguments '--host[program]:program:_files' '--runtime[libstd.so]:file:_files' '--json' '--quiet' '--strict' '*:file:_files' ;;
 	reload) _arguments '--json' '1:process:_goaudit_pids' '*:guest:_files' ;;

@@ -29,8 +29,9 @@ tool = {
     "audit/tool/inspect": "audit/tool/base audit/tool/runtime",
     "audit/tool/share": "audit/tool/base audit/tool/runtime",
     "audit/tool/build": "audit/tool/base audit/tool/runtime audit/tool/inspect audit/tool/share",
+    "audit/tool/deploy": "audit/tool/base audit/tool/inspect",
     "audit/tool/live": "audit/tool/base audit/tool/inspect audit/tool/build",
-    "audit/tool": "audit/tool/base audit/tool/runtime audit/tool/share audit/tool/inspect audit/tool/build audit/tool/live",
+    "audit/tool": "audit/tool/base audit/tool/runtime audit/tool/share audit/tool/inspect audit/tool/build audit/tool/deploy audit/tool/live",
     "audit/tool/dfly": "",
 }
 for folder in tool:
