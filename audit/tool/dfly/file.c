@@ -52,11 +52,28 @@ static int to_bsd_flags(int flags)
 	return out;
 }
 
+/* DragonFly has no /proc/self, and Go's runtime/pprof would find a map of this process there
+ * (proto_other.go, readMapping).  The path has been opened, so it can be read. */
+static bool is_linux_only(uint64_t path)
+{
+	static const char prefix[] = "/proc/self/";
+	const char *p = (const char *)path;
+
+	for (size_t i = 0; i < sizeof prefix - 1; i++)
+		if (p[i] != prefix[i])
+			return false;
+	return true;
+}
+
 /* With O_SHLOCK and O_EXLOCK the file is locked as flock does it. */
 static long open_at(int at, uint64_t path, int flags, uint64_t mode)
 {
 	long fd = block6(__NR_openat, at, path, file_open_flags(flags), mode, 0, 0), r;
 
+	if (!IS_ERROR(fd) && is_linux_only(path)) {
+		sys1(__NR_close, fd);
+		return -ENOENT;
+	}
 	if (IS_ERROR(fd) || !(flags & (BSD_O_SHLOCK | BSD_O_EXLOCK)))
 		return fd;
 	r = block3(__NR_flock, fd,
