@@ -453,9 +453,14 @@ EXPORT void dlbind_use_loader(const struct dlbind_loader *loader)
 	dlbind_state.loader = *loader;
 }
 
-EXPORT void dlbind_forking(void)
+EXPORT bool dlbind_forking(void)
 {
-	registry_forking();
+	return registry_forking();
+}
+
+EXPORT bool dlbind_interrupted(int tid)
+{
+	return registry_interrupted(tid);
 }
 
 EXPORT void dlbind_forked(bool child)

@@ -48,8 +48,12 @@ void dlbind_use_loader(const struct dlbind_loader *loader);
 int dlbind_relist(struct link_map *map, void (*between)(void *), void *arg)
 	__attribute__((weak, visibility("default")));
 
-/* Before a fork, and after it in both processes. */
-void dlbind_forking(void);
+/* Before a fork, and after it in both processes.  False: the fork is in a signal handler, and
+ * this thread was interrupted with a lock of the library's; no lock has been taken, and
+ * dlbind_forked may be called in the child when dlbind_interrupted(that thread's number in
+ * the parent) no longer says so. */
+bool dlbind_forking(void);
+bool dlbind_interrupted(int tid);
 void dlbind_forked(bool child);
 
 /* For dlbind_options.flags: the code stands in a section .plt, for debuggers to step

@@ -4,6 +4,9 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "error.h"
 #include "folder.h"
@@ -176,14 +179,87 @@ void registry_put(struct library *lib)
 
 /* --- fork and exit ---------------------------------------------------------------------- */
 
-void registry_forking(void)
+/* A fork in a signal handler may have interrupted this library: then the thread has a lock
+ * already, and takes none.  glibc's locks say who has them (struct_mutex.h,
+ * struct_rwlock.h), but for a moment, and not who reads: that is a matter of time. */
+static int owner_of(const pthread_mutex_t *lock)
+{
+	return __atomic_load_n(&lock->__data.__owner, __ATOMIC_RELAXED);
+}
+
+static int writer_of(const pthread_rwlock_t *lock)
+{
+	return __atomic_load_n(&lock->__data.__cur_writer, __ATOMIC_RELAXED);
+}
+
+bool registry_interrupted(int tid)
 {
 	struct state *s = &dlbind_state;
 
-	pthread_rwlock_wrlock(&s->lock);
+	if (writer_of(&s->lock) == tid || owner_of(&s->jobs_lock) == tid)
+		return true;
 	for (size_t i = 0; i < s->count; i++)
-		pthread_mutex_lock(&s->by_base[i]->lock);
-	pthread_mutex_lock(&s->jobs_lock);
+		if (owner_of(&s->by_base[i]->lock) == tid)
+			return true;
+	return false;
+}
+
+#define SLICE_NS 10000000
+#define SLICES   200
+
+static struct timespec slice(void)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_nsec += SLICE_NS;
+	if (end.tv_nsec >= 1000000000) {
+		end.tv_nsec -= 1000000000;
+		end.tv_sec++;
+	}
+	return end;
+}
+
+static bool take_mutex(pthread_mutex_t *lock, int self)
+{
+	for (unsigned unowned = 0; owner_of(lock) != self && unowned < SLICES;) {
+		struct timespec end = slice();
+
+		if (pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, &end) == 0)
+			return true;
+		unowned = owner_of(lock) ? 0 : unowned + 1;
+	}
+	return false;
+}
+
+/* Not for ever: another fork may have it, and wait for what this thread has. */
+static bool take_registry(struct state *s, int self)
+{
+	for (unsigned i = 0; writer_of(&s->lock) != self && i < SLICES; i++) {
+		struct timespec end = slice();
+
+		if (pthread_rwlock_clockwrlock(&s->lock, CLOCK_MONOTONIC, &end) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool registry_forking(void)
+{
+	struct state *s = &dlbind_state;
+	int self = (int)syscall(SYS_gettid);
+	size_t n = 0;
+
+	if (owner_of(&s->jobs_lock) == self || !take_registry(s, self))
+		return false;
+	while (n < s->count && take_mutex(&s->by_base[n]->lock, self))
+		n++;
+	if (n == s->count && take_mutex(&s->jobs_lock, self))
+		return true;
+	while (n-- > 0)
+		pthread_mutex_unlock(&s->by_base[n]->lock);
+	pthread_rwlock_unlock(&s->lock);
+	return false;
 }
 
 void registry_forked_parent(void)
@@ -217,6 +293,47 @@ void registry_forked_child(void)
 	s->grace_busy = 0;
 }
 
+/* The thread whose fork has taken no lock, or NULL. */
+static const void *untaken;
+
+static void before_fork(void)
+{
+	const void *nobody;
+
+	if (registry_forking())
+		return;
+	do
+		nobody = NULL;
+	while (!__atomic_compare_exchange_n(&untaken, &nobody, (const void *)pthread_self(),
+					    false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+}
+
+static bool was_untaken(void)
+{
+	if (__atomic_load_n(&untaken, __ATOMIC_ACQUIRE) != (const void *)pthread_self())
+		return false;
+	__atomic_store_n(&untaken, NULL, __ATOMIC_RELEASE);
+	return true;
+}
+
+static void after_fork_parent(void)
+{
+	if (!was_untaken())
+		registry_forked_parent();
+}
+
+/* What was interrupted goes on with its locks, and its libraries are the parent's. */
+static void after_fork_child(void)
+{
+	struct state *s = &dlbind_state;
+
+	if (!was_untaken())
+		registry_forked_child();
+	else
+		for (size_t i = 0; i < s->count; i++)
+			s->by_base[i]->inherited = true;
+}
+
 int registry_prepare(void)
 {
 	struct state *s = &dlbind_state;
@@ -228,8 +345,7 @@ int registry_prepare(void)
 	if (!s->prepared) {
 		/* folder_finish may be called twice, the others not. */
 		if (atexit(folder_finish) != 0 ||
-		    pthread_atfork(registry_forking, registry_forked_parent,
-				   registry_forked_child) != 0)
+		    pthread_atfork(before_fork, after_fork_parent, after_fork_child) != 0)
 			result = error_set(ENOMEM, "dlcreate: no memory: free some");
 		else
 			s->prepared = true;

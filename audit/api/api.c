@@ -1,6 +1,7 @@
 #include "api/api.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <link.h>
 #include <pthread.h>
 #include <stddef.h>
@@ -11,6 +12,7 @@
 #include "api/reload_instances.h"
 #include "api/goaudit.h"
 #include "api/open.h"
+#include "api/process.h"
 #include "api/watch.h"
 #include "core/cancel.h"
 #include "core/core.h"
@@ -34,9 +36,11 @@
 
 char *api_dlerror(void)
 {
+	const char *text;
 	CANCEL_OFF();
-	const char *text = error_take(&goaudit_module.core);
 
+	UNLESS_INSIDE((char *)process_inside_text());
+	text = error_take(&goaudit_module.core);
 	if (text)
 		return (char *)text;
 	return ((char *(*)(void))real_dlerror)();
@@ -63,7 +67,7 @@ int api_dladdr(const void *address, Dl_info *info)
 	int found = ((int (*)(const void *, Dl_info *))real_dladdr)(
 		entry_target(&goaudit_module.entries, address), info);
 
-	if (found &&
+	if (found && !process_is_inside() &&
 	    !languages_asks_loader(&goaudit_module.adapters, __builtin_return_address(0)))
 		user_name(info);
 	return found;
@@ -76,7 +80,7 @@ int api_dladdr1(const void *address, Dl_info *info, void **extra, int flags)
 			      int))real_dladdr1)(entry_target(&goaudit_module.entries, address),
 						 info, extra, flags);
 
-	if (found &&
+	if (found && !process_is_inside() &&
 	    !languages_asks_loader(&goaudit_module.adapters, __builtin_return_address(0)))
 		user_name(info);
 	return found;
@@ -90,6 +94,7 @@ int api_dlinfo(void *handle, int request, void *arg)
 	int result = 0;
 	CANCEL_OFF();
 
+	UNLESS_INSIDE(-1);
 	error_clear(&ga->core);
 	pthread_mutex_lock(&ga->core.lock);
 	gen = registry_find_handle_locked(&ga->guests, handle);
@@ -120,6 +125,7 @@ int api_thread_atexit(void (*destructor)(void *), void *object, void *dso)
 	CANCEL_OFF();
 
 	if (__atomic_load_n(&goaudit_module.loader.folders.all, __ATOMIC_ACQUIRE) &&
+	    !process_is_inside() &&
 	    threads_register(&goaudit_module.reloads, destructor, object, dso))
 		return 0;
 	return ((int (*)(void (*)(void *), void *, void *))real_thread_atexit)(destructor,
@@ -130,6 +136,7 @@ int api_pthread_key_create(pthread_key_t *key, void (*destructor)(void *))
 {
 	CANCEL_OFF();
 
+	UNLESS_INSIDE(EAGAIN);
 	return registered_key(&goaudit_module.reloads, key, destructor);
 }
 
@@ -137,6 +144,7 @@ int api_pthread_key_delete(pthread_key_t key)
 {
 	CANCEL_OFF();
 
+	UNLESS_INSIDE(EINVAL);
 	return registered_no_key(&goaudit_module.reloads, key);
 }
 
@@ -144,6 +152,7 @@ int api_cxa_atexit(void (*function)(void *), void *object, void *dso)
 {
 	CANCEL_OFF();
 
+	UNLESS_INSIDE(-1);
 	return registered_atexit(&goaudit_module.reloads, function, object, dso);
 }
 
@@ -151,6 +160,7 @@ int api_on_exit(void (*function)(int, void *), void *arg)
 {
 	CANCEL_OFF();
 
+	UNLESS_INSIDE(-1);
 	return registered_on_exit(&goaudit_module.reloads, function, arg);
 }
 
@@ -159,7 +169,8 @@ int api_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*st
 {
 	CANCEL_OFF();
 
-	if (__atomic_load_n(&goaudit_module.loader.folders.all, __ATOMIC_ACQUIRE))
+	if (__atomic_load_n(&goaudit_module.loader.folders.all, __ATOMIC_ACQUIRE) &&
+	    !process_is_inside())
 		return threads_create(&goaudit_module.reloads, thread, attr, start, arg);
 	return real_pthread_create(thread, attr, start, arg);
 }
@@ -168,6 +179,7 @@ EXPORT void *dlreload2(void *handle, const struct goaudit_reload_options *option
 {
 	CANCEL_OFF();
 
+	UNLESS_INSIDE(NULL);
 	error_clear(&goaudit_module.core);
 	return reload_reload(&goaudit_module.reloads, handle, options);
 }
@@ -186,6 +198,7 @@ EXPORT int goaudit_reclaim(void *handle, int timeout_ms)
 	int left;
 	CANCEL_OFF();
 
+	UNLESS_INSIDE(-1);
 	error_clear(&ga->core);
 	if (handle) {
 		pthread_mutex_lock(&ga->core.lock);
@@ -214,6 +227,7 @@ EXPORT void *goaudit_open_instance(const char *path, int mode, void *context)
 	const void *caller = __builtin_return_address(0);
 	CANCEL_OFF();
 
+	UNLESS_INSIDE(NULL);
 	error_clear(&goaudit_module.core);
 	return open_instance(&goaudit_module, path, mode, context, caller);
 }
@@ -253,6 +267,7 @@ EXPORT int goaudit_reload_instances(const char *path,
 {
 	CANCEL_OFF();
 
+	UNLESS_INSIDE(-1);
 	error_clear(&goaudit_module.core);
 	return reload_instances(&goaudit_module, path, options);
 }
@@ -262,6 +277,7 @@ EXPORT int goaudit_watch(void *handle, goaudit_watch_function *callback, void *a
 	struct goaudit *ga = &goaudit_module;
 	CANCEL_OFF();
 
+	UNLESS_INSIDE(-1);
 	error_clear(&ga->core);
 	return callback ? watch_start(ga, handle, callback, arg) : watch_stop(ga, handle);
 }
@@ -271,6 +287,7 @@ EXPORT int dlbind_relist(struct link_map *map, void (*between)(void *), void *ar
 {
 	CANCEL_OFF();
 
+	UNLESS_INSIDE(-1);
 	return debugger_relist(&goaudit_module.loader, map, between, arg) ? 0 : -1;
 }
 
@@ -278,6 +295,7 @@ EXPORT size_t goaudit_last_panic(char *text, size_t size)
 {
 	CANCEL_OFF();
 
+	UNLESS_INSIDE(0);
 	return languages_last_panic(&goaudit_module.adapters, text, size);
 }
 
@@ -289,6 +307,7 @@ EXPORT size_t goaudit_generations(struct goaudit_generation *records, size_t cou
 	size_t n;
 	CANCEL_OFF();
 
+	UNLESS_INSIDE(0);
 	pthread_mutex_lock(&ga->core.lock);
 	n = registry_copy_locked(&ga->guests, records, count, record_size, size);
 	pthread_mutex_unlock(&ga->core.lock);
@@ -300,6 +319,7 @@ EXPORT int goaudit_runtime_stats(struct goaudit_runtime *runtime, size_t size, i
 	struct goaudit_runtime full;
 	CANCEL_OFF();
 
+	UNLESS_INSIDE(-1);
 	error_clear(&goaudit_module.core);
 	if (languages_stats(&goaudit_module.adapters, &full, collect) != 0)
 		return -1;

@@ -9,6 +9,7 @@
 #include "adapter/languages.h"
 #include "api/goaudit.h"
 #include "api/open.h"
+#include "api/process.h"
 #include "api/start.h"
 #include "api/targets.h"
 #include "core/cancel.h"
@@ -67,13 +68,18 @@ EXPORT unsigned int la_version(unsigned int version)
 	return version < LAV_CURRENT ? version : LAV_CURRENT;
 }
 
+static bool is_idle(const struct goaudit *ga)
+{
+	return ga->core.idle || process_is_inside();
+}
+
 EXPORT unsigned int la_objopen(struct link_map *map, Lmid_t ns, uintptr_t *cookie)
 {
 	struct goaudit *ga = &goaudit_module;
 	CANCEL_OFF();
 
 	*cookie = (uintptr_t)map;
-	if (ns != LM_ID_BASE || ga->core.idle)
+	if (ns != LM_ID_BASE || is_idle(ga))
 		return 0;
 	if (!ga->loader.head)
 		ga->loader.head = map;
@@ -92,7 +98,7 @@ EXPORT unsigned int la_objclose(uintptr_t *cookie)
 {
 	CANCEL_OFF();
 
-	if (goaudit_module.core.idle)
+	if (is_idle(&goaudit_module))
 		return 0;
 	wide_forget(&goaudit_module.entries.wide);
 	registered_closed(&goaudit_module.reloads, (const struct link_map *)*cookie);
@@ -105,7 +111,7 @@ EXPORT void la_preinit(uintptr_t *cookie)
 	CANCEL_OFF();
 
 	(void)cookie;
-	if (goaudit_module.core.idle)
+	if (is_idle(&goaudit_module))
 		return;
 	host_begins(&goaudit_module.loader);
 }
@@ -116,7 +122,7 @@ EXPORT char *la_objsearch(const char *name, uintptr_t *cookie, unsigned int flag
 	struct call *call;
 	CANCEL_OFF();
 
-	if (ga->core.idle)
+	if (is_idle(ga))
 		return (char *)name;
 	call = call_innermost(&ga->loader);
 	if (call && call->kind == CALL_TRANSACTION && flag == LA_SER_ORIG &&
@@ -151,7 +157,7 @@ EXPORT void la_activity(uintptr_t *cookie, unsigned int flag)
 	(void)cookie;
 	struct call *call;
 
-	if (goaudit_module.core.idle)
+	if (is_idle(&goaudit_module))
 		return;
 	if (flag == LA_ACT_CONSISTENT && (call = call_innermost(&goaudit_module.loader)) &&
 	    call->needed)

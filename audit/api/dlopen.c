@@ -10,6 +10,7 @@
 #include "api/dlcalls.h"
 #include "api/goaudit.h"
 #include "api/open.h"
+#include "api/process.h"
 #include "api/watch.h"
 #include "core/cancel.h"
 #include "core/core.h"
@@ -23,6 +24,7 @@ struct decision decide_dlopen(const char *file, uint64_t mode, uint64_t a, uint6
 	void *handle;
 	CANCEL_OFF();
 
+	UNLESS_INSIDE(OURS(NULL));
 	(void)a, (void)b;
 	if ((mode & RTLD_NOLOAD) && languages_asks_loader(&goaudit_module.adapters, caller))
 		return NOT_OURS;
@@ -40,6 +42,7 @@ struct decision decide_dlmopen(Lmid_t ns, const char *file, uint64_t mode, uint6
 {
 	CANCEL_OFF();
 
+	UNLESS_INSIDE(OURS(NULL));
 	if (ns != LM_ID_BASE)
 		return NOT_OURS;
 	return decide_dlopen(file, mode, a, 0, caller);
@@ -62,6 +65,7 @@ struct decision decide_dlclose(void *handle, uint64_t a, uint64_t b, uint64_t c,
 	int result;
 	CANCEL_OFF();
 
+	UNLESS_INSIDE(OURS((int64_t)-1));
 	(void)a, (void)b, (void)c;
 	/* The pair of its dlopen above; a lasting handle is the program's, through it. */
 	if (languages_asks_loader(&goaudit_module.adapters, caller) && !is_lasting(handle))

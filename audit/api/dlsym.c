@@ -7,6 +7,7 @@
 
 #include "api/dlcalls.h"
 #include "api/goaudit.h"
+#include "api/process.h"
 #include "api/targets.h"
 #include "core/arch.h"
 #include "core/cancel.h"
@@ -154,6 +155,7 @@ struct decision decide_dlsym(void *handle, const char *name, uint64_t a, uint64_
 {
 	CANCEL_OFF();
 
+	UNLESS_INSIDE(OURS(NULL));
 	(void)a, (void)b;
 	return decide_symbol(real_dlsym, handle, name, NULL, caller);
 }
@@ -163,6 +165,7 @@ struct decision decide_dlvsym(void *handle, const char *name, const char *versio
 {
 	CANCEL_OFF();
 
+	UNLESS_INSIDE(OURS(NULL));
 	(void)a;
 	return decide_symbol(real_dlvsym, handle, name, version, caller);
 }

@@ -88,6 +88,10 @@ struct core {
 	pthread_cond_t changed; /* a generation's state, the runtime's, or the
 					 * reaper's progress has changed; with lock */
 	bool idle;              /* c: this glibc is too old: no callback does anything */
+	int inside;             /* this is a child that a signal handler has forked, which had
+				 * interrupted us with a lock in hand: the thread's number in
+				 * the parent, until that lock is free; else 0 */
+	bool inside_loader;     /* or had interrupted ld.so */
 	bool forked;            /* L: this is a forked child */
 	bool exiting;           /* L: the exit handler has run */
 	char home[512];         /* c: folder of libgoaudit.so and its companions */

@@ -237,9 +237,14 @@ static bool make_place(struct guests *gs, struct snapshot *s, const char *base)
 static int place_file(struct guests *gs, const char *path, struct snapshot *s,
 		      const char *shared)
 {
-	bool made = make_place(gs, s, strrchr(path, '/') + 1);
+	bool made, placed;
 
-	if (made && (shared ? link(shared, s->file) : write_file(s->file, s)) == 0)
+	/* Who was forked in the midst of this, by a signal handler, has the same place. */
+	do {
+		made = make_place(gs, s, strrchr(path, '/') + 1);
+		placed = made && (shared ? link(shared, s->file) : write_file(s->file, s)) == 0;
+	} while (made && !placed && errno == EEXIST);
+	if (placed)
 		return 0;
 	if (!shared && (made || s->file[0]))
 		error_set(gs->core,

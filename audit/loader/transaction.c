@@ -12,6 +12,7 @@
 
 #include "core/arch.h"
 #include "core/clock.h"
+#include "core/interrupted.h"
 #include "goaudit.h"
 #include "loader/loader.h"
 #include "loader/real.h"
@@ -98,15 +99,25 @@ struct call *call_innermost(struct loader *ld)
 	return call;
 }
 
-void call_forking(struct loader *ld)
+bool call_forking(struct loader *ld)
 {
 	struct timespec end = clock_deadline(FORK_WAIT_NS);
 	bool in_time = true;
 
-	pthread_mutex_lock(&ld->calls_lock);
+	if (!interrupted_lock(&ld->calls_lock))
+		return false;
 	ld->forks++;
 	while (in_time && any_begun(ld, true))
 		in_time = clock_wait(&ld->calls_changed, &ld->calls_lock, &end);
+	pthread_mutex_unlock(&ld->calls_lock);
+	return true;
+}
+
+void call_not_forking(struct loader *ld)
+{
+	if (!interrupted_lock(&ld->calls_lock))
+		return;
+	call_forked_parent(ld);
 	pthread_mutex_unlock(&ld->calls_lock);
 }
 

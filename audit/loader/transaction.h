@@ -59,8 +59,10 @@ void *call_dlopen(struct loader *ld, bool here, const char *name, int mode);
 struct call *call_innermost(struct loader *ld);
 
 /* Before a fork, without locks: waits until no other thread is in the middle of a
- * call, but not for ever: that thread may wait for this one. */
-void call_forking(struct loader *ld);
+ * call, but not for ever: that thread may wait for this one.  False: this thread was
+ * interrupted with calls_lock.  call_not_forking undoes it. */
+bool call_forking(struct loader *ld);
+void call_not_forking(struct loader *ld);
 
 /* After it, with calls_lock.  The child forgets the calls of the threads that are no
  * more. */
