@@ -46,7 +46,7 @@ PRODUCTS := $(LIBRARIES) $B/libdlbind.so $B/libdlbind.a $B/goaudit $B/goaudit-df
 # failing.c and ranks.c are parts of the module that tests use.
 UNIT_TESTS := $(patsubst %.c,$B/%,$(filter-out %/failing.c %/ranks.c,$(wildcard test/unit/*.c)))
 SWITCHES := $B/test/switches
-TEST_PROGRAMS := $B/test/demo-host $B/test/bench $B/test/swap $B/test/watched $B/test/stepped $B/test/fuzz $B/test/proof \
+TEST_PROGRAMS := $B/test/demo-host $B/test/bench $B/test/swap $B/test/watched $B/test/stepped $B/test/copies $B/test/fuzz $B/test/proof \
 	$B/test/dlbind-bench $B/test/dlbind-property $(SWITCHES)/libgoaudit.so $(UNIT_TESTS)
 
 .PHONY: all
@@ -150,7 +150,7 @@ $B/test/demo-host: test/demo/host.c include/goaudit.h
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
 
-$B/test/bench $B/test/swap $B/test/proof $B/test/watched $B/test/stepped: $B/test/%: test/bench/%.c test/bench/measure.h \
+$B/test/bench $B/test/swap $B/test/proof $B/test/watched $B/test/stepped $B/test/copies: $B/test/%: test/bench/%.c test/bench/measure.h \
 		include/goaudit.h
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -o $@ $< $(LIBS)
@@ -243,6 +243,7 @@ soak: test-programs
 	@test/soak/run
 	@test/unload/run-soak
 	@GOAUDIT_TEST_PATHS=100000 test/run -v reopen/names-used-once
+	@GOAUDIT_TEST_INSTANCES=most test/run -v guests/instances
 	@GOAUDIT_TEST_RELOADS=10000 test/reload/t-lasting-addresses.sh
 	@GOAUDIT_TEST_FAILURES=1000 test/reload/t-failed-reloads.sh
 	@GOAUDIT_TEST_SWEEPS=1000 test/reload/t-failing-calls.sh

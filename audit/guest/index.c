@@ -4,14 +4,21 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* FNV-1a. */
+/* Eight bytes at a time: paths are long. */
 uint64_t index_hash_text(const char *text)
 {
-	uint64_t h = 0xcbf29ce484222325;
+	size_t n = strlen(text), part;
+	uint64_t h = n, word;
 
-	while (*text)
-		h = (h ^ (unsigned char)*text++) * 0x100000001b3;
+	for (; n; n -= part, text += part) {
+		part = n < sizeof word ? n : sizeof word;
+		word = 0;
+		memcpy(&word, text, part);
+		h = (h ^ word) * 0x9e3779b97f4a7c15;
+		h ^= h >> 32;
+	}
 	return index_hash_number(h);
 }
 

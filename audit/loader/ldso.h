@@ -4,7 +4,8 @@
  *   load lock   (_dl_load_lock, recursive): dlopen, dlclose, dlsym, la_*
  *   write lock  (_dl_load_write_lock): the link map's pointers; dl_iterate_phdr
  *
- * Neither can be named from outside, so transaction_run() borrows them. */
+ * Neither can be named from outside: the first transaction is run by ld.so, which has them
+ * then, and finds them by that. */
 #ifndef GOAUDIT_LOADER_LDSO_H
 #define GOAUDIT_LOADER_LDSO_H
 

@@ -30,7 +30,8 @@ struct ldso {
 /* ld.so's own locks (transaction.c). */
 struct glibc_locks {
 	bool sought;            /* D */
-	const int *owner;       /* D: the load lock's owner, a thread id; NULL: not found */
+	pthread_mutex_t *load;  /* D, read without, atomic: the load lock; NULL: not found */
+	const int *owner;       /* D: its owner, a thread id; NULL: not found */
 	pthread_mutex_t *tls;   /* D: held by dlopen around us since 2.35; or NULL */
 	pthread_mutex_t *write; /* D: guards the link map's pointers; NULL: not found */
 };

@@ -15,6 +15,7 @@
 #include "core/interrupted.h"
 #include "goaudit.h"
 #include "loader/loader.h"
+#include "loader/locks.h"
 #include "loader/real.h"
 
 /* How long a fork waits for what other threads do in ld.so: a constructor there may
@@ -140,63 +141,23 @@ void call_forked_child(struct loader *ld)
 	pthread_cond_init(&ld->calls_changed, NULL);
 }
 
-/* The name that a transaction asks ld.so for.  It has no slash, so ld.so works
+/* The name that the first transaction asks ld.so for, and, where ld.so's locks have not been
+ * found by it, each other one.  It has no slash, so ld.so works
  * out who is calling and asks la_objsearch before it looks at any file
  * (elf/dl-load.c, _dl_map_object); there we run, and then refuse the name. */
 #define TRANSACTION_NAME "libgoaudit-transaction"
 
-/* glibc's mutex (sysdeps/nptl/bits/struct_mutex.h), as far as it matters here. */
-struct glibc_mutex {
-	int lock;
-	unsigned int count;
-	int owner;
-	unsigned int nusers;
-	int kind;
-};
-
-/* In a transaction this thread holds the load lock and, since glibc 2.35, the
- * lock of the TLS tables (elf/dl-open.c, dl_open_worker), which stands two
- * mutexes behind it (ldsodefs.h: load, write, TLS).  So they are the recursive
- * mutexes in _rtld_global whose owner we are; if more look like it, or in
- * another order, none is believed.  The write lock is the one between them. */
-static void find_locks(struct loader *ld)
+/* Where the lock is known it is taken as ld.so takes it; to be asked for a name, ld.so would
+ * look at all objects first. */
+static bool run_with(struct loader *ld, pthread_mutex_t *load, struct call *call)
 {
-	int self = syscall(SYS_gettid);
-	const ElfW(Sym) *sym = NULL;
-	struct glibc_mutex *found[2] = { NULL, NULL }, *write;
-	unsigned n = 0;
-	Dl_info info;
-
-	ld->locks.sought = true;
-	if (!ld->ldso.ns || !dladdr1(ld->ldso.ns, &info, (void **)&sym, RTLD_DL_SYMENT) || !sym)
-		return;
-	for (size_t at = 0; at + sizeof(struct glibc_mutex) <= sym->st_size; at += 8) {
-		struct glibc_mutex *m = (void *)((char *)ld->ldso.ns + at);
-
-		if (m->owner != self || m->kind != PTHREAD_MUTEX_RECURSIVE || m->lock == 0 ||
-		    m->count == 0)
-			continue;
-		if (n < 2)
-			found[n] = m;
-		n++;
-	}
-	if (n == 1 ||
-	    (n == 2 && (char *)found[1] - (char *)found[0] == 2 * sizeof(pthread_mutex_t))) {
-		ld->locks.owner = &found[0]->owner;
-		ld->locks.tls = (pthread_mutex_t *)found[1];
-		write = (void *)((char *)found[0] + sizeof(pthread_mutex_t));
-		if (n == 2 && write->kind == PTHREAD_MUTEX_RECURSIVE)
-			ld->locks.write = (pthread_mutex_t *)write;
-	}
-}
-
-bool transaction_lock_is_mine(const struct loader *ld, bool if_unknown)
-{
-	const int *owner = ld->locks.owner;
-
-	if (!owner)
-		return if_unknown;
-	return __atomic_load_n(owner, __ATOMIC_RELAXED) == syscall(SYS_gettid);
+	if (!load || pthread_mutex_lock(load) != 0)
+		return false;
+	call->ran = true;
+	call_begin(ld, call);
+	call->fn(call->arg);
+	pthread_mutex_unlock(load);
+	return true;
 }
 
 bool transaction_run(struct loader *ld, void (*fn)(void *), void *arg)
@@ -204,6 +165,10 @@ bool transaction_run(struct loader *ld, void (*fn)(void *), void *arg)
 	struct call call = { .kind = CALL_TRANSACTION, .fn = fn, .arg = arg };
 
 	call_push(ld, &call);
+	if (run_with(ld, locks_load(ld), &call)) {
+		call_pop(ld, &call);
+		return true;
+	}
 	arch_call_as((void *)real_dlopen, TRANSACTION_NAME, RTLD_LAZY | RTLD_NOLOAD, 0,
 		     ld->base_ret);
 	call_pop(ld, &call);
@@ -223,7 +188,7 @@ bool transaction_search(struct loader *ld, struct call *call, const char *name)
 	call->ran = true;
 	call_begin(ld, call);
 	if (!ld->locks.sought)
-		find_locks(ld);
+		locks_find(ld);
 	tls = ld->locks.tls;
 	if (tls)
 		pthread_mutex_unlock(tls);

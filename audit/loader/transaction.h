@@ -70,17 +70,13 @@ void call_forked_parent(struct loader *ld);
 void call_forked_child(struct loader *ld);
 
 /* Runs fn(arg) on this thread with the load lock held, as a constructor would:
- * the loader may be called from it.  Costs about a microsecond.  Sets no error
- * that dlerror would show.  Returns false if ld.so could not be brought to
- * call us (fn has not run then). */
+ * the loader may be called from it.  Sets no error that dlerror would show.  Returns false
+ * if ld.so's lock is not known and ld.so could not be brought to call us (fn has not run
+ * then). */
 bool transaction_run(struct loader *ld, void (*fn)(void *), void *arg);
 
 /* la_objsearch's half of a transaction: runs its function, once, when ld.so asks for
  * the transaction's name.  Returns whether it has. */
 bool transaction_search(struct loader *ld, struct call *call, const char *name);
-
-/* Does this thread hold the load lock: is it in a constructor, say?  Where that
- * cannot be known, the answer is `if_unknown`. */
-bool transaction_lock_is_mine(const struct loader *ld, bool if_unknown);
 
 #endif

@@ -19,7 +19,7 @@
 #include "guest/records.h"
 #include "guest/retired.h"
 #include "loader/host.h"
-#include "loader/transaction.h"
+#include "loader/locks.h"
 #include "reload/reloads.h"
 
 /* How often it is looked whether inits have begun whose time is over already. */
@@ -206,7 +206,7 @@ enum init_result init_run(struct reloads *rl, struct generation *gen, unsigned l
 		return INIT_FAILED;
 	}
 	*run = (struct init_run){ .rl = rl, .gen = gen, .others = others, .n = n };
-	if (!limit_ms || transaction_lock_is_mine(rl->loader, true)) {
+	if (!limit_ms || locks_load_is_mine(rl->loader, true)) {
 		gen->adapter->initialise(rl->adapters, gen, run->others, run->n, &run->init);
 	} else if ((error = host_start_thread(rl->loader, init_thread, run)) != 0) {
 		error_set(rl->core,

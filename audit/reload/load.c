@@ -28,6 +28,7 @@
 #include "loader/folder.h"
 #include "loader/identity.h"
 #include "loader/ldso.h"
+#include "loader/rest.h"
 #include "loader/transaction.h"
 #include "reload/job.h"
 #include "reload/needed.h"
@@ -168,6 +169,10 @@ static struct link_map *map_snapshot(struct job *job, struct call *plain)
 		text = map ? NULL : dlerror();
 	}
 	call_pop(rl->loader, plain);
+	/* It is left mapped as far as it got (elf/dl-load.c, _dl_map_object_from_fd). */
+	if (!map && is_about_mappings(text) &&
+	    !ldso_lists(rl->loader, gen->object.map, gen->info->snapshot))
+		rest_unmap(gen->info->snapshot);
 	if (!map && !plain->needed->failed)
 		loader_error(rl, gen, text);
 	return map;

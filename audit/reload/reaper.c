@@ -21,6 +21,7 @@
 #include "guest/retired.h"
 #include "loader/host.h"
 #include "loader/ldso.h"
+#include "loader/locks.h"
 #include "loader/transaction.h"
 #include "reload/forget.h"
 #include "reload/linger.h"
@@ -321,7 +322,7 @@ void reaper_throttle(struct reloads *rl)
 	struct retired *q = &rl->guests->retired;
 
 	/* In a constructor this thread holds the lock that the reaper needs. */
-	if (transaction_lock_is_mine(rl->loader, true))
+	if (locks_load_is_mine(rl->loader, true))
 		return;
 	pthread_mutex_lock(&rl->core->lock);
 	hurry_locked(rl, 1);
@@ -380,12 +381,12 @@ int reaper_wait(struct reloads *rl, struct guest *guest, int timeout_ms)
 	uint64_t round;
 	int left;
 
-	if (!transaction_lock_is_mine(rl->loader, true))
+	if (!locks_load_is_mine(rl->loader, true))
 		retire_try(rl, true);
 	pthread_mutex_lock(&rl->core->lock);
 	left = retired_left_locked(rl->guests, guest);
 	/* In a constructor this thread holds the lock that the reaper needs. */
-	if (transaction_lock_is_mine(rl->loader, false)) {
+	if (locks_load_is_mine(rl->loader, false)) {
 		retired_ask_locked(rl->guests);
 		pthread_mutex_unlock(&rl->core->lock);
 		return left;

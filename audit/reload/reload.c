@@ -37,6 +37,7 @@
 #include "loader/host.h"
 #include "loader/ldso.h"
 #include "loader/loader.h"
+#include "loader/locks.h"
 #include "loader/real.h"
 #include "loader/transaction.h"
 #include "reload/close.h"
@@ -235,7 +236,7 @@ static bool prepare(struct job *job)
 static bool wait_for_guest(struct job *job)
 {
 	struct reloads *rl = job->rl;
-	bool bounded = transaction_lock_is_mine(rl->loader, true), in_time = true;
+	bool bounded = locks_load_is_mine(rl->loader, true), in_time = true;
 	struct timespec end = clock_deadline(CONSTRUCTOR_WAIT_NS);
 	struct generation *cur;
 

@@ -17,7 +17,7 @@
 #include "measure.h"
 
 #define MORE 20
-#define MOST (10000 + 4 * MORE)
+#define MOST (10000 + 2 * MORE)
 #define ASKS 200000
 
 typedef long add_fn(long, long);
@@ -157,59 +157,54 @@ static double snapshots(void)
 	return file_bytes;
 }
 
-static void figures(unsigned n)
+static double close_to(unsigned n)
 {
-	double open, sym, at;
+	unsigned before = opened;
+	double t = cpu();
 
-	open_to(n);
-	open = open_to(n + MORE);
-	look_up(0, "touched"); /* a variable: has each page in memory, in both */
-	at = look_up(n, "Add");
-	sym = look_up(n, "Sub");
-	look_up(0, "touched");
+	while (opened > n)
+		if (dlclose(handle[--opened]) != 0)
+			fail("dlclose");
+	return (cpu() - t) / 1e3 / (before - n);
+}
+
+static void figures(unsigned n, long maps, double memory)
+{
+	double open;
+
+	open_to(n > 2 ? n : 2);
+	look_up(0, "touched"); /* a variable: has its page in memory, in both */
+	printf("memory_%u %.2f KB\n", n,
+	       (anonymous() + snapshots() - memory) / 1024 / (opened - 1));
+	printf("mappings_%u %.2f each\n", n, (double)(mappings() - maps) / (opened - 1));
+	open = open_to(opened + MORE);
 	printf("open_%u %.2f us\n", n, open);
-	printf("first_dlsym_%u %.2f us\n", n, at);
-	printf("dlsym_%u %.2f us\n", n, sym);
+	printf("first_dlsym_%u %.2f us\n", n, look_up(opened - MORE, "Add"));
+	printf("dlsym_%u %.2f us\n", n, look_up(opened - MORE, "Sub"));
+	look_up(opened - MORE, "touched");
 	printf("dladdr_%u %.2f ns\n", n, ask_dladdr());
 	printf("find_object_%u %.2f ns\n", n, ask_object());
 	if (instances)
 		printf("instance_of_%u %.2f ns\n", n, ask_instance());
+	printf("close_%u %.2f us\n", n, close_to(n));
 }
 
 int main(int argc, char **argv)
 {
-	long maps, memory;
-	double files;
+	double memory;
+	long maps;
 
 	instances = argc > 4 && strcmp(argv[1], "instances") == 0;
 	plugin = argv[2];
 	folder = argv[3];
-	open_to(1); /* what is opened once */
+	open_to(1); /* what is there but once */
 	look_up(0, "Add");
-	usleep(100000); /* the file's stamp is then old enough to be trusted */
-	open_to(2);
 	look_up(0, "touched");
+	usleep(100000); /* the file's stamp is then old enough to be trusted */
 	maps = mappings();
-	memory = anonymous();
-	files = snapshots();
-	for (int i = 4; i < argc; i++) {
-		unsigned n = atoi(argv[i]), before = opened;
-
-		if (n > 2)
-			figures(n);
-		else
-			figures(2);
-		printf("mappings_%u %.2f each\n", n,
-		       (double)(mappings() - maps) / (opened - 2));
-		printf("bytes_%u %.0f bytes\n", n,
-		       (anonymous() - memory + snapshots() - files) / (opened - 2));
-		(void)before;
-	}
-	for (double t = cpu(), n = opened; opened;) {
-		if (dlclose(handle[--opened]) != 0)
-			fail("dlclose");
-		if (!opened)
-			printf("close %.2f us\n", (cpu() - t) / 1e3 / n);
-	}
+	memory = anonymous() + snapshots();
+	for (int i = 4; i < argc; i++)
+		figures(atoi(argv[i]), maps, memory);
+	close_to(0);
 	return 0;
 }

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Another auditor, in front of the module, that begins to swallow what the module asks ld.so
-# for: in the middle of a reload, at an open, a close.  Each says so; the old generation goes
-# on, and when ld.so answers again what has been left is settled.
+# for: in the middle of a reload, at an open, a close.  The module has found ld.so's lock by
+# then and takes it; where it is not known, each says so; the old generation goes on, and when
+# ld.so answers again what has been left is settled.
 . "$(dirname "$0")/../lib.sh"
 
 for v in 1 2 3; do
@@ -17,6 +18,7 @@ int goaudit_load(const void *data, size_t size, unsigned version)
 }
 C
 done
+for v in 1 2 3; do cp "v$v.so" "k$v.so"; done
 cc_so blocker.so <<'C'
 #include <string.h>
 #include <stdint.h>
@@ -72,8 +74,15 @@ int main(void)
 	return 0;
 }
 C
+control_module unknown locks_load <<'C'
+#include <stddef.h>
+void *__wrap_locks_load(const void *ld)
+{
+	return NULL;
+}
+C
 no="ld.so does not call the audit module: is another auditor in front of it in LD_AUDIT?"
-expect_output env LD_AUDIT="$PWD/blocker.so:$AUDIT" ./host <<E
+expect_output env LD_AUDIT="$PWD/blocker.so:$PWD/unknown/libgoaudit.so" ./host <<E
 $PWD/guest.so: $no
 records: 3 mapped  6 mapped $no
 $PWD/guest.so: $no
@@ -81,4 +90,30 @@ $PWD/guest.so: $no
 records: 3 mapped  7
 records: 6 mapped the caller of dlreload may be executing in it, until the guest's next step 7 3 mapped 
 E
+expect_no_snapshots
+
+# With the lock known a close, an open and a reload go on.
+rm -f blocked
+cc_host known <<'C'
+#include "host.h"
+
+int main(void)
+{
+	void *h;
+
+	replace("v1.so", "guest.so");
+	h = open_guest("./guest.so");
+	CHECK(call(h, "version") == 1);
+	replace("v2.so", "guest.so");
+	CHECK(dlreload(h) == h && call(h, "version") == 2 && access("blocked", F_OK) == 0);
+	replace("v3.so", "guest.so");
+	CHECK(dlreload(h) == h && call(h, "version") == 3);
+	close_guest(h);
+	CHECK(goaudit_reclaim(NULL, -1) == 0);
+	puts("ok");
+	return 0;
+}
+C
+for v in 1 2 3; do cp "k$v.so" "v$v.so"; done
+expect_output env LD_AUDIT="$PWD/blocker.so:$AUDIT" ./known <<<ok
 expect_no_snapshots

@@ -62,7 +62,8 @@ static __attribute__((noreturn)) void wrong(const char *what, int rank, const ch
 /* Of ld.so, which a transaction gives back for a while: its owner is not ours to know. */
 static bool is_foreign(const void *lock)
 {
-	return lock == goaudit_module.loader.locks.tls ||
+	return lock == goaudit_module.loader.locks.load ||
+	       lock == goaudit_module.loader.locks.tls ||
 	       lock == goaudit_module.loader.locks.write;
 }
 

@@ -31,6 +31,7 @@
 #include "image/image.h"
 #include "loader/elf.h"
 #include "loader/loader.h"
+#include "loader/locks.h"
 #include "loader/tiny.h"
 #include "loader/transaction.h"
 
@@ -250,7 +251,7 @@ static int check_hash(struct adapters *ad, const struct gort *rt,
  * so a constructor, which holds it, does not wait for ever. */
 static bool lock_when_started(struct adapters *ad, struct gort *rt, const char *guest_path)
 {
-	bool bounded = transaction_lock_is_mine(ad->loader, true), in_time = true;
+	bool bounded = locks_load_is_mine(ad->loader, true), in_time = true;
 	struct timespec end = clock_deadline(CONSTRUCTOR_WAIT_NS);
 
 	pthread_mutex_lock(&ad->core->lock);

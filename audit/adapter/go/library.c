@@ -31,6 +31,7 @@
 #include "loader/host.h"
 #include "loader/ldso.h"
 #include "loader/loader.h"
+#include "loader/locks.h"
 #include "loader/transaction.h"
 
 /* c, but for `failed' and `running': L. */
@@ -314,7 +315,7 @@ static bool run_limited(struct init *init, unsigned limit_ms)
 	struct timespec end;
 	bool done;
 
-	if (!limit_ms || transaction_lock_is_mine(ad->loader, true) ||
+	if (!limit_ms || locks_load_is_mine(ad->loader, true) ||
 	    host_start_thread(ad->loader, init_thread, init) != 0) {
 		run_init(init);
 		return true;
@@ -457,7 +458,7 @@ static bool all_here(struct adapters *ad, const struct image_facts *facts)
 /* One thread at a time brings libraries in.  False: dlerror is set. */
 static bool begin(struct adapters *ad, const char *guest)
 {
-	bool bounded = transaction_lock_is_mine(ad->loader, true), in_time = true;
+	bool bounded = locks_load_is_mine(ad->loader, true), in_time = true;
 	struct timespec end = clock_deadline(CONSTRUCTOR_WAIT_NS);
 	const void *me = arch_thread_pointer();
 
