@@ -243,7 +243,8 @@ soak: test-programs
 	@test/soak/run
 	@test/unload/run-soak
 	@GOAUDIT_TEST_PATHS=100000 test/run -v reopen/names-used-once
-	@GOAUDIT_TEST_INSTANCES=most test/run -v guests/instances
+	@GOAUDIT_TEST_INSTANCES=most test/guests/t-instances.sh
+	@GOAUDIT_TEST_INSTANCES=1000 test/guests/t-instances-of-languages.sh
 	@GOAUDIT_TEST_RELOADS=10000 test/reload/t-lasting-addresses.sh
 	@GOAUDIT_TEST_FAILURES=1000 test/reload/t-failed-reloads.sh
 	@GOAUDIT_TEST_SWEEPS=1000 test/reload/t-failing-calls.sh

@@ -252,6 +252,17 @@ static bool is_others(const struct generation *gen, int *tid)
 	return *tid && *tid != self() && access(path, F_OK) == 0;
 }
 
+/* Does druntime know this thread?  Where it knows none, for rt_init has not been called,
+ * thread_suspendAll would wait for ever, and otherwise for one too few: it takes the caller
+ * for one of its own (core/thread/osthread.d).  Thread.getThis. */
+static bool is_attached(void)
+{
+	void *(*get_this)(void) = (void *(*)(void))lookup(
+		"_D4core6thread8osthread6Thread7getThisFNbNiNfZCQBtQBrQBnQBh");
+
+	return !get_this || get_this();
+}
+
 static bool held(struct adapters *ad, struct generation *gen, char *out, size_t size)
 {
 	struct search s = { .gen = gen, .self = __builtin_frame_address(0) };
@@ -261,6 +272,13 @@ static bool held(struct adapters *ad, struct generation *gen, char *out, size_t 
 	if (is_others(gen, &tid)) {
 		snprintf(out, size, "thread %d, which opened it: close it on thread %d", tid,
 			 tid);
+		return true;
+	}
+	if (!is_attached()) {
+		snprintf(out, size,
+			 "thread %d, which druntime does not know: call rt_init before "
+			 "guests are opened, and close them on a thread of D's",
+			 self());
 		return true;
 	}
 	find_objects(&s);
