@@ -42,7 +42,7 @@ TOOL_OBJS := $(filter-out $(DFLY_OBJS),$(patsubst %,$B/%.o,$(wildcard audit/tool
 	audit/core/rows.c audit/core/arguments_x86_64.c))
 
 LIBRARIES := $B/libgoaudit.so $B/libgoaudit-image.so $B/libgoaudit-dwarf.so $B/libgoaudit-entries.so
-PRODUCTS := $(LIBRARIES) $B/libdlbind.so $B/libdlbind.a $B/goaudit $B/goaudit-dfly $B/overlay $B/linker $B/exe/exe.o $B/exe/exe.list $B/libgoaudit.so-gdb.py
+PRODUCTS := $(LIBRARIES) $B/libdlbind.so $B/libdlbind.a $B/goaudit $B/goaudit-dfly $B/overlay $B/linker $B/guest $B/exe/exe.o $B/exe/exe.list $B/libgoaudit.so-gdb.py
 # failing.c and ranks.c are parts of the module that tests use.
 UNIT_TESTS := $(patsubst %.c,$B/%,$(filter-out %/failing.c %/ranks.c,$(wildcard test/unit/*.c)))
 SWITCHES := $B/test/switches
@@ -142,7 +142,7 @@ $B/exe/exe.list: audit/go/exe/exe.list
 	@mkdir -p $(@D)
 	@cp $< $@
 
-$B/overlay $B/linker:
+$B/overlay $B/linker $B/guest:
 	@mkdir -p $B
 	@ln -sfn ../audit/go/$(@F) $@
 

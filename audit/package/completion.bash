@@ -2,7 +2,7 @@
 _goaudit()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='build bundle dfly inspect reload run runtime status watch' options i
+	local commands='build bundle dfly init inspect reload run runtime status watch' options i
 	COMPREPLY=()
 
 	if [ "$COMP_CWORD" = 1 ]; then
@@ -20,6 +20,7 @@ _goaudit()
 	build) options='-o -C -exe -share -ldflags -gcflags -tags -trimpath -v -x --help' ;;
 	bundle) options='--glibc --strip --help' ;;
 	dfly) options='--fail-settls --signals --trace --help' ;;
+	init) options='--help' ;;
 	inspect) options='--host --json --quiet --runtime --strict --help' ;;
 	run) options='--here-only --log --reloadable --help' ;;
 	runtime) options='--clean --json --keep-current --list --print --help' ;;

@@ -1,9 +1,10 @@
 # fish completion for goaudit(1)
-set -l commands build bundle dfly inspect reload run runtime status watch
+set -l commands build bundle dfly init inspect reload run runtime status watch
 complete -c goaudit -n "not __fish_seen_subcommand_from $commands" -f
 complete -c goaudit -n __fish_use_subcommand -a build -d 'build a Go package as a guest'
 complete -c goaudit -n __fish_use_subcommand -a bundle -d 'put a program and its guests together'
 complete -c goaudit -n __fish_use_subcommand -a dfly -d 'run a program for DragonFly BSD'
+complete -c goaudit -n __fish_use_subcommand -a init -d 'put package goaudit/guest into a module'
 complete -c goaudit -n __fish_use_subcommand -a inspect -d 'say whether a library reloads'
 complete -c goaudit -n __fish_use_subcommand -a reload -d 'have a process take new builds'
 complete -c goaudit -n __fish_use_subcommand -a run -d 'run a program that can reload'

@@ -13,6 +13,7 @@ _goaudit() {
 		'build:build a Go package as a guest'
 		'bundle:put a program and its guests together'
 		'dfly:run a program for DragonFly BSD'
+		'init:put package goaudit/guest into a module'
 		'inspect:say whether a library reloads'
 		'reload:have a process take new builds'
 		'run:run a program that can reload'
@@ -31,6 +32,7 @@ _goaudit() {
 	build) _arguments '-o[the file]:file:_files' '-C[folder]:folder:_files -/' '-exe' '-share[packages]:pattern:' '*:package:_files' ;;
 	bundle) _arguments '--glibc' '--strip' '1:folder:_files -/' '*:file:_files' ;;
 	dfly) _arguments '--fail-settls[errno]:errno:' '--signals' '--trace' '*:file:_files' ;;
+	init) _arguments '*:folder:_files -/' ;;
 	inspect) _arguments '--host[program]:program:_files' '--runtime[libstd.so]:file:_files' '--json' '--quiet' '--strict' '*:file:_files' ;;
 	reload) _arguments '--json' '1:process:_goaudit_pids' '*:guest:_files' ;;
 	run) _arguments '--here-only' '--log[file]:file:_files' '--reloadable[glob]:glob:' '*::program:_normal' ;;

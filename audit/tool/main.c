@@ -15,6 +15,7 @@ static const struct command commands[] = {
 	{ "runtime", "build, find or remove the shared Go runtime library", cmd_runtime },
 	{ "build", "build a Go package as a guest: go build for shared libraries", cmd_build },
 	{ "bundle", "put a program and its guests together for another machine", cmd_bundle },
+	{ "init", "put package goaudit/guest into a Go module", cmd_init },
 	{ "inspect", "say whether and how a library reloads, and why not", cmd_inspect },
 	{ "status", "show what running processes have loaded", cmd_status },
 	{ "run", "run a program that can reload libraries", cmd_run },

@@ -25,6 +25,7 @@ struct command {
 int cmd_runtime(struct tool *t, int argc, char **argv);
 int cmd_build(struct tool *t, int argc, char **argv);
 int cmd_bundle(struct tool *t, int argc, char **argv);
+int cmd_init(struct tool *t, int argc, char **argv);
 int cmd_inspect(struct tool *t, int argc, char **argv);
 int cmd_status(struct tool *t, int argc, char **argv);
 int cmd_run(struct tool *t, int argc, char **argv);

@@ -1,4 +1,4 @@
-//go:build go1.26
+//go:build go1.26 && linux && amd64
 
 // Package guest opens, calls, reloads and closes Go code in a running Go program,
 // in the shape of package plugin:
@@ -21,7 +21,7 @@
 //
 //	var _ atomic.Pointer[url.URL]
 //
-// A module gets this package by
+// A module gets this package by `goaudit init`, which puts a copy into it, or by
 //
 //	go mod edit -require=goaudit/guest@v0.0.0 -replace=goaudit/guest=FOLDER
 //

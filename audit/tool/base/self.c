@@ -45,6 +45,7 @@ int tool_open(struct tool *t)
 	t->overlay = find_part(dir, "overlay", "/" PRIVATE_FOLDER "/overlay");
 	t->program = find_part(dir, "exe", "/" PRIVATE_FOLDER "/exe");
 	t->linker = find_part(dir, "linker", "/" PRIVATE_FOLDER "/linker");
+	t->guest = find_part(dir, "guest", "/" PRIVATE_FOLDER "/guest");
 	t->dfly = find_part(dir, "goaudit-dfly", "/" PRIVATE_FOLDER "/goaudit-dfly");
 	t->module = find_part(dir, "libgoaudit.so", "/libgoaudit.so");
 	t->go = getenv("GO");
@@ -77,6 +78,7 @@ void tool_close(struct tool *t)
 	free(t->overlay);
 	free(t->program);
 	free(t->linker);
+	free(t->guest);
 	free(t->module);
 	free(t->dfly);
 	*t = (struct tool){ 0 };

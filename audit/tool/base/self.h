@@ -10,6 +10,7 @@ struct tool {
 	char *cache;    /* the cache folder, absolute; it exists */
 	char *module;   /* libgoaudit.so, absolute; NULL if not there */
 	char *program;  /* folder with what programs have more; NULL if none */
+	char *guest;    /* folder of package goaudit/guest; NULL if none */
 	char *overlay;  /* folder with the overlay's packages; NULL if none */
 	char *dfly;     /* goaudit-dfly, absolute; NULL if not there */
 	char *linker;   /* folder with the linker's edits; NULL if none */
