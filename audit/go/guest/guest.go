@@ -21,12 +21,8 @@
 //
 //	var _ atomic.Pointer[url.URL]
 //
-// A module gets this package by `goaudit init`, which puts a copy into it, or by
-//
-//	go mod edit -require=goaudit/guest@v0.0.0 -replace=goaudit/guest=FOLDER
-//
-// (FOLDER: pkg-config --variable=goguest goaudit), so that go vet, gopls and plain
-// go build know it too; or as a copy of this file, which needs nothing else.
+// `goaudit init` puts this package into a module, so that go vet, gopls and plain go
+// build know it too, on other systems and without cgo as well; Open fails there.
 //
 // # What holds a generation
 //
