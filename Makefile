@@ -62,7 +62,7 @@ BUILD_NEEDS := gcc:gcc:gcc:gcc /usr/include/libelf.h:libelf-dev:elfutils-libelf-
 CHECK_NEEDS := g++:g++:gcc-c++:gcc pkg-config:pkg-config:pkgconf:pkgconf gdb:gdb:gdb:gdb \
 	gdbserver:gdbserver:gdb-gdbserver:gdb eu-stack:elfutils:elfutils:elfutils \
 	lldb:lldb:lldb:lldb valgrind:valgrind:valgrind:valgrind python3:python3:python3:python \
-	column:bsdextrautils:util-linux:util-linux mandoc:mandoc:mandoc:mandoc \
+	curl:curl:curl:curl column:bsdextrautils:util-linux:util-linux mandoc:mandoc:mandoc:mandoc \
 	dpkg-shlibdeps:dpkg-dev:dpkg-dev:dpkg /usr/include/check.h:check:check-devel:check
 
 LINT_NEEDS := clang-format:clang-format:clang-tools-extra:clang clang-tidy:clang-tidy:clang-tools-extra:clang \
