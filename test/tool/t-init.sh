@@ -37,9 +37,6 @@ var n int
 
 func init() {
 	state.Hand(func() ([]byte, uint32, error) { return nil, 1, nil }, func([]byte, uint32) error { return nil })
-	state.OnLeave(func() error { return nil })
-	state.OnReturn(func() error { return nil })
-	state.OnClose(func() {})
 }
 
 func Hello() string { return "hello" }
@@ -55,8 +52,10 @@ diff once go.mod || fail "go.mod changes"
 export GOFLAGS=-mod=mod GOPROXY=off
 go mod tidy && go vet ./... && go build ./... && go test ./... >text 2>&1 || fail "go: $(cat text)"
 for os in linux darwin windows freebsd; do
-	GOOS=$os CGO_ENABLED=0 go vet ./... || fail "$os without cgo"
+	[ "$(GOOS=$os CGO_ENABLED=0 go list -f '{{.GoFiles}}' goaudit/guest goaudit/guest/state)" = '[guest_other.go]
+[state_other.go]' ] || fail "$os without cgo"
 done
+[ "$(GOOS=darwin CGO_ENABLED=1 go list -f '{{.GoFiles}}' goaudit/guest)" = '[guest_other.go]' ] || fail "darwin"
 CGO_ENABLED=0 go build -o server ./cmd/server
 expect_output ./server g.so <<'E'
 g.so: guests want Go 1.26 on Linux, x86-64, with cgo: build the program by goaudit build -exe
