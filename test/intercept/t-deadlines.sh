@@ -9,6 +9,10 @@ for f in "$GOAUDIT_BUILD"/lib*.so "$GOAUDIT_BUILD/goaudit"; do
 	! grep -E "$by_realtime" symbols || fail "$f waits by CLOCK_REALTIME"
 done
 nm -D --undefined-only "$AUDIT" | grep pthread_cond_clockwait >/dev/null || fail "it does not wait at all?"
+if [ -d "$ROOT/audit" ]; then
+	! grep -rnE 'time\(NULL\) *\+' "$ROOT/audit" "$ROOT/dlbind" --include='*.[ch]' ||
+		fail "a deadline by the clock that is set"
+fi
 # The control: such a wait is seen.
 cc_so control.so -pthread <<'C'
 #include <pthread.h>

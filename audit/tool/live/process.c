@@ -5,6 +5,7 @@
  * was changed while the records were copied.  Else it is taken again, for up
  * to a few seconds; the process is never stopped. */
 #include "tool/live/process.h"
+#include "core/clock.h"
 #include "tool/inspect/object.h"
 #include "tool/base/text.h"
 
@@ -245,13 +246,13 @@ static void take_records(struct process *p, const char *raw)
 enum process_result process_read(struct process *p, char *why, size_t why_len)
 {
 	const struct timespec pause = { .tv_nsec = 200000 };
-	time_t end = time(NULL) + PATIENCE_S;
+	uint64_t end = clock_ns() + PATIENCE_S * 1000000000ull;
 	enum process_result result;
 	char *raw = NULL;
 	size_t room = 0;
 	bool good = false;
 
-	for (unsigned tries = 0; !good && time(NULL) <= end; tries++) {
+	for (unsigned tries = 0; !good && clock_ns() <= end; tries++) {
 		struct goaudit_debug *h = &p->head;
 
 		if (!read_head(p, h)) {
