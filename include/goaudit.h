@@ -3,11 +3,12 @@
  * The functions below exist in a process that was started with
  * LD_AUDIT=libgoaudit.so; nothing has to be linked.  They are declared weak:
  *
- *	if (dlreload)			// NULL: not under the audit module
+ *	if (goaudit_reclaim)		// NULL: not under the audit module
  *		handle = dlreload(handle);
  *
- * A program that is not linked as PIE finds them with
- * dlsym(RTLD_DEFAULT, "dlreload").
+ * (dlreload alone does not tell: libdlbind has a function of that name, which passes what is
+ * not its own on to this one.)  A program that is not linked as PIE finds them with
+ * dlsym(RTLD_DEFAULT, "goaudit_reclaim").
  *
  * Every function here may be called from any thread, also from constructors
  * and from a guest's own code.  Failures are reported as for dlopen(3): NULL

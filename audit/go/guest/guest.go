@@ -46,7 +46,7 @@ package guest
 #define RELOADABLE 0x00100000	// RTLD_RELOADABLE of goaudit.h
 
 // The module's functions are looked up, so that a program links and starts without.
-static int under_module(void) { return dlsym(RTLD_DEFAULT, "dlreload") != NULL; }
+static int under_module(void) { return dlsym(RTLD_DEFAULT, "goaudit_reclaim") != NULL; }
 
 // Each call and its dlerror, which is the thread's, are in one C function.
 static char *why(void)
