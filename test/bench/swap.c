@@ -1,7 +1,7 @@
 /* From a new build to its first answer, in four ways:
  *
- *	swap swap GUEST A B     dlreload of a guest that changes between A and B, and a
- *	                        call by an address that was taken before
+ *	swap swap GUEST A B [N] dlreload of a guest that changes between A and B, N times,
+ *	                        and a call by an address that was taken before
  *	swap table A B          C plugins: dlopen, dlsym, an entry of a table of function
  *	                        pointers replaced, the first call by it, dlclose
  *	swap restart GUEST      this program started anew, until its first call of the guest
@@ -47,6 +47,7 @@ static void put(const char *from, const char *to)
 static int swap(char **a)
 {
 	static double v[ROUNDS], call[ROUNDS];
+	int rounds = a[3] && atoi(a[3]) > 0 && atoi(a[3]) < ROUNDS ? atoi(a[3]) : ROUNDS;
 	add_fn *add;
 	void *h;
 
@@ -55,7 +56,7 @@ static int swap(char **a)
 	need(h != NULL, a[0]);
 	add = (add_fn *)dlsym(h, "Add");
 	need(add != NULL && add(1, 2) == 3, "Add");
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < rounds; i++) {
 		put(a[1 + (i + 1) % 2], a[0]);
 		double t = ns();
 
@@ -64,15 +65,15 @@ static int swap(char **a)
 		v[i] = ns() - t;
 		goaudit_reclaim(NULL, -1);
 	}
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < rounds; i++) {
 		double t = ns();
 
 		for (int k = 0; k < 1000; k++)
 			add(k, 1);
 		call[i] = (ns() - t) / 1000;
 	}
-	printf("swap %.2f us\nswap_call %.2f ns\n", median(v, ROUNDS) / 1e3,
-	       median(call, ROUNDS));
+	printf("swap %.2f us\nswap_call %.2f ns\n", median(v, rounds) / 1e3,
+	       median(call, rounds));
 	return 0;
 }
 
@@ -220,7 +221,7 @@ int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
 
-	if (strcmp(what, "swap") == 0 && argc == 5)
+	if (strcmp(what, "swap") == 0 && (argc == 5 || argc == 6))
 		return swap(argv + 2);
 	if (strcmp(what, "table") == 0 && argc == 4)
 		return table(argv + 2);
