@@ -26,6 +26,7 @@
 #include "loader/folder.h"
 #include "loader/ldso.h"
 #include "loader/loader.h"
+#include "loader/locks.h"
 #include "loader/transaction.h"
 #include "reload/reaper.h"
 #include "reload/recover.h"
@@ -84,7 +85,7 @@ static bool is_loading(const struct goaudit *ga)
 	const struct r_debug *debug = ga->loader.ldso.debug;
 
 	return debug && debug->r_state != RT_CONSISTENT &&
-	       transaction_lock_is_mine(&ga->loader, false);
+	       locks_load_is_mine(&ga->loader, false);
 }
 
 /* False: this thread has one of them, and has been interrupted: none is taken.  It has at
