@@ -1,7 +1,7 @@
 /* Where the libraries' files are made: a folder of this process in a folder of
  * this user, which nobody else can enter.
  *
- *	ROOT/PID.STARTTIME/NAME.N
+ *	ROOT/dlbind-PID.STARTTIME/NAME.N
  *
  * It is removed by its last user at exit (private.h).  What a process that has crashed
  * leaves is wanted by who reads its core dump, so the last few of those folders stay;

@@ -203,7 +203,8 @@ struct private_own *private_make(const char *root, const char *kind)
 	/* The name is another one's in another namespace of process numbers, or was left by
 	 * the program that this process ran before. */
 	for (unsigned i = 0; i < NAMES; i++) {
-		n = snprintf(own->path, sizeof own->path, "%s/%d.%llu", root, getpid(), start);
+		n = snprintf(own->path, sizeof own->path, "%s/%s-%d.%llu", root, kind, getpid(),
+			     start);
 		if (i && n > 0 && (size_t)n < sizeof own->path)
 			n += snprintf(own->path + n, sizeof own->path - n, ".%u", i);
 		errno = ENAMETOOLONG;
@@ -235,12 +236,14 @@ void private_keep(const struct private_own *own)
 
 /* --- removing ----------------------------------------------------------------------------- */
 
-/* Is it a name that private_make gives? */
-static bool is_name(const char *name)
+/* Is it a name that private_make gives, or gave before it put the kind in front? */
+static bool is_name(const char *name, const char *kind)
 {
+	size_t digits, n = strlen(kind);
 	unsigned numbers = 0;
-	size_t digits;
 
+	if (strncmp(name, kind, n) == 0 && name[n] == '-')
+		name += n + 1;
 	for (;; name++) {
 		digits = strspn(name, "0123456789");
 		if (!digits || ++numbers > 3)
@@ -276,7 +279,7 @@ int private_claim(int at, const char *name, const char *kind)
 	struct stat st, now;
 	int folder, fd = -1;
 
-	if (!is_name(last ? last + 1 : name))
+	if (!is_name(last ? last + 1 : name, kind))
 		return -1;
 	folder = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (folder < 0)

@@ -19,7 +19,7 @@ bool private_folder(const char *path);
  * private_folder accepts.  false: none; errno and `root` are the last one's. */
 bool private_root(const char *name, char *root, size_t size);
 
-/* A process's own folder, ROOT/PID.STARTTIME, with a file PRIVATE_MARK in it.  The mark
+/* A process's own folder, ROOT/KIND-PID.STARTTIME, with a file PRIVATE_MARK in it.  The mark
  * says whose it is, and is the lock of the processes that use the folder: a read lock of
  * byte 0 (F_OFD_SETLK, fcntl(2)), of an open file that only a mapping keeps.  So no
  * descriptor is taken that the host might close, forked children have the lock, too, and

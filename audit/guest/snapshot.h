@@ -1,7 +1,7 @@
 /* Snapshots: the private, immutable files that generations are loaded from.
  *
- * ROOT/PID.STARTTIME/HASH.N/NAME	and links beside it, debug_files.h
- * ROOT/PID.STARTTIME/made/		what loader/tiny.h makes
+ * ROOT/goaudit-PID.STARTTIME/HASH.N/NAME	and links beside it, debug_files.h
+ * ROOT/goaudit-PID.STARTTIME/made/		what loader/tiny.h makes
  *
  * ROOT is the user's (owner and mode are checked) and on a file system that
  * allows execution: GOAUDIT_SNAPSHOTS, $XDG_RUNTIME_DIR/goaudit,

@@ -207,7 +207,7 @@ bool folder_lost(const struct loader *ld, const char *name)
 	       (errno == EACCES || faccessat(AT_FDCWD, f->own->path, X_OK, AT_EACCESS) != 0);
 }
 
-/* N of ROOT/PID.STARTTIME/HASH.N/NAME. */
+/* N of ROOT/goaudit-PID.STARTTIME/HASH.N/NAME. */
 static uint64_t serial_of(const struct process_folder *f, const char *file)
 {
 	const char *dot = strchr(file + strlen(f->own->path), '.');

@@ -35,7 +35,7 @@ wait $first 2>/dev/null && fail "not killed"
 [ "$(folders)" = 2 ] || fail "the folder of the killed one is gone already"
 run_audited ./host </dev/null >/dev/null
 [ "$(folders)" = 1 ] || fail "$(folders) folders: $(ls "$GOAUDIT_SNAPSHOTS")"
-ls -d "$GOAUDIT_SNAPSHOTS"/$second.* >/dev/null || fail "a living one's is gone"
+ls -d "$GOAUDIT_SNAPSHOTS"/goaudit-$second.* >/dev/null || fail "a living one's is gone"
 exec 8>&-
 wait $second || fail "the second one: status $?"
 expect_no_snapshots

@@ -112,7 +112,7 @@ int main(void)
 	refused();
 	limit.rlim_cur = RLIM_INFINITY;
 	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
-	snprintf(name, sizeof name, "%s/%d.%llu/made", getenv("GOAUDIT_SNAPSHOTS"), getpid(),
+	snprintf(name, sizeof name, "%s/goaudit-%d.%llu/made", getenv("GOAUDIT_SNAPSHOTS"), getpid(),
 		 strtoull(p, NULL, 10));
 	CHECK(close(open(name, O_CREAT | O_WRONLY, 0600)) == 0);
 	refused();
