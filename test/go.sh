@@ -16,6 +16,19 @@ go_file() {
 		printf 'module example.com/%s\n\ngo 1.22\n' "${1%%/*}" >"$folder/go.mod"
 }
 
+# Delve, the user's or one that is built once and kept in the cache: sets dlv.
+need_delve() {
+	local version=v1.27.2 cache=${GOAUDIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/goaudit}/tools
+	for dlv in "$(command -v dlv)" "$(go env GOPATH)/bin/dlv" "$cache/dlv-$version/dlv"; do
+		[ ! -x "$dlv" ] || return 0
+	done
+	mkdir -p "$cache"
+	GOBIN=$cache/new.$$ GOFLAGS=-mod=mod go install "github.com/go-delve/delve/cmd/dlv@$version" >dlv.log 2>&1 ||
+		skip "no dlv, and it cannot be fetched: $(tail -n 1 dlv.log)"
+	mv -T "$cache/new.$$" "$cache/dlv-$version" 2>/dev/null || rm -rf "$cache/new.$$"
+	[ -x "$dlv" ] || skip "no dlv"
+}
+
 # build_guest OUT.so FOLDER [go build flag...]
 build_guest() {
 	local out=$TEST_DIR/$1 folder=$2

@@ -32,6 +32,7 @@ install:
 		-exec install -D -m 644 {} $(abspath $(PRIVATE))/{} \;
 	install -D -m 644 -t $(PRIVATE)/exe $B/exe/exe.o $B/exe/exe.list
 	install -D -m 644 gdb-scripts/goaudit-gdb.py $D$(GDB_SCRIPT)
+	install -D -m 644 gdb-scripts/goaudit.star gdb-scripts/goaudit.lldb -t $D$(prefix)/share/goaudit
 	install -m 755 $B/$(DLBIND_SONAME) $D$(libdir)/$(DLBIND_SONAME)
 	ln -sf $(DLBIND_SONAME) $D$(libdir)/libdlbind.so
 	install -m 644 $B/libdlbind.a $D$(libdir)
@@ -53,12 +54,14 @@ install:
 uninstall:
 	rm -f $D$(bindir)/goaudit $D$(completiondir)/goaudit $D$(zshdir)/_goaudit \
 		$D$(fishdir)/goaudit.fish $D$(GDB_SCRIPT) \
+		$(addprefix $D$(prefix)/share/goaudit/,goaudit.star goaudit.lldb) \
 		$(addprefix $D$(libdir)/,libgoaudit.so libgoaudit.so.$(SOVERSION) \
 			libgoaudit.so.$(VERSION) $(DLBIND_SONAME) libdlbind.so libdlbind.a \
 			pkgconfig/goaudit.pc pkgconfig/dlbind.pc) \
 		$(addprefix $D$(includedir)/,$(notdir $(HEADERS)))
 	rm -f $(addprefix $(PRIVATE)/,$(notdir $(COMPANIONS)))
 	rm -rf $(PRIVATE)/overlay $(PRIVATE)/linker $(PRIVATE)/guest $(PRIVATE)/exe
+	[ ! -d $D$(prefix)/share/goaudit ] || rmdir --ignore-fail-on-non-empty $D$(prefix)/share/goaudit
 	[ ! -d $(PRIVATE) ] || rmdir --ignore-fail-on-non-empty $(PRIVATE)
 	for page in $(MAN_PAGES); do rm -f $D$(mandir)/man$${page##*.}/$${page##*/}; done
 	$(MAN_LINKS) | while read -r section page name; do \

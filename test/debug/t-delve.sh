@@ -1,12 +1,12 @@
 #!/bin/bash
 # Delve in a Go program that opens guests, by its command line and as VS Code uses it:
 # goroutines, stacks and variables; a breakpoint that is set before the guest is open, and
-# is hit in each of five generations, once it is switched off and on behind a reload.
+# is hit in each of five generations: once it is switched off and on behind a reload, or
+# with the command of goaudit.star.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go.sh"
 case $(go env GOVERSION) in go1.2[2-5]*) skip "before Go 1.26 there is no package goaudit/guest" ;; esac
-dlv=$(command -v dlv) || dlv=$(go env GOPATH)/bin/dlv
-[ -x "$dlv" ] || skip "no dlv: go install github.com/go-delve/delve/cmd/dlv@latest"
+need_delve
 export AUDIT GODEBUG= TERM=dumb NO_COLOR=1
 
 go_file guest/main.go <<'GO'
@@ -130,6 +130,24 @@ shows "> [Breakpoint 1] main.Work() ./src/guest/main.go:$here"
 shows "(dlv) 100"
 shows " in main.main"
 shows "* Goroutine 1 - User: ./src/guest/main.go:$here main.Work"
+
+# goaudit.star: the breakpoint is set again in each generation.
+{
+	printf 'break %s:%s\ny\nsource %s\n' "$TEST_DIR/src/guest/main.go" "$here" "$ROOT/gdb-scripts/goaudit.star"
+	for i in 1 2 3 4 5; do printf 'follow\nprint sum\n'; done
+	printf 'follow\nexit\n'
+} >commands
+LD_AUDIT=$AUDIT "$dlv" exec --allow-non-terminal-interactive=true ./host <commands >cli.txt 2>&1 || :
+perl -pe 's/\e\[[0-9;]*m//g' cli.txt | grep -x '(dlv) [0-9][0-9]*\|Process [0-9]* has exited with status 0' |
+	sed 's/Process [0-9]*/Process/' | uniq >followed.txt
+diff - followed.txt <<'E' || fail "follow: $(cat cli.txt)"
+(dlv) 100
+(dlv) 201
+(dlv) 303
+(dlv) 406
+(dlv) 510
+Process has exited with status 0
+E
 
 # The control: the same program without the names that Delve looks for.
 perl -pe 's/runtime\.allgs\0/runtime.allgx\0/; s/plugin\.Open\0/plugin.Opex\0/' host >without

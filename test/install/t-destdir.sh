@@ -37,6 +37,8 @@ usr/include/goaudit.h
 usr/share/bash-completion/completions/goaudit
 usr/share/fish/vendor_completions.d/goaudit.fish
 usr/share/gdb/auto-load/LIB/libgoaudit.so.VERSION-gdb.py
+usr/share/goaudit/goaudit.lldb
+usr/share/goaudit/goaudit.star
 usr/share/man/man1/goaudit-dfly.1
 usr/share/man/man1/goaudit.1
 usr/share/man/man7/goaudit.7

@@ -1,0 +1,58 @@
+#!/bin/bash
+# goaudit.lldb: lldb does not stop at the signals by which Go's runtime interrupts itself; the
+# control: without it it does.
+. "$(dirname "$0")/../lib.sh"
+. "$ROOT/test/go.sh"
+command -v lldb >/dev/null || skip "no lldb"
+
+go_file guest/main.go <<'GO'
+package main
+
+import "C"
+
+import (
+	"runtime"
+	"sync/atomic"
+)
+
+var total int
+
+//export Work
+func Work() {
+	for round := 0; round < 20; round++ {
+		var stop atomic.Bool
+		started, done := make(chan int), make(chan int)
+		go func() {
+			close(started)
+			for !stop.Load() { // nowhere else can it be stopped
+				total++
+			}
+			close(done)
+		}()
+		<-started
+		runtime.GC()
+		stop.Store(true)
+		<-done
+	}
+}
+
+func main() {}
+GO
+build_guest guest.so guest
+cc_host host <<'C'
+#include "gohost.h"
+int main(void)
+{
+	((void (*)(void))find(open_guest("./guest.so"), "Work"))();
+	return 0;
+}
+C
+follow() { # COMMAND...
+	lldb --batch -Q "$@" -o "settings set target.input-path /dev/null" \
+		-o "process launch -o $PWD/out.txt -e $PWD/out.txt -E LD_AUDIT=$AUDIT" ./host >lldb.txt 2>&1 || true
+}
+follow -o "command source $ROOT/gdb-scripts/goaudit.lldb"
+grep -q 'exited with status = 0' lldb.txt || fail "$(cat lldb.txt)"
+! grep -q 'stop reason = signal' lldb.txt || fail "$(cat lldb.txt)"
+follow
+grep -q 'stop reason = signal SIGURG' lldb.txt || fail "the control: $(cat lldb.txt)"
