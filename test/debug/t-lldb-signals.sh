@@ -12,26 +12,22 @@ import "C"
 
 import (
 	"runtime"
-	"sync/atomic"
+	"time"
 )
 
 var total int
 
 //export Work
 func Work() {
-	for round := 0; round < 20; round++ {
-		var stop atomic.Bool
-		started, done := make(chan int), make(chan int)
+	for end := time.Now().Add(time.Second); time.Now().Before(end); {
+		done := make(chan int)
 		go func() {
-			close(started)
-			for !stop.Load() { // nowhere else can it be stopped
-				total++
+			for i := 0; i < 50000000; i++ {
+				total += i
 			}
 			close(done)
 		}()
-		<-started
-		runtime.GC()
-		stop.Store(true)
+		runtime.GC() // interrupts it
 		<-done
 	}
 }
@@ -48,7 +44,7 @@ int main(void)
 }
 C
 follow() { # COMMAND...
-	lldb --batch -Q "$@" -o "settings set target.input-path /dev/null" \
+	timeout 100 lldb --batch -Q "$@" -o "settings set target.input-path /dev/null" \
 		-o "process launch -o $PWD/out.txt -e $PWD/out.txt -E LD_AUDIT=$AUDIT" ./host >lldb.txt 2>&1 || true
 }
 follow -o "command source $ROOT/gdb-scripts/goaudit.lldb"
