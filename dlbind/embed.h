@@ -28,6 +28,8 @@ struct dlbind_loader {
 	void *(*thread_text)(size_t size, bool make);
 	/* What dlbind_relist below does; NULL: that one, or libdlbind itself. */
 	int (*relist)(struct link_map *map, void (*between)(void *), void *arg);
+	/* Does a debugger stop where ld.so reports?  NULL: one that does at r_brk. */
+	bool (*watched)(void);
 };
 
 /* Before the first library; not thread-safe. */

@@ -101,6 +101,8 @@ out:
 
 bool ldso_debugger_at_brk(void)
 {
+	if (dlbind_state.loader.watched)
+		return dlbind_state.loader.watched();
 	return _r_debug.r_brk && machine_is_breakpoint((const void *)_r_debug.r_brk);
 }
 

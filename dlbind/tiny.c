@@ -15,8 +15,14 @@ struct tiny {
 	Elf64_Sym symbols[1];
 	uint32_t hash[4];
 	uintptr_t init[1];
-	char strings[8];
+	char strings[24];
+	/* For gdb 18, which forgets the program's own symbols when an object goes that has
+	 * no section. */
+	Elf64_Shdr sections[3];
 };
+
+#define DATA_NAME  1 /* in strings */
+#define NAMES_NAME 7
 
 static struct tiny tiny_with(uintptr_t init)
 {
@@ -28,6 +34,8 @@ static struct tiny tiny_with(uintptr_t init)
 		.ehdr = {
 			OBJECT_HEADER, .e_phoff = offsetof(struct tiny, phdrs),
 			.e_phnum = 3,
+			.e_shoff = offsetof(struct tiny, sections),
+			.e_shentsize = sizeof(Elf64_Shdr), .e_shnum = 3, .e_shstrndx = 2,
 		},
 		.phdrs = {
 			SEGMENT(PT_LOAD, PF_R | PF_W, 0, sizeof(struct tiny)),
@@ -45,6 +53,16 @@ static struct tiny tiny_with(uintptr_t init)
 		},
 		.hash = { 1, 1, 0, 0 },
 		.init = { init },
+		.strings = "\0.data\0.shstrtab",
+		.sections = {
+			{ 0 },
+			{ DATA_NAME, SHT_PROGBITS, SHF_ALLOC | SHF_WRITE,
+			  offsetof(struct tiny, dynamic), offsetof(struct tiny, dynamic),
+			  offsetof(struct tiny, strings) - offsetof(struct tiny, dynamic),
+			  0, 0, 8, 0 },
+			{ NAMES_NAME, SHT_STRTAB, 0, 0, offsetof(struct tiny, strings),
+			  sizeof "\0.data\0.shstrtab", 0, 0, 1, 0 },
+		},
 	};
 }
 

@@ -32,8 +32,7 @@ static bool has_breakpoint(uintptr_t address)
 	return address && machine_is_breakpoint((const void *)address);
 }
 
-/* Is a debugger attached? */
-static bool is_watched(const struct loader *ld)
+bool debugger_is_watched(const struct loader *ld)
 {
 	return has_breakpoint(ld->ldso.debug->r_brk) || has_breakpoint(ld->probe);
 }
@@ -118,7 +117,7 @@ void debugger_hide(struct loader *ld, struct listed *object)
 
 	if (object->hidden || ldso_validate(ld))
 		return;
-	if (!is_watched(ld)) {
+	if (!debugger_is_watched(ld)) {
 		change(&n);
 	} else {
 		with_tiny(&n);
@@ -140,7 +139,7 @@ void debugger_reinsert(struct loader *ld, struct listed *object)
 		return; /* at exit all have been put back (reload_finish) */
 	/* Before gdb looks again: a stale breakpoint byte would be taken for
 	 * the original one. */
-	if (!is_watched(ld)) {
+	if (!debugger_is_watched(ld)) {
 		change(&n);
 	} else {
 		drop_breakpoints(object->map);
@@ -151,7 +150,7 @@ void debugger_reinsert(struct loader *ld, struct listed *object)
 
 void debugger_reinsert_within(struct loader *ld, struct listed *object)
 {
-	if (is_watched(ld))
+	if (debugger_is_watched(ld))
 		drop_breakpoints(object->map);
 	ldso_reinsert(ld, object->map, object->global);
 	object->hidden = false;
@@ -229,7 +228,7 @@ void debugger_close(struct loader *ld, struct link_map *map)
 	char *name = map->l_name, first = name[0];
 	const struct link_map *m = ld->ldso.ns->loaded;
 
-	if (!is_watched(ld)) {
+	if (!debugger_is_watched(ld)) {
 		dlclose(map);
 		return;
 	}

@@ -18,6 +18,9 @@
 struct listed;
 struct loader;
 
+/* Does a debugger stop where ld.so reports changes?  From any thread. */
+bool debugger_is_watched(const struct loader *ld);
+
 /* Takes a generation's object out of the link map or puts it back, and tells
  * the debugger if there is one.  Only in a transaction, without our lock. */
 void debugger_hide(struct loader *ld, struct listed *object);

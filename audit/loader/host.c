@@ -152,7 +152,7 @@ void host_init(struct loader *ld)
 		h->environ = found.environ;
 		ld->libc = libc;
 		ld->base_ret = libc ? elf_find_ret(libc) : NULL;
-		tiny_init(ld, debugger_relist);
+		tiny_init(ld, debugger_relist, debugger_is_watched);
 		__atomic_store_n(&h->state, HOST_KNOWN, __ATOMIC_RELEASE);
 		/* Before any handler of the host's, so that theirs run outside of ours
 		 * in both directions: they may call dlopen. */

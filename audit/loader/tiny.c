@@ -49,19 +49,27 @@ static void *thread_text(size_t size, bool make)
 
 /* Who tells debuggers stands above this file. */
 static tiny_relist *tell;
+static tiny_watched *look;
 
 static int relist(struct link_map *map, void (*between)(void *), void *arg)
 {
 	return tell(loader, map, between, arg) ? 0 : -1;
 }
 
-void tiny_init(struct loader *ld, tiny_relist *how)
+static bool watched(void)
+{
+	return look(loader);
+}
+
+void tiny_init(struct loader *ld, tiny_relist *how, tiny_watched *is_watched)
 {
 	static const struct dlbind_loader functions = { open_here, close_here,  dlerror,
-							folder,    thread_text, relist };
+							folder,    thread_text, relist,
+							watched };
 
 	loader = ld;
 	tell = how;
+	look = is_watched;
 	dlbind_use_loader(&functions);
 }
 

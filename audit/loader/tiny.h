@@ -12,11 +12,12 @@
 struct loader;
 
 /* debugger_relist. */
+typedef bool tiny_watched(const struct loader *ld);
 typedef bool tiny_relist(struct loader *ld, struct link_map *map, void (*between)(void *),
 			 void *arg);
 
 /* Once, from la_preinit. */
-void tiny_init(struct loader *ld, tiny_relist *how);
+void tiny_init(struct loader *ld, tiny_relist *how, tiny_watched *is_watched);
 
 /* An object that does nothing: opening and closing it makes ld.so take its locks,
  * call the auditor, and tell the debugger.  Returns its path; NULL: no memory or disk
