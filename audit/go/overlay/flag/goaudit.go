@@ -1,83 +1,77 @@
 package flag
 
-// Flags that a guest has defined on the command line's set, in a package init.
-// See goaudit_replace.go and goaudit_purge.go of package runtime.  The set has no
-// lock: see goaudit_between.go there.
+// Flags of CommandLine: see goaudit_names.go of package sync.  The set has no lock: see
+// goaudit_between.go there.
 
-import (
-	"reflect"
-	"unsafe"
-)
+import "unsafe"
 
-//go:linkname goauditOnPurge runtime.goauditOnPurge
-func goauditOnPurge(purge func())
+//go:linkname goauditOnRegister sync.goauditOnRegister
+func goauditOnRegister(locked func(fn func()) bool, set func(name, value any) any) (register int)
 
-//go:linkname goauditOnReplace runtime.goauditOnReplace
-func goauditOnReplace(withdraw func() (restore func()))
-
-//go:linkname goauditUndo runtime.goauditUndo
-func goauditUndo(put func())
+//go:linkname goauditTake sync.goauditTake
+func goauditTake(register int, name, old any, how int) int
 
 //go:linkname goauditBetween runtime.goauditBetween
 func goauditBetween(pkg string, fn func())
 
-//go:linkname goauditOwns runtime.goauditOwns
-func goauditOwns(p unsafe.Pointer) bool
+//go:linkname goauditOnVar runtime.goauditOnVar
+func goauditOnVar(p unsafe.Pointer, size uintptr, kind int)
 
-//go:linkname goauditDies reflect.goauditDies
-func goauditDies(t reflect.Type) bool
+// goauditFlag is what is registered under a name.
+type goauditFlag struct {
+	formal, actual *Flag
+}
+
+var goauditFlags = goauditOnRegister(func(fn func()) bool {
+	goauditBetween("flag.", fn)
+	return true
+}, func(name, value any) (old any) {
+	key, c := name.(string), CommandLine
+	if f := c.formal[key]; f != nil {
+		old = goauditFlag{f, c.actual[key]}
+	}
+	delete(c.formal, key)
+	delete(c.actual, key)
+	if value != nil {
+		f := value.(goauditFlag)
+		c.formal[key] = f.formal
+		if f.actual != nil {
+			c.actual[key] = f.actual
+		}
+	}
+	return old
+})
 
 func init() {
-	goauditOnPurge(func() {
-		if restore := goauditWithdraw(); restore != nil {
-			goauditUndo(restore)
+	const cache = 1
+	goauditOnVar(unsafe.Pointer(&CommandLine), unsafe.Sizeof(CommandLine), cache)
+}
+
+// goauditDup: may Var not define this flag?  If another one is to stay, *f becomes that,
+// and the flag's variable gets its value.
+func (set *FlagSet) goauditDup(f **Flag) bool {
+	const add, refuse = 0, 1
+	var old any
+	there := set.formal[(*f).Name]
+	if set != CommandLine {
+		return there != nil
+	}
+	if there != nil {
+		old = goauditFlag{there, set.actual[(*f).Name]}
+	}
+	switch goauditTake(goauditFlags, (*f).Name, old, 0) {
+	case refuse:
+		return true
+	case add:
+		delete(set.actual, (*f).Name)
+		return false
+	}
+	if there != nil {
+		switch (*f).Value.(type) {
+		case *boolValue, *intValue, *int64Value, *uintValue, *uint64Value, *stringValue, *float64Value, *durationValue:
+			(*f).Value.Set(there.Value.String())
 		}
-	})
-	goauditOnReplace(goauditWithdraw)
-}
-
-// goauditOwned: a flag is a guest's if its name or usage is a literal of the
-// guest's, or its value is of a type of the guest's.
-func goauditOwned(f *Flag) bool {
-	return goauditOwns(unsafe.Pointer(unsafe.StringData(f.Name))) ||
-		goauditOwns(unsafe.Pointer(unsafe.StringData(f.Usage))) ||
-		goauditDies(reflect.TypeOf(f.Value))
-}
-
-func goauditWithdraw() (restore func()) {
-	c := CommandLine
-	if len(c.formal) == 0 { // the guests' own ones have long been counted
-		return nil
+		*f = there
 	}
-	formal, actual := make(map[string]*Flag), make(map[string]*Flag)
-	goauditBetween("flag.", func() {
-		goauditMoveOwned(c.formal, formal)
-		goauditMoveOwned(c.actual, actual)
-	})
-	if len(formal) == 0 {
-		return nil
-	}
-	return func() {
-		goauditBetween("flag.", func() {
-			for name, f := range formal {
-				if !goauditOwned(f) {
-					c.formal[name] = f
-				}
-			}
-			for name, f := range actual {
-				if !goauditOwned(f) {
-					c.actual[name] = f
-				}
-			}
-		})
-	}
-}
-
-func goauditMoveOwned(from, to map[string]*Flag) {
-	for name, f := range from {
-		if goauditOwned(f) {
-			to[name] = f
-			delete(from, name)
-		}
-	}
+	return false
 }

@@ -239,8 +239,10 @@ type goauditModule struct {
 	pinned  bool              // a lasting module: never unlinked
 	busy    bool              // it has been registered, and its package inits have not ended
 	begun   bool              // they have begun
-	heirs   int               // newer generations that are taking its names over
-	taken   goauditTaken      // what it has taken over itself
+	named   bool              // it may have registered names with std (goaudit_names.go)
+	number  uint64            // never another one's
+	older   []uint64          // its guest's, until its take-over has ended
+	failed  bool              // it was not taken; its inits may run on
 	unused  goauditUnused
 }
 

@@ -9,7 +9,8 @@ import "unsafe"
 func goauditOnVar(p unsafe.Pointer, size uintptr, kind int)
 
 func init() {
-	const table = 0
+	const table, cache = 0, 1
 	goauditOnVar(unsafe.Pointer(&allPools), unsafe.Sizeof(allPools), table)
 	goauditOnVar(unsafe.Pointer(&oldPools), unsafe.Sizeof(oldPools), table)
+	goauditOnVar(unsafe.Pointer(&goauditClaims), unsafe.Sizeof(goauditClaims), cache)
 }

@@ -1,8 +1,7 @@
 package gob
 
 // What gob knows of types: how they are encoded, their ids, and the names they
-// were registered under (gob.Register by the next generation of a guest would
-// panic if they stayed).  See goaudit_purge.go of package runtime.
+// were registered under.  See goaudit_purge.go and goaudit_names.go of package sync.
 
 import (
 	"reflect"
@@ -16,23 +15,24 @@ func goauditOnPurge(purge func())
 //go:linkname goauditDies reflect.goauditDies
 func goauditDies(t reflect.Type) bool
 
-//go:linkname goauditOnReplace runtime.goauditOnReplace
-func goauditOnReplace(withdraw func() (restore func()))
-
 //go:linkname goauditUndo runtime.goauditUndo
 func goauditUndo(put func())
 
-//go:linkname goauditForget sync.goauditForget
-func goauditForget(m *sync.Map)
+//go:linkname goauditOnMap sync.goauditOnMap
+func goauditOnMap(m *sync.Map) (register int)
+
+//go:linkname goauditLoadOrStore sync.goauditLoadOrStore
+func goauditLoadOrStore(m *sync.Map, register int, name, value any, equal bool) (actual any, loaded bool)
 
 func init() {
 	goauditOnPurge(goauditPurge)
-	goauditOnReplace(goauditWithdraw)
 }
 
-// goauditWithdraw takes back the names, which the next generation registers
-// for types of its own.
-func goauditWithdraw() (restore func()) {
+// Names, of which goauditNames is a register.
+var goauditNames = goauditOnMap(&nameToConcreteType)
+
+// goauditForgetNames drops the other direction, from types to their names.
+func goauditForgetNames() {
 	types := make(map[any]any)
 	concreteTypeToName.Range(func(k, v any) bool {
 		if goauditDies(k.(reflect.Type)) {
@@ -41,29 +41,14 @@ func goauditWithdraw() (restore func()) {
 		}
 		return true
 	})
-	names := make(map[any]any)
-	nameToConcreteType.Range(func(k, v any) bool {
-		if goauditDies(v.(reflect.Type)) {
-			names[k] = v
-			nameToConcreteType.Delete(k)
-		}
-		return true
-	})
-	if len(types) == 0 && len(names) == 0 {
-		return nil
-	}
-	goauditForget(&nameToConcreteType)
-	return func() {
-		for t, name := range types {
-			if !goauditDies(t.(reflect.Type)) {
-				concreteTypeToName.LoadOrStore(t, name)
+	if len(types) != 0 {
+		goauditUndo(func() {
+			for t, name := range types {
+				if !goauditDies(t.(reflect.Type)) {
+					concreteTypeToName.LoadOrStore(t, name)
+				}
 			}
-		}
-		for name, t := range names {
-			if !goauditDies(t.(reflect.Type)) {
-				nameToConcreteType.LoadOrStore(name, t)
-			}
-		}
+		})
 	}
 }
 
@@ -74,9 +59,7 @@ func goauditPurge() {
 		}
 		return true
 	})
-	if restore := goauditWithdraw(); restore != nil {
-		goauditUndo(restore)
-	}
+	goauditForgetNames()
 	typeLock.Lock()
 	defer typeLock.Unlock()
 	goauditPurgeIds()

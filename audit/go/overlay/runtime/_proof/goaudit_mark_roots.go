@@ -75,8 +75,7 @@ func (k *goauditMarker) words(lo, hi, lo0 uintptr, mask *bitvector, all bool, de
 	}
 }
 
-// structs finds the g, m and p structs, which are full of program counters, and what
-// modules have taken over.
+// structs finds the g, m and p structs, which are full of program counters.
 func (k *goauditMarker) structs() {
 	for _, gp := range allgs[k.gs:] {
 		k.note(unsafe.Pointer(gp), goauditBitPointers)
@@ -90,10 +89,6 @@ func (k *goauditMarker) structs() {
 	}
 	for _, pp := range allp {
 		k.note(unsafe.Pointer(pp), goauditBitPointers)
-	}
-	// Names that may be given back to guests; the records themselves are hidden.
-	for _, m := range goauditModules {
-		k.ptr(uintptr(unsafe.Pointer(unsafe.SliceData(m.taken.restore))), true)
 	}
 }
 

@@ -27,7 +27,7 @@ type goauditVar struct {
 
 // Sorted by address; written by inits of std only, before main_init_done.
 var (
-	goauditVars  [64]goauditVar
+	goauditVars  [96]goauditVar
 	goauditNVars int
 )
 

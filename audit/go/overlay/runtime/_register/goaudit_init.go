@@ -70,11 +70,11 @@ func goauditInit(p unsafe.Pointer) {
 		r.verdict = goauditOK
 		return
 	}
-	m.taken = goauditWithdraw(unsafe.Slice(r.others, r.othersN))
+	m.older = goauditOlder(unsafe.Slice(r.others, r.othersN))
 	r.begun = 1
 	r.verdict, r.stack = goauditRunInits(md, r.text[:])
 	if r.verdict != goauditOK {
-		goauditEndTakeOver(m, r.lo, r.hi, true)
+		goauditEndTakeOver(m, true)
 	}
 	r.initNs = uint64(nanotime() - start)
 	lock(&goauditLock)
@@ -100,6 +100,8 @@ func goauditEnter(md *moduledata, listed bool, r *goauditRegisterReq) {
 	lock(&goauditLock)
 	known := goauditRecord(md) != nil
 	if !known {
+		goauditNumber++
+		m.number = goauditNumber
 		goauditModules = append(goauditModules, m)
 		if !listed {
 			goauditLink(md) // before the merge: names are looked up by the list

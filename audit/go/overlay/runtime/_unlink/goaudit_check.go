@@ -20,7 +20,7 @@ import (
 // check holds the guests that are in use.
 func (b *goauditBatch) check() {
 	for i := range b.cands {
-		if c := &b.cands[i]; c.m != nil && (c.m.busy || c.m.heirs != 0) && c.req.verdict != goauditHeld {
+		if c := &b.cands[i]; c.m != nil && c.m.busy && c.req.verdict != goauditHeld {
 			t := b.hold(c, goauditFrame, 0)
 			t.str("package initialization")
 		}

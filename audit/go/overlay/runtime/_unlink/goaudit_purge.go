@@ -122,7 +122,7 @@ func goauditRemember(t unsafe.Pointer) {
 // goauditDying is the batch that goauditOwns and goauditMentions ask about.  It
 // is changed under goauditNaming, or for a while with the world stopped.  This
 // semaphore is held while purge functions run and no longer: a registration takes
-// it too (goaudit_replace.go), and must not wait for an unlink.
+// it too (goaudit_names.go), and must not wait for an unlink.
 var (
 	goauditDying  *goauditBatch
 	goauditNaming uint32 = 1

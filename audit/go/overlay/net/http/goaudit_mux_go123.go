@@ -1,0 +1,5 @@
+//go:build go1.23
+
+package http
+
+func (n *routingNode) goauditMulti() *routingNode { return n.multiChild }
