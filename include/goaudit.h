@@ -77,13 +77,19 @@ extern "C" {
  * valid as long as somebody holds a reference to it. */
 void *dlreload(void *handle) __attribute__((weak));
 
+/* Whether the caller takes a new build: see goaudit_reload_options. */
+typedef char *goaudit_check_function(void *symbol, void *arg);
+
 /* dlreload with options. */
 struct goaudit_reload_options {
-	size_t size;                  /* sizeof(struct goaudit_reload_options) */
-	unsigned flags;               /* GOAUDIT_RELOAD_... */
-	const char *const *variables; /* names up to a NULL, see below */
-	unsigned init_timeout_ms;     /* 0: GOAUDIT_INIT_TIMEOUT, see below */
-	unsigned reserved;            /* 0 */
+	size_t size;                   /* sizeof(struct goaudit_reload_options) */
+	unsigned flags;                /* GOAUDIT_RELOAD_... */
+	const char *const *variables;  /* names up to a NULL, see below */
+	unsigned init_timeout_ms;      /* 0: GOAUDIT_INIT_TIMEOUT, see below */
+	unsigned reserved;             /* 0 */
+	goaudit_check_function *check; /* NULL, or see below */
+	const char *check_symbol;
+	void *check_arg;
 };
 
 /* A Go guest's package variables are copied into the new generation after its
@@ -117,6 +123,13 @@ struct goaudit_reload_options {
  * one is retired, and unmapped when its inits have ended and nothing uses it.  There
  * is no limit for constructors, nor when dlreload2 is called in one. */
 
+/* A check is asked when the new build has been initialised, before anything moves over to it
+ * and before it is current: with the address of the symbol of that name in it (NULL: it has
+ * none), and check_arg.  It returns NULL, or why the build is not taken: a block from
+ * malloc(3) that the module frees, and that becomes dlerror's text; the reload then fails.
+ * On the caller's thread; not at all where no build is loaded, since the file has not
+ * changed or somebody else has brought it in. */
+
 /* As dlreload.  options: may be NULL, and is not kept. */
 void *dlreload2(void *handle, const struct goaudit_reload_options *options)
 	__attribute__((weak));
@@ -134,10 +147,37 @@ void *dlreload2(void *handle, const struct goaudit_reload_options *options)
  *                  has failed; returns why, a block from malloc(3) that the module frees,
  *                  or NULL.  It becomes part of the error's text.
  *
- * Calls into the old generation may be under way meanwhile. */
+ * Calls into the old generation may be under way meanwhile.  That goaudit_save was called
+ * does not mean that a successor comes: see goaudit_return. */
 typedef void *goaudit_save_function(size_t *size, unsigned *version);
 typedef int goaudit_load_function(const void *data, size_t size, unsigned version);
 typedef char *goaudit_state_error_function(void);
+
+/* Leaving.  A guest in any language may export three more, to hear what becomes of it:
+ *
+ *   goaudit_leave   a new build is about to be loaded: called before its constructors and
+ *                   package inits, and before goaudit_save.  Returns 0, or anything else to
+ *                   refuse; the reload (the reopen) then fails with what
+ *                   goaudit_state_error says.  The place to take back what the next build
+ *                   registers anew, to stop threads and timers, to hand over descriptors.
+ *   goaudit_return  the new build is not taken after all, whatever has failed: goaudit_leave
+ *                   itself, an init, goaudit_load.  The generation goes on.  Called once for
+ *                   each goaudit_leave; where there is none, for each build that was about
+ *                   to be loaded.
+ *   goaudit_close   the guest is closed, and no generation follows: everybody has closed it,
+ *                   and it is not parked, or was forgotten.  Also in a build that was not
+ *                   taken although its inits have run.  Called in the background, before it
+ *                   is unmapped.  Not at the process's end.
+ *
+ * A generation hears goaudit_leave or goaudit_close as the last of them, never both.  They
+ * run on a thread of the module's, while calls into the generation may be under way and are
+ * served as always; in a constructor on the caller's.  The reload waits for goaudit_leave as
+ * long as init_timeout_ms or GOAUDIT_INIT_TIMEOUT says, ten seconds where neither does: then
+ * it fails, and goaudit_return follows when goaudit_leave has ended.  It waits so long for
+ * goaudit_return, too.  They may call anything but a reload of their own guest. */
+typedef int goaudit_leave_function(void);
+typedef void goaudit_return_function(void);
+typedef void goaudit_close_function(void);
 
 /* Reloads a guest whenever its file changes, on a thread of the module's.
  *

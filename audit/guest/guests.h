@@ -66,6 +66,7 @@ struct generation {
 						 * its moduledata */
 	const struct adapter *adapter; /* f: its language's */
 	const void *owner;             /* L: the thread that loads or initialises it */
+	const void *leaver;            /* L: that is about to replace it, leave.h */
 	struct file_stamp stamp;       /* L: of the file it was made from */
 	uint64_t hash[2];              /* f: of that file's content */
 	struct content *content;       /* L: of an instance; NULL: shares nothing */
@@ -78,6 +79,9 @@ struct generation {
 	bool permanent; /* L: RTLD_NODELETE: one reference is never given back */
 	uint64_t tried; /* L: reaper round of the last attempt */
 	bool rolled_back;  /* L: never became current: std has no names of it */
+	bool started;      /* L: its constructors and inits have run to their end */
+	bool left;         /* L: its successor has come */
+	bool told, tell;   /* L: goaudit_close is its end; is to be called */
 	bool unmapping;    /* D: on the way out, past all return */
 	bool closed;       /* D: our reference is given back (linger.h) */
 	bool waiting;      /* L: retired, and retire_try is to look at it: it is */

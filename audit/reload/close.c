@@ -16,6 +16,7 @@
 #include "loader/real.h"
 #include "loader/transaction.h"
 #include "reload/forget.h"
+#include "reload/leave.h"
 #include "reload/recover.h"
 #include "reload/reloads.h"
 #include "reload/retire.h"
@@ -35,8 +36,8 @@ static enum goaudit_state settle_locked(struct reloads *rl, struct generation *g
 	enum goaudit_state before = gen->info->state, after = before;
 
 	/* Not the last; never to go; its own constructor or package init has
-	 * closed it; or hidden while a reload is under way, which settles it. */
-	if (!retire_is_unreferenced(gen) || rl->core->exiting || gen->owner ||
+	 * closed it; or a reload is under way, which settles it. */
+	if (!retire_is_unreferenced(gen) || rl->core->exiting || gen->owner || gen->leaver ||
 	    (before == GOAUDIT_OPEN && gen->object.hidden))
 		return GOAUDIT_FREE;
 	if (before == GOAUDIT_OPEN && users_wanted(rl, gen))
@@ -169,5 +170,6 @@ bool close_handle(struct reloads *rl, void *handle, int *result)
 	registry_release(rl->guests, guest);
 	retire_try(rl, false);
 	forget_surplus(rl);
+	leave_tell_closed(rl);
 	return true;
 }

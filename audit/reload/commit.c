@@ -48,6 +48,9 @@ static void supersede(struct job *job, struct generation *gen)
 {
 	struct reloads *rl = job->rl;
 
+	pthread_mutex_lock(&rl->core->lock);
+	gen->left = true;
+	pthread_mutex_unlock(&rl->core->lock);
 	if (!retire_is_unreferenced(gen)) {
 		pthread_mutex_lock(&rl->core->lock);
 		registry_set_state_locked(rl->guests, gen, GOAUDIT_SUPERSEDED);

@@ -18,6 +18,7 @@ enum outcome {
 	PREPARE,    /* a new generation is needed, but no snapshot was made */
 	BUSY,       /* another thread initialises the guest: wait, try again */
 	RETRY,      /* the guest has changed meanwhile: look again */
+	LEAVE,      /* the current generation is to hear of it first */
 	INITIALISE, /* loaded; a Go generation's inits are to be run */
 	FAILED,     /* dlerror is set */
 };
@@ -35,6 +36,7 @@ struct job {
 	struct generation *reloading; /* dlreload: the caller's generation; else NULL */
 	struct goaudit_reload_options options;
 	struct generation *old, *gen; /* current before, and new */
+	struct generation *leaving;   /* what leave_claim has claimed */
 	struct target_table *table;   /* for the entries, from initialise to the end */
 	bool initialised;             /* the new one's initialisers have run */
 	enum outcome outcome;

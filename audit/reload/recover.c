@@ -59,6 +59,8 @@ void recover_forked(struct reloads *rl)
 	for (gen = rl->guests->registry.live; gen; gen = next) {
 		next = gen->next_live;
 		gen->kept = 0; /* by threads that are no more */
+		gen->leaver = NULL;
+		gen->tell = false;
 		if (gen->owner && gen->owner != self)
 			give_up_locked(rl, gen);
 		else if (gen->unmapping && !rl->loader->calls)
@@ -66,6 +68,7 @@ void recover_forked(struct reloads *rl)
 				    "a thread that was unmapping it when this process "
 				    "was forked");
 	}
+	rl->tell = 0;
 	rl->interrupted = rl->guests->registry.live != NULL;
 }
 

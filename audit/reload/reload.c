@@ -33,6 +33,7 @@
 #include "guest/snapshot.h"
 #include "guest/stamp.h"
 #include "loader/debugger.h"
+#include "loader/elf.h"
 #include "loader/folder.h"
 #include "loader/host.h"
 #include "loader/ldso.h"
@@ -45,6 +46,7 @@
 #include "reload/forget.h"
 #include "reload/init.h"
 #include "reload/job.h"
+#include "reload/leave.h"
 #include "reload/load.h"
 #include "reload/move.h"
 #include "reload/needed.h"
@@ -102,6 +104,15 @@ static void promote(struct job *job, struct generation *gen)
 		dlclose(h);
 }
 
+static void in_its_own_hook(struct job *job)
+{
+	error_set(job->rl->core,
+		  "%s: its own goaudit_leave or goaudit_return cannot reload it: "
+		  "do so later",
+		  job->guest->path);
+	job->outcome = FAILED;
+}
+
 /* One look at the guest, and one step.  In a transaction. */
 static void open_step(void *arg)
 {
@@ -117,8 +128,11 @@ static void open_step(void *arg)
 	own = cur && cur->owner == arch_thread_pointer();
 	job->handle = NULL;
 	job->outcome = DONE;
-	if (state == GOAUDIT_INITIALISING && !own) {
+	if ((state == GOAUDIT_INITIALISING && !own) ||
+	    (state == GOAUDIT_PARKED && leave_is_anothers(cur))) {
 		job->outcome = BUSY;
+	} else if (state == GOAUDIT_PARKED && leave_is_below(job, cur)) {
+		in_its_own_hook(job);
 	} else if (state == GOAUDIT_OPEN || state == GOAUDIT_INITIALISING ||
 		   (state == GOAUDIT_LOADING && cur->object.map)) {
 		promote(job, cur);
@@ -140,7 +154,9 @@ static void open_step(void *arg)
 	} else if (!job->snapshot.file[0]) {
 		job->outcome = PREPARE;
 	} else if (hideable(job)) {
-		load_generation(job);
+		job->outcome = LEAVE;
+		if (!leave_claim(job, cur))
+			load_generation(job);
 		if (job->outcome == INITIALISE && !job->old && !job->gen->adapter->initialise)
 			commit_switch(&(struct commit){ &job, 1 }); /* nothing takes time */
 	}
@@ -236,18 +252,25 @@ static bool prepare(struct job *job)
 static bool wait_for_guest(struct job *job)
 {
 	struct reloads *rl = job->rl;
-	bool bounded = locks_load_is_mine(rl->loader, true), in_time = true;
+	bool bounded = locks_load_is_mine(rl->loader, true), in_time = true, late = false;
 	struct timespec end = clock_deadline(CONSTRUCTOR_WAIT_NS);
 	struct generation *cur;
 
 	pthread_mutex_lock(&rl->core->lock);
-	while ((cur = job->guest->current) && in_time &&
-	       cur->info->state == GOAUDIT_INITIALISING)
-		in_time =
-			clock_wait(&rl->core->changed, &rl->core->lock, bounded ? &end : NULL);
+	while ((cur = job->guest->current) && in_time && !late &&
+	       (cur->info->state == GOAUDIT_INITIALISING || leave_is_anothers(cur))) {
+		late = leave_is_late(cur);
+		in_time = late || clock_wait(&rl->core->changed, &rl->core->lock,
+					     bounded ? &end : NULL);
+	}
 	pthread_mutex_unlock(&rl->core->lock);
+	if (late)
+		error_set(rl->core,
+			  "%s: goaudit_leave or goaudit_return, which an earlier reload has "
+			  "called, has not ended: wait for it, or mend it",
+			  job->guest->path);
 	if (in_time)
-		return true;
+		return !late;
 	error_set(rl->core,
 		  "%s: another thread is initialising it, and this one is in a "
 		  "constructor: open it from outside of constructors",
@@ -309,6 +332,8 @@ static void begin(struct job *job, void (*first)(void *))
 			going = wait_for_guest(job);
 		else if (job->outcome == PREPARE)
 			going = prepare(job);
+		else if (job->outcome == LEAVE)
+			going = leave_run(job);
 		else
 			going = job->outcome == RETRY;
 	}
@@ -321,6 +346,7 @@ static void *end(struct job *job)
 	struct reloads *rl = job->rl;
 	void *handle = NULL;
 
+	leave_end(job);
 	if (job->snapshot.file[0])
 		folder_remove(rl->loader, job->snapshot.file);
 	snapshot_release(&job->snapshot);
@@ -331,6 +357,7 @@ static void *end(struct job *job)
 		handle = job->guest->raw ? job->handle : &job->guest->handle;
 	registry_release(rl->guests, job->guest);
 	forget_surplus(rl);
+	leave_tell_closed(rl);
 	if (handle)
 		debugger_loaded(rl->loader);
 	return handle;
@@ -460,9 +487,12 @@ static void reload_step(void *arg)
 		job->reloading = job->guest->serving;
 	gen = job->reloading;
 	job->outcome = DONE;
-	if (cur && cur->info->state == GOAUDIT_INITIALISING &&
-	    cur->owner != arch_thread_pointer()) {
+	if (cur && ((cur->info->state == GOAUDIT_INITIALISING &&
+		     cur->owner != arch_thread_pointer()) ||
+		    leave_is_anothers(cur))) {
 		job->outcome = BUSY;
+	} else if (cur && leave_is_below(job, cur)) {
+		in_its_own_hook(job);
 	} else if (cur && cur->owner) {
 		error_set(rl->core,
 			  "%s: its own constructor or package init cannot "
@@ -493,7 +523,9 @@ static void reload_step(void *arg)
 	} else if (!job->snapshot.file[0]) {
 		job->outcome = PREPARE;
 	} else if (hideable(job)) {
-		load_generation(job);
+		job->outcome = LEAVE;
+		if (!leave_claim(job, cur))
+			load_generation(job);
 	}
 	commit_show_map(job);
 }

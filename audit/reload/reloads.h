@@ -63,6 +63,7 @@ struct reloads {
 	struct reaper reaper;
 	struct lingering linger;
 	struct registered *registered; /* L: with libc, by guests; registered.h */
+	unsigned tell;                 /* L: generations whose goaudit_close is to be called */
 	bool interrupted;              /* D: recover has to look */
 };
 

@@ -29,6 +29,7 @@
 #include "loader/ldso.h"
 #include "loader/transaction.h"
 #include "loader/vacant.h"
+#include "reload/leave.h"
 #include "reload/linger.h"
 #include "reload/pins.h"
 #include "reload/registered.h"
@@ -310,6 +311,7 @@ static void follow(struct reloads *rl, struct generation *gen)
 
 void retire_generation(struct reloads *rl, struct generation *gen)
 {
+	leave_closed(rl, gen);
 	pthread_mutex_lock(&rl->core->lock);
 	if (gen->guest->current == gen)
 		gen->guest->current = NULL;

@@ -13,8 +13,8 @@
 #include "loader/loader.h"
 #include "reload/reloads.h"
 
-/* What the side of the build that has failed says of it, "" or "TEXT: ". */
-static void reason(struct reloads *rl, const struct generation *gen, char *out, size_t size)
+void state_hooks_reason(struct reloads *rl, const struct generation *gen, char *out,
+			size_t size)
 {
 	goaudit_state_error_function *ask =
 		(goaudit_state_error_function *)elf_lookup(gen->object.map,
@@ -50,7 +50,7 @@ bool state_hooks_run(struct reloads *rl, const struct generation *old,
 	if (!data && size == 0)
 		return true; /* it has none */
 	if (!data) {
-		reason(rl, old, why, sizeof why);
+		state_hooks_reason(rl, old, why, sizeof why);
 		error_set(rl->core,
 			  "%s: goaudit_save of the old generation has failed: %ssee "
 			  "what it says",
@@ -61,7 +61,7 @@ bool state_hooks_run(struct reloads *rl, const struct generation *old,
 	rl->loader->host.free(data);
 	if (result == 0)
 		return true;
-	reason(rl, gen, why, sizeof why);
+	state_hooks_reason(rl, gen, why, sizeof why);
 	error_set(rl->core,
 		  "%s: the new build does not take the state over "
 		  "(goaudit_load returned %d, of version %u, %zu bytes): %shave it "

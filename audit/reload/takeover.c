@@ -11,7 +11,9 @@
 #include "entry/entry.h"
 #include "goaudit.h"
 #include "guest/guests.h"
+#include "loader/elf.h"
 #include "loader/ldso.h"
+#include "loader/loader.h"
 #include "loader/transaction.h"
 #include "reload/commit.h"
 #include "reload/init.h"
@@ -62,6 +64,24 @@ static bool has_same_signatures(struct job *job)
 		same = move_check_exports(job->rl, job->old, job->gen, names, n) == 0;
 	free(names);
 	return same;
+}
+
+/* Does the caller of dlreload2 take it? */
+static bool is_accepted(struct job *job)
+{
+	const struct goaudit_reload_options *o = &job->options;
+	char *why;
+
+	if (!o->check)
+		return true;
+	why = o->check(o->check_symbol ? elf_lookup(job->gen->object.map, o->check_symbol) :
+					 NULL,
+		       o->check_arg);
+	if (!why)
+		return true;
+	error_set(job->rl->core, "%s", why);
+	job->rl->loader->host.free(why);
+	return false;
 }
 
 /* What the old generation leaves to the new one, which is initialised. */
@@ -128,7 +148,10 @@ bool takeover_prepare(struct job *job)
 	    init_run(rl, gen, limit ? limit : rl->core->settings.init_timeout) != INIT_GOOD)
 		return false;
 	job->initialised = true;
-	return take_over_state(job) && fits_still(job);
+	pthread_mutex_lock(&rl->core->lock);
+	gen->started = true;
+	pthread_mutex_unlock(&rl->core->lock);
+	return is_accepted(job) && take_over_state(job) && fits_still(job);
 }
 
 void takeover_end(struct job *const *jobs, unsigned n, bool good)

@@ -65,10 +65,33 @@ static void *open_guest(const char *path, char **error)
 
 static void *find_symbol(void *handle, const char *name) { return dlsym(handle, name); }
 
-static int reload_guest(void *handle, char **error)
+// As in goaudit.h.
+struct reload_options {
+	size_t size;
+	unsigned flags;
+	const char *const *variables;
+	unsigned init_timeout_ms, reserved;
+	char *(*check)(void *symbol, void *arg);
+	const char *check_symbol;
+	void *check_arg;
+};
+
+extern char *goauditGuestCheck(void *table, uintptr_t guest);
+
+static char *check(void *table, void *guest)
 {
-	void *(*reload)(void *) = (void *(*)(void *))dlsym(RTLD_DEFAULT, "dlreload");
-	int done = reload(handle) != NULL;
+	return goauditGuestCheck(table, (uintptr_t)guest);
+}
+
+static int reload_guest(void *handle, uintptr_t guest, char **error)
+{
+	void *(*reload)(void *, const struct reload_options *) =
+		(void *(*)(void *, const struct reload_options *))dlsym(RTLD_DEFAULT, "dlreload2");
+	struct reload_options options = { .size = sizeof options,
+					  .check = check,
+					  .check_symbol = "goaudit_exports",
+					  .check_arg = (void *)guest };
+	int done = reload(handle, &options) != NULL;
 	if (!done)
 		*error = why();
 	return done;
@@ -95,6 +118,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"runtime/cgo"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -168,14 +192,15 @@ func (g *Guest) Path() string { return g.path }
 func (g *Guest) Lookup(name string) (Symbol, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.lookup(name)
-}
-
-func (g *Guest) lookup(name string) (Symbol, error) {
 	if g.handle == nil {
 		return nil, fmt.Errorf("%s: %s: %w", g.path, name, errClosed)
 	}
-	if s := find(g.table(), name); s != nil {
+	return g.lookup(g.table(), name)
+}
+
+// lookup looks in a generation's table of exports, then for a C function.
+func (g *Guest) lookup(table unsafe.Pointer, name string) (Symbol, error) {
+	if s := find(table, name); s != nil {
 		return s, nil
 	}
 	text := C.CString(name)
@@ -314,9 +339,9 @@ type Bound[T any] struct {
 
 // A binding is a Bound of any type.
 type binding interface {
-	// prepare looks the current generation's symbol up; what it returns
-	// switches to that.
-	prepare() (func(), error)
+	// prepare looks the symbol up in a generation's table; what it returns switches to
+	// that.
+	prepare(table unsafe.Pointer) (func(), error)
 	drop()
 }
 
@@ -331,7 +356,10 @@ func Bind[T any](g *Guest, name string) (*Bound[T], error) {
 	if b == nil {
 		b = &Bound[T]{g: g, name: name}
 	}
-	set, err := b.prepare()
+	if g.handle == nil {
+		return nil, fmt.Errorf("%s: %s: %w", g.path, name, errClosed)
+	}
+	set, err := b.prepare(g.table())
 	if err != nil {
 		return nil, err
 	}
@@ -354,8 +382,8 @@ func (b *Bound[T]) Get() T {
 	return *v
 }
 
-func (b *Bound[T]) prepare() (func(), error) {
-	s, err := b.g.lookup(b.name)
+func (b *Bound[T]) prepare(table unsafe.Pointer) (func(), error) {
+	s, err := b.g.lookup(table, b.name)
 	if err != nil {
 		return nil, err
 	}
@@ -374,15 +402,18 @@ func (b *Bound[T]) drop() { b.value.Store(nil) }
 
 // Reload brings the file in, if it has changed: all that is bound, and all addresses
 // that C has, lead to the new generation when it returns, and calls under way end in
-// the old one.  On an error all that is bound stays with the old one.
+// the old one.  On an error the old one goes on, with its state; it is one, too, if
+// something that is bound is not there, or of another type.
 func (g *Guest) Reload() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.handle == nil {
 		return fmt.Errorf("%s: %w", g.path, errClosed)
 	}
+	me := cgo.NewHandle(g)
+	defer me.Delete()
 	var text *C.char
-	if C.reload_guest(g.handle, &text) == 0 {
+	if C.reload_guest(g.handle, C.uintptr_t(me), &text) == 0 {
 		return taken(text)
 	}
 	return g.bindAll()
@@ -404,16 +435,36 @@ func (g *Guest) follow() {
 func (g *Guest) bindAll() error {
 	// Another reload meanwhile is followed later.
 	g.seen.Store(atomic.LoadUintptr(g.address))
-	set := make([]func(), 0, len(g.bound))
-	for _, b := range g.bound {
-		f, err := b.prepare()
-		if err != nil {
-			return err
-		}
-		set = append(set, f)
+	set, err := g.prepareAll(g.table())
+	if err != nil {
+		return err
 	}
 	for _, f := range set {
 		f()
+	}
+	return nil
+}
+
+// prepareAll looks all that is bound up.
+func (g *Guest) prepareAll(table unsafe.Pointer) ([]func(), error) {
+	set := make([]func(), 0, len(g.bound))
+	for _, b := range g.bound {
+		f, err := b.prepare(table)
+		if err != nil {
+			return nil, err
+		}
+		set = append(set, f)
+	}
+	return set, nil
+}
+
+// goauditGuestCheck is asked by the module before a new build is current, and before the
+// state moves over; Reload is below it on the stack.
+//
+//export goauditGuestCheck
+func goauditGuestCheck(table unsafe.Pointer, guest C.uintptr_t) *C.char {
+	if _, err := cgo.Handle(guest).Value().(*Guest).prepareAll(table); err != nil {
+		return C.CString(err.Error())
 	}
 	return nil
 }

@@ -28,7 +28,8 @@ var goauditFormats = goauditOnRegister(func(fn func()) bool {
 	if value != nil {
 		atomicFormats.Store(goauditPut(formats, i, value.(format)))
 	} else if old != nil {
-		atomicFormats.Store(append(formats[:i:i], formats[i+1:]...))
+		keep := make([]format, 0, len(formats)) // nothing stays behind its end
+		atomicFormats.Store(append(append(keep, formats[:i]...), formats[i+1:]...))
 	}
 	return old
 })

@@ -218,8 +218,8 @@ func goauditNamesOf(register int) (names []goauditName) {
 	return names
 }
 
-// drop drops the claims on one name, if something is beneath them or not.
-func (r *goauditRegister) drop(key goauditName, beneath bool) goauditDropped {
+// drop drops the claims on one name, if something comes back in their place or not.
+func (r *goauditRegister) drop(key goauditName, back bool) goauditDropped {
 	var keep, gone []goauditClaim
 	goauditLockNames()
 	claims := goauditClaims[key]
@@ -230,14 +230,17 @@ func (r *goauditRegister) drop(key goauditName, beneath bool) goauditDropped {
 			keep = append(keep, claims[i])
 		}
 	}
-	if len(gone) == 0 || (len(keep) != 0) != beneath {
+	topGone := len(gone) != 0 && gone[len(gone)-1].order == claims[len(claims)-1].order
+	var value any
+	if topGone && len(keep) != 0 {
+		value = keep[len(keep)-1].value
+	}
+	if len(gone) == 0 || (value != nil) != back {
 		goauditUnlockNames()
 		return goauditDropped{}
 	}
-	topGone := gone[len(gone)-1].order == claims[len(claims)-1].order
-	var value any
-	if topGone && beneath {
-		value, keep[len(keep)-1].value = keep[len(keep)-1].value, nil
+	if value != nil {
+		keep[len(keep)-1].value = nil
 	}
 	if len(keep) == 0 || len(keep) == 1 && keep[0].pkg == "" {
 		delete(goauditClaims, key)
