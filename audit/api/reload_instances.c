@@ -75,7 +75,8 @@ int reload_instances(struct goaudit *ga, const char *path,
 	struct guest **all = name ? keep_all(ga, name, &n) : NULL;
 	int moved = 0;
 	bool good = all;
-	bool at_once = options && options->size >= sizeof *options &&
+	bool at_once = options &&
+		       options->size > offsetof(struct goaudit_reload_options, flags) &&
 		       (options->flags & GOAUDIT_RELOAD_TOGETHER);
 
 	if (!all)

@@ -140,11 +140,10 @@ struct go_init {
 	uint64_t size;           /* in */
 	uint64_t lo, hi;         /* in: the DSO's mapping */
 	struct go_range *others; /* in: the older generations: names that they have */
-	uint64_t others_n;       /* registered with flag, gob and expvar are taken
-				 * over, or given back if the inits panic; go_settle
-				 * has to follow if they do not */
-	uint64_t begun;          /* out: becomes not 0 when the names have been taken over
-				 * and the inits begin */
+	uint64_t others_n;       /* registered with std are taken over as the inits register
+				 * them, and given back if those panic; go_settle has to
+				 * follow if they do not */
+	uint64_t begun;          /* out: becomes not 0 when the inits begin */
 	uint64_t verdict;        /* out: enum go_verdict */
 	uint64_t init_ns;        /* out: package inits */
 	uint64_t stack;  /* out: GO_PANIC: as go_guard.panic, the text with the Go stack */

@@ -15,8 +15,8 @@
 #include "loader/loader.h"
 #include "loader/real.h"
 #include "loader/transaction.h"
+#include "reload/farewell.h"
 #include "reload/forget.h"
-#include "reload/leave.h"
 #include "reload/recover.h"
 #include "reload/reloads.h"
 #include "reload/retire.h"
@@ -170,6 +170,6 @@ bool close_handle(struct reloads *rl, void *handle, int *result)
 	registry_release(rl->guests, guest);
 	retire_try(rl, false);
 	forget_surplus(rl);
-	leave_tell_closed(rl);
+	farewell_tell(rl);
 	return true;
 }

@@ -7,22 +7,17 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "adapter/adapter.h"
 #include "core/arch.h"
 #include "core/clock.h"
 #include "core/core.h"
 #include "core/error.h"
 #include "core/log.h"
-#include "core/text.h"
 #include "goaudit.h"
 #include "guest/guests.h"
-#include "guest/records.h"
-#include "guest/registry.h"
-#include "guest/retired.h"
-#include "loader/elf.h"
 #include "loader/host.h"
 #include "loader/transaction.h"
 #include "reload/close.h"
+#include "reload/hooks.h"
 #include "reload/job.h"
 #include "reload/reloads.h"
 #include "reload/retire.h"
@@ -38,34 +33,12 @@ static const char late;
 struct hook {
 	struct reloads *rl;
 	struct generation *gen;
-	goaudit_leave_function *leave; /* one of the three, */
+	goaudit_leave_function *leave; /* one of the two */
 	goaudit_return_function *back;
-	goaudit_close_function *close;
 	int result;
 	char why[512];        /* a result that is not 0 */
 	bool done, abandoned; /* with core.lock */
 };
-
-static void *find(struct reloads *rl, const struct generation *gen, const char *name)
-{
-	const struct adapter *a = gen->adapter;
-
-	if (!gen->object.map || (a->runs_here && !a->runs_here(rl->adapters)))
-		return NULL;
-	return elf_lookup(gen->object.map, name);
-}
-
-/* Whoever has passed it over because it was kept looks again. */
-static void let_go(struct reloads *rl, struct generation *gen)
-{
-	pthread_mutex_lock(&rl->core->lock);
-	gen->kept--;
-	if (rl->guests->retired.queue)
-		retired_ask(rl->guests);
-	pthread_cond_broadcast(&rl->core->changed);
-	pthread_mutex_unlock(&rl->core->lock);
-	retire_try(rl, false);
-}
 
 static void call(struct hook *h)
 {
@@ -73,16 +46,14 @@ static void call(struct hook *h)
 		h->result = h->leave();
 		if (h->result)
 			state_hooks_reason(h->rl, h->gen, h->why, sizeof h->why);
-	} else if (h->back) {
-		h->back();
 	} else {
-		h->close();
+		h->back();
 	}
 }
 
 static const char *name_of(const struct hook *h)
 {
-	return h->leave ? "goaudit_leave" : h->back ? "goaudit_return" : "goaudit_close";
+	return h->leave ? "goaudit_leave" : "goaudit_return";
 }
 
 /* The generation goes on after a leave or return that nobody has waited for. */
@@ -90,7 +61,7 @@ static void come_back(struct hook *h)
 {
 	struct reloads *rl = h->rl;
 	goaudit_return_function *back =
-		(goaudit_return_function *)find(rl, h->gen, "goaudit_return");
+		(goaudit_return_function *)hooks_find(rl, h->gen, "goaudit_return");
 
 	if (h->leave && back)
 		back();
@@ -104,8 +75,7 @@ static void come_back(struct hook *h)
 static void take(struct hook *h)
 {
 	pthread_mutex_lock(&h->rl->core->lock);
-	if (!h->close)
-		h->gen->leaver = arch_thread_pointer();
+	h->gen->leaver = arch_thread_pointer();
 	pthread_mutex_unlock(&h->rl->core->lock);
 }
 
@@ -125,13 +95,11 @@ static void *hook_thread(void *arg)
 	pthread_mutex_unlock(&rl->core->lock);
 	if (!abandoned)
 		return NULL;
-	if (!h->close)
-		come_back(h);
-	if (!h->close)
-		log_line(rl->core, "%s: %s of generation %u, which took too long, has ended",
-			 gen->guest->path, name_of(h), gen->info->number);
+	come_back(h);
+	log_line(rl->core, "%s: %s of generation %u, which took too long, has ended",
+		 gen->guest->path, name_of(h), gen->info->number);
 	free(h);
-	let_go(rl, gen);
+	retire_let_go(rl, gen);
 	return NULL;
 }
 
@@ -173,7 +141,7 @@ bool leave_claim(struct job *job, struct generation *cur)
 	struct reloads *rl = job->rl;
 
 	if (job->leaving || !cur || cur->owner || cur->leaver ||
-	    (!find(rl, cur, "goaudit_leave") && !find(rl, cur, "goaudit_return")))
+	    (!hooks_find(rl, cur, "goaudit_leave") && !hooks_find(rl, cur, "goaudit_return")))
 		return false;
 	pthread_mutex_lock(&rl->core->lock);
 	cur->leaver = arch_thread_pointer();
@@ -211,7 +179,7 @@ bool leave_run(struct job *job)
 		return false;
 	}
 	*h = (struct hook){ .rl = rl, .gen = gen };
-	h->leave = (goaudit_leave_function *)find(rl, gen, "goaudit_leave");
+	h->leave = (goaudit_leave_function *)hooks_find(rl, gen, "goaudit_leave");
 	if (h->leave && !run(h, limit)) {
 		job->leaving = NULL; /* the thread's from now on */
 		error_set(rl->core,
@@ -250,10 +218,11 @@ static bool back(struct job *job)
 	bool done = true;
 
 	if (h)
-		*h = (struct hook){ .rl = rl,
-				    .gen = gen,
-				    .back = (goaudit_return_function *)find(rl, gen,
-									    "goaudit_return") };
+		*h = (struct hook){
+			.rl = rl,
+			.gen = gen,
+			.back = (goaudit_return_function *)hooks_find(rl, gen, "goaudit_return")
+		};
 	if (h && h->back && !run(h, limit)) {
 		log_line(rl->core,
 			 "%s: goaudit_return of generation %u has not ended within %u ms, "
@@ -287,56 +256,6 @@ void leave_end(struct job *job)
 	if (stays && retire_is_unreferenced(gen))
 		transaction_run(rl->loader, close_step, job);
 	if (done)
-		let_go(rl, gen);
+		retire_let_go(rl, gen);
 	job->leaving = NULL;
-}
-
-void leave_closed(struct reloads *rl, struct generation *gen)
-{
-	if (gen->left || gen->leaver || gen->told || (gen->rolled_back && !gen->started) ||
-	    rl->core->exiting || !find(rl, gen, "goaudit_close"))
-		return;
-	pthread_mutex_lock(&rl->core->lock);
-	gen->told = true;
-	gen->kept++;
-	gen->tell = true;
-	rl->tell++;
-	pthread_mutex_unlock(&rl->core->lock);
-}
-
-static struct generation *next_to_tell(struct reloads *rl)
-{
-	struct generation *gen;
-
-	pthread_mutex_lock(&rl->core->lock);
-	for (gen = rl->guests->registry.live; gen && !gen->tell; gen = gen->next_live)
-		;
-	if (gen) {
-		gen->tell = false;
-		rl->tell--;
-	}
-	pthread_mutex_unlock(&rl->core->lock);
-	return gen;
-}
-
-void leave_tell_closed(struct reloads *rl)
-{
-	struct generation *gen;
-	struct hook *h;
-
-	while (__atomic_load_n(&rl->tell, __ATOMIC_RELAXED) && (gen = next_to_tell(rl))) {
-		h = calloc(1, sizeof *h);
-		if (h)
-			*h = (struct hook){ .rl = rl,
-					    .gen = gen,
-					    .close = (goaudit_close_function *)
-						    find(rl, gen, "goaudit_close"),
-					    .abandoned = true };
-		if (!h || !h->close || host_start_thread(rl->loader, hook_thread, h) != 0) {
-			if (h && h->close)
-				h->close();
-			free(h);
-			let_go(rl, gen);
-		}
-	}
 }

@@ -1,5 +1,5 @@
-/* Hooks by which a guest hears that a successor comes, that it has not come after all, and
- * that it is closed for good (goaudit.h): goaudit_leave, goaudit_return, goaudit_close.
+/* Hooks by which a guest hears that a successor comes, and that it has not come after all
+ * (goaudit.h): goaudit_leave, goaudit_return.
  *
  * Foreign code: all of it runs without locks, on a thread of its own with a limit of time,
  * or, in a constructor, on the caller's without one.  The generation is kept mapped
@@ -34,12 +34,5 @@ bool leave_run(struct job *job);
 /* The job has come to its end, whatever that is.  What has been claimed and is not replaced
  * is told by goaudit_return.  dlerror's text stays.  Without locks. */
 void leave_end(struct job *job);
-
-/* It is retired: goaudit_close is to be called, unless it has left or has never begun.
- * In a transaction. */
-void leave_closed(struct reloads *rl, struct generation *gen);
-
-/* Calls it for those; nobody waits.  Not in a transaction, without locks. */
-void leave_tell_closed(struct reloads *rl);
 
 #endif

@@ -43,6 +43,7 @@
 #include "loader/transaction.h"
 #include "reload/close.h"
 #include "reload/commit.h"
+#include "reload/farewell.h"
 #include "reload/forget.h"
 #include "reload/init.h"
 #include "reload/job.h"
@@ -357,7 +358,7 @@ static void *end(struct job *job)
 		handle = job->guest->raw ? job->handle : &job->guest->handle;
 	registry_release(rl->guests, job->guest);
 	forget_surplus(rl);
-	leave_tell_closed(rl);
+	farewell_tell(rl);
 	if (handle)
 		debugger_loaded(rl->loader);
 	return handle;

@@ -29,7 +29,7 @@
 #include "loader/ldso.h"
 #include "loader/transaction.h"
 #include "loader/vacant.h"
-#include "reload/leave.h"
+#include "reload/hooks.h"
 #include "reload/linger.h"
 #include "reload/pins.h"
 #include "reload/registered.h"
@@ -311,7 +311,7 @@ static void follow(struct reloads *rl, struct generation *gen)
 
 void retire_generation(struct reloads *rl, struct generation *gen)
 {
-	leave_closed(rl, gen);
+	hooks_mark_closed(rl, gen);
 	pthread_mutex_lock(&rl->core->lock);
 	if (gen->guest->current == gen)
 		gen->guest->current = NULL;
@@ -473,6 +473,19 @@ void retire_try(struct reloads *rl, bool all)
 		log_line(rl->core, "retired generations are not unmapped now: %s",
 			 LDSO_NOT_CALLED);
 }
+
+/* Whoever has passed it over because it was kept looks again. */
+void retire_let_go(struct reloads *rl, struct generation *gen)
+{
+	pthread_mutex_lock(&rl->core->lock);
+	gen->kept--;
+	if (rl->guests->retired.queue)
+		retired_ask_locked(rl->guests);
+	pthread_cond_broadcast(&rl->core->changed);
+	pthread_mutex_unlock(&rl->core->lock);
+	retire_try(rl, false);
+}
+
 void retire_gone_locked(struct reloads *rl, struct generation *gen)
 {
 	entry_forget_locked(rl->entries, gen);

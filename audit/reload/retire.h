@@ -52,6 +52,9 @@ void retire_strand(struct reloads *rl, struct generation *gen);
  * none.  Not in a transaction. */
 void retire_try(struct reloads *rl, bool all);
 
+/* One that keeps the generation (kept) does no more.  Not in a transaction, without locks. */
+void retire_let_go(struct reloads *rl, struct generation *gen);
+
 /* la_activity(LA_ACT_CONSISTENT): a dlclose may have taken some. */
 void retire_look(struct reloads *rl);
 
