@@ -221,7 +221,6 @@ good two.... 3 good two.... good two.... false
 guest.so: its package init has not ended within 20 ms and runs on without a use: mend the guest, or raise the limit
 good two.... 4 good two.... good two.... false
 good one.... 1 good one.... good one.... false
-./host flag redefined: called
 good one.... 2 good one.... good one.... false
 2 modules
 takes a bit. 1 takes a bit. takes a bit. false

@@ -68,7 +68,7 @@ func exempt(pkg string, files []*ast.File) {
 			}
 			// unsafe.Pointer(&NAME), or, within the helper of package runtime, p
 			if conv, ok := c.Args[0].(*ast.CallExpr); ok {
-				found["exempt "+pkg+"."+conv.Args[0].(*ast.UnaryExpr).X.(*ast.Ident).Name] = true
+				found["exempt "+pkg+"."+types.ExprString(conv.Args[0].(*ast.UnaryExpr).X)] = true
 			}
 			return true
 		})

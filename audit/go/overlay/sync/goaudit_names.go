@@ -123,9 +123,9 @@ func goauditTake(register int, name, old any, how int) int {
 	key := goauditName{register, name}
 	goauditLockNames()
 	claims := goauditClaims[key]
-	answer := goauditLeave // its inits run on, and nobody waits for them
-	if !failed {
-		answer = goauditAnswer(claims, by, pkg, old, how)
+	answer := goauditAnswer(claims, by, pkg, old, how)
+	if failed && old != nil {
+		answer = goauditLeave // its inits run on, and nobody waits for them
 	}
 	if answer == goauditAdd && how&goauditAsk == 0 {
 		goauditClaimOver(key, claims, goauditClaim{by: by, pkg: pkg}, old)

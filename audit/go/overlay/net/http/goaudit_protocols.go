@@ -36,9 +36,7 @@ var (
 
 func init() {
 	const cache = 1
-	if t := goauditTransport; t != nil {
-		goauditOnVar(unsafe.Pointer(&t.altProto), unsafe.Sizeof(t.altProto), cache)
-	}
+	goauditOnVar(unsafe.Pointer(&goauditTransport.altProto), unsafe.Sizeof(goauditTransport.altProto), cache)
 }
 
 // goauditDup: may RegisterProtocol not put *rt under this scheme?  If another one is to
