@@ -15,6 +15,7 @@
 #include "goaudit.h"
 #include "guest/guests.h"
 #include "loader/host.h"
+#include "loader/locks.h"
 #include "loader/transaction.h"
 #include "reload/close.h"
 #include "reload/hooks.h"
@@ -111,7 +112,7 @@ static bool run(struct hook *h, unsigned limit_ms)
 	struct timespec end;
 	bool done, in_time = true;
 
-	if (transaction_lock_is_mine(rl->loader, true) ||
+	if (locks_load_is_mine(rl->loader, true) ||
 	    host_start_thread(rl->loader, hook_thread, h) != 0) {
 		call(h);
 		return true;

@@ -9,3 +9,9 @@ type Save func() (data []byte, version uint32, err error)
 type Load func(data []byte, version uint32) error
 
 func Hand(s Save, l Load) {}
+
+func OnLeave(f func() error) {}
+
+func OnReturn(f func() error) {}
+
+func OnClose(f func()) {}
