@@ -18,7 +18,10 @@ LIB/goaudit/exe/exe.o
 LIB/goaudit/goaudit-dfly
 LIB/goaudit/guest/go.mod
 LIB/goaudit/guest/guest.go
+LIB/goaudit/guest/guest_other.go
+LIB/goaudit/guest/state/example_test.go
 LIB/goaudit/guest/state/state.go
+LIB/goaudit/guest/state/state_other.go
 LIB/goaudit/libgoaudit-dwarf.so
 LIB/goaudit/libgoaudit-entries.so
 LIB/goaudit/libgoaudit-image.so
