@@ -55,6 +55,10 @@ static const struct guest_case cases[] = {
 	{ "timers-stopped" },
 	{ "weak", "KeepWeak" },
 	{ "pcs", "KeepAny" },
+	/* names that it has registered go with it */
+	{ "expvar" },
+	{ "servemux" },
+	{ "muxfunc" },
 	/* these are copied instead of held */
 	{ "string", "KeepString", .without = NO(STRINGS) },
 	{ "substring", "KeepString", .without = NO(STRINGS) },
@@ -79,12 +83,6 @@ static const struct guest_case cases[] = {
 	{ "finalizer-garbage", NULL, IS(FINALIZER), "", "", MAYBE, NO(FINALIZERS) },
 	/* std keeps them */
 	{ "log", NULL, IS(TYPE), "type *main.T <-", "<- log.std", RELEASE, NO(TYPE_WORDS) },
-	{ "expvar", NULL, IS(TYPE), "type *main.T <-", "<- expvar.vars", NEVER,
-	  NO(TYPE_WORDS) },
-	{ "servemux", NULL, IS(TYPE), "type *main.T <-", "<- net/http.defaultServeMux", RELEASE,
-	  NO(TYPE_WORDS) },
-	{ "muxfunc", NULL, IS(FUNC), "func main.init", "<- net/http.defaultServeMux", RELEASE,
-	  NO(POINTERS) },
 	{ "flagset", NULL, IS(TYPE), "type *main.T <-", "<- flag.CommandLine", RELEASE,
 	  NO(TYPE_WORDS) },
 	/* another guest keeps them */

@@ -111,11 +111,11 @@ export GODEBUG=x509usefallbackroots=1
 expect_output run_audited ./host <<'E'
 build:one: sql mux mux image x509 pprof zip unzip transport rpc mime mime crypto flag gob expvar
 build:two: sql mux mux image x509 pprof zip unzip transport rpc mime mime crypto flag gob expvar
-its package init panicked: a bad build: mend the guest and build it again
+its package init panicked: a bad build (main.go:20): mend the guest and build it again
 build:two: sql mux mux image x509 pprof zip unzip transport rpc mime mime crypto flag gob expvar
 the new build does not take the state over (goaudit_load returned 1, of version 1, 1 bytes): have it accept that version
 build:two: sql mux mux image x509 pprof zip unzip transport rpc mime mime crypto flag gob expvar
-its package init panicked: sql: Register called twice for driver own: mend the guest and build it again
+its package init panicked: sql: Register called twice for driver own (own.go:66): mend the guest and build it again
 build:two: sql mux mux image x509 pprof zip unzip transport rpc mime mime crypto flag gob expvar
 build:oth: sql mux mux image x509 pprof zip unzip transport rpc mime mime crypto flag gob expvar
 build:two: sql mux mux image x509 pprof zip unzip transport rpc mime mime crypto flag gob expvar

@@ -142,7 +142,7 @@ build:two leaves
 build:two leaves, called last
 build:bad init
 build:two returns
-guest.so: its package init panicked: a bad build: mend the guest and build it again
+guest.so: its package init panicked: a bad build (main.go:67): mend the guest and build it again
 build:two
 -- one.so
 build:two leaves

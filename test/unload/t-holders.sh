@@ -17,5 +17,5 @@ run() { # CASES HELD COMMAND...
 expect_refused ./host
 # With gccheckmark nothing stops a goroutine in a loop; a garbage finalizer may
 # have run before it is seen, which is one held less.
-run 66 "4[012]" ./host
+run 66 "3[789]" ./host
 GODEBUG=clobberfree=1,cgocheck=0 run 1 1 ./host spinning
