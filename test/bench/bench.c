@@ -12,7 +12,9 @@
  *	bench plt                      a call through the PLT
  *	bench spawn N PROGRAM [ARG..]  start to end of a program, N times
  *	bench rss                      resident memory of a host without guests
- *	bench parked GUEST             what a parked generation keeps */
+ *	bench parked GUEST             what a parked generation keeps
+ *	bench gone GUEST A B           what a generation keeps that is gone, and what a
+ *	                               reload takes until it is */
 #include <dlfcn.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -283,6 +285,61 @@ static int parked(char **a)
 	return 0;
 }
 
+/* A figure of /proc/self/status, in KB. */
+static long status_kb(const char *name)
+{
+	FILE *f = must(fopen("/proc/self/status", "r"), "status");
+	size_t n = strlen(name);
+	char line[200];
+	long kb = 0;
+
+	while (fgets(line, sizeof line, f))
+		if (strncmp(line, name, n) == 0 && line[n] == ':')
+			kb = atol(line + n + 1);
+	fclose(f);
+	return kb;
+}
+
+static int gone(char **a)
+{
+	enum { WARM = 300, N = 1000 };
+	static double reload[N], until[N];
+	long rss = 0, tables = 0, space = 0;
+	void *h;
+
+	must(rename(a[1], a[0]) == 0 ? a : NULL, "rename");
+	h = must(dlopen(a[0], RTLD_NOW | RTLD_RELOADABLE), a[0]);
+	for (int i = -WARM; i < N; i++) {
+		int now = i & 1;
+		double t;
+
+		rename(a[0], a[1 + now]);
+		rename(a[2 - now], a[0]);
+		if (i == 0) {
+			collect_garbage();
+			rss = status_kb("VmRSS");
+			tables = status_kb("VmPTE");
+			space = status_kb("VmSize");
+		}
+		t = ns();
+		must(dlreload(h), "dlreload");
+		if (i >= 0)
+			reload[i] = ns() - t;
+		if (goaudit_reclaim(NULL, 60000) != 0)
+			return 1;
+		if (i >= 0)
+			until[i] = ns() - t;
+	}
+	rename(a[0], a[1]);
+	collect_garbage();
+	printf("gone_memory %ld B\n", (status_kb("VmRSS") - rss) * 1024 / N);
+	printf("gone_page_tables %ld B\n", (status_kb("VmPTE") - tables) * 1024 / N);
+	printf("gone_address_space %ld KB\n", (status_kb("VmSize") - space) / N);
+	printf("gone_reload %.2f us\n", median(reload, N) / 1e3);
+	printf("gone_until %.2f us\n", median(until, N) / 1e3);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -303,6 +360,8 @@ int main(int argc, char **argv)
 		return printf("rss %ld KB\n", resident_kb()) < 0;
 	if (strcmp(what, "parked") == 0 && argc == 3)
 		return parked(argv + 2);
+	if (strcmp(what, "gone") == 0 && argc == 5)
+		return gone(argv + 2);
 	fprintf(stderr, "usage: see the head of test/bench/bench.c\n");
 	return 2;
 }
