@@ -273,6 +273,7 @@ fuzz: test-programs $B/test/fuzz-guided
 .PHONY: matrix
 matrix:
 	@test/matrix/run
+	@test/matrix/debuggers
 
 include audit/package/install.mk
 
