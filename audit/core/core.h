@@ -66,7 +66,8 @@ struct settings {
 	unsigned reaper_share;    /* percent of a processor */
 	unsigned held_max;        /* retired generations that may be held, */
 	uint64_t held_bytes;      /* and the size of their mappings */
-	unsigned old_generations; /* of a guest that stay mapped: those replaced last */
+	unsigned old_generations; /* of a guest that stay mapped: those replaced last; */
+	bool old_by_language;     /* nobody has said how many */
 	unsigned parked;          /* guests that all have closed, and that are kept */
 	unsigned init_timeout;    /* ms; 0: no limit */
 	bool panic_return;

@@ -143,7 +143,10 @@ static bool take_parked(struct settings *s, const char *value)
 
 static bool take_old_generations(struct settings *s, const char *value)
 {
-	return whole_number(value, 65536, &s->old_generations);
+	if (!whole_number(value, 65536, &s->old_generations))
+		return false;
+	s->old_by_language = false;
+	return true;
 }
 
 static bool take_reaper_share(struct settings *s, const char *value)
@@ -181,7 +184,8 @@ const struct setting settings_table[] = {
 	{ "GOAUDIT_HELD", "256,1G", "COUNT or COUNT,SIZE, where SIZE may end in K, M or G",
 	  take_held },
 	{ "GOAUDIT_PARKED", "256", "a number of guests", take_parked },
-	{ "GOAUDIT_OLD_GENERATIONS", "0", "0 to 65536", take_old_generations },
+	{ "GOAUDIT_OLD_GENERATIONS", "2 of C++ with classes, else 0", "0 to 65536",
+	  take_old_generations },
 	{ "GOAUDIT_REAPER_SHARE", "20", "0 to 100", take_reaper_share },
 	{ "GOAUDIT_SNAPSHOTS", "$XDG_RUNTIME_DIR/goaudit", "a folder", take_snapshots },
 	{ "GOAUDIT_KEEP", "0", "0 or 1", take_keep },
@@ -196,6 +200,7 @@ const size_t settings_count = sizeof settings_table / sizeof *settings_table;
 static void set_defaults(struct settings *s)
 {
 	*s = (struct settings){
+		.old_by_language = true,
 		.reaper_share = 20,
 		.parked = 256,
 		.held_max = 256,

@@ -73,6 +73,7 @@ struct generation {
 	struct generation *next_same, **before_same; /* L: of them */
 	bool opened_global;                          /* D: with RTLD_GLOBAL */
 	bool described;                              /* f: has DWARF to compare functions by */
+	bool has_classes;                            /* f: see image.h */
 	bool reloadable;   /* DL: opened with RTLD_RELOADABLE, or by GOAUDIT_RELOADABLE */
 	bool panic_return; /* f: a panic ends a call only */
 	bool reaped;    /* f: its runtime has to let go of it first: the reaper takes it out */
@@ -88,6 +89,7 @@ struct generation {
 	bool leaving;      /* L: in the link map, and a dlclose will take it, */
 	bool stranded;     /* L: or ld.so did not let us take it out */
 	unsigned threads;  /* L: what threads have in it, threads.h */
+	bool kept_old;     /* L: see struct guest */
 	unsigned tries;    /* L: of retire_try in a row, */
 	uint64_t tried_at; /* L: and the step of the last one */
 	unsigned users;    /* DL: generations that need it, see needed.h; */
@@ -159,10 +161,11 @@ struct guest {
 	void *context;                /* c: of goaudit_open_instance */
 	struct guest_entries entries; /* L: the entry layer's */
 	struct generation *all;
-	uint32_t live; /* L: generations that are not gone */
-	uint32_t kept; /* L: by who has its pointer without the lock */
-	bool leaving;  /* L: it is retired to be forgotten */
-	bool closed;   /* L: is in registry.closed, linked by these */
+	uint32_t live;     /* L: generations that are not gone; */
+	uint32_t kept_old; /* L: of them, replaced ones that are kept for their number only */
+	uint32_t kept;     /* L: by who has its pointer without the lock */
+	bool leaving;      /* L: it is retired to be forgotten */
+	bool closed;       /* L: is in registry.closed, linked by these */
 	struct guest *closed_next, *closed_before;
 	const char *path;         /* absolute, symbolic links resolved; the text lives as
 						 * long as the guest, another one takes its place

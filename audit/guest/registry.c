@@ -186,7 +186,7 @@ static bool is_closed(const struct guest *g)
 {
 	const struct generation *cur = g->current;
 
-	return !g->kept && (!g->live || (g->live == 1 && cur && !cur->users &&
+	return !g->kept && (!g->live || (cur && g->live - g->kept_old == 1 && !cur->users &&
 					 cur->info->state == GOAUDIT_PARKED));
 }
 
@@ -228,6 +228,22 @@ void registry_keep_locked(struct guests *gs, struct guest *guest)
 	guest->kept++;
 	guest->leaving = false;
 	update_closed_locked(gs, guest);
+}
+
+static void keep_old_locked(struct guests *gs, struct generation *gen, bool kept)
+{
+	if (gen->kept_old == kept)
+		return;
+	gen->kept_old = kept;
+	kept ? gen->guest->kept_old++ : gen->guest->kept_old--;
+	update_closed_locked(gs, gen->guest);
+}
+
+void registry_keep_old(struct guests *gs, struct generation *gen, bool kept)
+{
+	pthread_mutex_lock(&gs->core->lock);
+	keep_old_locked(gs, gen, kept);
+	pthread_mutex_unlock(&gs->core->lock);
 }
 
 void registry_release(struct guests *gs, struct guest *guest)
@@ -567,6 +583,7 @@ void registry_describe_locked(struct guests *gs, struct generation *gen,
 	memcpy(gen->hash, s->hash, sizeof gen->hash);
 	registry_restamp_locked(gs, gen, &s->stamp);
 	gen->described = s->facts.has_debug_info;
+	gen->has_classes = s->facts.has_classes;
 	gen->file = file ? file : gen->guest->path;
 	gen->origin = strrchr(gen->file, '/') - gen->file;
 	gen->origin += gen->origin == 0;
@@ -615,6 +632,7 @@ void registry_set_state_locked(struct guests *gs, struct generation *gen,
 			free(gen->expanded[i]);
 		memset(gen->expanded, 0, sizeof gen->expanded);
 		leave_live_locked(gs, gen);
+		keep_old_locked(gs, gen, false);
 		gen->guest->live--;
 		if (gen->guest->serving == gen)
 			gen->guest->serving = NULL;

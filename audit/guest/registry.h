@@ -68,6 +68,10 @@ bool registry_was_lasting(const struct guests *gs, const void *handle);
 void registry_keep_locked(struct guests *gs, struct guest *guest);
 void registry_release(struct guests *gs, struct guest *guest);
 
+/* A replaced generation is kept for no other reason than its number (retire_keeps), or no
+ * more.  Without core.lock. */
+void registry_keep_old(struct guests *gs, struct generation *gen, bool kept);
+
 /* Are there more closed guests than are kept?  Without locks. */
 bool registry_has_surplus(const struct guests *gs);
 

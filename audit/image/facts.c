@@ -197,6 +197,17 @@ static void scan_sections(struct scan *sc)
 	}
 }
 
+/* A table of virtual functions, or what a type is told by when it is thrown. */
+static bool is_of_class(const struct image_elf *img, size_t i, const GElf_Sym *sym)
+{
+	const char *name;
+
+	if (GELF_ST_TYPE(sym->st_info) != STT_OBJECT)
+		return false;
+	name = image_symbol_name(img, i);
+	return strncmp(name, "_ZTV", 4) == 0 || strncmp(name, "_ZTI", 4) == 0;
+}
+
 /* One pass over the dynamic symbols, but for a runtime library: it has 130,000
  * and only one matters. */
 static enum image_status scan_symbols(struct scan *sc)
@@ -214,6 +225,7 @@ static enum image_status scan_symbols(struct scan *sc)
 			break;
 		if (sym.st_shndx != SHN_UNDEF) {
 			sc->facts->has_unique |= GELF_ST_BIND(sym.st_info) == STB_GNU_UNIQUE;
+			sc->facts->has_classes |= is_of_class(img, i, &sym);
 			continue;
 		}
 		if (strncmp(image_symbol_name(img, i), ABIHASH_PREFIX,

@@ -78,6 +78,7 @@ struct image_facts {
 	bool has_debug_info; /* .debug_info, of C code perhaps */
 	bool has_unique;     /* STB_GNU_UNIQUE symbols defined (not looked for in
 					 * a runtime, which is never closed) */
+	bool has_classes;    /* of C++, with virtual functions or to throw, that others see */
 	bool overlay;        /* runtime: has goaudit's entry points */
 	uint64_t base;       /* lowest p_vaddr, page-aligned */
 	uint64_t extent;     /* bytes of address space its segments span */

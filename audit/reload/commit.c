@@ -188,7 +188,7 @@ static void settle(struct job *job)
 	if (old)
 		supersede(job, old);
 	/* One more is kept, so another one is not. */
-	if (rl->core->settings.old_generations)
+	if (old && retire_keeps(rl, old))
 		retire_replaced(rl, job->guest);
 	/* The caller may have come from an older one still. */
 	if (mine && mine != old && retire_is_unreferenced(mine))

@@ -49,8 +49,10 @@ static void forget_step(void *arg)
 		pthread_mutex_unlock(&rl->core->lock);
 		if (!guest)
 			return;
-		if (parked)
+		if (parked) {
 			retire_generation(rl, parked);
+			retire_replaced(rl, guest);
+		}
 	}
 	f->more = true;
 }

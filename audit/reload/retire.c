@@ -210,16 +210,27 @@ bool retire_is_used(struct reloads *rl, const struct generation *gen)
 	return held || registered_hold(rl, gen, NULL, NULL);
 }
 
-/* Is it one of its guest's last, which the user wants to keep? */
+/* So many that others have replaced are kept.  Nothing can tell whether the program has
+ * objects of a class yet. */
+#define OLD_WITH_CLASSES 2
+
+unsigned retire_keeps(const struct reloads *rl, const struct generation *gen)
+{
+	const struct settings *s = &rl->core->settings;
+
+	return s->old_by_language ? gen->has_classes * OLD_WITH_CLASSES : s->old_generations;
+}
+
+/* Is it one of its guest's last, to be kept while the guest is there? */
 static bool is_kept_back(struct reloads *rl, const struct generation *gen)
 {
-	unsigned newer = 0;
+	unsigned newer = 0, keeps = retire_keeps(rl, gen);
 
-	if (gen->rolled_back || !rl->core->settings.old_generations)
+	if (gen->rolled_back || !keeps || !gen->guest->current)
 		return false;
 	for (const struct generation *g = gen->guest->all; g && g != gen; g = g->next)
 		newer += g->info->state == GOAUDIT_RETIRED && !g->rolled_back;
-	return newer < rl->core->settings.old_generations;
+	return newer < keeps;
 }
 
 static bool is_called(struct reloads *rl, const struct generation *gen)
@@ -248,7 +259,8 @@ static void wait_until_left(struct reloads *rl, struct generation *gen)
 
 	if (gen->unmapping)
 		return;
-	if (is_kept_back(rl, gen)) {
+	registry_keep_old(rl->guests, gen, is_kept_back(rl, gen));
+	if (gen->kept_old) {
 		holder = HOLDER_KEPT;
 		text_copy(text, sizeof text, "GOAUDIT_OLD_GENERATIONS, as one of the last");
 	} else if (retire_is_used(rl, gen)) {

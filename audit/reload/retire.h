@@ -17,6 +17,9 @@ struct reloads;
 
 bool retire_is_unreferenced(const struct generation *gen);
 
+/* How many of its guest stay mapped that have been replaced. */
+unsigned retire_keeps(const struct reloads *rl, const struct generation *gen);
+
 /* Takes a generation out of the link map; what it needs stays. */
 void retire_hide(struct reloads *rl, struct generation *gen);
 
