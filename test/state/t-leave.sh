@@ -181,3 +181,60 @@ f is 1
 -- the end
 E
 expect_no_snapshots
+
+# A guest in D, of whose runtime they need nothing.
+compiler=
+for c in ldc2 gdc; do command -v $c >/dev/null && compiler=$c; done
+[ -n "$compiler" ] || exit 0
+cat >guest.d <<'D'
+module guest;
+version (V2) enum VERSION = 2; else enum VERSION = 1;
+extern (C) void note(int, const(char)*) nothrow;
+extern (C):
+int goaudit_leave() nothrow { note(VERSION, "leave"); return 0; }
+void goaudit_return() nothrow { note(VERSION, "return"); }
+void goaudit_close() nothrow { note(VERSION, "close"); }
+int f() { return VERSION; }
+D
+cc_host d_host -rdynamic <<'C'
+#include "host.h"
+static int closed;
+void note(int build, const char *text)
+{
+	printf("%d %s\n", build, text);
+	if (strcmp(text, "close") == 0)
+		__atomic_store_n(&closed, 1, __ATOMIC_RELEASE);
+}
+int main(void)
+{
+	void *h;
+
+	setvbuf(stdout, NULL, _IONBF, 0);
+	replace("d1.so", "guest.so");
+	h = goaudit_open_instance("./guest.so", RTLD_NOW, NULL);
+	CHECK(h && call(h, "f") == 1);
+	replace("not-elf", "guest.so");
+	CHECK(!dlreload(h) && call(h, "f") == 1);
+	replace("4.so", "guest.so");
+	CHECK(!dlreload(h) && call(h, "f") == 1);
+	replace("d2.so", "guest.so");
+	CHECK(dlreload(h) == h && call(h, "f") == 2);
+	close_guest(h);
+	for (int i = 0; i < 60000 && !__atomic_load_n(&closed, __ATOMIC_ACQUIRE); i++)
+		usleep(1000);
+	return 0;
+}
+C
+echo nothing >not-elf
+for v in 1 2; do
+	case $compiler in
+	ldc2) ldc2 -shared -relocation-model=pic -link-defaultlib-shared -d-version=V$v -of=d$v.so guest.d ;;
+	gdc) gdc -shared -shared-libphobos -fPIC -fversion=V$v -o d$v.so guest.d ;;
+	esac || fail "$compiler"
+done
+expect_output run_audited ./d_host <<'E'
+1 leave
+1 return
+1 leave
+2 close
+E
