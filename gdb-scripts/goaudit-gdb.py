@@ -236,7 +236,7 @@ has one."""
             if g.state == "superseded" or g.state == "retired" and g.holder != HOLDERS_NONE or \
                     self.mode == "on" and g.state in ("retired", "parked"):
                 sure[g.snapshot] = g
-            elif g.state == "retired" or g.state == "open" and \
+            elif threads and g.state == "retired" or g.state == "open" and \
                     names.count(g.snapshot) == (g.snapshot in self.added):
                 asked[g.snapshot] = g       # on its way out
         if asked:

@@ -547,6 +547,8 @@ void registry_restamp_locked(struct guests *gs, struct generation *gen,
 {
 	struct instances *all = gen->guest->instances;
 
+	if (gen->info->state == GOAUDIT_GONE)
+		return; /* between a look at its file and this */
 	gen->stamp = *stamp;
 	if (!all) {
 		index_put(&gs->registry.by_file, &gen->by_file,

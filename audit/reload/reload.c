@@ -178,7 +178,9 @@ static bool look_at_content(struct job *job, struct generation *cur, const uint6
 	job->unchanged = memcmp(s->hash, hash, sizeof s->hash) == 0 && !job->turned;
 	if (job->unchanged) {
 		pthread_mutex_lock(&rl->core->lock);
-		registry_restamp_locked(rl->guests, cur, &s->stamp);
+		/* It may be gone by now, and its record another one's. */
+		if (job->guest->current == cur)
+			registry_restamp_locked(rl->guests, cur, &s->stamp);
 		pthread_mutex_unlock(&rl->core->lock);
 	}
 	return true;

@@ -69,7 +69,7 @@ def stacks():
         if "stays" in names:
             return " ".join(names[names.index("stays"):][:4])
 if stacks():
-    say("without symbols:", stacks())
+    say("without symbols:", " ".join(stacks().split()[:2]))
     gdb.execute("goaudit symbols on", to_string=True)
     say("with symbols:", stacks())
 G
@@ -91,7 +91,7 @@ reinserted:
 gdb: 1 listed; number: 1; generations: 1 open
 superseded:
 gdb: 1 listed; number: 2; generations: 1 superseded, 2 open
-gdb: without symbols: stays ?? ??
+gdb: without symbols: stays ??
 gdb: with symbols: stays wait_in_1 stay thread
 gone:
 gdb: 1 listed; number: 2; generations: 2 open

@@ -75,7 +75,7 @@ expect_no_snapshots
 
 cat >look.py <<'G'
 say(" ".join(n for n in calls() if not re.match(
-    r"runtime\.(cgocallbackg|asmcgocall|cgocall$)|_cgo|main\._Cfunc|main\.work\.func|raise$|__|kill$|entry_of_", n)))
+    r"runtime\.(cgocallbackg|asmcgocall|cgocall$)|_cgo|main\._Cfunc|main\.work\.func|raise$|__|kill$|\?\?$|entry_of_", n)))
 gdb.execute("frame function main.work", to_string=True)
 text = gdb.parse_and_eval("text")
 say("text =", text["str"].string(length=int(text["len"])), "at", where())
