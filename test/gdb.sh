@@ -4,7 +4,7 @@
 command -v gdb >/dev/null || skip "no gdb"
 gdb -nx -batch -ex 'python print(1)' 2>/dev/null | grep -qx 1 || skip "gdb has no Python"
 
-gdb_major=$(gdb --version | sed -n '1s/.* \([0-9]*\)\..*/\1/p')
+gdb_major() { gdb --version | sed -n '1s/.* \([0-9]*\)\..*/\1/p'; }
 
 # gdb_run COMMANDS-FILE [gdb argument...]: gdb in batch mode, with gdb.py.  Shown
 # are lines of gdb.py, of the host and of the inferior's end, and whatever may

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../dlbind/machine.h"
 #include "core/arch.h"
 #include "core/arguments.h"
 #include "core/cancel.h"
@@ -21,8 +22,6 @@
 #include "goaudit.h"
 #include "loader/elf.h"
 #include "loader/loader.h"
-
-#define PAGE 4096
 
 #define STEPS 100000 /* of reading a function: under a millisecond */
 
@@ -136,7 +135,7 @@ static uint64_t room_for(uint64_t words, uintptr_t back)
 	uintptr_t end = here - words * 8 - ROOM;
 	CANCEL_OFF();
 
-	for (uintptr_t at = here & -PAGE; at > end; at -= PAGE) {
+	for (uintptr_t at = here & -MACHINE_PAGE; at > end; at -= MACHINE_PAGE) {
 		if (syscall(SYS_rt_sigprocmask, -1, at, NULL, 8) == 0 || errno != EFAULT)
 			continue;
 		if (__atomic_exchange_n(&said, back, __ATOMIC_RELAXED) != back)

@@ -101,6 +101,7 @@ generation 5
 510
 E
 
+# shellcheck disable=SC2154	# by dlv.sh
 follow() { python3 "$ROOT/test/debug/dap.py" "$dlv" "$TEST_DIR/$1" "$TEST_DIR/src/guest/main.go" "$here" \
 	"$TEST_DIR/src/host/main.go" "$reloaded"; }
 expect_output follow host <<E

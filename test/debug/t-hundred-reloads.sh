@@ -68,7 +68,7 @@ void __wrap_debugger_close(void *ga, void *map) { dlclose(map); }
 C
 GDB_AUDIT=$TEST_DIR/seen/libgoaudit.so gdb_run commands ./host >control.txt
 grep -q '^gdb: 100 hits' control.txt || fail "control: $(cat control.txt)"
-[ "$gdb_major" -ge 17 ] || # newer ones know it again
+[ "$(gdb_major)" -ge 17 ] || # newer ones know it again
 	! grep -q ' 101 loads' control.txt || fail "gdb reads nothing twice in the control"
 cp v1.so guest.so
 control_module listed debugger_hide <<<'void __wrap_debugger_hide(void *ga, void *gen) {}'

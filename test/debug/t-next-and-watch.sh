@@ -100,7 +100,7 @@ expect_output run_it <want.txt
 ! grep -q 'location number not found' gdb.log || fail "$(cat gdb.log)"
 
 # What newer ones disable in a library that has left they do not set again.
-[ "$gdb_major" -lt 16 ] || exit 0
+[ "$(gdb_major)" -lt 16 ] || exit 0
 cat >commands <<G
 source $ROOT/gdb-scripts/goaudit-gdb.py
 tbreak main.go:$here

@@ -42,5 +42,5 @@ expect_no_snapshots
 control_module control madvise <<<'int __wrap_madvise(void *a, unsigned long n, int w) { return 0; }'
 GDB_AUDIT=$TEST_DIR/control/libgoaudit.so gdb_run commands ./host >control.txt
 grep -q '^host: open 2' control.txt || fail "control: $(cat control.txt)"
-[ "$gdb_major" -ge 17 ] || grep -q 'SIGTRAP' control.txt || # newer ones put the bytes back
+[ "$(gdb_major)" -ge 17 ] || grep -q 'SIGTRAP' control.txt || # newer ones put the bytes back
 	fail "the control runs, so this test proves nothing: $(cat control.txt)"

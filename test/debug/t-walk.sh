@@ -6,7 +6,7 @@
 . "$ROOT/test/gdb.sh"
 [ -f "$ROOT/README.md" ] && [ -f "$ROOT/audit/man/goaudit.7" ] || skip "the sources are not here"
 case $(go env GOVERSION) in go1.2[2-5]*) skip "the walk shows lines of Go 1.26" ;; esac
-[ "$gdb_major" -lt 16 ] || skip "the walk shows what gdb before 16 prints"
+[ "$(gdb_major)" -lt 16 ] || skip "the walk shows what gdb before 16 prints"
 
 cat >walk.py <<'P'
 import re, sys

@@ -35,6 +35,7 @@ read -r line <&4 && [ "$line" = "generation 1" ] || fail "$line"
 echo >&3
 read -r line <&4 && [ "$line" = "generation 2" ] || fail "$line"
 exec 3>&-
+# shellcheck disable=SC2154	# by a command
 wait "$host" || fail "the host: $?"
 exec 4<&-
 cd ..
@@ -47,6 +48,7 @@ sed -i "s/localhost:8080/localhost:$port/" main.go commands
 sed -i "s/^curl /curl -s --retry 60 --retry-delay 1 --retry-connrefused --noproxy '*' /" commands
 # shellcheck source=/dev/null
 . ./commands >text 2>log || { cat log; fail "$(cat text)"; }
+# shellcheck disable=SC2154	# by a command
 kill "$server"; wait "$server" || :
 grep -v '^/' text | diff - <(printf 'hello, first\nhello, second\n') || fail "$(cat text log)"
 grep -qxF "$PWD/handlers.so: generation 2" text || fail "$(cat text)"

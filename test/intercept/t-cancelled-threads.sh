@@ -23,7 +23,8 @@ cd "$TEST_DIR"
 awk '/^[A-Za-z_].*\(/ && !/;$/ { head = $0; n = split(head, w, /\(/); name = "";
 		for (i = 1; i < n && name == ""; i++) { m = split(w[i], v, /[ *]+/); if (v[m] != "__attribute__" && v[m] != "") name = v[m] } }
 	/CANCEL_OFF\(\);|= cancel_off\(\)/ { print name }' $(module_sources '*.c') | sort -u >closed
-comm -23 doors closed >open
+# These two wait for nothing and call nothing: they read a table.
+comm -23 doors closed | grep -vxE 'goaudit_(instance|context)_of' >open || :
 [ ! -s open ] || fail "doors without CANCEL_OFF: $(tr '\n' ' ' <open)"
 
 cc_so guest.so <<<'int value(void) { return 1; }'

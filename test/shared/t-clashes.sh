@@ -146,8 +146,8 @@ int main(void)
 C
 library=$(libraries_of bad)
 expect_output run_audited ./badhost <<E2
-bad.so: the package init of a library that it needs ($library) panicked: no lib today: mend it, and restart the process
-bad2.so: the package init of a library that it needs ($library) panicked: no lib today: mend it, and restart the process
+bad.so: the package init of a library that it needs ($library) panicked: no lib today (lib.go:15): mend it, and restart the process
+bad2.so: the package init of a library that it needs ($library) panicked: no lib today (lib.go:15): mend it, and restart the process
 E2
 # One whose init takes longer than it may: guests can be opened once it has ended.
 sed -i 's/func init() { panic("no lib today");/func init() { <-wait();/' src/lib/lib.go

@@ -20,8 +20,7 @@ usage() { # COMMAND TEXT ARGUMENT...: this, and a word about --help
 	[ $status = 2 ] && [ "$(head -n 1 out.txt)" = "goaudit $command: $text" ] && grep -q -- --help out.txt ||
 		fail "goaudit $command $*: exit status $status: $(cat out.txt)"
 }
-says 2 'goaudit: no command: see goaudit --help' "$tool"
-says 2 'goaudit: nonsense: no such command: see goaudit --help' "$tool" nonsense
+says 2 'goaudit: nonsense: no such command: see goaudit help' "$tool" nonsense
 usage inspect 'no FILE: name libraries, programs or folders'
 usage run 'no PROGRAM: what is to be run?'
 usage run 'no PROGRAM: what is to be run?' --reloadable='*'

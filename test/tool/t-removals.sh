@@ -11,6 +11,7 @@ audit/package/install.mk install rm-rf : of the last installation, in the folder
 audit/package/install.mk uninstall rm-f : the names that install gives
 audit/package/install.mk uninstall rmdir--ignore-fail-on-non-empty : goaudit's own folder
 audit/package/install.mk uninstall rm-rf : the folders that install makes anew
+audit/loader/folder.c folder_remove_place unlinkat : in a snapshot's own folder, the links beside it
 audit/loader/folder.c folder_remove_place rmdir : snapshot_make's, and only if it is empty
 audit/loader/folder.c folder_remove unlink : a snapshot of this process's
 audit/guest/snapshot.c write_file unlink : has just made it, O_EXCL
@@ -39,6 +40,7 @@ audit/tool/deploy/bundle.c bundle_make remove_tree : is_marked
 audit/tool/deploy/bundle.c take_place remove_tree : is_marked
 audit/tool/deploy/bundle.c take_place rename : in a place where nothing is by then
 audit/tool/deploy/bundle.c take_place rmdir : only if it is empty
+audit/tool/deploy/vendor.c vendor_package remove_tree : is_marked
 audit/tool/share/library.c library_keep_order rename : in a runtime's folder, which is marked
 audit/tool/share/library.c library_sweep unlink : in a runtime's folder: what a list of ours names
 audit/tool/share/make.c make_library remove_tree : with this process's number, in a runtime's folder

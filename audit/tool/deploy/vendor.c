@@ -77,9 +77,8 @@ int vendor_package(struct tool *t, const char *folder)
 		return tool_error("%s: it is in no module: run go mod init first", folder);
 	if (t->guest == NULL) {
 		free(root);
-		return tool_error("package " MODULE
-				  ": not found beside goaudit: install it with "
-				  "make install");
+		return tool_error(
+			"goaudit/guest: it is not beside goaudit: install that with make install");
 	}
 	place = format("%s/" PLACE, root);
 	state = format("%s/state", place);
