@@ -73,7 +73,7 @@ static void print(const char *kind, const char *path, const char *text, void *ar
 	if (o->json)
 		print_json(o, kind, path, text);
 	else if (failed)
-		tool_error("%s", text);
+		fprintf(stderr, "goaudit: %s\n", text); /* of the same shape */
 	else if (strcmp(kind, "new") == 0)
 		printf("%s: generation %s\n", path, text);
 	else
