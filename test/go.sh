@@ -29,6 +29,16 @@ need_delve() {
 	[ -x "$dlv" ] || skip "no dlv"
 }
 
+wants_guest_package() {
+	case $(go env GOVERSION) in go1.2[2-5]*) skip "the package goaudit/guest wants Go 1.26 or later" ;; esac
+}
+
+# imports_guest_package FOLDER: the module may import goaudit/guest, and goaudit/guest/state.
+imports_guest_package() {
+	(cd "src/$1" && go mod edit -go=1.26 -require=goaudit/guest@v0.0.0 \
+		-replace=goaudit/guest="$ROOT/audit/go/guest")
+}
+
 # build_guest OUT.so FOLDER [go build flag...]
 build_guest() {
 	local out=$TEST_DIR/$1 folder=$2

@@ -5,7 +5,7 @@
 # with the command of goaudit.star.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go.sh"
-case $(go env GOVERSION) in go1.2[2-5]*) skip "before Go 1.26 there is no package goaudit/guest" ;; esac
+wants_guest_package
 need_delve
 export AUDIT GODEBUG= TERM=dumb NO_COLOR=1
 
@@ -72,15 +72,7 @@ func main() {
 	}
 }
 GO
-cat >src/host/go.mod <<E
-module example.com/host
-
-go 1.26
-
-require goaudit/guest v0.0.0
-
-replace goaudit/guest => $ROOT/audit/go/guest
-E
+imports_guest_package host
 for i in 1 2 3 4 5; do
 	sed -i "s/^const build = .*/const build = $i/" src/guest/main.go
 	build_guest guest.$i guest -gcflags='-N -l'

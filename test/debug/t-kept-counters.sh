@@ -4,7 +4,7 @@
 # another's, over generations with different functions that would lie at one address.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go.sh"
-case $(go env GOVERSION) in go1.2[2-5]*) skip "before Go 1.26 there is no package goaudit/guest" ;; esac
+wants_guest_package
 
 go_file one/main.go <<'GO'
 package main
@@ -45,7 +45,6 @@ package main
 import (
 	"fmt"
 	"log/slog"
-	"os"
 	"runtime"
 	"strings"
 	"time"
@@ -57,13 +56,6 @@ func check(err error) {
 	if err != nil {
 		panic(err)
 	}
-}
-
-func put(name string) {
-	b, err := os.ReadFile(name)
-	check(err)
-	check(os.WriteFile("guest.new", b, 0o755))
-	check(os.Rename("guest.new", "guest.so"))
 }
 
 //go:noinline
@@ -115,15 +107,8 @@ func main() {
 	}
 }
 GO
-cat >src/host/go.mod <<E
-module example.com/host
-
-go 1.26
-
-require goaudit/guest v0.0.0
-
-replace goaudit/guest => $ROOT/audit/go/guest
-E
+imports_guest_package host
+cp "$HOSTS/put.go" src/host/
 build_guest guest.A one
 for v in B C D E F; do variant guest.A guest.$v InA "In$v"; done
 (cd src/host && "$GOAUDIT_BUILD/goaudit" build -exe -o "$TEST_DIR/host" .) || fail "host: does not build"

@@ -4,7 +4,7 @@
 # mutex, CPU, execution trace; runtime.CallersFrames and FuncForPC.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go.sh"
-case $(go env GOVERSION) in go1.2[2-5]*) skip "before Go 1.26 there is no package goaudit/guest" ;; esac
+wants_guest_package
 
 go_file one/main.go <<'GO'
 package main
@@ -95,13 +95,6 @@ func check(err error) {
 	if err != nil {
 		panic(err)
 	}
-}
-
-func put(name string) {
-	b, err := os.ReadFile(name)
-	check(err)
-	check(os.WriteFile("guest.new", b, 0o755))
-	check(os.Rename("guest.new", "guest.so"))
 }
 
 //go:noinline
@@ -230,15 +223,8 @@ func main() {
 	runtime.KeepAlive(kept)
 }
 GO
-cat >src/host/go.mod <<E
-module example.com/host
-
-go 1.26
-
-require goaudit/guest v0.0.0
-
-replace goaudit/guest => $ROOT/audit/go/guest
-E
+imports_guest_package host
+cp "$HOSTS/put.go" src/host/
 build_guest guest.A one
 for v in 0 B C D E; do variant guest.A guest.$v InA "In$v"; done
 (cd src/host && "$GOAUDIT_BUILD/goaudit" build -exe -o "$TEST_DIR/host" .) || fail "host: does not build"

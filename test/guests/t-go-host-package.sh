@@ -3,7 +3,7 @@
 # that both sides know, what holds a generation, what is refused and with which words.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go.sh"
-case $(go env GOVERSION) in go1.2[2-5]*) skip "the package wants Go 1.26 or later" ;; esac
+wants_guest_package
 
 go_file one/main.go <<'GO'
 package main
@@ -44,7 +44,6 @@ go_file host/main.go <<'GO'
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -56,14 +55,6 @@ import (
 var Counter, Kept = 1000, 5 // names that the guest has, too
 
 type pair [3]struct{ A int }
-
-func put(name string) {
-	b, err := os.ReadFile(name)
-	err = errors.Join(err, os.WriteFile("guest.new", b, 0o755), os.Rename("guest.new", "guest.so"))
-	if err != nil {
-		panic(err)
-	}
-}
 
 // show prints without folders.
 func show(a ...any) {
@@ -144,15 +135,8 @@ func main() {
 	show(err)
 }
 GO
-cat >src/host/go.mod <<E
-module example.com/host
-
-go 1.26
-
-require goaudit/guest v0.0.0
-
-replace goaudit/guest => $ROOT/audit/go/guest
-E
+imports_guest_package host
+cp "$HOSTS/put.go" src/host/
 (cd src/host && go vet .) || fail "go vet"
 build_guest guest.1 one
 build_guest guest.3 other

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go.sh"
 . "$ROOT/test/guests/kinds.sh"
-case $(go env GOVERSION) in go1.2[2-5]*) skip "the package wants Go 1.26 or later" ;; esac
+wants_guest_package
 
 printf 'module example.com/guest\n\ngo 1.23\n' | go_file guest/go.mod
 kinds_go | go_file guest/kinds.go
@@ -56,8 +56,6 @@ func Known(v []any) (known [3]bool) {
 
 func main() {}
 GO
-printf 'module example.com/host\n\ngo 1.26\n\nrequire goaudit/guest v0.0.0\n\nreplace goaudit/guest => %s\n' \
-	"$ROOT/audit/go/guest" | go_file host/go.mod
 {
 	kinds_go
 	printf '\n// The functions of the guest, each with its type.\nvar binds = []func(*guest.Guest) error{\n'
@@ -68,6 +66,8 @@ printf 'module example.com/host\n\ngo 1.26\n\nrequire goaudit/guest v0.0.0\n\nre
 	done <<<"$kinds"
 	printf '}\n'
 } | sed 's,^import (,&\n\t"goaudit/guest",' | go_file host/kinds.go
+imports_guest_package host
+cp "$HOSTS/put.go" src/host/
 go_file host/main.go <<'GO'
 package main
 
@@ -84,17 +84,6 @@ import (
 
 	"goaudit/guest"
 )
-
-func put(name string) {
-	b, err := os.ReadFile(name)
-	if err == nil {
-		err = os.WriteFile("guest.new", b, 0o755)
-	}
-	if err == nil {
-		err = os.Rename("guest.new", "guest.so")
-	}
-	check(err)
-}
 
 func check(err error) {
 	if err != nil {

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go.sh"
 command -v curl >/dev/null || skip "no curl"
-case $(go env GOVERSION) in go1.2[2-5]*) skip "the package goaudit/guest wants Go 1.26 or later" ;; esac
+wants_guest_package
 unset GODEBUG
 export PATH=$GOAUDIT_BUILD:$PATH GOFLAGS= GOPROXY=off
 

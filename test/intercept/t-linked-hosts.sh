@@ -59,17 +59,6 @@ import (
 	"goaudit/guest"
 )
 
-func put(name string) {
-	b, err := os.ReadFile(name)
-	if err == nil {
-		err = os.WriteFile("guest.new", b, 0o755)
-	}
-	if err == nil {
-		err = os.Rename("guest.new", "guest.so")
-	}
-	check(err)
-}
-
 func check(err error) {
 	if err != nil {
 		fmt.Println(err)
@@ -90,11 +79,8 @@ func main() {
 	check(g.Close())
 }
 GO
-cat >>src/host/go.mod <<E
-require goaudit/guest v0.0.0
-replace goaudit/guest => $ROOT/audit/go/guest
-E
-sed -i 's/^go 1.22/go 1.26/' src/host/go.mod
+imports_guest_package host
+cp "$HOSTS/put.go" src/host/
 for flags in "" "-ldflags=-extldflags=-Wl,--audit=$AUDIT"; do
 	(cd src/host && "$GOAUDIT_BUILD/goaudit" build -exe ${flags:+"$flags"} \
 		-o "$TEST_DIR/gohost${flags:+-linked}" .)

@@ -150,25 +150,11 @@ import "C"
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"time"
 
 	"goaudit/guest"
 )
-
-func put(name string) {
-	b, err := os.ReadFile(name)
-	if err == nil {
-		err = os.WriteFile("guest.new", b, 0o755)
-	}
-	if err == nil {
-		err = os.Rename("guest.new", "guest.so")
-	}
-	if err != nil {
-		panic(err)
-	}
-}
 
 var all [][]*int
 
@@ -216,15 +202,8 @@ func main() {
 	}
 }
 GO
-cat >src/gohost/go.mod <<MOD
-module example.com/gohost
-
-go 1.26
-
-require goaudit/guest v0.0.0
-
-replace goaudit/guest => $ROOT/audit/go/guest
-MOD
+imports_guest_package gohost
+cp "$HOSTS/put.go" src/gohost/
 (cd src/gohost && "$GOAUDIT_BUILD/goaudit" build -exe -o "$TEST_DIR/gohost" .) || fail "gohost: does not build"
 cp guest.1 guest.so
 expect_output run_audited ./gohost <<<"build:two true 0"

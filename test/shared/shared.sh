@@ -55,11 +55,7 @@ libraries_of() { readelf -d "$1" | sed -n 's/.*NEEDED.*\[\(libgo-.*\)\]/\1/p' | 
 go_host() { # NAME [MODULE[=FOLDER]...]
 	local name=$1
 	needs "$@"
-	cat >>"src/$name/go.mod" <<-E2
-	require goaudit/guest v0.0.0
-	replace goaudit/guest => $ROOT/audit/go/guest
-	E2
-	sed -i 's/^go 1.22/go 1.26/' "src/$name/go.mod"
+	imports_guest_package "$name"
 	go_file "$name/main.go" <<-'GO'
 	package main
 

@@ -6,7 +6,7 @@
 # takes too long says so to each guest that needs it.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go.sh"
-case $(go env GOVERSION) in go1.2[2-5]*) skip "the package goaudit/guest wants Go 1.26 or later" ;; esac
+wants_guest_package
 . "$ROOT/test/shared/shared.sh"
 
 needs guest lib

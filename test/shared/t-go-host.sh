@@ -3,7 +3,7 @@
 # variables, its types, its init.  The guest needs no import "C"; its builds come and go.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go.sh"
-case $(go env GOVERSION) in go1.2[2-5]*) skip "the package goaudit/guest wants Go 1.26 or later" ;; esac
+wants_guest_package
 . "$ROOT/test/shared/shared.sh"
 
 needs one lib
@@ -33,16 +33,12 @@ func Test() string {
 func main() {}
 GO
 needs host lib
-cat >>src/host/go.mod <<E2
-require goaudit/guest v0.0.0
-replace goaudit/guest => $ROOT/audit/go/guest
-E2
-sed -i 's/^go 1.22/go 1.26/' src/host/go.mod
+imports_guest_package host
+cp "$HOSTS/put.go" src/host/
 go_file host/main.go <<'GO'
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -55,14 +51,6 @@ import (
 type mine struct{}
 
 func (mine) Name() string { return "the host" }
-
-func put(name string) {
-	b, err := os.ReadFile(name)
-	err = errors.Join(err, os.WriteFile("guest.new", b, 0o755), os.Rename("guest.new", "guest.so"))
-	if err != nil {
-		panic(err)
-	}
-}
 
 func main() {
 	reg.All["host"] = mine{}

@@ -3,7 +3,7 @@
 # -share names packages of one's own module, whose dependencies come along.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go.sh"
-case $(go env GOVERSION) in go1.2[2-5]*) skip "the package goaudit/guest wants Go 1.26 or later" ;; esac
+wants_guest_package
 . "$ROOT/test/shared/shared.sh"
 
 needs other lib

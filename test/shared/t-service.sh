@@ -10,7 +10,7 @@
 . "$ROOT/test/go.sh"
 . "$ROOT/test/shared/shared.sh"
 unset GODEBUG GOAUDIT_SHARE	# latencies are shown
-case $(go env GOVERSION) in go1.2[2-5]*) skip "the package goaudit/guest wants Go 1.26 or later" ;; esac
+wants_guest_package
 cp -r "$ROOT/audit/examples/service" src/service
 cp -r "$ROOT/test/guests/httpload" src/httpload
 cd src/service

@@ -4,7 +4,7 @@
 # What a Go host has bound follows each reload.  status lists the packages.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go.sh"
-case $(go env GOVERSION) in go1.2[2-5]*) skip "the package goaudit/guest wants Go 1.26 or later" ;; esac
+wants_guest_package
 . "$ROOT/test/shared/shared.sh"
 export GOAUDIT_SHARE=deps
 
@@ -29,11 +29,7 @@ func Test() string { return fmt.Sprint(lib.Describe(name{}), ", ", lib.Count) }
 func main() {}
 GO
 needs host lib
-cat >>src/host/go.mod <<E2
-require goaudit/guest v0.0.0
-replace goaudit/guest => $ROOT/audit/go/guest
-E2
-sed -i 's/^go 1.22/go 1.26/' src/host/go.mod
+imports_guest_package host
 # Each line that comes in by the pipe reloads the guest and shows what it says.
 go_file host/main.go <<'GO'
 package main

@@ -4,7 +4,7 @@
 # guest whose own package wants a name of the program's is refused.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go.sh"
-case $(go env GOVERSION) in go1.2[2-5]*) skip "the package wants Go 1.26 or later" ;; esac
+wants_guest_package
 
 go_file conf/conf.go <<'GO'
 // Package conf registers names once, in an init, as a package that both need.

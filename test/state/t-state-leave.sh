@@ -3,7 +3,7 @@
 # first refuses the new build; what a build has started ends by them, so that it goes.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go.sh"
-case $(go env GOVERSION) in go1.2[2-5]*) skip "the package wants Go 1.26 or later" ;; esac
+wants_guest_package
 
 go_file one/main.go <<'GO'
 package main
@@ -81,11 +81,7 @@ func Test() *C.char { return C.CString(build[:9]) }
 
 func main() {}
 GO
-cat >>src/one/go.mod <<E
-require goaudit/guest v0.0.0
-replace goaudit/guest => $ROOT/audit/go/guest
-E
-sed -i 's/^go 1.22/go 1.26/' src/one/go.mod
+imports_guest_package one
 build_guest one.so one
 variant one.so two.so "build:one, leaves" "build:two, leaves"
 variant one.so bad.so "build:one, leaves" "build:bad, panics"

@@ -4,7 +4,7 @@
 # build without the package, or with one of the two functions only.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go.sh"
-case $(go env GOVERSION) in go1.2[2-5]*) skip "the package wants Go 1.26 or later" ;; esac
+wants_guest_package
 
 go_file one/main.go <<'GO'
 package main
@@ -74,11 +74,7 @@ func Test() *C.char {
 
 func main() {}
 GO
-cat >>src/one/go.mod <<E
-require goaudit/guest v0.0.0
-replace goaudit/guest => $ROOT/audit/go/guest
-E
-sed -i 's/^go 1.22/go 1.26/' src/one/go.mod
+imports_guest_package one
 build_guest v0 one
 for i in 1 2 3 4 5 6 7 8 9; do variant v0 v$i "build 00" "build 0$i"; done
 for kind in fails panics "hands only" "takes only"; do

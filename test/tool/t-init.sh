@@ -3,7 +3,7 @@
 # other systems and without cgo; what is missing there is an error of Open.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/test/go.sh"
-case $(go env GOVERSION) in go1.2[2-5]*) skip "the package goaudit/guest wants Go 1.26 or later" ;; esac
+wants_guest_package
 
 tool=$GOAUDIT_BUILD/goaudit
 mkdir -p m/cmd/server m/plugin && cd m
