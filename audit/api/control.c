@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "api/goaudit.h"
+#include "core/control.h"
 #include "core/core.h"
 #include "core/error.h"
 #include "core/log.h"
@@ -26,8 +27,6 @@
 #include "loader/host.h"
 #include "reload/reload.h"
 
-#define PACKET_MAX 8192
-
 /* Who reads no answer for so long is given up. */
 #define PATIENCE_S 10
 
@@ -35,12 +34,6 @@ static bool is_named(const struct guest *guest, const char *name)
 {
 	return !*name || strcmp(guest->path, name) == 0 ||
 	       strcmp(path_base(guest->path), name) == 0;
-}
-
-/* Is somebody using it by a lasting handle? */
-static bool is_open_locked(const struct guest *guest)
-{
-	return !guest->raw && guest->serving && guest->serving->info->references;
 }
 
 /* The open guests of a name, kept; *n of them.  NULL: out of memory. */
@@ -55,7 +48,7 @@ static struct guest **keep_named(struct goaudit *ga, const char *name, size_t *n
 		room++;
 	kept = malloc(room * sizeof(struct guest *));
 	for (struct guest *g = kept ? ga->guests.registry.guests : NULL; g; g = g->next)
-		if (is_open_locked(g) && is_named(g, name)) {
+		if (!g->raw && guest_is_open_locked(g) && is_named(g, name)) {
 			registry_keep_locked(&ga->guests, g);
 			kept[(*n)++] = g;
 		}
@@ -76,7 +69,7 @@ static unsigned number_of(struct goaudit *ga, const struct guest *guest)
 /* Sends up to three texts with their NULs as one packet. */
 static bool answer(int fd, const char *kind, const char *path, const char *text)
 {
-	char packet[PACKET_MAX];
+	char packet[CONTROL_PACKET_MAX];
 	size_t n = 0;
 
 	for (const char *const *t = (const char *const[]){ kind, path, text, NULL }; *t; t++) {
@@ -125,8 +118,8 @@ static void reload_named(struct goaudit *ga, int fd, const char *name)
 	free(all);
 	snprintf(count, sizeof count, "%zu", n);
 	if (!all)
-		answer(fd, "failed", name, "out of memory: try again");
-	answer(fd, "end", count, NULL);
+		answer(fd, CONTROL_FAILED, name, "out of memory: try again");
+	answer(fd, CONTROL_END, count, NULL);
 }
 
 static bool may_ask(int fd)
@@ -141,20 +134,20 @@ static bool may_ask(int fd)
 static void serve(struct goaudit *ga, int fd)
 {
 	const struct timeval patience = { .tv_sec = PATIENCE_S };
-	char request[PACKET_MAX + 1];
+	char request[CONTROL_PACKET_MAX + 1];
 	ssize_t n;
 
 	if (!may_ask(fd))
 		return;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-	n = recv(fd, request, PACKET_MAX, 0);
+	n = recv(fd, request, CONTROL_PACKET_MAX, 0);
 	if (n <= 0)
 		return;
 	request[n] = 0;
 	/* What a later release may ask besides gets no answer here. */
-	if (n > 7 && strcmp(request, "reload") == 0)
-		reload_named(ga, fd, request + 7);
+	if (n > (ssize_t)sizeof CONTROL_RELOAD && strcmp(request, CONTROL_RELOAD) == 0)
+		reload_named(ga, fd, request + sizeof CONTROL_RELOAD);
 }
 
 /* A host may close all descriptors and open its own under the same numbers: theirs are not

@@ -2,14 +2,7 @@
  *
  * A thread waits at a socket whose name the kernel has chosen (unix(7), autobind) and which
  * goaudit_debug tells to who may read this process's memory.  Who asks must be root or the
- * user that this process is by then.  One packet is a request:
- *
- *	reload NUL NAME		NAME: a guest's path, or the last part of one; "": all
- *
- * One answers for each open guest of that name, and one ends:
- *
- *	new|same|failed NUL PATH NUL TEXT	TEXT: the generation's number, or why
- *	end NUL N				N: how many there were */
+ * user that this process is by then.  core/control.h has what is said. */
 #ifndef GOAUDIT_API_CONTROL_H
 #define GOAUDIT_API_CONTROL_H
 

@@ -43,7 +43,7 @@ static bool is_open(struct goaudit *ga, const struct guest *guest)
 	bool open;
 
 	pthread_mutex_lock(&ga->core.lock);
-	open = guest->serving && guest->serving->info->references;
+	open = guest_is_open_locked(guest);
 	pthread_mutex_unlock(&ga->core.lock);
 	return open;
 }

@@ -385,14 +385,12 @@ static void *watch_thread(void *arg)
 /* The guest of an open lasting handle; NULL, with dlerror set, if it is none. */
 static struct guest *watchable(struct goaudit *ga, const void *handle)
 {
-	struct generation *gen;
 	struct guest *guest;
 	bool open;
 
 	pthread_mutex_lock(&ga->core.lock);
 	guest = registry_find_lasting_locked(&ga->guests, handle);
-	gen = guest ? guest->serving : NULL;
-	open = gen && gen->info->references;
+	open = guest && guest_is_open_locked(guest);
 	if (open)
 		registry_keep_locked(&ga->guests, guest); /* until it is not watched */
 	pthread_mutex_unlock(&ga->core.lock);
@@ -532,7 +530,7 @@ void watch_closed(struct goaudit *ga, void *handle)
 		return;
 	pthread_mutex_lock(&ga->core.lock);
 	guest = registry_find_lasting_locked(&ga->guests, handle);
-	closed = !guest || !guest->serving || !guest->serving->info->references;
+	closed = !guest || !guest_is_open_locked(guest);
 	pthread_mutex_unlock(&ga->core.lock);
 	if (closed)
 		abandon(ga, handle);

@@ -252,4 +252,10 @@ struct guests {
 	struct retired retired; /* L */
 };
 
+/* Does somebody have it open?  With core.lock. */
+static inline bool guest_is_open_locked(const struct guest *guest)
+{
+	return guest->serving && guest->serving->info->references;
+}
+
 #endif

@@ -76,7 +76,8 @@ static void come_back(struct hook *h)
 static void take(struct hook *h)
 {
 	pthread_mutex_lock(&h->rl->core->lock);
-	h->gen->leaver = arch_thread_pointer();
+	if (!h->abandoned) /* before it has begun */
+		h->gen->leaver = arch_thread_pointer();
 	pthread_mutex_unlock(&h->rl->core->lock);
 }
 

@@ -1,5 +1,6 @@
 /* goaudit reload: has a running process take its guests' new builds. */
 #include "tool/tool.h"
+#include "core/control.h"
 #include "tool/live/ask.h"
 
 #include <argp.h>
@@ -48,7 +49,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static void print_json(struct options *o, const char *kind, const char *path, const char *text)
 {
-	bool failed = strcmp(kind, "failed") == 0;
+	bool failed = strcmp(kind, CONTROL_FAILED) == 0;
 	struct text t = { 0 };
 
 	text_puts(&t, o->shown > 0 ? ",\n  {\"path\": " : "\n  {\"path\": ");
@@ -68,13 +69,13 @@ static void print_json(struct options *o, const char *kind, const char *path, co
 static void print(const char *kind, const char *path, const char *text, void *arg)
 {
 	struct options *o = arg;
-	bool failed = strcmp(kind, "failed") == 0;
+	bool failed = strcmp(kind, CONTROL_FAILED) == 0;
 
 	if (o->json)
 		print_json(o, kind, path, text);
 	else if (failed)
 		fprintf(stderr, "goaudit: %s\n", text); /* of the same shape */
-	else if (strcmp(kind, "new") == 0)
+	else if (strcmp(kind, CONTROL_NEW) == 0)
 		printf("%s: generation %s\n", path, text);
 	else
 		printf("%s: unchanged, generation %s\n", path, text);

@@ -342,31 +342,10 @@ static void find_pids(struct list *pids)
 	free(d);
 }
 
-/* Each family of metrics is of all processes. */
-static struct process *measured;
-
-static void keep_for_metrics(const struct process *p, size_t at)
-{
-	struct process *more = realloc(measured, (at + 1) * sizeof *more);
-
-	if (more == NULL)
-		abort();
-	measured = more;
-	measured[at] = *p;
-}
-
-static void print_metrics(size_t n)
-{
-	metrics_print(measured, n);
-	for (size_t i = 0; i < n; i++)
-		process_close(&measured[i]);
-	free(measured);
-	measured = NULL;
-}
-
-/* Shows one; *shown counts.  Among all processes one that may not be looked into
+/* Shows one, or has it measured; *shown counts.  Among all processes one that may not be looked into
  * is passed over, and one that cannot be understood is no failure. */
-static int show_one(const struct options *o, pid_t pid, bool all, size_t *shown)
+static int show_one(const struct options *o, pid_t pid, bool all, size_t *shown,
+		    struct metrics *measured)
 {
 	char why[256] = "";
 	struct process p;
@@ -378,7 +357,7 @@ static int show_one(const struct options *o, pid_t pid, bool all, size_t *shown)
 	if (result == PROCESS_OK) {
 		qsort(p.records, p.n, sizeof *p.records, by_guest);
 		if (o->metrics) {
-			keep_for_metrics(&p, *shown);
+			metrics_add(measured, &p);
 			++*shown;
 			return status;
 		}
@@ -400,6 +379,7 @@ static int show(const struct options *o, size_t *shown)
 	bool all = o->pids.n == 0;
 	struct list found = { 0 };
 	const struct list *pids = &o->pids;
+	struct metrics measured = { 0 };
 	int status = STATUS_OK;
 
 	if (all) {
@@ -410,10 +390,10 @@ static int show(const struct options *o, size_t *shown)
 		putchar('[');
 	*shown = 0;
 	for (size_t i = 0; i < pids->n; i++)
-		if (show_one(o, (pid_t)atol(pids->item[i]), all, shown) != STATUS_OK)
+		if (show_one(o, (pid_t)atol(pids->item[i]), all, shown, &measured) != STATUS_OK)
 			status = STATUS_FAILED;
 	if (o->metrics)
-		print_metrics(*shown);
+		metrics_print(&measured);
 	else if (o->json)
 		puts(*shown > 0 ? "\n]" : "]");
 	else if (all && *shown == 0)

@@ -28,6 +28,7 @@ audit/tool/build/header.c header_sweep unlinkat : is_header
 audit/tool/runtime/linker.c run_go unlink : in a runtime's folder, which is marked
 audit/tool/runtime/build.c place_library rename : in a runtime's folder, which is marked
 audit/tool/runtime/build.c build remove_tree : runtime_is_ours
+audit/tool/base/files.c remove_marked remove_tree : is_marked
 audit/tool/base/files.c remove_tree remove : its callers
 audit/tool/base/files.c replace_symlink rename : its callers: by-abi
 audit/tool/base/files.c replace_symlink unlink : with this process's number
@@ -36,11 +37,9 @@ audit/tool/build/pkgdir.c view_close remove_tree : the folder that take_folder h
 audit/tool/build/pkgdir.c view_close rmdir : in it, and only if it is empty
 audit/tool/build/pkgdir.c view_open unlink : in it
 audit/tool/build/pkgdir.c view_sweep remove_tree : is_marked
-audit/tool/deploy/bundle.c bundle_make remove_tree : is_marked
 audit/tool/deploy/bundle.c take_place remove_tree : is_marked
 audit/tool/deploy/bundle.c take_place rename : in a place where nothing is by then
 audit/tool/deploy/bundle.c take_place rmdir : only if it is empty
-audit/tool/deploy/vendor.c vendor_package remove_tree : is_marked
 audit/tool/share/library.c library_keep_order rename : in a runtime's folder, which is marked
 audit/tool/share/library.c library_sweep unlink : in a runtime's folder: what a list of ours names
 audit/tool/share/make.c make_library remove_tree : with this process's number, in a runtime's folder

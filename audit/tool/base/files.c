@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,19 @@
 bool file_exists(const char *path)
 {
 	return access(path, F_OK) == 0;
+}
+
+const char *from_here(const char *path)
+{
+	char cwd[PATH_MAX];
+	size_t n;
+
+	if (getcwd(cwd, sizeof cwd) == NULL)
+		return path;
+	n = strlen(cwd);
+	if (strncmp(path, cwd, n) != 0 || (path[n] != '/' && path[n] != '\0'))
+		return path;
+	return path + n + (path[n] == '/');
 }
 
 char *folder_with(const char *folder, const char *name)
@@ -199,4 +213,11 @@ int replace_symlink(const char *target, const char *path)
 		unlink(tmp);
 	free(tmp);
 	return r;
+}
+
+int remove_marked(const char *path)
+{
+	if (!file_exists(path))
+		return 0;
+	return is_marked(path) ? remove_tree(path) : -1;
 }

@@ -15,6 +15,10 @@ int remove_tree(const char *path);
 int replace_symlink(const char *target, const char *path); /* atomically */
 bool file_exists(const char *path);
 
+/* What of an absolute path is to be said here: from the current folder on where it lies below
+ * that, "" for the folder itself; else all of it.  A part of `path`. */
+const char *from_here(const char *path);
+
 /* `folder` or the nearest above it that has a file of this name, malloc'ed; NULL: none. */
 char *folder_with(const char *folder, const char *name);
 
@@ -22,5 +26,8 @@ char *folder_with(const char *folder, const char *name);
  * library, is somebody else's, and never removed. */
 int mark_folder(const char *path);
 bool is_marked(const char *path);
+
+/* Removes a marked folder, if there is one.  -1: what is there is not ours, or errno is set. */
+int remove_marked(const char *path);
 
 #endif

@@ -304,7 +304,7 @@ int bundle_make(struct tool *t, const struct bundle_options *o)
 	if (tool_open_cache(t) == STATUS_OK)
 		b.in.cache = t->cache;
 	b.folder = format("%s.new", o->folder);
-	if (file_exists(b.folder) && (!is_marked(b.folder) || remove_tree(b.folder) != 0))
+	if (remove_marked(b.folder) != 0)
 		status = tool_error("%s: it is in the way: remove it", b.folder);
 	else
 		status = fill(&b);
@@ -312,8 +312,8 @@ int bundle_make(struct tool *t, const struct bundle_options *o)
 		status = take_place(&b);
 	if (status == STATUS_OK)
 		tell(&b);
-	else if (is_marked(b.folder))
-		remove_tree(b.folder);
+	else
+		remove_marked(b.folder);
 	inspector_free(&b.in);
 	list_free(&b.have);
 	list_free(&b.expected);

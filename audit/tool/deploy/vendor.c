@@ -83,7 +83,7 @@ int vendor_package(struct tool *t, const char *folder)
 	place = format("%s/" PLACE, root);
 	state = format("%s/state", place);
 	from = format("%s/state", t->guest);
-	if (file_exists(place) && (!is_marked(place) || remove_tree(place) != 0))
+	if (remove_marked(place) != 0)
 		status = tool_error("%s: it is there, and not of goaudit init: move it away",
 				    place);
 	if (status == STATUS_OK)

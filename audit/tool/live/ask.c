@@ -1,4 +1,5 @@
 #include "tool/live/ask.h"
+#include "core/control.h"
 #include "tool/live/process.h"
 #include "tool/base/error.h"
 #include "tool/base/text.h"
@@ -11,8 +12,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#define PACKET_MAX 8192
 
 /* The socket's name, which lies in the process's memory. */
 static int find_socket(pid_t pid, struct sockaddr_un *at, socklen_t *size)
@@ -71,17 +70,17 @@ static char *next_text(char **at, const char *end)
 
 static int hear(int fd, pid_t pid, ask_answer *answer, void *arg)
 {
-	char packet[PACKET_MAX + 1];
+	char packet[CONTROL_PACKET_MAX + 1];
 	ssize_t n;
 
-	while ((n = recv(fd, packet, PACKET_MAX, 0)) > 0) {
+	while ((n = recv(fd, packet, CONTROL_PACKET_MAX, 0)) > 0) {
 		char *at = packet, *kind, *path, *text;
 
 		packet[n] = '\0';
 		kind = next_text(&at, packet + n);
 		path = next_text(&at, packet + n);
 		text = next_text(&at, packet + n);
-		if (strcmp(kind, "end") == 0)
+		if (strcmp(kind, CONTROL_END) == 0)
 			return atoi(path);
 		answer(kind, path, text, arg);
 	}
@@ -96,9 +95,9 @@ static int hear(int fd, pid_t pid, ask_answer *answer, void *arg)
 
 int ask_reload(pid_t pid, const char *name, ask_answer *answer, void *arg)
 {
-	char *request = format("reload%c%s", '\0', name);
+	char *request = format(CONTROL_RELOAD "%c%s", '\0', name);
 	int fd = connect_to(pid), result = -1;
-	size_t size = sizeof "reload" + strlen(name) + 1;
+	size_t size = sizeof CONTROL_RELOAD + strlen(name) + 1;
 
 	if (fd >= 0 && send(fd, request, size, MSG_NOSIGNAL) == (ssize_t)size)
 		result = hear(fd, pid, answer, arg);

@@ -1,10 +1,10 @@
-/* Asking a process under the audit module to reload (audit/api/control.h). */
+/* Asking a process under the audit module to reload (audit/core/control.h). */
 #ifndef GOAUDIT_TOOL_LIVE_ASK_H
 #define GOAUDIT_TOOL_LIVE_ASK_H
 
 #include <sys/types.h>
 
-/* What it answers of one guest: kind is "new", "same" or "failed"; text the generation's
+/* What it answers of one guest: kind is one of core/control.h; text the generation's
  * number, or why. */
 typedef void ask_answer(const char *kind, const char *path, const char *text, void *arg);
 

@@ -1,9 +1,9 @@
 #include "tool/live/lines.h"
+#include "tool/base/files.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,27 +11,16 @@
 #include <string.h>
 #include <unistd.h>
 
-static char *as_seen_from_here(const char *folder)
-{
-	char cwd[PATH_MAX];
-	size_t n;
-
-	if (getcwd(cwd, sizeof cwd) == NULL)
-		return format("%s/", folder);
-	n = strlen(cwd);
-	if (strncmp(folder, cwd, n) != 0 || (folder[n] != '/' && folder[n] != '\0'))
-		return format("%s/", folder);
-	return folder[n] == '\0' ? copy_text("") : format("%s/", folder + n + 1);
-}
-
 int lines_open(struct lines *l, const char *folder)
 {
+	const char *from = from_here(folder);
 	int fd[2];
 
 	if (pipe2(fd, O_CLOEXEC) != 0)
 		return -1;
 	fcntl(fd[0], F_SETFL, O_NONBLOCK);
-	*l = (struct lines){ .fd = fd[0], .folder = as_seen_from_here(folder) };
+	*l = (struct lines){ .fd = fd[0],
+			     .folder = format("%s%s", from, *from != '\0' ? "/" : "") };
 	text_add(&l->text, "", 0);
 	return fd[1];
 }

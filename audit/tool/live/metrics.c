@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A label's value, with what has to be escaped. */
@@ -146,12 +147,26 @@ static void print_guests(const struct process *all, size_t n, size_t family)
 		}
 }
 
-void metrics_print(const struct process *p, size_t n)
+void metrics_add(struct metrics *m, const struct process *p)
 {
-	print_states(p, n);
-	print_held(p, n);
-	print_changes(p, n);
+	struct process *more = realloc(m->process, (m->n + 1) * sizeof *more);
+
+	if (more == NULL)
+		abort();
+	m->process = more;
+	m->process[m->n++] = *p;
+}
+
+void metrics_print(struct metrics *m)
+{
+	print_states(m->process, m->n);
+	print_held(m->process, m->n);
+	print_changes(m->process, m->n);
 	for (size_t i = 0; i < sizeof of_guest / sizeof *of_guest; i++)
-		print_guests(p, n, i);
+		print_guests(m->process, m->n, i);
 	puts("# EOF");
+	for (size_t i = 0; i < m->n; i++)
+		process_close(&m->process[i]);
+	free(m->process);
+	*m = (struct metrics){ .n = 0 };
 }

@@ -4,7 +4,16 @@
 
 #include "tool/live/process.h"
 
-/* Prints all families of n processes, and the end of the exposition, to standard output. */
-void metrics_print(const struct process *p, size_t n);
+/* Each family is of all processes, so they are collected first. */
+struct metrics {
+	struct process *process;
+	size_t n;
+};
+
+/* Takes a process that has been read; it is the list's from now on. */
+void metrics_add(struct metrics *m, const struct process *p);
+
+/* Prints all families, and the end of the exposition, to standard output; frees all. */
+void metrics_print(struct metrics *m);
 
 #endif

@@ -386,10 +386,7 @@ static int open_session(struct session *s, const char *package, const char *out)
 			 copy_text(name) :
 			 format("%s/%s", cwd, strncmp(name, "./", 2) == 0 ? name + 2 : name);
 	free(name);
-	s->shown =
-		s->out + (strncmp(s->out, cwd, strlen(cwd)) == 0 && s->out[strlen(cwd)] == '/' ?
-				  strlen(cwd) + 1 :
-				  0);
+	s->shown = from_here(s->out);
 	s->outcome.guest = s->out;
 	s->outcome.shown = s->shown;
 	s->stage =
