@@ -11,6 +11,7 @@
 
 #include "adapter/adapter.h"
 #include "adapter/adapters.h"
+#include "core/path.h"
 #include "goaudit.h"
 #include "guest/guests.h"
 #include "image/image.h"
@@ -54,9 +55,7 @@ static bool recognises(const struct image_facts *facts)
 
 static bool is_runtime(const struct link_map *map)
 {
-	const char *base = map->l_name ? strrchr(map->l_name, '/') : NULL;
-
-	return base && image_is_druntime(base + 1);
+	return map->l_name && image_is_druntime(path_base(map->l_name));
 }
 
 static int self(void)

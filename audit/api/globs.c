@@ -10,6 +10,7 @@
 #include "api/goaudit.h"
 #include "core/core.h"
 #include "core/log.h"
+#include "core/path.h"
 #include "goaudit.h"
 
 /* Is it PREFIX of n bytes, then "/lib...", which may be of another processor
@@ -62,9 +63,7 @@ bool globs_is_suffix(const char *glob)
 
 static bool matches(const char *glob, const char *path)
 {
-	const char *base = strrchr(path, '/');
-
-	return fnmatch(glob, path, 0) == 0 || (base && fnmatch(glob, base + 1, 0) == 0);
+	return fnmatch(glob, path, 0) == 0 || fnmatch(glob, path_base(path), 0) == 0;
 }
 
 static bool is_of_host(const char *path)

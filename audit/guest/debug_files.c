@@ -1,3 +1,4 @@
+#include "core/path.h"
 #include "guest/debug_files.h"
 
 #include <limits.h>
@@ -20,7 +21,7 @@ static bool is_file(const char *path, size_t wanted, size_t size)
 
 bool debug_files_find(const struct image_facts *facts, const char *path, char *out, size_t size)
 {
-	int folder = (int)(strrchr(path, '/') - path);
+	int folder = (int)path_folder(path);
 	size_t n;
 
 	if (!facts->debug_link[0] || strcmp(path + folder + 1, facts->debug_link) == 0)
@@ -38,7 +39,7 @@ bool debug_files_find(const struct image_facts *facts, const char *path, char *o
 /* Without one, the debugger finds what it would find without. */
 static void link_beside(const char *snapshot, const char *name, const char *target)
 {
-	int folder = (int)(strrchr(snapshot, '/') - snapshot);
+	int folder = (int)path_folder(snapshot);
 	char at[PATH_MAX];
 
 	if ((size_t)snprintf(at, sizeof at, "%.*s/%s", folder, snapshot, name) >= sizeof at ||
@@ -58,7 +59,7 @@ void debug_files_link(const struct image_facts *facts, const char *path, const c
 	n = snprintf(target, sizeof target, "%s.dwp", path);
 	if (!is_file(target, n, sizeof target))
 		return;
-	n = snprintf(name, sizeof name, "%s.dwp", strrchr(path, '/') + 1);
+	n = snprintf(name, sizeof name, "%s.dwp", path_base(path));
 	if (n < sizeof name)
 		link_beside(snapshot, name, target);
 }

@@ -14,6 +14,7 @@
 #include "../dlbind/machine.h"
 #include "core/core.h"
 #include "core/log.h"
+#include "core/path.h"
 #include "core/text.h"
 #include "dlbind.h"
 #include "goaudit-debug.h"
@@ -587,7 +588,7 @@ void registry_describe_locked(struct guests *gs, struct generation *gen,
 	gen->described = s->facts.has_debug_info;
 	gen->has_classes = s->facts.has_classes;
 	gen->file = file ? file : gen->guest->path;
-	gen->origin = strrchr(gen->file, '/') - gen->file;
+	gen->origin = path_folder(gen->file);
 	gen->origin += gen->origin == 0;
 	records_begin_locked();
 	gen->info->is_go = s->facts.kind == IMAGE_GO_GUEST;

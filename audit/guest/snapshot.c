@@ -23,6 +23,7 @@
 #include "core/core.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/path.h"
 #include "goaudit.h"
 #include "guest/companion.h"
 #include "guest/content.h"
@@ -241,7 +242,7 @@ static int place_file(struct guests *gs, const char *path, struct snapshot *s,
 
 	/* Who was forked in the midst of this, by a signal handler, has the same place. */
 	do {
-		made = make_place(gs, s, strrchr(path, '/') + 1);
+		made = make_place(gs, s, path_base(path));
 		placed = made && (shared ? link(shared, s->file) : write_file(s->file, s)) == 0;
 	} while (made && !placed && errno == EEXIST);
 	if (placed)

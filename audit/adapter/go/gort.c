@@ -21,6 +21,7 @@
 #include "core/core.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "core/path.h"
 #include "core/text.h"
 #include "go/protocol.h"
 #include "goaudit-debug.h"
@@ -305,7 +306,7 @@ int gort_ensure(struct adapters *ad, const struct image_facts *facts, const char
 		if (result == 0) {
 			publish_locked(rt);
 			ad->loader->runtime = rt->map;
-			ad->loader->runtime_name = strrchr(rt->path, '/') + 1;
+			ad->loader->runtime_name = path_base(rt->path);
 		}
 		pthread_cond_broadcast(&ad->core->changed);
 		pthread_mutex_unlock(&ad->core->lock);
@@ -361,8 +362,7 @@ static void describe(const struct generation *gen, struct go_register *request,
 {
 	const struct goaudit_generation *info = gen->info;
 
-	snprintf(name, LABEL_MAX, "%s generation %u", strrchr(info->path, '/') + 1,
-		 info->number);
+	snprintf(name, LABEL_MAX, "%s generation %u", path_base(info->path), info->number);
 	snprintf(file, LABEL_MAX, "%s%s%s", info->snapshot,
 		 info->build_id[0] ? ", build id " : "", info->build_id);
 	request->name = (uintptr_t)name;

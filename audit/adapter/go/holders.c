@@ -10,6 +10,7 @@
 #include "adapter/go/gort.h"
 #include "adapter/go/library.h"
 #include "core/core.h"
+#include "core/path.h"
 #include "core/text.h"
 #include "dlbind.h"
 #include "go/protocol.h"
@@ -46,7 +47,7 @@ static void put_variable(struct adapters *ad, uint64_t address, struct text_boun
 	else
 		text_print(out, "a variable");
 	if (gen)
-		text_print(out, " of %s", strrchr(gen->guest->path, '/') + 1);
+		text_print(out, " of %s", path_base(gen->guest->path));
 }
 
 /* What the Go side writes where it has no name for what is reached. */

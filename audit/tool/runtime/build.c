@@ -38,7 +38,7 @@ static int take_overlay_file(struct runtime *rt, const char *from, const char *r
 			     struct text *json)
 {
 	/* rel is "/PKG/NAME.go" or "/PKG/_GROUP/NAME.go". */
-	const char *name = strrchr(rel, '/') + 1, *group = strstr(rel, "/_");
+	const char *name = path_base(rel), *group = strstr(rel, "/_");
 	const char *pkg_end = group != NULL ? group + 1 : name;
 	char *to = format("%s/overlay%s", rt->dir, rel);
 	char *dir = format("%.*s", (int)(strlen(to) - strlen(name) - 1), to);
@@ -70,7 +70,7 @@ static int take_edits(struct runtime *rt, const char *overlay, struct text *json
 
 	for (struct edited *f = edits.files; f != NULL && status == STATUS_OK; f = f->next) {
 		char *to = format("%s/overlay/%s", rt->dir, f->name);
-		char *dir = format("%.*s", (int)(strrchr(to, '/') - to), to);
+		char *dir = format("%.*s", (int)path_folder(to), to);
 		char *src = format("%s/%s", root, f->name);
 
 		if (make_dirs(dir) != 0 || write_file(to, f->text, strlen(f->text), 0644) != 0)

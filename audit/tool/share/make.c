@@ -1,4 +1,5 @@
 #include "tool/share/make.h"
+#include "core/path.h"
 #include "tool/base/child.h"
 #include "tool/base/error.h"
 #include "tool/base/files.h"
@@ -133,7 +134,7 @@ static void add_values(struct list *to, char *const *from)
 static void make_argv(const struct link *l, const char *folder, const char *out,
 		      const char *config, char *const *from, struct list *argv)
 {
-	const char *linker = getenv("GOAUDIT_LINK"), *name = strrchr(out, '/') + 1;
+	const char *linker = getenv("GOAUDIT_LINK"), *name = path_base(out);
 	const char *runtime = value_of(from, "-r");
 	bool debug = linker != NULL && *linker != '\0';
 
