@@ -540,7 +540,7 @@ struct reloading {
 	char *name, *path;
 };
 
-/* Finds the guest, which is kept until end_reload, and opens its file.  Returns false, with
+/* Finds the guest, which is kept until the job's end, and opens its file.  Returns false, with
  * dlerror set and nothing left to do. */
 static bool begin_reload(struct reloads *rl, struct reloading *r, void *handle,
 			 const struct goaudit_reload_options *options)
@@ -591,14 +591,12 @@ static bool begin_reload(struct reloads *rl, struct reloading *r, void *handle,
 	return true;
 }
 
-static void *end_reload(struct reloading *r)
+/* After the job's end. */
+static void end_reload(struct reloading *r)
 {
-	void *handle = end(&r->job);
-
 	close(r->request.fd);
 	free(r->path);
 	free(r->name);
-	return handle;
 }
 
 void *reload_reload(struct reloads *rl, void *handle,
@@ -608,10 +606,9 @@ void *reload_reload(struct reloads *rl, void *handle,
 
 	if (!begin_reload(rl, &r, handle, options))
 		return NULL;
-	begin(&r.job, reload_step);
-	if (r.job.outcome == INITIALISE)
-		initialise(&r.job);
-	return end_reload(&r);
+	handle = run(&r.job, reload_step);
+	end_reload(&r);
+	return handle;
 }
 
 /* Loads and initialises the next generation of each.  The new ones, *n of them, are at
@@ -658,6 +655,7 @@ int reload_together(struct reloads *rl, void *const *handles, unsigned count,
 	for (unsigned i = open; i-- > 0;) {
 		if (!good)
 			r[i].job.outcome = FAILED; /* those that need not move, too */
+		end(&r[i].job);
 		end_reload(&r[i]);
 	}
 	free(news);
