@@ -72,6 +72,10 @@ TARGETS(RESOLVER)
 	[n] = { { name, resolver_##n }, (void *)entry, (void **)real },
 static const struct target targets[] = { TARGETS(TARGET) };
 
+/* A number that two have is two resolvers of one name. */
+#define ONE(n, name, entry, real) +1
+_Static_assert(sizeof targets / sizeof *targets == 0 TARGETS(ONE), "a number is left out");
+
 const struct target *targets_find(const char *name)
 {
 	if (!(name[0] == 'd' && name[1] == 'l') && !(name[0] == 'g' && name[1] == 'o') &&
