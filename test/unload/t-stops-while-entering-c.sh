@@ -95,6 +95,8 @@ C
 # Most of a minute: what is seen by nobody else lasts as long.
 expect_output run_audited ./host 10000 50 <<<ok
 
+[ "$(nproc)" -ge 2 ] || skip "it passes, but what the control waits for wants two processors"
+# It comes within seconds where both run at once, which a neighbour may prevent for long.
 status=0
-{ run_audited ./host 200000 5 once >control.txt 2>&1 </dev/null || status=$?; } 2>/dev/null
+{ run_audited ./host 2000000 5 once >control.txt 2>&1 </dev/null || status=$?; } 2>/dev/null
 [ $status = $((128 + 14)) ] || fail "no stop waits without: $status: $(cat control.txt)"
